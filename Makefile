@@ -1,0 +1,37 @@
+# Everything a newcomer types. Python 3.11 or newer with venv, make, and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := search proxies agents baselines experiments figures
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help install compare test check lint measure clean
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed ## make .venv and install nasarena into it
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) -e ".[test]"
+	@touch $@
+
+compare: install ## the main job: every searcher under one budget, with table, figures and report
+	$(BIN)/nasarena compare
+
+test: $(VENV)/.installed-test .typecheck ## ruff, mypy --strict and the whole test suite
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+# mypy sees the six folders as one package through links, never through an installed copy.
+.typecheck: Makefile
+	@mkdir -p $@/nasarena
+	@for p in $(PACKAGES); do ln -sfn ../../$$p $@/nasarena/$$p; done
+
+clean: ## remove what was built, not what was run
+	rm -rf $(VENV) .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The command line, the registries of names, and whole comparisons. May import every folder."""

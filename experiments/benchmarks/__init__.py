@@ -1,0 +1,1 @@
+"""One script per searcher, for people who benchmark one optimizer."""

@@ -1,0 +1,109 @@
+"""Budget and ledger: one unit, one amount, and an account that refuses what does not fit.
+
+A trial is reserved before it starts and settled after it ends. `reserve` raises for the first
+trial that does not fit into what is left, so a run can never overspend, not even by one trial.
+FLOPs, tokens and trials are counted in exact integers.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from nasarena.search.errors import BudgetSpent, InvalidSetting
+from nasarena.search.trial import Cost, LlmCost
+
+Unit = Literal["flops", "device_seconds", "tokens", "trials"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+# Sums of seconds carry rounding; a trial may not be refused for the last bit of a double.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`amount` of one `unit`; with `charge_llm`, LLM FLOPs or seconds are paid from it too."""
+
+    unit: Unit
+    amount: float
+    charge_llm: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise InvalidSetting(f"budget.unit must be one of {', '.join(UNITS)}, got {self.unit}")
+        if not 0 < self.amount < float("inf"):
+            raise InvalidSetting(f"budget.amount must be positive and finite, got {self.amount}")
+        if self.charge_llm and self.unit not in ("flops", "device_seconds"):
+            raise InvalidSetting(
+                f"budget.charge_llm needs budget.unit=flops or device_seconds, got {self.unit}"
+            )
+
+    def price(self, cost: Cost) -> float:
+        """What a trial of this cost takes from the budget, in its unit."""
+        if self.unit == "trials":
+            return 1
+        if self.unit == "flops":
+            return cost.flops
+        return cost.tokens if self.unit == "tokens" else cost.device_seconds
+
+    def llm_price(self, llm: LlmCost) -> float:
+        """What LLM calls take from the budget: 0 unless `charge_llm`."""
+        if not self.charge_llm:
+            return 0
+        return llm.flops if self.unit == "flops" else llm.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An amount set aside for one trial, to be given to `Ledger.settle` once."""
+
+    number: int
+    amount: float
+
+
+class Ledger:
+    """The account of one run."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.spent: float = 0
+        self.llm = LlmCost()
+        self.cost = Cost()
+        self._reserved: dict[int, float] = {}
+        self._next_number = 0
+
+    @property
+    def remaining(self) -> float:
+        """What is neither spent nor reserved, in the budget's unit; never below 0."""
+        return max(0, self.budget.amount - self.spent - sum(self._reserved.values()))
+
+    def reserve(self, cost: Cost) -> Reservation:
+        """Set aside what a trial of `cost` takes; BudgetSpent if that is not left."""
+        price = self.budget.price(cost)
+        if price > self.remaining * (1 + _ROUNDING):
+            raise BudgetSpent(
+                f"the next trial takes {price:.6g} {self.budget.unit}, "
+                f"{self.remaining:.6g} of {self.budget.amount:.6g} are left"
+            )
+        reservation = Reservation(self._next_number, price)
+        self._reserved[reservation.number] = price
+        self._next_number += 1
+        return reservation
+
+    def settle(self, reservation: Reservation, cost: Cost) -> None:
+        """Charge what the trial cost and release its reservation.
+
+        Raises ValueError for a reservation that is not open, or a cost above what was reserved:
+        both are faults of the harness or of the proxy's cost model, never of a searcher.
+        """
+        if reservation.number not in self._reserved:
+            raise ValueError(f"{reservation} is not open")
+        price = self.budget.price(cost)
+        if price > reservation.amount * (1 + _ROUNDING):
+            raise ValueError(f"a trial cost {price}, more than the reserved {reservation.amount}")
+        del self._reserved[reservation.number]
+        self.spent += price
+        self.cost += cost
+
+    def charge_llm(self, llm: LlmCost) -> None:
+        """Note LLM use on its own axis and, if the budget says so, pay for it."""
+        self.llm += llm
+        self.spent += self.budget.llm_price(llm)

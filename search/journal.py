@@ -1,0 +1,86 @@
+"""What a run has written down, played back first and then added to.
+
+Every step of the loop goes through here. As long as the folder holds recorded events of a kind,
+a step is checked against the record (a different ask raises ReplayDiverged) or answered from it;
+after that it is appended. So the loop does not know whether it runs or resumes.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from nasarena.search.budget import Ledger
+from nasarena.search.errors import ReplayDiverged
+from nasarena.search.run_folder import Event, RunFolder
+from nasarena.search.trial import Outcome, Proposal, Trial
+
+
+class Journal:
+    """Replays, then appends to, the events of one run folder."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._start = time.perf_counter()
+        self._recorded: dict[str, deque[Event]] = {}
+        for event in folder.events:
+            self._recorded.setdefault(event["event"], deque()).append(event)
+        self._trials = {
+            event["trial"]["index"]: event["trial"] for event in self._recorded.get("settled", ())
+        }
+        self.is_finished = "finished" in self._recorded
+
+    def replay(self, kind: str) -> Event | None:
+        """The next recorded event of a kind, or None when the record has no more of it."""
+        queue = self._recorded.get(kind)
+        return queue.popleft() if queue else None
+
+    def append(self, kind: str, measured: Mapping[str, Any] | None = None, **values: Any) -> None:
+        """Write an event, with the seconds since this process took up the run."""
+        at = {"at_s": round(time.perf_counter() - self._start, 6)}
+        self._folder.append({"event": kind, **values, "measured": {**at, **(measured or {})}})
+
+    def asked(self, first: int, proposals: Sequence[Proposal], measured: Mapping[str, Any]) -> None:
+        """Note what was asked; on replay, refuse a searcher that asks something else."""
+        patterns = [
+            proposal.pattern if isinstance(proposal.pattern, str) else repr(proposal.pattern)
+            for proposal in proposals
+        ]
+        recorded = self.replay("asked")
+        if recorded is None:
+            self.append("asked", measured, first=first, patterns=patterns)
+        elif (recorded["first"], recorded["patterns"]) != (first, patterns):
+            raise ReplayDiverged(
+                f"{self._folder.path}: the record asked {recorded['patterns']} at trial "
+                f"{recorded['first']}, the searcher now asks {patterns} at trial {first}; "
+                f"its ask depends on more than options, seed and trials told"
+            )
+
+    def replayed_trial(self, index: int) -> Trial | None:
+        """The recorded trial of this index, if the record reaches that far."""
+        record = self._trials.get(index)
+        return Trial.from_json(record) if record else None
+
+    def recorded_trials(self) -> list[Trial]:
+        """All settled trials on record."""
+        return [Trial.from_json(record) for record in self._trials.values()]
+
+    def settled(self, trial: Trial, ledger: Ledger, seconds: float) -> None:
+        """Note a finished trial and what has been spent so far."""
+        if self.replay("settled") is None:
+            self.append("settled", {"s": seconds}, trial=trial.to_json(), spent=ledger.spent)
+
+    def final(self, pattern: str, replicate: int, outcome: Outcome) -> None:
+        """Note one re-training on held-out data."""
+        record = asdict(outcome)
+        seconds = record.pop("measured_s")
+        self.append("final", {"s": seconds}, pattern=pattern, replicate=replicate, outcome=record)
+
+    def finished(self, reason: str, ledger: Ledger) -> None:
+        """Note the end of the run."""
+        self.append("finished", reason=reason, spent=ledger.spent, llm=asdict(ledger.llm))
+
+    def failed(self, reason: str, trace: str) -> None:
+        """Note why the run broke down; a later attempt replays up to here and tries again."""
+        self.append("failed", reason=reason, traceback=trace)

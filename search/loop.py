@@ -1,0 +1,320 @@
+"""The one loop: ask -> check -> reserve -> evaluate -> settle -> record -> tell.
+
+The same for every searcher. Resume is replay: the loop always starts from the beginning with a
+fresh searcher, and as long as the run folder holds events it checks that the searcher asks again
+what it asked and takes outcomes from the record instead of training. Only then does it go on live.
+
+Rules, the same for all: a trial that does not fit into what is left is not started and the run
+ends; failures are charged in full; a pattern already evaluated in this run is a duplicate, answered
+from the record and free (`duplicates="retrain"` trains it again with a new seed, charged); an
+invalid proposal is free and counted; too many free trials in a row end the run.
+"""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from nasarena.search.budget import Budget, Ledger, Reservation
+from nasarena.search.errors import (
+    BudgetSpent,
+    InvalidPattern,
+    InvalidSetting,
+    NasArenaError,
+    SearcherFailed,
+)
+from nasarena.search.final import retrain_best
+from nasarena.search.journal import Journal
+from nasarena.search.proxy import Proxy, TrialSeed
+from nasarena.search.run_folder import RunFolder
+from nasarena.search.searcher import Searcher
+from nasarena.search.seeding import stream
+from nasarena.search.time_limit import TimeLimit
+from nasarena.search.trial import Cost, Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """What the loop needs to know besides searcher and proxy; see DESIGN for the meaning.
+
+    `max_duplicates` bounds the free trials (duplicates and invalid proposals) in a row.
+    `top_k` patterns are trained again `final_replicates` times each after the search.
+    """
+
+    seed: int
+    budget: Budget
+    initial_design: int = 4
+    parallel: int = 1
+    duplicates: Literal["reuse", "retrain"] = "reuse"
+    max_duplicates: int = 100
+    ask_timeout_s: float = 600.0
+    top_k: int = 3
+    final_replicates: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("parallel", "max_duplicates"):
+            if getattr(self, name) < 1:
+                raise InvalidSetting(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("seed", "initial_design", "top_k", "final_replicates"):
+            if getattr(self, name) < 0:
+                raise InvalidSetting(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.duplicates not in ("reuse", "retrain"):
+            raise InvalidSetting(f"duplicates must be reuse or retrain, got {self.duplicates!r}")
+
+
+MakeSearcher = Callable[[np.random.Generator], Searcher]
+Watch = Callable[[Trial, Ledger], None]
+
+
+def run_search(
+    folder: RunFolder,
+    make_searcher: MakeSearcher,
+    proxy: Proxy,
+    settings: LoopSettings,
+    *,
+    max_parallel: int | None = None,
+    watch: Watch | None = None,
+) -> list[Trial]:
+    """Run to the end, from wherever the folder stands, and return all trials.
+
+    `make_searcher` is given the searcher's own random stream. `watch` is called after each trial.
+    Raises SearcherFailed (recorded, resumable) and InvalidSetting for a budget below one trial.
+    """
+    journal = Journal(folder)
+    if journal.is_finished:
+        return journal.recorded_trials()
+    rng = stream(settings.seed, "searcher")
+    with TimeLimit(settings.ask_timeout_s) as limit:
+        run = _Run(proxy, settings, journal, _Guarded(make_searcher, rng, journal, limit), watch)
+        reason = run.search(max_parallel)
+    retrain_best(
+        run.trials, proxy, settings.seed, settings.top_k, settings.final_replicates, journal
+    )
+    journal.finished(reason, run.ledger)
+    return run.trials
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one run while it is going."""
+
+    proxy: Proxy
+    settings: LoopSettings
+    journal: Journal
+    searcher: "_Guarded"
+    watch: Watch | None
+    trials: list[Trial] = field(default_factory=list)
+    first_of: dict[str, Trial] = field(default_factory=dict)  # pattern -> its first evaluation
+    replicates: dict[str, int] = field(default_factory=dict)  # pattern -> number of evaluations
+    free_in_a_row: int = 0
+    ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.settings.budget)
+
+    def search(self, max_parallel: int | None) -> str:
+        """Ask and settle until the run ends; returns why it ended."""
+        batch_size = min(self.settings.parallel, max_parallel or self.settings.parallel)
+        for proposals in self._batches(batch_size):
+            if not proposals:
+                return "the searcher stopped asking"
+            batch, reason = self._evaluate(proposals)
+            self.searcher.tell(batch)
+            if reason:
+                return reason
+        raise AssertionError("batches never end by themselves")
+
+    def _batches(self, batch_size: int) -> Iterator[Sequence[Proposal]]:
+        design = initial_design(self.proxy, self.settings)
+        if design:
+            self.journal.asked(len(self.trials), design, measured={})
+            yield design
+        while True:
+            start = time.perf_counter()
+            proposals = self.searcher.ask(batch_size)
+            measured = {"ask_s": time.perf_counter() - start, "tell_s": self.searcher.tell_s}
+            if proposals:
+                self.journal.asked(len(self.trials), proposals, measured)
+            for proposal in proposals:
+                if proposal.llm is not None:
+                    self.ledger.charge_llm(proposal.llm)
+            yield proposals
+
+    def _evaluate(self, proposals: Sequence[Proposal]) -> tuple[list[Trial], str | None]:
+        """Settle a batch in order; the second value says why the run must end after it."""
+        plans, reason = self._plan(proposals)
+        self._train(plans)
+        batch: list[Trial] = []
+        for plan in plans:
+            trial = self._settle(plan)
+            batch.append(trial)
+            if self.free_in_a_row >= self.settings.max_duplicates:
+                return batch, self._stuck(batch)
+        return batch, reason
+
+    def _plan(self, proposals: Sequence[Proposal]) -> tuple[list["_Plan"], str | None]:
+        """Check and reserve; plans after the first trial that does not fit are not made."""
+        plans: list[_Plan] = []
+        training: set[str] = set()
+        for proposal in proposals:
+            plan = _Plan(len(self.trials) + len(plans), proposal)
+            plans.append(plan)
+            try:
+                pattern = self.proxy.space.validate(proposal.pattern)
+            except InvalidPattern as error:
+                plan.note = str(error)
+                continue
+            repeated = pattern in self.first_of or pattern in training
+            if repeated and self.settings.duplicates == "reuse":
+                plan.is_duplicate = True
+                continue
+            plan.replicate = self.replicates.get(pattern, 0)
+            plan.cost = self.proxy.cost(pattern)
+            try:
+                plan.reservation = self.ledger.reserve(plan.cost)
+            except BudgetSpent as error:
+                if not self.trials and len(plans) == 1:
+                    raise InvalidSetting(
+                        f"the budget is too small for one trial: {error}"
+                    ) from error
+                return plans[:-1], f"budget spent: {error}"
+            self.replicates[pattern] = plan.replicate + 1
+            training.add(pattern)
+        return plans, None
+
+    def _train(self, plans: Sequence["_Plan"]) -> None:
+        """Evaluate at once whatever the record does not already answer."""
+        for plan in plans:
+            plan.trial = self.journal.replayed_trial(plan.index)
+        pending = [plan for plan in plans if plan.reservation is not None and plan.trial is None]
+        if not pending:
+            return
+        patterns = [plan.proposal.pattern for plan in pending]
+        seeds = [TrialSeed(self.settings.seed, plan.replicate) for plan in pending]
+        outcomes = self.proxy.evaluate(patterns, seeds)
+        for plan, outcome in zip(pending, outcomes, strict=True):
+            plan.measured_s = outcome.measured_s
+            plan.trial = plan.new_trial(
+                status=outcome.status,
+                score=outcome.score,
+                metrics=dict(outcome.metrics),
+                cost=outcome.cost,
+                note=outcome.note,
+            )
+
+    def _settle(self, plan: "_Plan") -> Trial:
+        pattern = plan.proposal.pattern
+        trial = plan.trial
+        if trial is None:
+            if plan.is_duplicate:
+                trial = plan.new_duplicate(self.first_of[pattern])
+            else:
+                trial = plan.new_trial(status="invalid", note=plan.note, pattern=_shown(pattern))
+        if plan.reservation is not None:
+            self.ledger.settle(plan.reservation, trial.cost)
+            self.first_of.setdefault(pattern, trial)
+        self.free_in_a_row = 0 if plan.reservation is not None else self.free_in_a_row + 1
+        self.journal.settled(trial, self.ledger, plan.measured_s)
+        self.trials.append(trial)
+        if self.watch is not None:
+            self.watch(trial, self.ledger)
+        return trial
+
+    def _stuck(self, batch: Sequence[Trial]) -> str:
+        """Free trials only, for too long: an end for a searcher that converged, else a failure."""
+        count = self.free_in_a_row
+        last = self.trials[-count:]
+        if all(trial.status == "invalid" for trial in last):
+            self.journal.failed(f"{count} invalid proposals in a row: {last[-1].note}", "")
+            raise SearcherFailed(
+                f"the searcher made {count} invalid proposals in a row, the last: {last[-1].note}"
+            )
+        return f"{count} duplicates in a row"
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What the loop has decided about one proposal before anything is trained."""
+
+    index: int
+    proposal: Proposal
+    note: str = ""
+    is_duplicate: bool = False
+    replicate: int = 0
+    cost: Cost = field(default_factory=Cost)
+    reservation: Reservation | None = None
+    measured_s: float = 0.0
+    trial: Trial | None = None
+
+    def new_trial(self, **values: Any) -> Trial:
+        proposal = self.proposal
+        values.setdefault("pattern", proposal.pattern)
+        return Trial(
+            index=self.index,
+            replicate=self.replicate,
+            provenance=proposal.provenance,
+            parents=proposal.parents,
+            details=dict(proposal.details),
+            llm=proposal.llm,
+            **values,
+        )
+
+    def new_duplicate(self, first: Trial) -> Trial:
+        trial = self.new_trial(status="duplicate", score=first.score, metrics=first.metrics)
+        return replace(trial, duplicate_of=first.index, note=first.note)
+
+
+def initial_design(proxy: Proxy, settings: LoopSettings) -> list[Proposal]:
+    """Distinct random patterns, fixed by the seed alone: every searcher starts from the same."""
+    rng = stream(settings.seed, "initial design")
+    patterns: dict[str, None] = {}
+    while len(patterns) < min(settings.initial_design, proxy.space.size):
+        patterns[proxy.space.sample(rng)] = None
+    return [Proposal(pattern, provenance="initial_design") for pattern in patterns]
+
+
+class _Guarded:
+    """A searcher behind a fence: exceptions, endless loops and nonsense become SearcherFailed."""
+
+    def __init__(
+        self, make: MakeSearcher, rng: np.random.Generator, journal: Journal, limit: TimeLimit
+    ) -> None:
+        self._journal, self._limit = journal, limit
+        self.tell_s = 0.0
+        self._searcher: Searcher = self._call("setting up", lambda: make(rng))
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Up to `n` proposals. What is no pattern at all stays in and is found invalid later."""
+        answer = self._call("ask", lambda: self._searcher.ask(n))
+        if isinstance(answer, str) or not isinstance(answer, Sequence):
+            self._fail(f"ask must return a list of patterns, got {type(answer).__name__}")
+        if len(answer) > n:
+            self._fail(f"ask was asked for at most {n} patterns, got {len(answer)}")
+        return [item if isinstance(item, Proposal) else Proposal(item) for item in answer]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        start = time.perf_counter()
+        self._call("tell", lambda: self._searcher.tell(trials))
+        self.tell_s = time.perf_counter() - start
+
+    def _call(self, what: str, function: Callable[[], Any]) -> Any:
+        try:
+            with self._limit.running(what):
+                return function()
+        except NasArenaError:
+            raise
+        except Exception as error:
+            self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
+
+    def _fail(self, reason: str, trace: str = "") -> None:
+        self._journal.failed(reason, trace)
+        raise SearcherFailed(f"the searcher failed: {reason}")
+
+
+def _shown(pattern: object) -> str:
+    """A string for the record, whatever a searcher proposed."""
+    text = pattern if isinstance(pattern, str) else repr(pattern)
+    return text if len(text) <= 200 else text[:200] + "..."

@@ -1,0 +1,219 @@
+"""One run, one folder: `run.json` written first, `events.jsonl` appended line by line.
+
+The file of events is the truth. A line is flushed before the next step depends on it, a torn last
+line is dropped when the folder is opened again, and a folder that was written under another
+configuration is refused. Whatever a clock said stands under the key `measured` of an event: two
+runs are the same run when their events agree in everything else.
+
+| event | when | keys |
+|---|---|---|
+| `asked` | a searcher answered, before anything is trained | `first` (trial index), `patterns` |
+| `llm_call` | a language model replied (agents) | `key`, tokens |
+| `settled` | a trial is finished and charged | `trial`, `spent` |
+| `note` | a searcher wrote something down | `text` |
+| `final` | one of the best was trained again on held-out data | `pattern`, `replicate`, `outcome` |
+| `finished` | the run came to its end | `reason`, `spent` |
+| `failed` | the searcher broke down; the same command may try again | `reason`, `traceback` |
+"""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Self
+
+from nasarena.search.errors import NasArenaError, RunFolderRefused
+from nasarena.search.trial import Trial
+
+State = Literal["missing", "partial", "failed", "finished"]
+Event = dict[str, Any]
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Hash of a configuration of plain values, whatever the order of its keys."""
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class RunFolder:
+    """The one writer of a run. Open it as a context manager; `events` holds what was there."""
+
+    def __init__(
+        self, path: Path, config: Mapping[str, Any], provenance: Mapping[str, Any]
+    ) -> None:
+        """Create the folder, or open the one that this configuration wrote before.
+
+        Raises RunFolderRefused for a folder of another configuration, or one that another
+        process is writing to.
+        """
+        self.path = path
+        header = {"config_hash": config_hash(config), "config": dict(config)}
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._check_or_write_header(header, provenance)
+            self._file: IO[bytes] = open(path / "events.jsonl", "ab+")
+        except OSError as error:
+            raise RunFolderRefused(f"cannot write to {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise RunFolderRefused(
+                f"{path} is being written by another process; wait for it or stop it"
+            ) from error
+        self.events, self.torn_bytes = self._load_and_trim()
+
+    def append(self, event: Event) -> None:
+        """Write one event and flush it. A full disk is one clear line, and resumable."""
+        line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            raise NasArenaError(
+                f"cannot write to {self.path / 'events.jsonl'}: {error.strerror}; "
+                f"everything before is kept, run the same command again when there is room"
+            ) from error
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError:
+            pass  # bytes that a full disk refused once are refused again; `append` has said so
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _check_or_write_header(
+        self, header: Mapping[str, Any], provenance: Mapping[str, Any]
+    ) -> None:
+        file = self.path / "run.json"
+        if file.exists():
+            found = _read_header(self.path)
+            if found["config_hash"] != header["config_hash"]:
+                raise RunFolderRefused(
+                    f"{self.path} holds a run of another configuration "
+                    f"({_difference(found['config'], header['config'])}); "
+                    f"choose another comparison name or remove the folder"
+                )
+            return
+        # Written beside and moved, so that a crash leaves either no header or a whole one.
+        draft = self.path / "run.json.draft"
+        draft.write_text(json.dumps({**header, **provenance}, indent=1) + "\n")
+        draft.replace(file)
+
+    def _load_and_trim(self) -> tuple[list[Event], int]:
+        self._file.seek(0)
+        content = self._file.read()
+        events, good_bytes = _parse(content, self.path)
+        if good_bytes < len(content):
+            self._file.truncate(good_bytes)
+        return events, len(content) - good_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run folder as read: what figures, tables and `nasarena status` are made from."""
+
+    path: Path
+    header: Mapping[str, Any]
+    events: list[Event] = field(repr=False)
+    torn_bytes: int = 0
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        config: Mapping[str, Any] = self.header["config"]
+        return config
+
+    @property
+    def state(self) -> State:
+        """`finished`, `failed` (its last event says why) or `partial`."""
+        if not self.events:
+            return "partial"
+        last = self.events[-1]["event"]
+        if last == "finished":
+            return "finished"
+        return "failed" if last == "failed" else "partial"
+
+    def of_kind(self, kind: str) -> Iterator[Event]:
+        """Events of one kind, in order."""
+        return (event for event in self.events if event["event"] == kind)
+
+    def trials(self) -> list[Trial]:
+        """Settled trials, in order of their index."""
+        return [Trial.from_json(event["trial"]) for event in self.of_kind("settled")]
+
+
+def read_run(path: Path) -> RunRecord:
+    """Read a run folder without touching it. Raises RunFolderRefused if there is none."""
+    header = _read_header(path)
+    try:
+        content = (path / "events.jsonl").read_bytes()
+    except FileNotFoundError:
+        content = b""
+    events, good_bytes = _parse(content, path)
+    return RunRecord(path, header, events, len(content) - good_bytes)
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Run folders below `folder`, sorted by path; `folder` itself if it is one."""
+    return sorted(file.parent for file in folder.rglob("run.json"))
+
+
+def without_measured(events: list[Event]) -> list[Event]:
+    """Events as they must be equal between an interrupted run and one that was not."""
+    return [{key: event[key] for key in event if key != "measured"} for event in events]
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    file = path / "run.json"
+    try:
+        header: dict[str, Any] = json.loads(file.read_text())
+        header["config_hash"], header["config"]
+    except FileNotFoundError as error:
+        raise RunFolderRefused(f"{path} is not a run folder: it has no run.json") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise RunFolderRefused(f"{file} cannot be read as the header of a run: {error}") from error
+    return header
+
+
+def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
+    """Events and the number of bytes they span. Only the last line may be torn."""
+    events: list[Event] = []
+    good_bytes = 0
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        try:
+            if not line.endswith(b"\n"):
+                raise ValueError("no newline at its end")
+            events.append(json.loads(line))
+        except ValueError as error:
+            if good_bytes + len(line) < len(content):
+                raise RunFolderRefused(
+                    f"{path / 'events.jsonl'} is damaged at line {number} ({error}); "
+                    f"only the last line of a run that was cut off may be torn"
+                ) from error
+            break
+        good_bytes += len(line)
+    return events, good_bytes
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first setting in which two configurations differ, as `key: theirs, not ours`."""
+    for key in sorted({*found, *wanted}):
+        left, right = found.get(key), wanted.get(key)
+        if left != right:
+            if isinstance(left, Mapping) and isinstance(right, Mapping):
+                return f"{key}.{_difference(left, right)}"
+            return f"{key} is {left!r} there, {right!r} here"
+    return "different settings"
