@@ -1,0 +1,78 @@
+"""How a measurement of ours is shown and kept: a table, one line of JSON, and a file with --save.
+
+The file is `docs/measurements/<name>-<device>.json`, with the date, the commit, the device and the
+command that made it, so that every number in the docs can be traced and repeated.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def device_name() -> str:
+    """`cpu-2` for two usable cores; measurements on a GPU pass its name instead."""
+    return f"cpu-{len(os.sched_getaffinity(0))}"
+
+
+def record(
+    name: str,
+    rows: Sequence[Row],
+    summary: Mapping[str, Any],
+    device: str | None = None,
+    argv: Sequence[str] | None = None,
+) -> None:
+    """Print `rows` as a table and everything as a last line of JSON; keep it if asked to.
+
+    `argv` are the arguments of the measuring module (default: the process's own); `--save` among
+    them writes the file into `docs/measurements/` below the current folder.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    device = device or device_name()
+    result = {
+        "name": name,
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
+        "device": f"{device} ({platform.machine()}, Python {platform.python_version()})",
+        "command": " ".join(["python -m", f"nasarena.experiments.measure.{name}", *arguments]),
+        "rows": [dict(row) for row in rows],
+        "summary": dict(summary),
+    }
+    _print_table(rows)
+    if "--save" in arguments:
+        file = Path("docs/measurements") / f"{name}-{device}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"saved {file}")
+    print(json.dumps(result))
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(_shown(row.get(column, "")) for column in columns))
+    Console().print(table)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _commit() -> str:
+    """Short hash of HEAD, marked `+` when the working tree differs from it."""
+    try:
+        git = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
