@@ -43,10 +43,7 @@ class Journal:
 
     def asked(self, first: int, proposals: Sequence[Proposal], measured: Mapping[str, Any]) -> None:
         """Note what was asked; on replay, refuse a searcher that asks something else."""
-        patterns = [
-            proposal.pattern if isinstance(proposal.pattern, str) else repr(proposal.pattern)
-            for proposal in proposals
-        ]
+        patterns = [shown(proposal.pattern) for proposal in proposals]
         recorded = self.replay("asked")
         if recorded is None:
             self.append("asked", measured, first=first, patterns=patterns)
@@ -84,3 +81,9 @@ class Journal:
     def failed(self, reason: str, trace: str) -> None:
         """Note why the run broke down; a later attempt replays up to here and tries again."""
         self.append("failed", reason=reason, traceback=trace)
+
+
+def shown(pattern: object, limit: int = 200) -> str:
+    """A string for the record, whatever a searcher proposed; the same in every process."""
+    text = pattern if isinstance(pattern, str) else f"<{type(pattern).__name__}>"
+    return text if len(text) <= limit else text[:limit] + "..."

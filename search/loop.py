@@ -27,7 +27,7 @@ from nasarena.search.errors import (
     SearcherFailed,
 )
 from nasarena.search.final import retrain_best
-from nasarena.search.journal import Journal
+from nasarena.search.journal import Journal, shown
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import Searcher
@@ -212,7 +212,7 @@ class _Run:
             if plan.is_duplicate:
                 trial = plan.new_duplicate(self.first_of[pattern])
             else:
-                trial = plan.new_trial(status="invalid", note=plan.note, pattern=_shown(pattern))
+                trial = plan.new_trial(status="invalid", note=plan.note, pattern=shown(pattern))
         if plan.reservation is not None:
             self.ledger.settle(plan.reservation, trial.cost)
             self.first_of.setdefault(pattern, trial)
@@ -304,6 +304,8 @@ class _Guarded:
         try:
             with self._limit.running(what):
                 return function()
+        except InvalidPattern as error:  # its own doing, unlike a server that went away
+            self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
         except NasArenaError:
             raise
         except Exception as error:
@@ -312,9 +314,3 @@ class _Guarded:
     def _fail(self, reason: str, trace: str = "") -> None:
         self._journal.failed(reason, trace)
         raise SearcherFailed(f"the searcher failed: {reason}")
-
-
-def _shown(pattern: object) -> str:
-    """A string for the record, whatever a searcher proposed."""
-    text = pattern if isinstance(pattern, str) else repr(pattern)
-    return text if len(text) <= 200 else text[:200] + "..."

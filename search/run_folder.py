@@ -183,7 +183,7 @@ def _read_header(path: Path) -> dict[str, Any]:
         header["config_hash"], header["config"]
     except FileNotFoundError as error:
         raise RunFolderRefused(f"{path} is not a run folder: it has no run.json") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFolderRefused(f"{file} cannot be read as the header of a run: {error}") from error
     return header
 

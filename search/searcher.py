@@ -24,7 +24,7 @@ parameter `llm` of a `uses_llm` searcher receives the client.
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
@@ -99,7 +99,7 @@ def searcher(
 def spec_of(target: object) -> SearcherSpec:
     """The declaration of `target`; a bare callable counts as declared under its own name."""
     spec = getattr(target, "__searcher_spec__", None)
-    if isinstance(spec, SearcherSpec):
+    if isinstance(spec, SearcherSpec) and spec.target is target:
         return spec
     if not callable(target):
         raise InvalidSetting(
@@ -107,6 +107,8 @@ def spec_of(target: object) -> SearcherSpec:
             f"got {type(target).__name__}"
         )
     name = getattr(target, "__name__", "searcher")
+    if isinstance(spec, SearcherSpec):  # a subclass of a declared searcher
+        return replace(spec, name=name, target=target)
     declared: SearcherSpec = spec_of(searcher(name)(target))
     return declared
 

@@ -7,6 +7,7 @@ really scored in this run: for `ok`, and for a `duplicate` answered from an `ok`
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 Status = Literal["ok", "failed", "invalid", "duplicate"]
@@ -72,6 +73,8 @@ class Outcome:
     def __post_init__(self) -> None:
         if (self.status == "ok") != (self.score is not None):
             raise ValueError(f"an outcome has a score exactly when it is ok, got {self!r}")
+        if self.score is not None and not isfinite(self.score):
+            raise ValueError(f"a score must be finite, report a failed outcome: {self!r}")
 
 
 @dataclass(frozen=True, slots=True)
