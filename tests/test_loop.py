@@ -1,7 +1,7 @@
 """The one loop: budget, duplicates, failures, searchers that misbehave, resume by replay."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,10 @@ def random_search(history: list[Trial], space: PatternSpace, rng: np.random.Gene
 
 
 @searcher("climb")
-def climb(space: PatternSpace, rng: np.random.Generator) -> Iterator[Any]:
+def climb(space: PatternSpace, rng: np.random.Generator) -> Generator[str, Trial, None]:
     best: Trial | None = None
     while True:
-        trial: Trial = yield space.sample(rng) if best is None else space.mutate(best.pattern, rng)
+        trial = yield space.sample(rng) if best is None else space.mutate(best.pattern, rng)
         if trial.score is not None and (best is None or trial.score > (best.score or 0)):
             best = trial
 

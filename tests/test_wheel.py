@@ -1,0 +1,74 @@
+"""A wheel built from the repository runs elsewhere, without the repository."""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from sysconfig import get_path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Standard output of a command run without anything of this shell's Python."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    result = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=env, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that holds the wheel and sees our dependencies, but not the checkout."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    source = folder / "source"
+    # From what git would ship: the working tree without build leftovers.
+    files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
+    for name in filter(None, files.split("\0")):
+        if (ROOT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    run(*build, "-w", folder / "dist", source, cwd=folder)
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    site = Path(
+        run(
+            python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder
+        ).strip()
+    )
+    # A path line in a .pth file adds the folder but not the editable install's own .pth in it.
+    (site / "dependencies.pth").write_text(get_path("purelib") + "\n")
+    (wheel,) = (folder / "dist").glob("nasarena-*.whl")
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
+    run(*install, "--no-index", "--force-reinstall", wheel, cwd=folder)
+    return folder
+
+
+def test_the_wheel_runs_a_comparison_away_from_the_repository(elsewhere: Path) -> None:
+    nasarena = elsewhere / "env" / "bin" / "nasarena"
+    where = run(
+        elsewhere / "env" / "bin" / "python",
+        "-c",
+        "import nasarena.experiments.cli as cli; print(cli.__file__)",
+        cwd=elsewhere,
+    )
+    assert str(elsewhere / "env") in where
+    run(
+        nasarena,
+        "compare",
+        "name=wheel",
+        "proxy=additive",
+        "searchers=[random,evolution]",
+        "seeds=2",
+        "budget.unit=trials",
+        "budget.amount=8",
+        cwd=elsewhere,
+    )
+    written = {path.name for path in (elsewhere / "runs" / "wheel").iterdir()}
+    assert {"table.csv", "report.md", "report.html", "figures"} <= written
