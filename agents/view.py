@@ -1,0 +1,70 @@
+"""What an operator may see when it writes a prompt: a frozen picture of the run, and nothing else.
+
+A searcher builds a view before each call; an operator turns it into messages. Between the two a
+control may have blinded it (`controls.py`): the letters and scores in a view are those to be
+shown, which need not be the true ones. A prompt never shows anything that is not in its view.
+"""
+
+from dataclasses import dataclass
+from itertools import chain
+
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+# What the letters stand for; a letter that is not listed is shown without a meaning.
+LAYER_KINDS = {
+    "A": "causal multi-head attention: every position looks at all earlier ones, recalls exactly",
+    "M": "MLP: works on each position alone, stores knowledge, mixes nothing along the sequence",
+    "S": "Mamba-2, a selective state space: carries a compressed memory along the sequence",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Some remembered trials under one heading, in the order in which they are shown."""
+
+    heading: str
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The run as one prompt shows it.
+
+    `sections` and `lessons` are what memory keeps within its token budget; `parents` are what the
+    operator acts on (none for Draft, two for Crossover). `best` is the best trial so far, shown
+    or not. `pending` are patterns proposed in this ask whose scores are not known yet.
+    `num_siblings` counts earlier children of the same parent (earlier drafts for Draft). `noise`
+    is the standard deviation of a score over seeds, if known; `budget_left` the share of the
+    budget that is left, only for a searcher that is declared budget-aware; `wish` a score to aim
+    at. `legend` says what letters stand for; it is empty when they are to stay anonymous.
+    """
+
+    space: PatternSpace
+    sections: tuple[Section, ...] = ()
+    lessons: tuple[str, ...] = ()
+    parents: tuple[Trial, ...] = ()
+    best: Trial | None = None
+    pending: tuple[str, ...] = ()
+    num_siblings: int = 0
+    noise: float | None = None
+    budget_left: float | None = None
+    wish: float | None = None
+    legend: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every remembered trial and parent once, in the order in which they were tried."""
+        remembered = chain(*(section.trials for section in self.sections), self.parents)
+        by_index = {trial.index: trial for trial in remembered}
+        return tuple(by_index[index] for index in sorted(by_index))
+
+    @property
+    def scored(self) -> tuple[Trial, ...]:
+        """Of `trials`, those that were really scored: status `ok`."""
+        return tuple(trial for trial in self.trials if trial.status == "ok")
+
+
+def legend(space: PatternSpace) -> tuple[tuple[str, str], ...]:
+    """What the letters of a space stand for, as far as that is known."""
+    return tuple((sign, LAYER_KINDS[sign]) for sign in space.alphabet if sign in LAYER_KINDS)
