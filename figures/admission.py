@@ -1,0 +1,242 @@
+"""Which runs of a folder may be compared with one another, and why the others may not.
+
+Three questions in turn: is the run whole, with something scored; was it made under the condition
+that most share (proxy version, space, budget, loop settings); and does it lie in the largest
+complete block of searchers x seeds, so that all searchers kept have the same seeds. A run that
+fails one is set apart with the reason in words. Reference patterns need the same proxy and space
+only: they search nothing and are never ranked.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasarena.search.errors import NasArenaError
+from nasarena.search.run_folder import RunRecord, find_runs, read_run
+
+REFERENCES = "references"  # the pseudo-searcher that scores hand-made patterns
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as read, with the label that figures show for its searcher."""
+
+    searcher: str
+    record: RunRecord
+
+    @property
+    def seed(self) -> int:
+        return int(self.record.config["loop"]["seed"])
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A run that is not averaged over, and why."""
+
+    searcher: str
+    seed: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Runs to compare, ordered by (searcher, seed) and all made under `condition`."""
+
+    ranked: list[Run]
+    references: list[Run]
+    apart: list[Apart]
+    condition: dict[str, Any]
+
+
+def admit(folder: Path) -> Admitted:
+    """Sort the runs below `folder` into those to compare, the references, and those apart.
+
+    Raises NasArenaError where there are none, where two have the same searcher and seed, or where
+    no condition is shared by more than half of them.
+    """
+    records = [read_run(path) for path in find_runs(folder)]
+    searching, references = _labelled([_checked(record) for record in records])
+    if not searching:
+        raise NasArenaError(
+            f"{folder} holds no run of a searcher; give the folder of a comparison, "
+            f"such as runs/<comparison>, or make one with `nasarena compare`"
+        )
+    _refuse_twins(searching)
+    condition = _majority_condition(searching, folder)
+    reasons = {run: _fault(run, condition) for run in searching}
+    whole = [run for run in searching if not reasons[run]]
+    block, outside = _complete_block(whole)
+    reasons.update(outside)
+    seeds = {run.seed for run in block} or {run.seed for run in searching}
+    reasons.update({run: _reference_fault(run, condition, seeds) for run in references})
+    return Admitted(
+        ranked=block,
+        references=[run for run in references if not reasons[run]],
+        apart=[
+            Apart(run.searcher, run.seed, run.record.state, reason)
+            for run, reason in reasons.items()
+            if reason
+        ],
+        condition=condition,
+    )
+
+
+def _checked(record: RunRecord) -> RunRecord:
+    for keys in (("searcher", "name"), ("proxy", "name"), ("budget", "unit"), ("loop", "seed")):
+        value: Any = record.config
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is None:
+            raise NasArenaError(
+                f"{record.path / 'run.json'} must say config.{'.'.join(keys)}; "
+                f"it was not written by a nasarena comparison"
+            )
+    return record
+
+
+def _labelled(records: Sequence[RunRecord]) -> tuple[list[Run], list[Run]]:
+    """Runs of searchers and of reference patterns, ordered by label and seed.
+
+    Two option sets of one searcher are two searchers: the options that differ join the name.
+    """
+    options: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        options.setdefault(_name(record), []).append(record.config["searcher"].get("options") or {})
+    runs = [Run(_label(record, options[_name(record)]), record) for record in records]
+    runs.sort(key=lambda run: (run.searcher, run.seed))
+    references = [run for run in runs if _name(run.record) == REFERENCES]
+    return [run for run in runs if _name(run.record) != REFERENCES], references
+
+
+def _name(record: RunRecord) -> str:
+    searcher = record.config["searcher"]
+    return str(searcher.get("label") or searcher["name"])
+
+
+def _label(record: RunRecord, options: Sequence[Mapping[str, Any]]) -> str:
+    own = record.config["searcher"].get("options") or {}
+    differing = [
+        f"{key}={own[key]}" for key in own if any(other.get(key) != own[key] for other in options)
+    ]
+    return f"{_name(record)} ({', '.join(differing)})" if differing else _name(record)
+
+
+def _refuse_twins(runs: Iterable[Run]) -> None:
+    seen: dict[tuple[str, int], Run] = {}
+    for run in runs:
+        twin = seen.setdefault((run.searcher, run.seed), run)
+        if twin is not run:
+            raise NasArenaError(
+                f"two runs of {run.searcher} with seed {run.seed}: {twin.record.path} and "
+                f"{run.record.path}; give the folder of one comparison"
+            )
+
+
+def _condition(run: Run) -> dict[str, Any]:
+    """What has to be equal for scores to be comparable, as plain values."""
+    config = run.record.config
+    loop = {key: value for key, value in config["loop"].items() if key != "seed"}
+    shared = {key: config.get(key) for key in ("proxy", "space", "budget")}
+    return {**shared, "loop": loop}
+
+
+def _majority_condition(runs: Sequence[Run], folder: Path) -> dict[str, Any]:
+    texts = Counter(json.dumps(_condition(run), sort_keys=True) for run in runs)
+    (first, count), *others = texts.most_common()
+    condition: dict[str, Any] = json.loads(first)
+    if count * 2 <= len(runs):
+        difference = _difference(json.loads(others[0][0]), condition)
+        raise NasArenaError(
+            f"{folder} mixes runs that cannot be compared ({difference}), and neither kind is the "
+            f"majority; give the folder of one comparison"
+        )
+    return condition
+
+
+def _fault(run: Run, condition: Mapping[str, Any]) -> str:
+    """Why a run cannot be compared, or an empty string."""
+    own = json.loads(json.dumps(_condition(run)))
+    if own != condition:
+        return f"made under another condition: {_difference(own, condition)}"
+    return _unfinished(run) or _unscored(run)
+
+
+def _reference_fault(run: Run, condition: Mapping[str, Any], seeds: set[int]) -> str:
+    own = _condition(run)
+    for key in ("proxy", "space"):
+        if own[key] != condition[key]:
+            return f"made under another condition: {_difference(own, condition)}"
+    if run.seed not in seeds:
+        return f"no searcher is compared on seed {run.seed}"
+    return _unfinished(run)
+
+
+def _unfinished(run: Run) -> str:
+    events = run.record.events
+    if run.record.state == "failed":
+        return str(events[-1].get("reason", "failed"))
+    if run.record.state != "finished":
+        settled = sum(event["event"] == "settled" for event in events)
+        return f"not finished: it stands at {settled} trials; the command that began it resumes it"
+    return ""
+
+
+def _unscored(run: Run) -> str:
+    trials = run.record.trials()
+    if not any(trial.status == "ok" for trial in trials):
+        notes = [trial.note for trial in trials if trial.note]
+        return f"none of its {len(trials)} trials was scored" + (
+            f", the last: {notes[-1]}" if notes else ""
+        )
+    finals = [event["outcome"] for event in run.record.of_kind("final")]
+    if finals and all(outcome["status"] != "ok" for outcome in finals):
+        return f"none of its {len(finals)} re-trainings succeeded: {finals[-1].get('note', '')}"
+    return ""
+
+
+def _complete_block(runs: Sequence[Run]) -> tuple[list[Run], dict[Run, str]]:
+    """The largest block of searchers that all have the same seeds, and why others are outside.
+
+    Searchers join in the order of their number of seeds; the step with the most cells wins, of
+    equal ones the step with more searchers.
+    """
+    seeds_of: dict[str, set[int]] = {}
+    for run in runs:
+        seeds_of.setdefault(run.searcher, set()).add(run.seed)
+    joined: list[str] = []
+    common: set[int] = set()
+    best: tuple[list[str], set[int]] = ([], set())
+    for searcher in sorted(seeds_of, key=lambda name: (-len(seeds_of[name]), name)):
+        common = common & seeds_of[searcher] if joined else set(seeds_of[searcher])
+        joined.append(searcher)
+        if len(joined) * len(common) >= len(best[0]) * len(best[1]):
+            best = (list(joined), set(common))
+    searchers, seeds = best
+    inside = [run for run in runs if run.searcher in searchers and run.seed in seeds]
+    block = f"the block of {len(searchers)} searchers that share {len(seeds)} seeds"
+    outside = {
+        run: (
+            f"seed {run.seed} is missing for another searcher: it is outside {block}"
+            if run.searcher in searchers
+            else f"it lacks seeds that the others have: it is outside {block}"
+        )
+        for run in runs
+        if run not in inside
+    }
+    return inside, outside
+
+
+def _difference(own: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    """The first setting in which two conditions differ, in words."""
+    for key in sorted({*own, *shared}):
+        left, right = own.get(key), shared.get(key)
+        if left == right:
+            continue
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            return f"{key}.{_difference(left, right)}"
+        return f"{key} is {left!r}, not {right!r}"
+    return "equal"
