@@ -1,0 +1,102 @@
+"""Evolution on islands, with the language model as its variation operator.
+
+The idea of FunSearch (Romera-Paredes et al. 2023), steady state: populations that never mix, except
+that every so often the worst half of the islands is wiped out and each is refounded by the best of
+one that survives. Within an island parents are drawn by rank, with probability proportional to
+exp(-rank / (temperature x size)); two parents are crossed, one is improved.
+
+Islands are read off the record: a trial says which island it was born on, the initial design is
+dealt out in turn, and resets fall on fixed numbers of own trials.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasarena.agents.policies.policy import Move, open_failure, operator_of, own, require
+from nasarena.search.trial import Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Evolution:
+    """`population` best of each of `islands` may be parents; resets every `reset_every` trials."""
+
+    islands: int = 3
+    population: int = 16
+    temperature: float = 0.25
+    crossover_share: float = 0.5
+    reset_every: int = 40
+    debug_depth: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("islands", "population", "reset_every"):
+            require(getattr(self, name) >= 1, f"{name} must be >= 1, got {getattr(self, name)}")
+        require(self.temperature > 0, f"temperature must be positive, got {self.temperature}")
+        share = self.crossover_share
+        require(0 <= share <= 1, f"crossover_share must be in 0..1, got {share}")
+        require(self.debug_depth >= 0, f"debug_depth must be >= 0, got {self.debug_depth}")
+
+    def next_move(
+        self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator
+    ) -> Move | None:
+        """The islands take turns: mend a fresh failure, else breed, else draft."""
+        broken = open_failure(trials, pending, self.debug_depth)
+        if broken is not None:
+            return Move("debug", (broken.index,), {"island": broken.details.get("island", "0")})
+        turn = (len(own(trials)) + len(pending)) % self.islands
+        details = {"island": str(turn)}
+        members = by_rank(self.populations(trials)[turn])[: self.population]
+        if not members:
+            return Move("draft", (), details)
+        if len(members) > 1 and rng.random() < self.crossover_share:
+            pair = self.draw(members, 2, rng)
+            return Move("crossover", tuple(trial.index for trial in pair), details)
+        return Move("improve", (self.draw(members, 1, rng)[0].index,), details)
+
+    def populations(self, trials: Sequence[Trial]) -> list[list[Trial]]:
+        """Scored trials of each island, after all resets so far."""
+        islands: list[list[Trial]] = [[] for _ in range(self.islands)]
+        num_own = num_dealt = 0
+        for trial in trials:
+            if operator_of(trial):
+                home = int(trial.details.get("island", "0")) % self.islands
+                num_own += 1
+            else:
+                home = num_dealt % self.islands
+                num_dealt += 1
+            if trial.status == "ok":
+                islands[home].append(trial)
+            if operator_of(trial) and num_own % self.reset_every == 0:
+                islands = reset_worst(islands)
+        return islands
+
+    def draw(self, members: Sequence[Trial], count: int, rng: np.random.Generator) -> list[Trial]:
+        """`count` different parents from members sorted best first, by their rank."""
+        weights = np.exp(-np.arange(len(members)) / (self.temperature * len(members)))
+        chosen = rng.choice(len(members), size=count, replace=False, p=weights / weights.sum())
+        return [members[place] for place in chosen.tolist()]
+
+
+def by_rank(members: Sequence[Trial]) -> list[Trial]:
+    """Best first, ties to the earlier trial."""
+    return sorted(members, key=lambda trial: (-(trial.score or 0.0), trial.index))
+
+
+def reset_worst(islands: Sequence[Sequence[Trial]]) -> list[list[Trial]]:
+    """The worse half of the islands emptied, each refounded by the best of a surviving one.
+
+    Islands rank by their best trial, an empty one last. The worst gets the founder of the best,
+    the second worst that of the second best, and so on.
+    """
+    tops = [by_rank(island)[:1] for island in islands]
+    order = sorted(
+        range(len(islands)),
+        key=lambda place: (
+            (-(tops[place][0].score or 0.0), place) if tops[place] else (np.inf, place)
+        ),
+    )
+    renewed = [list(island) for island in islands]
+    for rank in range(len(islands) // 2):
+        renewed[order[-1 - rank]] = list(tops[order[rank]])
+    return renewed

@@ -1,0 +1,24 @@
+"""IID and sequential sampling: the two simple uses of a model that any scaffold has to beat.
+
+Both draft for ever. They differ in memory alone: independent samples see no history at all,
+sequential ones see what was tried before (the searchers choose that memory, `searchers.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasarena.agents.policies.policy import Move
+from nasarena.search.trial import Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class DraftForEver:
+    """Every move is a draft."""
+
+    def next_move(
+        self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator
+    ) -> Move | None:
+        """A draft."""
+        return Move("draft")

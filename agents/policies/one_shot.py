@@ -1,0 +1,30 @@
+"""One-shot: the model proposes once, without feedback, and the run is over.
+
+The weakest use of a language model and the measure of what it knows beforehand; `num_proposals`
+more of them are asked for independently.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasarena.agents.policies.policy import Move, own, require
+from nasarena.search.trial import Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class OneShot:
+    """`num_proposals` drafts, then the end; invalid replies count."""
+
+    num_proposals: int = 1
+
+    def __post_init__(self) -> None:
+        require(self.num_proposals >= 1, f"num_proposals must be >= 1, got {self.num_proposals}")
+
+    def next_move(
+        self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator
+    ) -> Move | None:
+        """A draft as long as there are fewer than `num_proposals`."""
+        done = len(own(trials)) + len(pending) >= self.num_proposals
+        return None if done else Move("draft")
