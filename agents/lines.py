@@ -37,7 +37,7 @@ def cause(trial: Trial) -> str:
 
 def trial_line(trial: Trial, noise: float | None = None) -> str:
     """`PATTERN 0.1234 "name"`, or with the cause in place of a score."""
-    name = trial.details.get("name", "")
+    name = one_line(trial.details.get("name", ""), 40)
     said = f' "{name}"' if name else ""
     if trial.status == "ok":
         return f"{trial.pattern} {score_text(trial.score, noise)}{said}"

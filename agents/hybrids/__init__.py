@@ -1,0 +1,1 @@
+"""Searchers that join a language model with classical machinery. Imports search and agents only."""

@@ -1,0 +1,1 @@
+"""What to ask a language model, one operator a file: build(view) -> messages, parse(reply)."""

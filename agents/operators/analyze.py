@@ -1,0 +1,52 @@
+"""Analyze: a lesson in words. The model judges nothing: scores come from the harness alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nasarena.agents.operators import prompts
+from nasarena.agents.operators.candidate import UnusableReply, read_object, text_of
+from nasarena.agents.operators.prompt import Prompt, framed
+from nasarena.agents.view import View
+
+EVIDENCE_LENGTH = 200
+LESSON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the model believes to have learned, and from what."""
+
+    text: str
+    evidence: str
+    salvaged: bool = False
+
+
+def lesson_schema() -> dict[str, Any]:
+    """The JSON schema of a lesson; it has no place for a number."""
+    return {
+        "type": "object",
+        "properties": {
+            "evidence": {"type": "string", "maxLength": EVIDENCE_LENGTH},
+            "lesson": {"type": "string", "maxLength": LESSON_LENGTH},
+        },
+        "required": ["evidence", "lesson"],
+        "additionalProperties": False,
+    }
+
+
+def build(view: View) -> Prompt:
+    """Ask for one lesson from the trials in view."""
+    reply = prompts.REPLY_LESSON.format(
+        evidence_length=EVIDENCE_LENGTH, lesson_length=LESSON_LENGTH
+    )
+    texts = (prompts.ANALYZE, prompts.REPLY_LESSON)
+    return framed(view, prompts.ANALYZE, reply, lesson_schema(), *texts)
+
+
+def parse(text: str, view: View) -> Lesson:
+    """The lesson in a reply; raises UnusableReply."""
+    record, salvaged = read_object(text)
+    lesson = text_of(record, "lesson", LESSON_LENGTH)
+    if not lesson:
+        raise UnusableReply("the lesson must not be empty")
+    return Lesson(lesson, text_of(record, "evidence", EVIDENCE_LENGTH), salvaged)

@@ -1,0 +1,133 @@
+"""What Draft, Improve, Debug and Crossover all answer with: a candidate, and how it is read.
+
+The rationale stands before the pattern in the schema, so that a model that writes left to right
+has reasoned before it commits itself. Reading is strict about meaning and lenient about packaging:
+a code fence, prose around the object, raw control characters in a string or a bare pattern are
+forgiven and marked `salvaged`; a wrong letter, a missing key or a cut-off object is an error whose
+text is worth quoting back to the model.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nasarena.agents.lines import one_line
+from nasarena.agents.operators import prompts
+from nasarena.agents.view import View
+from nasarena.search.errors import InvalidPattern
+from nasarena.search.space import PatternSpace
+
+NAME_LENGTH = 40
+HYPOTHESIS_LENGTH = 200
+MAX_REPLY = 16_384  # characters; no honest reply comes near, and none longer is looked into
+
+Expected = Literal["better", "worse", "same"]
+EXPECTED: tuple[Expected, ...] = ("better", "worse", "same")
+
+
+class UnusableReply(ValueError):
+    """A reply that cannot be read as what was asked for; its text is quoted back to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proposal as the model made it; `pattern` is in the letters that it was shown."""
+
+    pattern: str
+    name: str = ""
+    hypothesis: str = ""
+    expected: str = ""
+    salvaged: bool = False
+
+
+def candidate_schema(space: PatternSpace) -> dict[str, Any]:
+    """The JSON schema of a candidate: bounded strings, the pattern as a regular expression."""
+    pattern = f"^[{space.alphabet}]{{{space.depth}}}$"
+    return {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": NAME_LENGTH},
+            "hypothesis": {"type": "string", "maxLength": HYPOTHESIS_LENGTH},
+            "expected": {"type": "string", "enum": list(EXPECTED)},
+            "pattern": {"type": "string", "pattern": pattern},
+        },
+        "required": ["name", "hypothesis", "expected", "pattern"],
+        "additionalProperties": False,
+    }
+
+
+def reply_form(view: View, reference: str) -> str:
+    """The words that describe a candidate's schema; `reference` is what `expected` refers to."""
+    return prompts.REPLY.format(
+        name_length=NAME_LENGTH,
+        hypothesis_length=HYPOTHESIS_LENGTH,
+        reference=reference,
+        depth=view.space.depth,
+        alphabet=view.space.alphabet,
+    )
+
+
+def parse_candidate(text: str, space: PatternSpace) -> Candidate:
+    """The candidate in a reply. Raises UnusableReply, saying what was expected and what came."""
+    bare = text.strip() if len(text) <= MAX_REPLY else ""
+    if bare in space:
+        return Candidate(bare, salvaged=True)
+    record, salvaged = read_object(text)
+    try:
+        pattern = space.validate(text_of(record, "pattern", None))
+    except InvalidPattern as error:
+        raise UnusableReply(str(error)) from error
+    expected = text_of(record, "expected", None)
+    if expected not in EXPECTED:
+        raise UnusableReply(f"expected must be better, worse or same, got {one_line(expected, 40)}")
+    return Candidate(
+        pattern,
+        text_of(record, "name", NAME_LENGTH),
+        text_of(record, "hypothesis", HYPOTHESIS_LENGTH),
+        expected,
+        salvaged,
+    )
+
+
+def read_object(text: str) -> tuple[Mapping[str, Any], bool]:
+    """The JSON object in a reply, and whether it had to be dug out."""
+    if len(text) > MAX_REPLY:
+        raise UnusableReply(f"a reply must be one short JSON object, got {len(text)} characters")
+    try:
+        return _checked(json.loads(text)), False
+    except (ValueError, RecursionError):
+        pass  # perhaps only its packaging is wrong
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0:
+        raise UnusableReply(f"a reply must be one JSON object, got {one_line(text, 60)!r}")
+    if end < start:
+        raise UnusableReply(f"the JSON object is cut off after {one_line(text[start:], 60)!r}")
+    try:
+        return _checked(json.loads(text[start : end + 1], strict=False)), True
+    except (ValueError, RecursionError) as error:
+        raise UnusableReply(f"the reply is no valid JSON: {one_line(str(error), 120)}") from error
+
+
+def text_of(record: Mapping[str, Any], key: str, limit: int | None) -> str:
+    """A string of a reply on one line, at most `limit` characters; UnusableReply if there is none.
+
+    With a limit of None the string is taken as it is.
+    """
+    value = record.get(key)
+    if not isinstance(value, str):
+        found = "nothing" if value is None else type(value).__name__
+        raise UnusableReply(f"the object must have a string {key!r}, got {found}")
+    return value if limit is None else one_line(_without_surrogates(value), limit)
+
+
+def _checked(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UnusableReply(f"a reply must be one JSON object, got {type(value).__name__}")
+    return value
+
+
+def _without_surrogates(text: str) -> str:
+    """Half a surrogate pair is legal JSON and cannot be written to a file."""
+    return re.sub(r"[\ud800-\udfff]", "?", text)

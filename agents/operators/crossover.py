@@ -1,0 +1,25 @@
+"""Crossover: one child of two parents, chosen with reasons instead of coins."""
+
+from nasarena.agents.operators import prompts
+from nasarena.agents.operators.candidate import (
+    Candidate,
+    candidate_schema,
+    parse_candidate,
+    reply_form,
+)
+from nasarena.agents.operators.prompt import Prompt, framed, lines_of
+from nasarena.agents.view import View
+
+
+def build(view: View) -> Prompt:
+    """Ask for a child of the two parents."""
+    parents = lines_of(view.parents, view, hypotheses=True)
+    instruction = prompts.CROSSOVER.format(parents=parents)
+    reply = reply_form(view, "the better parent")
+    schema = candidate_schema(view.space)
+    return framed(view, instruction, reply, schema, prompts.CROSSOVER, prompts.REPLY)
+
+
+def parse(text: str, view: View) -> Candidate:
+    """The candidate in a reply; raises UnusableReply."""
+    return parse_candidate(text, view.space)

@@ -1,0 +1,25 @@
+"""Wish: a pattern for a wished score, the candidate sampler of LLAMBO (Liu et al. 2024)."""
+
+from nasarena.agents.lines import score_text
+from nasarena.agents.operators import prompts
+from nasarena.agents.operators.candidate import (
+    Candidate,
+    candidate_schema,
+    parse_candidate,
+    reply_form,
+)
+from nasarena.agents.operators.prompt import Prompt, framed
+from nasarena.agents.view import View
+
+
+def build(view: View) -> Prompt:
+    """Ask for a pattern that would score `view.wish`."""
+    instruction = prompts.WISH.format(wish=score_text(view.wish, view.noise))
+    reply = reply_form(view, "the best so far")
+    schema = candidate_schema(view.space)
+    return framed(view, instruction, reply, schema, prompts.WISH, prompts.REPLY)
+
+
+def parse(text: str, view: View) -> Candidate:
+    """The candidate in a reply; raises UnusableReply."""
+    return parse_candidate(text, view.space)
