@@ -20,7 +20,7 @@ from nasarena.search.run_folder import RunRecord, find_runs, read_run
 REFERENCES = "references"  # the pseudo-searcher that scores hand-made patterns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one run is itself alone, and can be a key
 class Run:
     """A run as read, with the label that figures show for its searcher."""
 

@@ -22,18 +22,19 @@ from nasarena.search.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A way to count what a run has used: a column of `Frames.trials`, and its axis label."""
+    """A way to count what a run has used: its unit in words, and its label on an axis."""
 
-    column: str
+    unit: str
     label: str
 
 
+# By the name of the cumulative column of `Frames.trials`; the first four are budget units.
 METERS = {
     "trials": Meter("trials", "patterns trained (trials)"),
-    "flops": Meter("flops", "training FLOPs charged"),
+    "flops": Meter("FLOPs", "training FLOPs charged"),
     "tokens": Meter("tokens", "training tokens charged"),
-    "device_seconds": Meter("device_seconds", "device seconds charged (cost model)"),
-    "measured_seconds": Meter("measured_seconds", "seconds measured, searcher and training"),
+    "device_seconds": Meter("device seconds", "device seconds charged (cost model)"),
+    "measured_seconds": Meter("seconds", "seconds measured, searcher and training"),
 }
 
 
@@ -234,9 +235,10 @@ def _references(runs: Sequence[Run]) -> pd.DataFrame:
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """A frame with these columns, whether or not there are rows; None becomes NaN in scores."""
-    frame = pd.DataFrame(rows, columns=columns)
-    scores = [name for name in ("score", "final", "search_score") if name in columns]
-    return frame.astype(dict.fromkeys(scores, float))
+    frame = pd.DataFrame({name: [row[name] for row in rows] for name in columns})
+    for name in {"score", "final", "search_score"}.intersection(columns):
+        frame[name] = frame[name].astype(float)
+    return frame
 
 
 def _provenance(record: RunRecord) -> Mapping[str, Any]:

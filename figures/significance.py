@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import stats as scipy_stats
 
 from nasarena.figures.stats import Interval, interval
+from nasarena.search.seeding import stream
 
 ALPHA = 0.05
 # Up to here all sign flips are counted (2^21 sums for 22 pairs); above, 100,000 are drawn.
@@ -73,16 +74,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def compare_to(
-    scores: Mapping[str, ArrayLike], reference: str, rng: np.random.Generator
-) -> list[Comparison]:
+def compare_to(scores: Mapping[str, ArrayLike], reference: str, seed: int = 0) -> list[Comparison]:
     """Every other searcher against `reference`; `scores[name]` are `(num_seeds,)`, same seeds."""
-    return _compare([(name, reference) for name in scores if name != reference], scores, rng)
+    return _compare([(name, reference) for name in scores if name != reference], scores, seed)
 
 
-def compare_all(scores: Mapping[str, ArrayLike], rng: np.random.Generator) -> list[Comparison]:
-    """Every pair of searchers; `scores[name]` are `(num_seeds,)`, same seeds in the same order."""
-    return _compare(list(combinations(scores, 2)), scores, rng)
+def compare_all(scores: Mapping[str, ArrayLike], seed: int = 0) -> list[Comparison]:
+    """Every pair of searchers; `scores[name]` are `(num_seeds,)`, same seeds in the same order.
+
+    Each pair draws its bootstrap from a stream of its own, so that the interval of a pair stays
+    what it was when another searcher joins. `p_holm` pays for every pair that is looked at.
+    """
+    return _compare(list(combinations(scores, 2)), scores, seed)
 
 
 def shared_ranks(names: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, int]:
@@ -125,13 +128,16 @@ def seeds_needed(differences: ArrayLike, power: float = 0.8, alpha: float = ALPH
 
 
 def _compare(
-    pairs: Sequence[tuple[str, str]], scores: Mapping[str, ArrayLike], rng: np.random.Generator
+    pairs: Sequence[tuple[str, str]], scores: Mapping[str, ArrayLike], seed: int
 ) -> list[Comparison]:
     values = {name: np.asarray(scores[name], dtype=np.float64) for name in scores}
-    differences = [values[first] - values[second] for first, second in pairs]
-    p_values = [sign_flip_p(difference, rng) for difference in differences]
+    differences, p_values = [], []
+    for first, second in pairs:
+        rng = stream(seed, "bootstrap", first, second)
+        p_values.append(sign_flip_p(values[first] - values[second], rng))
+        differences.append(interval(values[first] - values[second], rng))
     return [
-        Comparison(first, second, interval(difference, rng), p, p_holm)
+        Comparison(first, second, difference, p, p_holm)
         for (first, second), difference, p, p_holm in zip(
             pairs, differences, p_values, holm(p_values), strict=True
         )

@@ -1,0 +1,49 @@
+"""Figures as files: PNG and SVG with the same bytes every time, and where they come from inside.
+
+The command and the hash of the data stand in the metadata (PNG text chunks, Dublin Core in SVG);
+dates and random ids do not, so that a figure drawn again from the same runs is the same file.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a figure was made from: the command that drew it and the hash of the runs."""
+
+    command: str
+    data_hash: str
+
+
+def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
+    """Write `stem`.png and `stem`.svg and return both paths; the folder must exist."""
+    png, svg = (stem.with_suffix(suffix) for suffix in SUFFIXES)
+    figure.savefig(
+        png,
+        dpi=150,
+        metadata={
+            "Title": title,
+            "Source": source.command,
+            "Identifier": f"data {source.data_hash}",
+            "Software": "nasarena",
+        },
+    )
+    # Ids of clip paths are hashes with this salt, else with a random one.
+    with matplotlib.rc_context({"svg.hashsalt": "nasarena", "svg.fonttype": "path"}):
+        figure.savefig(
+            svg,
+            metadata={
+                "Title": title,
+                "Source": source.command,
+                "Identifier": f"data {source.data_hash}",
+                "Creator": "nasarena",
+                "Date": None,
+            },
+        )
+    return [png, svg]
