@@ -35,7 +35,7 @@ _RANK = ("top-k", "recent", "failures", "lessons", "siblings", "ancestors")
 class Memory:
     """How much is remembered: which view, at most how many trials a section, how many tokens."""
 
-    view: MemoryView = "combined"
+    view: str = "combined"
     num_trials: int = 16
     max_tokens: int = 1500
 

@@ -50,7 +50,7 @@ def test_each_view_selects_its_trials_the_most_important_last(
 ) -> None:
     parents = [TRIALS[1]] if view == "siblings" else []
     trials = [one for one in TRIALS if not (view == "siblings" and one.index == 3)]
-    sections, lessons = Memory(view, 3).recall(trials, parents)  # type: ignore[arg-type]
+    sections, lessons = Memory(view, 3).recall(trials, parents)
     assert indices(sections) == expected
     assert lessons == (("an A in front helps",) if view == "lessons" else ())
 
@@ -75,7 +75,7 @@ def test_the_token_budget_is_kept(view: str, max_tokens: int) -> None:
         trial(index, "AM" * 8, index / 50, details={"name": f"idea {index}", "lesson": "x y z"})
         for index in range(50)
     ]
-    memory = Memory(view, 50, max_tokens)  # type: ignore[arg-type]
+    memory = Memory(view, 50, max_tokens)
     sections, lessons = memory.recall(trials, [])
     texts = [section.heading for section in sections] + list(lessons)
     texts += [trial_line(one) for section in sections for one in section.trials]
@@ -91,7 +91,7 @@ def test_when_tokens_are_short_the_best_trials_stay() -> None:
 
 def test_unknown_views_and_silly_limits_are_refused() -> None:
     with pytest.raises(InvalidSetting, match="memory must be one of none, top-k"):
-        Memory("everything")  # type: ignore[arg-type]
+        Memory("everything")
     with pytest.raises(InvalidSetting, match="at least 1"):
         Memory("recent", 0)
 

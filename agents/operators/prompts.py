@@ -67,7 +67,7 @@ CROSSOVER = """\
 Two patterns of the same search:
 {parents}
 Make one child of them. Where both have the same letter, keep it; elsewhere take from each parent
-the stretch that you hold responsible for its score. State in the hypothesis what came from where."""
+the stretch that you hold responsible for its score. Say in the hypothesis what came from where."""
 
 DEBUG_FAILED = """\
 This pattern could not be scored:
