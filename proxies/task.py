@@ -28,10 +28,13 @@ class Task(Protocol):
 
     `head` names the model around the pattern: a `language_model` predicts at every position; an
     `auto_encoder` squeezes the sequence into its last state and decodes every position from that
-    state (mad-lab's compression task).
+    state (mad-lab's compression task). `fingerprint` hashes everything that a sample depends on
+    besides the arguments of `sample` (settings, and the text of a corpus): it enters the version
+    of every proxy that trains on the task. `length` is the length of the inputs as sampled.
     """
 
     name: str
+    fingerprint: str
     vocab_size: int
     length: int
     head: Literal["language_model", "auto_encoder"]
