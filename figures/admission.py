@@ -44,8 +44,12 @@ class Apart:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Runs to compare, ordered by (searcher, seed) and all made under `condition`."""
+    """Runs to compare, ordered by (searcher, seed) and all made under `condition`.
 
+    `everything` is every run that was read, those apart too.
+    """
+
+    everything: list[Run]
     ranked: list[Run]
     references: list[Run]
     apart: list[Apart]
@@ -74,6 +78,7 @@ def admit(folder: Path) -> Admitted:
     seeds = {run.seed for run in block} or {run.seed for run in searching}
     reasons.update({run: _reference_fault(run, condition, seeds) for run in references})
     return Admitted(
+        everything=[*searching, *references],
         ranked=block,
         references=[run for run in references if not reasons[run]],
         apart=[

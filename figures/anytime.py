@@ -29,6 +29,8 @@ from nasarena.figures.style import (
     looks,
     new_figure,
     nothing_to_show,
+    shorten,
+    width_for,
 )
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
@@ -84,7 +86,7 @@ def draw(frames: Frames, meter: str | None = None) -> Figure:
     many = len(found) > _MAX_BANDS_TOGETHER
     with house_style():
         num_rows = -(-len(found) // _NUM_COLUMNS) if many else 0
-        figure = new_figure(8.6, 4.6 + 1.35 * num_rows)
+        figure = new_figure(width_for(list(found)), 4.6 + 1.35 * num_rows)
         parts = [figure]
         if many:
             ratios = [4.3, 1.35 * num_rows + 0.1]
@@ -130,7 +132,7 @@ def _draw_panels(figure: FigureBase, found: Mapping[str, Curve], style: Mapping[
                 _draw_line(axes, curve, FAINT, 0.8)
         _draw_band(axes, found[name], style[name])
         _draw_line(axes, found[name], style[name].color, 1.5)
-        axes.set_title(name, fontsize=8, color=INK)
+        axes.set_title(shorten(name, 24), fontsize=8, color=INK)
         _label_axis(axes, found)
     for axes in cells[len(found) :]:
         axes.set_axis_off()
@@ -140,8 +142,9 @@ def _draw_panels(figure: FigureBase, found: Mapping[str, Curve], style: Mapping[
 
 def _draw_line(axes: Axes, curve: Curve, color: str, width: float, dash: Dash = "solid") -> None:
     """Steps; the last level is held a little beyond the end, so that a late rise can be seen."""
-    grid = np.append(curve.grid, curve.grid[-1] + _overhang(curve))
-    middle = np.append(curve.middle, curve.middle[-1])
+    changes = np.append(True, np.diff(curve.middle) != 0)  # a level needs its first point only
+    grid = np.append(curve.grid[changes], curve.grid[-1] + _overhang(curve))
+    middle = np.append(curve.middle[changes], curve.middle[-1])
     axes.step(grid, middle, where="post", color=color, lw=width, linestyle=dash)
 
 
@@ -198,10 +201,9 @@ def _labels(
 
 
 def _detail(frames: Frames, limits: tuple[float, float]) -> str:
-    num_seeds = len(frames.seeds)
     detail = (
-        f"Interquartile mean over {num_seeds} paired seeds with 95 % bootstrap band. "
-        if num_seeds > 1
+        f"Interquartile mean over {frames.seeds_in_words} with 95 % bootstrap band. "
+        if len(frames.seeds) > 1
         else "One seed: no band, and no conclusion about searchers. "
     )
     references = reference_scores(frames)

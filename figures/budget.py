@@ -20,6 +20,7 @@ from nasarena.figures.style import (
     house_style,
     new_figure,
     nothing_to_show,
+    width_for,
 )
 
 # part -> colour, hatch; lightness and hatch both tell them apart in grey
@@ -74,8 +75,8 @@ def draw(frames: Frames) -> Figure:
         return nothing_to_show(title, "No finished run with a score: nothing can be accounted for.")
     names = frames.searchers
     with house_style():
-        figure = new_figure(8.6, 2.1 + 0.3 * len(names))
-        headline(figure, title, f"Means per run over {len(frames.seeds)} paired seeds.")
+        figure = new_figure(width_for(names), 2.1 + 0.3 * len(names))
+        headline(figure, title, f"Means per run over {frames.seeds_in_words}.")
         left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[1.25, 1, 1])
         _draw_shares(left, frames, names)
         _draw_waste(middle, frames, names)
@@ -85,6 +86,7 @@ def draw(frames: Frames) -> Figure:
         left.set_ylabel("searcher")
         for axes in (left, middle, right):
             axes.tick_params(axis="y", length=0)
+            axes.xaxis.label.set_fontsize(8)
             axes.spines["left"].set_visible(False)
     return figure
 

@@ -69,6 +69,11 @@ class Frames:
         """The unit of the budget, which is a key of `METERS`."""
         return str(self.condition["budget"]["unit"])
 
+    @property
+    def seeds_in_words(self) -> str:
+        """For the small print of a figure."""
+        return "one seed" if len(self.seeds) == 1 else f"{len(self.seeds)} paired seeds"
+
     def by_seed(self, column: str) -> dict[str, list[float]]:
         """A column of `runs` for each searcher, in the order of `seeds`."""
         table = self.runs.pivot(index="seed", columns="searcher", values=column)
@@ -98,7 +103,7 @@ def read_frames(folder: Path) -> Frames:
         condition=admitted.condition,
         provenance=tuple(_provenance(run.record) for run in admitted.ranked),
         seeds=tuple(sorted({run.seed for run in admitted.ranked})),
-        data_hash=_data_hash([*admitted.ranked, *admitted.references]),
+        data_hash=_data_hash(admitted.everything),
         name=folder.resolve().name,
     )
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from nasarena.figures.frame import Frames
 from nasarena.figures.stats import Floats
-from nasarena.figures.style import headline, house_style, new_figure, nothing_to_show
+from nasarena.figures.style import headline, house_style, new_figure, nothing_to_show, shorten
 
 _NUM_COLUMNS = 3
 LAYER_NAMES = {"A": "attention", "M": "MLP", "S": "Mamba"}
@@ -45,7 +45,7 @@ def draw(frames: Frames) -> Figure:
     num_rows = -(-len(names) // num_columns)
     with house_style():
         figure = new_figure(
-            max(5.0, 3.0 * num_columns), 1.3 + (0.42 + 0.2 * len(alphabet)) * num_rows
+            max(5.0, 3.0 * num_columns), 1.3 + (0.58 + 0.2 * len(alphabet)) * num_rows
         )
         headline(figure, title, _detail(frames, alphabet))
         cells = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
@@ -58,16 +58,15 @@ def draw(frames: Frames) -> Figure:
                 shares, ax=axes, vmin=0, vmax=1, cmap="mako_r", cbar=False, linewidths=0.6,
                 linecolor="white",
             )  # fmt: skip
-            axes.set_title(f"{name} ({len(patterns)})", fontsize=8)
+            axes.set_title(f"{shorten(name, 30)} ({len(patterns)})", fontsize=8)
             axes.set_yticks(np.arange(len(alphabet)) + 0.5, list(alphabet), rotation=0)
             depth = shares.shape[1]
             ticks = [p for p in range(1, depth + 1) if p == 1 or p % 4 == 0]
             axes.set_xticks([p - 0.5 for p in ticks], [str(p) for p in ticks], rotation=0)
-            axes.tick_params(length=0)
+            axes.tick_params(length=0, labelbottom=True)
         for axes in cells[:, 0]:
             axes.set_ylabel("layer kind", fontsize=8)
         for axes in cells.ravel()[max(0, len(names) - num_columns) : len(names)]:
-            axes.tick_params(labelbottom=True)  # above an empty cell too
             axes.set_xlabel("position (1 = next to the input)", fontsize=8)
         bar = figure.colorbar(
             cells[0, 0].collections[0], ax=cells, shrink=0.8, aspect=30, pad=0.015
@@ -80,4 +79,4 @@ def draw(frames: Frames) -> Figure:
 def _detail(frames: Frames, alphabet: str) -> str:
     legend = ", ".join(f"{letter} {LAYER_NAMES.get(letter, letter)}" for letter in alphabet)
     which = "re-trained" if not frames.finals.empty else "best of each seed"
-    return f"{legend}. In brackets: number of patterns ({which}), {len(frames.seeds)} paired seeds."
+    return f"{legend}. In brackets: number of patterns ({which}), {frames.seeds_in_words}."

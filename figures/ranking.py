@@ -21,6 +21,7 @@ from nasarena.figures.style import (
     looks,
     new_figure,
     nothing_to_show,
+    width_for,
 )
 
 _ROW_INCHES = 0.34
@@ -30,12 +31,14 @@ def draw(frames: Frames, standing: Standings) -> Figure:
     """The figure; rows in the order of the standings, then the reference patterns."""
     title = "Final ranking" if standing.is_final else "Ranking by search score (flattering)"
     if not standing.places:
-        return nothing_to_show(title, "No finished run with a score: there is nothing to rank.")
+        return nothing_to_show("Ranking", "No finished run with a score: there is nothing to rank.")
     references = reference_scores(frames, "final" if standing.is_final else "score")
     num_rows = len(standing.places) + len(references)
     with house_style():
-        figure = new_figure(8.6, 1.5 + _ROW_INCHES * num_rows)
-        headline(figure, title, _detail(standing))
+        figure = new_figure(
+            width_for([*frames.searchers, *references]), 1.5 + _ROW_INCHES * num_rows
+        )
+        headline(figure, title, _detail(frames, standing))
         axes = figure.subplots()
         style = looks(frames.searchers)
         for row, place in enumerate(standing.places):
@@ -94,11 +97,12 @@ def _write_value(axes: Axes, row: int, text: str) -> None:
     )
 
 
-def _detail(standing: Standings) -> str:
-    seeds = f"{standing.num_seeds} paired seeds" if standing.num_seeds > 1 else "one seed"
-    detail = f"Mark and bar: interquartile mean and 95 % interval over {seeds}, the dots below. "
-    if standing.is_final:
-        detail += "Diamond: search score of the same patterns. "
-    if standing.num_seeds > 1:
-        detail += "Equal rank: not told apart (exact paired test, Holm, 0.05)."
-    return detail
+def _detail(frames: Frames, standing: Standings) -> str:
+    diamond = "Diamond: search score of the same patterns. " if standing.is_final else ""
+    if standing.num_seeds == 1:
+        return f"{diamond}One seed: no interval, and no conclusion about searchers."
+    return (
+        f"Mark and bar: interquartile mean and 95 % interval over {frames.seeds_in_words}, the "
+        f"dots below. {diamond}Rank: 1 + the number of searchers shown to be better (exact paired "
+        f"test, Holm, 0.05); = marks a shared rank."
+    )

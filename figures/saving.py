@@ -34,6 +34,7 @@ def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[
             "Software": "nasarena",
         },
     )
+    figure.set_layout_engine("none")  # keeps the layout as the PNG has it
     # Ids of clip paths are hashes with this salt, else with a random one.
     with matplotlib.rc_context({"svg.hashsalt": "nasarena", "svg.fonttype": "path"}):
         figure.savefig(

@@ -51,7 +51,9 @@ class Standings:
             if (pair.first, pair.second) == (second, first):
                 turned = pair.difference
                 flipped = Interval(-turned.estimate, -turned.high, -turned.low)
-                return Comparison(first, second, flipped, pair.p, pair.p_holm)
+                return Comparison(
+                    first, second, flipped, not pair.favours_first, pair.p, pair.p_holm
+                )
         raise KeyError((first, second))
 
     def seeds_to_separate(self, first: str, second: str) -> int | None:

@@ -32,6 +32,8 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
+        if np.isnan(self.low):  # one seed
+            return f"{self.estimate:.4f}"
         return f"{self.estimate:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 

@@ -99,6 +99,16 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
 
 
+def width_for(names: Sequence[str], base: float = 8.6) -> float:
+    """Width of a figure that writes these names beside its axes, inches."""
+    return base + 0.065 * max(0, max(map(len, names), default=0) - 16)
+
+
+def shorten(name: str, limit: int) -> str:
+    """A name that fits above a small panel; both ends stay, variants often differ at the end."""
+    return name if len(name) <= limit else f"{name[: limit - 12]}...{name[-9:]}"
+
+
 def headline(figure: Figure, title: str, detail: str) -> None:
     """What the figure shows, and in smaller type what must be known to read it."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")

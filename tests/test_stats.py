@@ -157,7 +157,7 @@ def test_holm_by_hand() -> None:
 
 def test_searchers_that_cannot_be_told_apart_share_a_rank() -> None:
     def pair(first: str, second: str, difference: float, p_holm: float) -> Comparison:
-        return Comparison(first, second, Interval(difference, 0, 0), p_holm, p_holm)
+        return Comparison(first, second, Interval(difference, 0, 0), difference > 0, p_holm, p_holm)
 
     pairs = [pair("a", "b", 0.1, 0.3), pair("a", "c", 0.5, 0.01), pair("c", "b", -0.4, 0.02)]
     assert shared_ranks("abc", pairs) == {"a": 1, "b": 1, "c": 3}

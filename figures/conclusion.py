@@ -1,0 +1,33 @@
+"""What a comparison comes to: the record that report.md and report.html are written from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from nasarena.figures.fairness import Point
+from nasarena.figures.frame import Frames
+from nasarena.figures.saving import Source
+from nasarena.figures.standings import Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A saved figure: its title, and the paths of its PNG and SVG."""
+
+    title: str
+    png: Path
+    svg: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """Tables, places, the verdict in sentences, and the figures in the order they are shown."""
+
+    frames: Frames
+    standings: Standings
+    verdict: list[str]
+    fairness: list[Point]
+    table: pd.DataFrame
+    drawings: list[Drawing]
+    source: Source
