@@ -1,0 +1,192 @@
+"""Lessons: histories of searches of every quality, each with what the teacher would try next.
+
+A run plays one random landscape to its end. At each stop the teacher looks at the whole history
+and names four patterns (its favourite, and three drawn in proportion to a power of their expected
+improvement); what the student is shown is the compact prompt. Then a few patterns are played, the
+teacher's or a poor searcher's, so that later prompts come from good and bad searches alike. The
+expected direction is what really came of a named pattern.
+
+Everything is a pure function of (seed, shard): no files, and an interrupted training goes on alike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nasarena.agents import compact
+from nasarena.agents.scribe.landscapes import Digits, Floats, Landscape, draw
+from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, untried
+from nasarena.agents.scribe.vocabulary import Reply
+from nasarena.search.seeding import stream
+
+NUM_REPLIES = 4
+SHARPNESS = 3.0  # the power of expected improvement
+# Ways to play, and how much a run favours each: the Dirichlet weights of its own mixture.
+PLAYERS = ("teacher", "climb", "evolve", "cross", "random")
+FAVOUR = (1.5, 0.5, 0.4, 0.3, 0.3)
+FAILING_SHARE = 0.1  # of landscapes on which patterns with some motif fail
+PATIENCE = 50  # trials without a new best after which a run ends: nothing is left to learn there
+TIE = 0.02  # share of the shown range of scores within which an outcome counts as the same
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One prompt and several good replies to it."""
+
+    prompt: str
+    replies: tuple[Reply, ...]
+
+
+@dataclass(slots=True)
+class Play:
+    """A search in progress: what was tried so far, and the rules of its landscape."""
+
+    landscape: Landscape
+    digits: Digits
+    scores: Floats
+    mixture: Floats
+    motif: Digits | None = None
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def num_letters(self) -> int:
+        return len(self.landscape.space.alphabet)
+
+
+def shard(seed: int, index: int, num_runs: int = 64) -> list[Lesson]:
+    """All lessons of `num_runs` runs, in the order in which they came up."""
+    return [
+        lesson for run in range(num_runs) for lesson in lessons(stream(seed, "lessons", index, run))
+    ]
+
+
+def lessons(rng: np.random.Generator) -> Iterator[Lesson]:
+    """The lessons of one run."""
+    play = _start(rng)
+    last = int(rng.integers(30, 111))
+    while len(play.scores) < min(last, PATIENCE + _best_row(play)):
+        options, order = _teach(play, rng)
+        if not len(options):
+            return
+        named = options[:NUM_REPLIES]
+        yield _lesson(play, named, order, rng)
+        _play(play, _choose(play, options, rng), rng)
+
+
+def _best_row(play: Play) -> int:
+    """When the best so far was found."""
+    return int(play.scores.argmax()) if len(play.scores) else 0
+
+
+def _start(rng: np.random.Generator) -> Play:
+    landscape = draw(rng)
+    depth, num_letters = landscape.space.depth, len(landscape.space.alphabet)
+    motif = rng.integers(num_letters, size=3) if rng.random() < FAILING_SHARE else None
+    mixture = rng.dirichlet(FAVOUR)
+    play = Play(landscape, np.zeros((0, depth), np.int64), np.zeros(0), mixture, motif)
+    first = int(rng.choice([0, 1, 2, 4, 4, 4, 4, 4, 8, 20, 50]))
+    _play(play, rng.integers(num_letters, size=(first, depth)), rng)
+    return play
+
+
+def _teach(play: Play, rng: np.random.Generator) -> tuple[Digits, Floats]:
+    """Patterns to try next, the favourite first, and what each change of the best is worth.
+
+    The second is `(depth, letters)`: the posterior mean of the best pattern with that one change.
+    """
+    space, num_letters = play.landscape.space, play.num_letters
+    if len(play.scores) < 2:
+        options = rng.integers(num_letters, size=(2 * NUM_REPLIES, space.depth))
+        return untried(options, play.digits, num_letters), np.zeros((space.depth, num_letters))
+    teacher = Teacher(play.digits, play.scores, num_letters)
+    pool = teacher.candidates(rng)
+    if not len(pool):
+        return pool, np.zeros((0, 0))
+    gain = np.log(teacher.expected_improvement(pool) + 1e-12)
+    noisy = SHARPNESS * gain + rng.gumbel(size=len(gain))
+    noisy[gain.argmax()] = np.inf
+    best = play.digits[play.scores.argmax()]
+    single = neighbours(best, num_letters)
+    place = np.repeat(np.arange(space.depth), num_letters - 1)
+    worth = np.zeros((space.depth, num_letters))
+    worth[place, single[np.arange(len(single)), place]] = teacher.posterior(single)[0]
+    return pool[np.argsort(-noisy)[: 2 * NUM_REPLIES]], worth
+
+
+def _lesson(play: Play, named: Digits, worth: Floats, rng: np.random.Generator) -> Lesson:
+    space = play.landscape.space
+    order = np.argsort(-play.scores, kind="stable").tolist()
+    ranked: dict[str, float] = {}
+    for row in order:
+        ranked.setdefault(space.from_digits(play.digits[row]), float(play.scores[row]))
+    shown = compact.Shown(
+        compact.nearest_and_best(space, list(ranked.items()), compact.SHOWN),
+        tuple(play.failed[: -compact.SHOWN_FAILED - 1 : -1]),
+    )
+    base = compact.reference(space, shown)
+    outcomes = play.landscape.scores(named, rng).tolist()
+    replies = tuple(
+        Reply(_weighed(space.alphabet, base, pattern, worth), direction(shown, score), pattern)
+        for pattern, score in zip(map(space.from_digits, named), outcomes, strict=True)
+        if pattern != base
+    )
+    return Lesson(compact.write(space, shown), replies)
+
+
+def _weighed(alphabet: str, base: str, pattern: str, worth: Floats) -> str:
+    """The changes of `base`, those that are worth most alone first."""
+    gains = {
+        f" {place + 1}{new}": float(worth[place, alphabet.index(new)])
+        for place, (old, new) in enumerate(zip(base, pattern, strict=True))
+        if old != new
+    }
+    return "".join(sorted(gains, key=lambda change: -gains[change]))
+
+
+def direction(shown: compact.Shown, score: float) -> str:
+    """How a score compares with the best shown: within 2 % of the shown range it is the same."""
+    if not shown.scored:
+        return "same"
+    top, bottom = shown.scored[0][1], shown.scored[-1][1]
+    if abs(score - top) <= TIE * (top - bottom):
+        return "same"
+    return "better" if score > top else "worse"
+
+
+def _choose(play: Play, options: Digits, rng: np.random.Generator) -> Digits:
+    """Up to four patterns to play, from the teacher's options or a poor searcher's."""
+    num = int(rng.integers(1, 6))
+    if len(play.scores) < 2:
+        return options[:1]
+    chosen = []
+    order = np.argsort(-play.scores, kind="stable")
+    for player in rng.choice(len(PLAYERS), size=num, p=play.mixture).tolist():
+        match PLAYERS[player]:
+            case "teacher":
+                chosen.append(options[len(chosen) % len(options)])
+            case "climb":
+                changes = np.minimum(rng.geometric(0.6, size=1), play.digits.shape[1])
+                chosen.append(mutate(play.digits[order[:1]], changes, play.num_letters, rng)[0])
+            case "evolve":
+                parent = order[rng.integers(max(1, len(order) // 5), size=1)]
+                chosen.append(mutate(play.digits[parent], np.array([1]), play.num_letters, rng)[0])
+            case "cross":
+                pair = play.digits[order[rng.integers(max(2, len(order) // 4), size=2)]]
+                chosen.append(np.where(rng.random(pair.shape[1]) < 0.5, pair[0], pair[1]))
+            case _:
+                chosen.append(rng.integers(play.num_letters, size=play.digits.shape[1]))
+    return untried(np.array(chosen), play.digits, play.num_letters)
+
+
+def _play(play: Play, chosen: Digits, rng: np.random.Generator) -> None:
+    """Score the chosen patterns, or let them fail, and add them to the history."""
+    if not len(chosen):
+        return
+    good = np.ones(len(chosen), dtype=np.bool_)
+    if play.motif is not None and chosen.shape[1] >= len(play.motif):
+        windows = np.lib.stride_tricks.sliding_window_view(chosen, len(play.motif), axis=1)
+        good = ~(windows == play.motif).all(2).any(1)
+    play.failed += [play.landscape.space.from_digits(row) for row in chosen[~good]]
+    play.digits = np.vstack([play.digits, chosen[good]])
+    play.scores = np.append(play.scores, play.landscape.scores(chosen[good], rng))
