@@ -1,0 +1,52 @@
+"""Causal multi-head attention with rotary positions, for a population of models at once.
+
+Shapes: P models, B sequences, T positions, D width, H heads, K = D / H head width. Activations
+carry the population axis first, weights are stacked over it, projections are one batched product.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ROTARY_BASE = 10_000.0
+
+
+@lru_cache(maxsize=16)
+def rotary_table(length: int, head_width: int, device: torch.device) -> Tensor:
+    """Unit complex numbers of shape `(T, K/2)`: position t turns pair j by `t * base^(-2j/K)`.
+
+    Rotary position embedding (Su et al. 2021, section 3.2.2), adjacent pairs. Raises ValueError
+    for an odd head width.
+    """
+    if head_width % 2:
+        raise ValueError(f"rotary positions need an even head width, got {head_width}")
+    frequency_J = ROTARY_BASE ** (-torch.arange(0, head_width, 2, device=device) / head_width)
+    angle_TJ = torch.outer(torch.arange(length, device=device), frequency_J)
+    return torch.polar(torch.ones_like(angle_TJ), angle_TJ)
+
+
+def rotate(x_T2K: Tensor, table_TJ: Tensor) -> Tensor:
+    """Turn queries or keys, shape `(..., T, K)`, by their positions."""
+    pairs = torch.view_as_complex(x_T2K.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * table_TJ).flatten(-2)
+
+
+def attention(x_PBTD: Tensor, weights: dict[str, Tensor], num_heads: int, rotary: bool) -> Tensor:
+    """One attention layer, without norm and residual: `(P, B, T, D)` to `(P, B, T, D)`.
+
+    `weights`: `in_proj` of `(P, D, 3D)`, whose columns are queries, keys and values, each heads
+    by head width; `out_proj` of `(P, D, D)`. No biases.
+    """
+    P, B, T, D = x_PBTD.shape
+    qkv = torch.bmm(x_PBTD.reshape(P, B * T, D), weights["in_proj"])
+    qkv = qkv.view(P * B, T, 3, num_heads, D // num_heads).permute(2, 0, 3, 1, 4)
+    if rotary:
+        table_TJ = rotary_table(T, D // num_heads, x_PBTD.device)
+        query, key = rotate(qkv[:2], table_TJ).to(x_PBTD.dtype).unbind()
+    else:
+        query, key = qkv[0], qkv[1]
+    mixed = F.scaled_dot_product_attention(query, key, qkv[2], is_causal=True)
+    mixed_PND = mixed.transpose(1, 2).reshape(P, B * T, D)
+    return torch.bmm(mixed_PND, weights["out_proj"]).view(P, B, T, D)

@@ -1,0 +1,197 @@
+"""The trained proxy: a pattern's score is what a small model of it reaches after a short training.
+
+For a task of text the score is minus the mean loss on text that was not trained on, in nats; over
+several tasks (MAD) it is the mean accuracy, with the losses beside it. The outcome depends on
+(configuration, pattern, seed, split) and on the code of this folder alone.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from nasarena.proxies.calibration import Calibration, calibrated
+from nasarena.proxies.flops import SequenceShape, forward_flops
+from nasarena.proxies.model_shape import ModelShape
+from nasarena.proxies.population import Population
+from nasarena.proxies.task import Task
+from nasarena.proxies.trainer import Scored, TrainSettings, train_and_score
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.seeding import stream_seed
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Cost, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedSettings:
+    """Everything that a trained score depends on, besides pattern, seed and split.
+
+    `score_by` is `loss` (score = -loss) or `accuracy`. `population` bounds how many models train
+    in one program; it changes speed and memory, never a result.
+    """
+
+    model: ModelShape
+    train: TrainSettings
+    score_by: str = "loss"
+    population: int = 16
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.score_by not in ("loss", "accuracy"):
+            raise InvalidSetting(f"proxy score_by must be loss or accuracy, got {self.score_by!r}")
+        if self.population < 1:
+            raise InvalidSetting(f"proxy population must be at least 1, got {self.population}")
+
+
+class TrainedProxy:
+    """Scores patterns by training them; implements `nasarena.search.proxy.Proxy`."""
+
+    def __init__(
+        self, name: str, space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings
+    ) -> None:
+        for letter in space.alphabet:
+            settings.model.layer(letter, space.depth)  # refuses a letter that has no layer
+        self.name, self.space, self.tasks, self.settings = name, space, list(tasks), settings
+        self.metric = settings.score_by
+        self.direction: Direction = "min" if settings.score_by == "loss" else "max"
+        self.score_range = (-float("inf"), 0.0) if self.metric == "loss" else (0.0, 1.0)
+        self.version = _version(space, self.tasks, settings)
+        self._device = torch.device(settings.device)
+        self._calibration: Calibration | None = None
+
+    def cost(self, pattern: str) -> Cost:
+        """Training FLOPs and tokens counted, device seconds from the calibrated model."""
+        train = self.settings.train
+        sequences = train.steps * train.batch_size
+        flops = sum(
+            3 * sequences * forward_flops(pattern, self.settings.model, sequence_shape(task))
+            for task in self.tasks
+        )
+        tokens = sum(sequences * task.length for task in self.tasks)
+        return Cost(flops, tokens, self.calibration.seconds(pattern))
+
+    @property
+    def calibration(self) -> Calibration:
+        """Seconds per layer kind on this device: measured once, then read from the cache."""
+        if self._calibration is None:
+            self._calibration = calibrated(self._measure_seconds, self.space, self.version)
+        return self._calibration
+
+    def evaluate(
+        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+    ) -> list[Outcome]:
+        """Train `patterns` as populations of at most `settings.population` models each."""
+        outcomes: list[Outcome] = []
+        size = self.settings.population
+        for start in range(0, len(patterns), size):
+            part = slice(start, start + size)
+            outcomes += self._evaluate_population(patterns[part], seeds[part], split)
+        return outcomes
+
+    def _evaluate_population(
+        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split
+    ) -> list[Outcome]:
+        start = time.perf_counter()
+        by_task = [self._train(task, patterns, seeds, split) for task in self.tasks]
+        elapsed = time.perf_counter() - start
+        costs = [self.cost(pattern) for pattern in patterns]
+        total = sum(cost.device_seconds for cost in costs)
+        return [
+            self._outcome([scored[member] for scored in by_task], cost, elapsed * share)
+            for member, cost in enumerate(costs)
+            for share in [cost.device_seconds / total]
+        ]
+
+    def _train(
+        self, task: Task, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split
+    ) -> list[Scored]:
+        generators = [
+            torch.Generator().manual_seed(
+                stream_seed(seed.run, "proxy init", task.name, pattern, seed.replicate)
+            )
+            for pattern, seed in zip(patterns, seeds, strict=True)
+        ]
+        population = Population(
+            patterns,
+            generators,
+            self.settings.model,
+            task.vocab_size,
+            task.length,
+            task.head,
+            self._device,
+        )
+        run_seeds = [seed.run for seed in seeds]
+        return train_and_score(
+            population, task, run_seeds, self.settings.train, split, self._device
+        )
+
+    def _outcome(self, scored: list[Scored], cost: Cost, measured_s: float) -> Outcome:
+        failures = [part.failure for part in scored if part.failure]
+        if failures:
+            return Outcome("failed", None, cost, {}, measured_s, failures[0])
+        loss = sum(part.loss for part in scored) / len(scored)
+        accuracy = sum(part.accuracy for part in scored) / len(scored)
+        metrics = {"loss": loss, "accuracy": accuracy}
+        if len(scored) > 1:
+            for task, part in zip(self.tasks, scored, strict=True):
+                metrics[f"{task.name} loss"] = part.loss
+                metrics[f"{task.name} accuracy"] = part.accuracy
+        score = -loss if self.metric == "loss" else accuracy
+        return Outcome("ok", score, cost, metrics, measured_s)
+
+    def _measure_seconds(self, pattern: str, num_steps: int) -> float:
+        """Seconds of `num_steps` training steps of one pattern, all tasks."""
+        settings = TrainedSettings(
+            self.settings.model,
+            TrainSettings(steps=num_steps, batch_size=self.settings.train.batch_size, num_eval=1),
+            population=1,
+            device=self.settings.device,
+        )
+        probe = TrainedProxy.__new__(TrainedProxy)
+        probe.tasks, probe.settings, probe._device = self.tasks, settings, self._device
+        start = time.perf_counter()
+        for task in self.tasks:
+            probe._train(task, [pattern], [TrialSeed(0)], "search")
+        return (time.perf_counter() - start) * self.settings.train.steps / num_steps
+
+
+def sequence_shape(task: Task) -> SequenceShape:
+    """What the cost model needs to know of a task."""
+    return SequenceShape(task.vocab_size, task.length, task.head)
+
+
+def _version(space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings) -> str:
+    """Hash of all that an outcome depends on; the population's size is not among it."""
+    described = asdict(settings)
+    del described["population"]
+    parts = [
+        json.dumps([asdict(space), described], sort_keys=True),
+        torch.__version__,
+        *[task.fingerprint for task in tasks],
+        _code_hash(),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _code_hash() -> str:
+    """Hash of the sources that a trained score depends on."""
+    digest = hashlib.sha256()
+    for name in _CODE:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    return digest.hexdigest()
+
+
+_CODE = (
+    "attention.py",
+    "mamba2.py",
+    "mlp.py",
+    "model_shape.py",
+    "population.py",
+    "trained.py",
+    "trainer.py",
+)

@@ -1,0 +1,237 @@
+"""Training of a population: every model as if it were alone, all of them in one program.
+
+Per-model gradient clipping, learning-rate schedule and early divergence: a model whose loss is not
+a number or explodes is masked out and reported, the others do not notice. AdamW (Loshchilov &
+Hutter 2019) works on the one flat vector of all weights.
+
+Shapes: P models, B sequences, T positions, S steps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import cos, log, pi
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nasarena.proxies.population import Population
+from nasarena.proxies.task import IGNORE, Batch, Task, TaskSplit
+from nasarena.search.errors import InvalidSetting
+
+_ADAM_EPS = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a model is trained and scored; the same for every pattern.
+
+    steps             optimizer steps
+    batch_size        sequences a step
+    num_train         distinct training sequences, repeated in epochs of new order; 0: all new
+    num_eval          sequences of the split that the score is measured on
+    learning_rate     peak, reached after `warmup_steps`, then `schedule` down to `final_fraction`
+    weight_decay      on matrices only
+    clip              largest norm of one model's gradient
+    """
+
+    steps: int = 100
+    batch_size: int = 8
+    num_train: int = 0
+    num_eval: int = 64
+    learning_rate: float = 6e-3
+    warmup_steps: int = 10
+    schedule: Literal["linear", "cosine"] = "linear"
+    final_fraction: float = 0.0
+    weight_decay: float = 0.0
+    beta1: float = 0.9
+    beta2: float = 0.95
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "num_eval", "learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise InvalidSetting(f"proxy {name} must be positive, got {getattr(self, name)}")
+        if self.num_train and self.num_train < self.batch_size:
+            raise InvalidSetting(
+                f"proxy num_train must be 0 or at least batch_size {self.batch_size}, "
+                f"got {self.num_train}"
+            )
+
+    def rate(self, step: int) -> float:
+        """Learning rate of one step, counted from 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        left = 1 - progress if self.schedule == "linear" else (1 + cos(pi * progress)) / 2
+        return self.learning_rate * (self.final_fraction + (1 - self.final_fraction) * left)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What became of one model: mean loss in nats and accuracy per counted target, or a reason."""
+
+    loss: float
+    accuracy: float
+    failure: str = ""
+
+
+def train_and_score(
+    population: Population,
+    task: Task,
+    run_seeds: Sequence[int],
+    settings: TrainSettings,
+    split: TaskSplit,
+    device: torch.device,
+) -> list[Scored]:
+    """Train all models of a population on `task`, then score each on `split`.
+
+    `run_seeds` names the data stream of each model.
+    """
+    deterministic()
+    batches = _Batches(task, run_seeds, settings, device)
+    optimizer = _FlatAdamW(population, settings)
+    limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
+    failures = [""] * population.size
+    alive_P = torch.ones(population.size, dtype=torch.bool, device=device)
+    for step in range(settings.steps):
+        inputs_PBT, targets_PBT = batches.at(step)
+        loss_P = _losses(population.logits(inputs_PBT), targets_PBT)
+        healthy_P = loss_P.detach() <= limit  # false for nan too
+        if not bool((healthy_P | ~alive_P).all()):
+            for member in torch.nonzero(alive_P & ~healthy_P).flatten().tolist():
+                value = float(loss_P[member].detach())
+                failures[member] = f"diverged: training loss {value:.4g} at step {step + 1}"
+            alive_P &= healthy_P
+            if not bool(alive_P.any()):
+                break
+        gradients = torch.autograd.grad(loss_P.sum(), population.leaves)
+        optimizer.step(gradients, settings.rate(step), alive_P)
+    return _score(population, task, run_seeds, settings, split, device, failures)
+
+
+def deterministic() -> None:
+    """Make torch choose deterministic kernels: the same seed, the same score to the last bit."""
+    if not torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(True)
+
+
+def _losses(logits_PBTV: Tensor, targets_PBT: Tensor) -> Tensor:
+    """Mean loss of each model over its counted targets, in nats, shape `(P,)`."""
+    P = len(targets_PBT)
+    each = F.cross_entropy(
+        logits_PBTV.view(-1, logits_PBTV.shape[-1]),
+        targets_PBT.reshape(-1),
+        ignore_index=IGNORE,
+        reduction="none",
+    )
+    counted = (targets_PBT.view(P, -1) != IGNORE).sum(1).clamp(min=1)
+    return each.view(P, -1).sum(1) / counted
+
+
+class _FlatAdamW:
+    """AdamW on the flat weights, each model's gradient clipped by its own norm."""
+
+    def __init__(self, population: Population, settings: TrainSettings) -> None:
+        self._population, self._settings = population, settings
+        self._first = torch.zeros_like(population.flat)
+        self._second = torch.zeros_like(population.flat)
+        self._shrink = settings.weight_decay * population.decays
+        self._count = 0
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], rate: float, alive_P: Tensor) -> None:
+        """One update; models that are not alive keep their weights."""
+        settings, flat = self._settings, self._population.flat
+        gradient = self._clipped(torch.cat([part.flatten() for part in gradients]), alive_P)
+        self._count += 1
+        self._first.lerp_(gradient, 1 - settings.beta1)
+        self._second.mul_(settings.beta2).addcmul_(gradient, gradient, value=1 - settings.beta2)
+        scale = (1 - settings.beta2**self._count) ** -0.5
+        denominator = self._second.sqrt().mul_(scale).add_(_ADAM_EPS)
+        if settings.weight_decay:
+            flat.mul_(1 - rate * self._shrink)
+        flat.addcdiv_(self._first, denominator, value=-rate / (1 - settings.beta1**self._count))
+
+    def _clipped(self, gradient: Tensor, alive_P: Tensor) -> Tensor:
+        if self._population.size == 1:
+            norm = torch.linalg.vector_norm(gradient)
+            return gradient.mul_((self._settings.clip / (norm + 1e-6)).clamp(max=1.0))
+        owner = self._population.owner
+        gradient = torch.where(alive_P[owner], gradient, 0.0)
+        squares_P = torch.bincount(owner, weights=gradient.square(), minlength=len(alive_P))
+        scale_P = (self._settings.clip / (squares_P.sqrt() + 1e-6)).clamp(max=1.0)
+        return gradient.mul_(scale_P.to(gradient.dtype)[owner])
+
+
+class _Batches:
+    """Each model's training sequences on the device, dealt out step by step."""
+
+    def __init__(
+        self,
+        task: Task,
+        run_seeds: Sequence[int],
+        settings: TrainSettings,
+        device: torch.device,
+    ) -> None:
+        num_needed = settings.steps * settings.batch_size
+        self._order = _order(settings.num_train, num_needed)
+        size = settings.num_train or num_needed
+        self._inputs_PNT, self._targets_PNT = _stacked(task, run_seeds, "train", size, device)
+        self._batch_size = settings.batch_size
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of one step, both `(P, B, T)`."""
+        start = step * self._batch_size
+        chosen = self._order[start : start + self._batch_size].to(self._inputs_PNT.device)
+        return self._inputs_PNT[:, chosen], self._targets_PNT[:, chosen]
+
+
+def _order(num_train: int, num_needed: int) -> Tensor:
+    """Indices of training sequences: each epoch a permutation of its own, fixed once and for all."""
+    if not num_train:
+        return torch.arange(num_needed)
+    generator = torch.Generator().manual_seed(0)
+    epochs = -(-num_needed // num_train)
+    return torch.cat([torch.randperm(num_train, generator=generator) for _ in range(epochs)])
+
+
+def _stacked(
+    task: Task, run_seeds: Sequence[int], split: TaskSplit, size: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Samples of each model's stream, `(P, size, T)`; equal seeds are drawn once."""
+    drawn: dict[int, Batch] = {}
+    for seed in run_seeds:
+        if seed not in drawn:
+            drawn[seed] = task.sample(seed, split, size)
+    inputs = torch.stack([torch.from_numpy(drawn[seed].inputs) for seed in run_seeds])
+    targets = torch.stack([torch.from_numpy(drawn[seed].targets) for seed in run_seeds])
+    return inputs.to(device), targets.to(device)
+
+
+@torch.no_grad()
+def _score(
+    population: Population,
+    task: Task,
+    run_seeds: Sequence[int],
+    settings: TrainSettings,
+    split: TaskSplit,
+    device: torch.device,
+    failures: list[str],
+) -> list[Scored]:
+    inputs, targets = _stacked(task, run_seeds, split, settings.num_eval, device)
+    loss_P, hits_P, counted_P = (torch.zeros(population.size, device=device) for _ in range(3))
+    batch_size = 4 * settings.batch_size
+    for start in range(0, settings.num_eval, batch_size):
+        part, wanted = inputs[:, start : start + batch_size], targets[:, start : start + batch_size]
+        logits = population.logits(part)
+        counted = (wanted != IGNORE).flatten(1).sum(1)
+        loss_P += _losses(logits, wanted) * counted
+        hits_P += (logits.argmax(-1) == wanted).flatten(1).sum(1)
+        counted_P += counted
+    losses, accuracies = (loss_P / counted_P).tolist(), (hits_P / counted_P).tolist()
+    return [
+        Scored(loss, accuracy, failure or ("" if loss == loss else "diverged: loss is nan"))
+        for loss, accuracy, failure in zip(losses, accuracies, failures, strict=True)
+    ]
