@@ -11,7 +11,8 @@ A control stands between the record and the agent as a whole: its policy chooses
 same blinded trials that its prompts show, and without history every move is a draft. So with
 `shuffled_scores` nothing in the agent can climb, and what it still gains over random comes from
 prior knowledge. Scores are shuffled anew for each proposal, by a stream of its own, so no order
-leaks over time.
+leaks over time. In a hybrid only the language model is blinded, its classical half keeps the true
+record: there a control tells what the model adds to it.
 """
 
 import re

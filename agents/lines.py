@@ -32,7 +32,8 @@ def cause(trial: Trial) -> str:
     """Why a trial brought nothing new, in a few words."""
     if trial.status == "duplicate":
         return "duplicate, this pattern had been tried before"
-    return f"{trial.status}, {one_line(trial.note, 120) or 'no cause given'}"
+    why = trial.details.get("error") or trial.note or "no cause given"
+    return f"{trial.status}, {one_line(why, 160)}"
 
 
 def trial_line(trial: Trial, noise: float | None = None) -> str:

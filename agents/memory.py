@@ -98,7 +98,7 @@ def _best(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
 
 
 def _recent(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
-    return [trial for trial in reversed(trials) if trial.status == "ok"]
+    return list(reversed(trials))
 
 
 def _failures(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:

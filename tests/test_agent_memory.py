@@ -38,7 +38,7 @@ def indices(sections: tuple[Section, ...]) -> dict[str, list[int]]:
     [
         ("none", {}),
         ("top-k", {"top-k": [0, 1, 3]}),
-        ("recent", {"recent": [2, 3, 5]}),
+        ("recent", {"recent": [3, 4, 5]}),
         ("failures", {"failures": [4]}),
         ("siblings", {"siblings": [4]}),
         ("ancestors", {}),
@@ -63,8 +63,8 @@ def test_ancestors_lead_from_the_oldest_to_the_grandparent() -> None:
 def test_combined_shows_no_trial_twice_and_never_the_parent() -> None:
     sections, lessons = Memory("combined", 2).recall(TRIALS, [TRIALS[1]])
     shown = indices(sections)
-    assert shown == {"failures": [4], "top-k": [0, 3], "recent": [2, 5]}
-    assert list(shown) == ["failures", "top-k", "recent"], "from what changes least to most"
+    assert shown == {"top-k": [0, 3], "recent": [4, 5]}
+    assert list(shown) == ["top-k", "recent"], "what changes most comes last"
     assert lessons == ("an A in front helps",)
 
 

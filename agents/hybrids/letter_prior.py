@@ -45,23 +45,22 @@ def letter_shares(tokens: Sequence[TokenChoice], pattern: str, alphabet: str) ->
         for offset, letter in enumerate(choice.token):
             place = at + offset - start
             if 0 <= place < len(pattern):
-                skipped = max(0, start - at)  # a token may begin with the quote before the pattern
-                shares[place] = _shares_at(choice, offset, letter, alphabet, skipped)
+                shares[place] = _shares_at(choice, offset, letter, alphabet)
         at += len(choice.token)
     return shares
 
 
-def _shares_at(choice: TokenChoice, offset: int, letter: str, alphabet: str, skipped: int) -> Array:
+def _shares_at(choice: TokenChoice, offset: int, letter: str, alphabet: str) -> Array:
     """Shares of the letters at one offset of a token; certain of `letter` if nothing is known."""
     before = choice.token[:offset]
     weights = np.zeros(len(alphabet))
     for token, logprob in choice.alternatives.items():
-        fits = len(token) > offset and token.startswith(before) and token[offset] in alphabet
-        if fits and offset >= skipped:
+        if len(token) > offset and token.startswith(before) and token[offset] in alphabet:
             weights[alphabet.index(token[offset])] += np.exp(logprob)
     if not weights.sum() > 0:
         weights[alphabet.index(letter)] = 1.0
-    return weights / weights.sum()
+    shares: Array = weights / weights.sum()
+    return shares
 
 
 def mean_prior(shares: Sequence[Array], space: PatternSpace) -> Array:

@@ -3,7 +3,6 @@
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.candidate import (
     Candidate,
-    UnusableReply,
     candidate_schema,
     parse_candidate,
     reply_form,
@@ -21,10 +20,5 @@ def build(view: View) -> Prompt:
 
 
 def parse(text: str, view: View) -> Candidate:
-    """The candidate in a reply; raises UnusableReply if it is the parent itself."""
-    candidate = parse_candidate(text, view.space)
-    if candidate.pattern == view.parents[0].pattern:
-        raise UnusableReply(
-            f"the pattern must differ from the one you start from, got {candidate.pattern} again"
-        )
-    return candidate
+    """The candidate in a reply; raises UnusableReply. The parent again is a duplicate."""
+    return parse_candidate(text, view.space)

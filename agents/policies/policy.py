@@ -14,7 +14,7 @@ import numpy as np
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.trial import Proposal, Trial
 
-OperatorName = Literal["draft", "improve", "debug", "crossover"]
+OperatorName = Literal["draft", "improve", "debug", "crossover", "wish"]
 
 
 @dataclass(frozen=True, slots=True)
