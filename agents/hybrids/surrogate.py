@@ -46,16 +46,23 @@ class Surrogate:
 
     def log_expected_improvement(self, patterns: Sequence[str]) -> Array:
         """Logarithm of the expected improvement over the best score seen, `(len(patterns),)`."""
-        from scipy.special import ndtr
-
         mean, deviation = self.predict(patterns)
-        z = (mean - self.best) / deviation
-        # log(phi(z) + z Phi(z)); far below the best it behaves as log phi(z) - 2 log |z|.
-        log_density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
-        plain = np.log(np.maximum(np.exp(log_density) + z * ndtr(z), 1e-300))
-        tail = log_density - 2 * np.log(np.maximum(-z, 1.0))
-        improvement: Array = np.log(deviation) + np.where(z > -6, plain, tail)
+        improvement: Array = np.log(deviation) + _log_gain((mean - self.best) / deviation)
         return improvement
+
+
+def _log_gain(z: Array) -> Array:
+    """log(phi(z) + z Phi(z)) without underflow, by the scaled complementary error function."""
+    from scipy.special import erfcx, ndtr
+
+    log_density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
+    high, low = np.maximum(z, -1.0), np.clip(z, -100.0, -1.0)
+    plain = np.log(np.exp(-0.5 * high**2) / np.sqrt(2 * np.pi) + high * ndtr(high))
+    # phi(z) (1 - |z| sqrt(pi / 2) erfcx(|z| / sqrt 2)); beyond -100 it is phi(z) / z^2.
+    scaled = np.log1p(low * np.sqrt(np.pi / 2) * erfcx(-low / np.sqrt(2)))
+    far = -2 * np.log(np.maximum(-z, 1.0))
+    gain: Array = np.where(z > -1, plain, log_density + np.where(z > -100, scaled, far))
+    return gain
 
 
 def fit(space: PatternSpace, trials: Sequence[Trial]) -> Surrogate | None:
