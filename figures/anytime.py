@@ -162,7 +162,8 @@ def _label_axis(axes: Axes, found: Mapping[str, Curve]) -> None:
     curve = next(iter(found.values()))
     axes.set_xlim(_start(found), curve.grid[-1] + _overhang(curve))
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=curve.grid[-1] > 10))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if curve.grid[-1] >= 1e4:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 def _start(found: Mapping[str, Curve]) -> float:

@@ -108,6 +108,7 @@ def write_run(
     fails: bool = False,
     raises: bool = False,
     references: dict[str, str] | None = None,
+    patterns: Sequence[str] | None = None,
     version: str = "7",
     top_k: int = 2,
     options: dict[str, Any] | None = None,
@@ -131,8 +132,8 @@ def write_run(
     }
 
     def make(rng: np.random.Generator) -> Searcher:
-        if references:
-            return Listing(references)
+        if references or patterns:
+            return Listing(references or {pattern: pattern for pattern in patterns or ()})
         return Raising() if raises else Mutating(space, rng, greed)
 
     path = folder / searcher / f"seed-{seed}"
