@@ -51,15 +51,19 @@ class Curve:
 
 
 def curves(frames: Frames, meter: str) -> dict[str, Curve]:
-    """A curve for each searcher, all on one grid: whole trials, or 160 steps up to the largest."""
-    most = float(frames.trials[meter].max())
+    """A curve for each searcher, all on one grid: whole trials, or 160 steps up to the largest.
+
+    On the budget's own meter it is the ledger that counts, charged language models included.
+    """
+    column = "spent" if meter == frames.unit else meter
+    most = float(frames.trials[column].max())
     whole = np.arange(1, int(most) + 1, dtype=np.float64)
     grid = whole if meter == "trials" else np.linspace(0, most, _NUM_POINTS)
     found = {}
     for name in frames.searchers:
         own = frames.trials[frames.trials["searcher"] == name]
         filled = [
-            step_fill(run[meter].to_numpy(), run["best_so_far"].to_numpy(), grid)
+            step_fill(run[column].to_numpy(), run["best_so_far"].to_numpy(), grid)
             for _, run in own.groupby("seed")
         ]
         rng = stream(0, "bootstrap", name, "curve", meter)
@@ -82,6 +86,11 @@ def draw(frames: Frames, meter: str | None = None) -> Figure:
     title = "Best score found so far"
     if frames.runs.empty:
         return nothing_to_show(title, "No finished run with a score: there is nothing to draw.")
+    label = METERS[meter].label
+    if frames.trials[meter].max() <= 0:
+        return nothing_to_show(title, f"Nothing was counted: {label}.")
+    if meter == frames.unit and frames.condition["budget"].get("charge_llm"):
+        label += ", language model included"
     found = curves(frames, meter)
     many = len(found) > _MAX_BANDS_TOGETHER
     with house_style():
@@ -95,11 +104,11 @@ def draw(frames: Frames, meter: str | None = None) -> Figure:
         style = looks(list(found))
         _draw_overview(axes, found, style, frames, bands=not many)
         _label_axis(axes, found)
-        axes.set_xlabel(METERS[meter].label)
+        axes.set_xlabel(label)
         axes.set_ylabel("best search score so far\n(higher is better)")
         if many:
             _draw_panels(parts[1], found, style)
-            parts[1].supxlabel(METERS[meter].label, fontsize=8)
+            parts[1].supxlabel(label, fontsize=8)
             parts[1].supylabel("best search score", fontsize=8)
         headline(figure, title, _detail(frames, axes.get_ylim()))
         figure.draw_without_rendering()  # settles the layout, which the labels need to know

@@ -60,7 +60,7 @@ def _figures(frames: Frames, standing: Standings) -> Iterator[tuple[str, str, Fi
     yield "ranking", "Final ranking", ranking.draw(frames, standing)
     yield "anytime", "Best score found so far", anytime.draw(frames)
     for meter in ("trials", "measured_seconds"):
-        if meter != frames.unit and not frames.runs.empty:
+        if meter != frames.unit and frames.trials[meter].sum() > 0:
             title = f"Best score found so far, against {METERS[meter].label}"
             yield f"anytime-{meter}", title, anytime.draw(frames, meter)
     yield "budget", "What the budget was spent on", budget.draw(frames)

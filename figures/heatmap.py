@@ -66,7 +66,7 @@ def draw(frames: Frames) -> Figure:
             axes.tick_params(length=0, labelbottom=True)
         for axes in cells[:, 0]:
             axes.set_ylabel("layer kind", fontsize=8)
-        for axes in cells.ravel()[max(0, len(names) - num_columns) : len(names)]:
+        for axes in cells.ravel()[(num_rows - 1) * num_columns : len(names)]:
             axes.set_xlabel("position (1 = next to the input)", fontsize=8)
         bar = figure.colorbar(
             cells[0, 0].collections[0], ax=cells, shrink=0.8, aspect=30, pad=0.015

@@ -77,6 +77,22 @@ def test_an_unknown_meter_is_refused(comparison: Path) -> None:
         anytime.draw(read_frames(comparison), "hours")
 
 
+def test_a_charged_language_model_moves_the_curve(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    plain = anytime.curves(frames, "trials")["climber"]
+    frames.trials["spent"] += 1  # a trial's worth of calls before the first trial
+    shifted = anytime.curves(frames, "trials")["climber"]
+    assert shifted.grid[-1] == 13
+    assert np.array_equal(shifted.middle[1:], plain.middle, equal_nan=True)
+
+
+def test_a_meter_that_counted_nothing_says_so(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    frames.trials["device_seconds"] = 0.0
+    figure = anytime.draw(frames, "device_seconds")
+    assert "Nothing was counted: device seconds" in figure.axes[0].texts[0].get_text()
+
+
 def test_standings_by_hand(comparison: Path) -> None:
     frames = read_frames(comparison)
     standing = standings(frames)
