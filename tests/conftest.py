@@ -1,5 +1,6 @@
 """What several test files share: small comparisons, written by the real loop into real folders."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,15 @@ def add_comparison() -> Callable[..., Path]:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """3 searchers x 4 seeds x 12 trials with references; to be read only."""
     return write_comparison(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture(scope="session")
+def check_proxy() -> Callable[..., None]:
+    """The contract that every proxy passes; `tests/proxy_contract.py` says how to use it."""
+    path = Path(__file__).parent / "proxy_contract.py"
+    spec = importlib.util.spec_from_file_location("proxy_contract", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    check: Callable[..., None] = module.check_proxy
+    return check

@@ -1,0 +1,229 @@
+"""Synthetic proxies: the optimum, the regret and the percentile of any pattern are known exactly.
+
+- `additive`: a value per position and letter plus an interaction of each pair of neighbours.
+- `nk`: the value of a letter depends on its K right neighbours, around the end (Kauffman and
+  Weinberger 1989, adjacent neighbourhoods; normal values, not uniform). K sets the ruggedness.
+
+True scores have mean 0 and standard deviation 1 over the space. What a searcher sees is the true
+score plus noise that is frozen per (run seed, pattern, replicate, split), as with a trained proxy:
+seed k is one noisy landscape, the same for everyone. Costs are nominal, what a real proxy would
+charge, so that budgets in FLOPs, tokens and seconds mean something.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasarena.proxies.window_sum import WindowSum
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.run_folder import config_hash
+from nasarena.search.seeding import stable_hash, stream
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Cost, Outcome
+
+GRID = 1 << 14  # table entries are multiples of 1/GRID: integers, so that sums are exact
+
+# Nominal training: width 128, 100 steps of 128 sequences of 128 tokens, on 1 TFLOP/s.
+TOKENS = 100 * 128 * 128
+FLOPS_PER_SECOND = 1e12
+# Forward and backward per token and layer: 6 FLOPs a parameter (65,536 in attention, 131,072 in
+# the MLP, 107,000 in Mamba), for attention also 6 x length x width for the causal score matrix.
+FLOPS_PER_TOKEN = {
+    "A": 6 * 65_536 + 6 * 128 * 128,
+    "M": 6 * 131_072,
+    "S": 6 * 107_000,
+}
+OTHER_LETTER = FLOPS_PER_TOKEN["S"]
+
+
+class Landscape:
+    """A window sum as a proxy. `noise` is the standard deviation of an observed score.
+
+    A share `failure_rate` of all patterns always diverges: failed outcomes, charged in full, drawn
+    per pattern by `landscape_seed`; the optimum is never one of them. `options` is what else sets
+    this landscape apart, for its version.
+    """
+
+    metric = "value"
+    direction: Direction = "max"
+
+    def __init__(
+        self,
+        name: str,
+        space: PatternSpace,
+        tables: NDArray[np.float64],
+        *,
+        landscape_seed: int,
+        noise: float,
+        failure_rate: float,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.name, self.space, self.noise = name, space, noise
+        self.failure_rate, self.landscape_seed = failure_rate, landscape_seed
+        integers = np.rint(tables * GRID).astype(np.int64)
+        self._sum = WindowSum(integers, len(space.alphabet), space.depth)
+        mean, deviation = self._sum.moments
+        self._mean, self._deviation = mean, deviation or 1.0  # a flat landscape stays at 0
+        self._digit = {letter: digit for digit, letter in enumerate(space.alphabet)}
+        self._best = space.from_digits(self._sum.optimum[0])
+        lowest = -WindowSum(-integers, len(space.alphabet), space.depth).optimum[1]
+        bounds = self._scaled(lowest), self._scaled(self._sum.optimum[1])
+        self.score_range = bounds if noise == 0 else (-inf, inf)
+        common = {"seed": landscape_seed, "noise": noise, "failure_rate": failure_rate}
+        of_space = {"alphabet": space.alphabet, "depth": space.depth}
+        self.version = config_hash({"landscape": name, "code": 1, **of_space, **common, **options})
+
+    def cost(self, pattern: str) -> Cost:
+        """A nominal training: the same tokens for all, FLOPs and seconds by letter."""
+        per_token = sum(FLOPS_PER_TOKEN.get(letter, OTHER_LETTER) for letter in pattern)
+        flops = per_token * TOKENS
+        return Cost(flops, TOKENS, flops / FLOPS_PER_SECOND)
+
+    def evaluate(
+        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+    ) -> list[Outcome]:
+        """True score plus frozen noise; `held_out` has noise of its own."""
+        return [self._outcome(p, seed, split) for p, seed in zip(patterns, seeds, strict=True)]
+
+    def true_score(self, pattern: str) -> float:
+        """The score without noise. Raises InvalidPattern for what is not in the space."""
+        return self._true_score(self.space.validate(pattern))
+
+    def true_scores(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+        """True scores of patterns given as ranks in the space; any shape."""
+        scores: NDArray[np.float64] = self._scaled(self._sum.raw_many(indices))
+        return scores
+
+    def all_scores(self) -> NDArray[np.float32]:
+        """True scores of the whole space in the order of ranks: 172 MB for 3^16 patterns."""
+        scores = self._sum.raw_all().astype(np.float32)
+        scores -= np.float32(self._mean)
+        scores /= np.float32(self._deviation)
+        return scores
+
+    def optimum(self) -> tuple[str, float]:
+        """The best pattern of the space and its true score, by dynamic programming."""
+        return self._best, self._true_score(self._best)
+
+    def regret(self, pattern: str) -> float:
+        """How far the true score is below the optimum, in standard deviations; 0 or more."""
+        self.space.validate(pattern)
+        return (self._sum.optimum[1] - self._raw(pattern)) / self._deviation
+
+    def percentile(self, pattern: str) -> float:
+        """Percent of the whole space whose true score is not higher; the optimum has 100.
+
+        Exact, from one pass over the space (about 2 s for 3^16) at the first call.
+        """
+        self.space.validate(pattern)
+        lowest, counts = self._distribution
+        return 100.0 * int(counts[self._raw(pattern) - lowest]) / self.space.size
+
+    @cached_property
+    def _distribution(self) -> tuple[int, NDArray[np.int64]]:
+        """The lowest raw value, and how many patterns are not above each value from there on."""
+        values = self._sum.raw_all()
+        lowest = int(values.min())
+        values -= lowest
+        return lowest, np.cumsum(np.bincount(values))
+
+    def _outcome(self, pattern: str, seed: TrialSeed, split: Split) -> Outcome:
+        start = time.perf_counter()
+        cost = self.cost(pattern)
+        if self.failure_rate and self._diverges(pattern):
+            return Outcome("failed", None, cost, note="loss became nan (a synthetic failure)")
+        score = self._true_score(pattern)
+        if self.noise:
+            rng = stream(seed.run, "landscape noise", pattern, seed.replicate, split)
+            score += self.noise * rng.standard_normal()
+        return Outcome(
+            "ok", score, cost, {self.metric: score}, measured_s=time.perf_counter() - start
+        )
+
+    def _diverges(self, pattern: str) -> bool:
+        draw = stable_hash("diverges", self.landscape_seed, pattern) / 2.0**64
+        return draw < self.failure_rate and pattern != self._best
+
+    def _true_score(self, pattern: str) -> float:
+        return (self._raw(pattern) - self._mean) / self._deviation
+
+    def _raw(self, pattern: str) -> int:
+        return self._sum.raw([self._digit[letter] for letter in pattern])
+
+    def _scaled(self, raw: Any) -> Any:
+        return (raw - self._mean) / self._deviation
+
+
+def additive(
+    space: PatternSpace,
+    *,
+    landscape_seed: int = 0,
+    noise: float = 0.1,
+    failure_rate: float = 0.0,
+    interaction: float = 0.5,
+) -> Landscape:
+    """Standard normal letter values, pair values with standard deviation `interaction`.
+
+    Raises InvalidSetting for a number out of its range.
+    """
+    _check(noise, failure_rate, {"interaction": interaction})
+    letters, depth = len(space.alphabet), space.depth
+    WindowSum.check(letters, depth, 2, cyclic=False)
+    rng = stream(landscape_seed, "landscape", "additive")
+    values = rng.standard_normal((depth, letters))
+    pairs = interaction * rng.standard_normal((depth - 1, letters, letters))
+    # A window is a pair: its second letter pays its own value there, the very first one with it.
+    tables = pairs + values[1:, None, :]
+    tables[0] += values[0][:, None]
+    return Landscape(
+        "additive",
+        space,
+        tables.reshape(depth - 1, -1),
+        landscape_seed=landscape_seed,
+        noise=noise,
+        failure_rate=failure_rate,
+        options={"interaction": interaction},
+    )
+
+
+def nk(
+    space: PatternSpace,
+    *,
+    landscape_seed: int = 0,
+    noise: float = 0.1,
+    failure_rate: float = 0.0,
+    neighbours: int = 3,
+) -> Landscape:
+    """NK landscape, K = `neighbours`: a standard normal value per position and window of K + 1.
+
+    Raises InvalidSetting for a number out of its range, or a K that cannot be solved exactly.
+    """
+    _check(noise, failure_rate, {})
+    if neighbours < 1:
+        raise InvalidSetting(f"neighbours must be at least 1, got {neighbours}")
+    letters, depth = len(space.alphabet), space.depth
+    WindowSum.check(letters, depth, neighbours + 1, cyclic=True)
+    rng = stream(landscape_seed, "landscape", "nk")
+    return Landscape(
+        "nk",
+        space,
+        rng.standard_normal((depth, letters ** (neighbours + 1))),
+        landscape_seed=landscape_seed,
+        noise=noise,
+        failure_rate=failure_rate,
+        options={"neighbours": neighbours},
+    )
+
+
+def _check(noise: float, failure_rate: float, others: Mapping[str, float]) -> None:
+    for name, value in {"noise": noise, **others}.items():
+        if not (value >= 0 and isfinite(value)):
+            raise InvalidSetting(f"{name} must not be negative and must be finite, got {value}")
+    if not 0 <= failure_rate < 1:
+        raise InvalidSetting(f"failure_rate must be at least 0 and below 1, got {failure_rate}")
