@@ -1,0 +1,49 @@
+"""Local search with restarts: first improvement over single-letter changes.
+
+From the best pattern known, neighbours are tried in random order and the first better one is moved
+to. Where none is better, the search starts again from a random pattern. White, Nolen & Savani 2021
+("Exploring the loss landscape in neural architecture search") found it a strong NAS baseline.
+"""
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from nasarena.search.searcher import searcher
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+Steps = Generator[str, Trial, None]
+
+
+@searcher("local-search")
+def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequence[Trial]) -> Steps:
+    """Begins at the best of the initial design. A failed pattern is never moved to."""
+    start = max(_scored(history), key=lambda trial: trial.score or 0.0, default=None)
+    while True:
+        while start is None or start.score is None:
+            start = yield space.sample(rng)
+        current = start
+        while True:
+            better = yield from _first_improvement(space, rng, current, history)
+            if better is None:
+                break
+            current = better
+        start = None
+
+
+def _first_improvement(
+    space: PatternSpace, rng: np.random.Generator, current: Trial, history: Sequence[Trial]
+) -> Generator[str, Trial, Trial | None]:
+    """Try untried neighbours of `current` until one is better; None if none is."""
+    tried = {trial.pattern for trial in history}
+    neighbours = [pattern for pattern in space.neighbours(current.pattern) if pattern not in tried]
+    for index in rng.permutation(len(neighbours)):
+        trial = yield neighbours[index]
+        if trial.score is not None and trial.score > (current.score or 0.0):
+            return trial
+    return None
+
+
+def _scored(history: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in history if trial.score is not None]

@@ -1,0 +1,88 @@
+"""Any optimizer of Nevergrad by its name, with the encoding of patterns as an option.
+
+The encoding can decide the winner: Nevergrad's obvious `Choice` samples a letter from three
+weights, `TransitionChoice` gives each letter one ordered variable. The default is the better one,
+`nevergrad-choice` is the other under its own name; experiments/measure/separation.py shows both.
+Rapin & Teytaud 2018; NGOpt picks an optimizer from depth, budget and parallelism, so it is told
+the number of trials and is budget-aware.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.searcher import searcher
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+ENCODINGS = ("transition", "choice")
+
+
+@searcher("nevergrad", requires="nevergrad", budget_aware=True)
+class Nevergrad:
+    """`optimizer` is a name of Nevergrad's registry, `encoding` transition or choice.
+
+    Failed trials are not told: Nevergrad has no state for them, and a made-up loss would bend its
+    model. Trials it did not ask for (the initial design) are told as foreign points.
+    """
+
+    encoding = "transition"
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        num_trials: int | None = None,
+        optimizer: str = "NGOpt",
+        encoding: str | None = None,
+    ) -> None:
+        import nevergrad as ng  # type: ignore[import-untyped]
+
+        encoding = encoding or self.encoding
+        if encoding not in ENCODINGS:
+            raise InvalidSetting(
+                f"encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}"
+            )
+        if optimizer not in ng.optimizers.registry:
+            near = get_close_matches(optimizer, ng.optimizers.registry, n=3)
+            raise InvalidSetting(
+                f"nevergrad has no optimizer {optimizer!r}; near it are {', '.join(near) or 'none'}"
+            )
+        make = ng.p.TransitionChoice if encoding == "transition" else ng.p.Choice
+        letters = list(space.alphabet)
+        parameters = make(letters, repetitions=space.depth)
+        parameters.random_state = np.random.RandomState(int(rng.integers(2**31)))  # noqa: NPY002
+        self._space = space
+        self._optimizer = ng.optimizers.registry[optimizer](parameters, budget=num_trials)
+        self._waiting: dict[str, list[Any]] = {}
+
+    def ask(self, n: int) -> list[str]:
+        patterns = []
+        for _ in range(n):
+            candidate = self._optimizer.ask()
+            pattern = "".join(candidate.value)
+            self._waiting.setdefault(pattern, []).append(candidate)
+            patterns.append(pattern)
+        return patterns
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            waiting = self._waiting.get(trial.pattern)
+            candidate = waiting.pop(0) if waiting else None
+            if trial.score is None:
+                continue
+            if candidate is None:
+                candidate = self._optimizer.parametrization.spawn_child(
+                    new_value=tuple(trial.pattern)
+                )
+            self._optimizer.tell(candidate, -trial.score)
+
+
+@searcher("nevergrad-choice", requires="nevergrad", budget_aware=True)
+class NevergradChoice(Nevergrad):
+    """Nevergrad with the obvious encoding, kept as a named variant."""
+
+    encoding = "choice"

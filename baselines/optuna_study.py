@@ -1,0 +1,117 @@
+"""Optuna's samplers behind ask and tell: TPE and the Gaussian process.
+
+One categorical parameter per layer, in an in-memory study; the run folder is the truth, the study
+is rebuilt by replay. Trials that were not asked for (the initial design, another searcher's) enter
+by `add_trial`; failed ones are told as failed, so no sentinel score reaches a model. A duplicate is
+told with the score that it repeats.
+
+TPE: Bergstra et al. 2011; Watanabe 2023 for the multivariate form. GP: Optuna's own, Matern 5/2.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasarena.search.searcher import searcher
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class _OptunaSearch:
+    """Shared by both samplers; not a searcher by itself."""
+
+    def __init__(self, space: PatternSpace, sampler: "optuna.samplers.BaseSampler") -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = space
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
+            f"layer_{slot:02d}": optuna.distributions.CategoricalDistribution(list(space.alphabet))
+            for slot in range(space.depth)
+        }
+        self._waiting: dict[str, list[optuna.Trial]] = {}
+
+    def ask(self, n: int) -> list[str]:
+        """`n` patterns; the sampler sees those asked before it in the batch as running."""
+        patterns = []
+        for _ in range(n):
+            trial = self._study.ask(self._distributions)
+            pattern = "".join(trial.params[name] for name in self._distributions)
+            self._waiting.setdefault(pattern, []).append(trial)
+            patterns.append(pattern)
+        return patterns
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            waiting = self._waiting.get(trial.pattern)
+            if waiting:
+                self._finish(waiting.pop(0), trial)
+            elif trial.pattern in self._space:
+                self._study.add_trial(self._foreign(trial))
+
+    def _finish(self, asked: "optuna.Trial", trial: Trial) -> None:
+        from optuna.trial import TrialState
+
+        if trial.score is None:
+            self._study.tell(asked, state=TrialState.FAIL)
+        else:
+            self._study.tell(asked, trial.score)
+
+    def _foreign(self, trial: Trial) -> "optuna.trial.FrozenTrial":
+        from optuna.trial import TrialState, create_trial
+
+        return create_trial(
+            params=dict(zip(self._distributions, trial.pattern, strict=True)),
+            distributions=self._distributions,
+            value=trial.score,
+            state=TrialState.FAIL if trial.score is None else TrialState.COMPLETE,
+        )
+
+
+@searcher("tpe", requires="optuna")
+class TPE(_OptunaSearch):
+    """Tree-structured Parzen estimator; `num_startup` random patterns before the model is used."""
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        num_startup: int = 10,
+        multivariate: bool = False,
+    ) -> None:
+        import warnings
+
+        import optuna
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # multivariate is marked experimental
+            sampler = optuna.samplers.TPESampler(
+                seed=int(rng.integers(2**31)),
+                n_startup_trials=num_startup,
+                multivariate=multivariate,
+            )
+        super().__init__(space, sampler)
+
+
+@searcher("gp-optuna", requires="optuna")
+class GaussianProcess(_OptunaSearch):
+    """Optuna's GPSampler; `num_startup` random patterns before the model is used."""
+
+    def __init__(
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: int = 10
+    ) -> None:
+        import warnings
+
+        import optuna
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GPSampler is marked experimental
+            sampler = optuna.samplers.GPSampler(
+                seed=int(rng.integers(2**31)), n_startup_trials=num_startup
+            )
+        super().__init__(space, sampler)
