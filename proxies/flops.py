@@ -1,10 +1,10 @@
 """What training a pattern costs, counted from its letters: exact FLOPs, parameters, tokens.
 
-A multiply and an add are two operations. Counted are all matrix products and the convolution of
-Mamba-2, as `torch.utils.flop_counter` counts them in the forward pass; attention and scan as the
-full square of positions within a chunk, causal or not. The backward pass counts twice the forward
-(Kaplan et al. 2020, section 2.1), so a training step is three forward passes. Element-wise work is
-not counted.
+A multiply and an add are two operations. Counted are all matrix products, as
+`torch.utils.flop_counter` counts them in the forward pass, and the taps of Mamba-2's convolution;
+attention and scan as the full square of positions within a chunk, causal or not. The backward pass
+counts twice the forward (Kaplan et al. 2020, section 2.1), so a training step is three forward
+passes. Element-wise work is not counted.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def layer_flops(letter: str, shape: ModelShape, length: int) -> int:
 def _scan_flops(shape: ModelShape, length: int) -> int:
     mamba = shape.mamba
     E, N = mamba.inner, mamba.state
-    total = 2 * mamba.conv_channels * mamba.conv * (length + mamba.conv - 1)
+    total = 2 * mamba.conv_channels * mamba.conv * length
     for start in range(0, length, CHUNK):
         T = min(CHUNK, length - start)
         total += 2 * T * T * (N + E)  # C B^T, then its product with X

@@ -18,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nasarena.proxies.attention import causal_mask
+from nasarena.proxies.fused import causal_conv_silu, rms_norm
+
 CHUNK = 64
 
 
@@ -57,29 +60,16 @@ def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Te
     P, B, T, D = x_PBTD.shape
     E, N, H = shape.inner, shape.state, shape.num_heads
     projected = torch.bmm(x_PBTD.reshape(P, B * T, D), weights["in_proj"]).view(P, B, T, -1)
-    z, xbc, dt = projected.split([E, shape.conv_channels, H], dim=-1)
-    xbc = F.silu(causal_conv(xbc, weights["conv"], weights["conv_bias"]))
-    x, b, c = xbc.split([E, N, N], dim=-1)
+    z, xbc, dt = torch.split(projected, [E, shape.conv_channels, H], dim=-1)
+    xbc = causal_conv_silu(xbc, weights["conv"], weights["conv_bias"])
+    x, b, c = torch.split(xbc, [E, N, N], dim=-1)
     dt_PBTH = F.softplus(dt + weights["dt_bias"][:, None, None])
     decay_PBTH = dt_PBTH * -weights["a_log"].exp()[:, None, None]
-    x_PBTHK = x.unflatten(-1, (H, -1))
+    x_PBTHK = x.reshape(P, B, T, H, E // H)
     y = chunked_scan(x_PBTHK * dt_PBTH[..., None], decay_PBTH, b, c)
     y = y + x_PBTHK * weights["skip"][:, None, None, :, None]
-    gated = y.flatten(-2) * F.silu(z)
-    normed = F.rms_norm(gated, (E,), eps=1e-5) * weights["gate_norm"][:, None, None]
+    normed = rms_norm(y.flatten(-2) * F.silu(z), weights["gate_norm"])
     return torch.bmm(normed.view(P, B * T, E), weights["out_proj"]).view(P, B, T, D)
-
-
-def causal_conv(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
-    """Depthwise convolution that sees the last W positions: `(P, B, T, C)` to the same.
-
-    The population is folded into the channels of one grouped convolution.
-    """
-    P, B, T, C = x_PBTC.shape
-    W = weight_PCW.shape[-1]
-    folded = x_PBTC.permute(1, 0, 3, 2).reshape(B, P * C, T)
-    mixed = F.conv1d(folded, weight_PCW.reshape(P * C, 1, W), bias_PC.flatten(), 1, W - 1, 1, P * C)
-    return mixed[..., :T].view(B, P, C, T).permute(1, 0, 3, 2)
 
 
 def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CHUNK) -> Tensor:
@@ -109,9 +99,8 @@ def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CH
 def _within_chunk(x: Tensor, decay: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """`(L * C B^T) X` over one chunk, from a zero state; shapes as in `chunked_scan`."""
     total = decay.cumsum(2).transpose(2, 3)  # (P, B, H, T)
-    later = torch.ones(x.shape[2], x.shape[2], dtype=torch.bool, device=x.device).triu(1)
     # Masked before exp: above the diagonal the difference is positive and may overflow.
-    log_mask = (total[..., :, None] - total[..., None, :]).masked_fill(later, -torch.inf)
+    log_mask = total[..., :, None] - total[..., None, :] + causal_mask(x.shape[2], x.device)
     weight = log_mask.exp() * (c @ b.transpose(-1, -2))[:, :, None]
     return (weight @ x.transpose(2, 3)).transpose(2, 3)
 

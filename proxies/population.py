@@ -17,11 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.attention import attention
+from nasarena.proxies.fused import rms_norm
 from nasarena.proxies.mamba2 import mamba2
 from nasarena.proxies.mlp import mlp
 from nasarena.proxies.model_shape import HeadKind, ModelShape, TensorSpec
-
-_NORM_EPS = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Population:
         x = F.embedding(tokens_PBT + offsets, self.ends["embedding"].view(-1, D))
         for groups in self.groups:
             x = self._slot(x, groups)
-        x = _rms_norm(x, self.ends["final_norm"])
+        x = rms_norm(x, self.ends["final_norm"])
         if self.head == "auto_encoder":
             x = self._decode(x[:, :, -1:])
         return torch.bmm(x.reshape(P, B * T, D), self.ends["head"]).view(P, B, T, vocab_size)
@@ -103,7 +102,7 @@ class Population:
         return x_PBTD + updates
 
     def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:
-        normed = _rms_norm(x_PBTD, group.weights["norm"])
+        normed = rms_norm(x_PBTD, group.weights["norm"])
         if group.letter == "A":
             return attention(normed, group.weights, self.shape.num_heads, self.shape.rotary)
         if group.letter == "M":
@@ -176,10 +175,6 @@ def _initial(spec: TensorSpec, generator: torch.Generator) -> Tensor:
         dt = (uniform * (log(0.1) - log(0.001)) + log(0.001)).exp()
         return dt + (-torch.expm1(-dt)).log()
     return torch.ones(spec.shape) if spec.init == "ones" else torch.zeros(spec.shape)
-
-
-def _rms_norm(x_PBTD: Tensor, weight_PD: Tensor) -> Tensor:
-    return F.rms_norm(x_PBTD, x_PBTD.shape[-1:], eps=_NORM_EPS) * weight_PD[:, None, None]
 
 
 def _sinusoids(length: int, width: int) -> Tensor:

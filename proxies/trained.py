@@ -188,6 +188,7 @@ def _code_hash() -> str:
 
 _CODE = (
     "attention.py",
+    "fused.py",
     "mamba2.py",
     "mlp.py",
     "model_shape.py",

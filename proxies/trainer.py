@@ -115,6 +115,8 @@ def deterministic() -> None:
     """Make torch choose deterministic kernels: the same seed, the same score to the last bit."""
     if not torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(True)
+        # Filling fresh memory is a safety net of that mode, and slow.
+        setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
 
 
 def _losses(logits_PBTV: Tensor, targets_PBT: Tensor) -> Tensor:
@@ -189,7 +191,7 @@ class _Batches:
 
 
 def _order(num_train: int, num_needed: int) -> Tensor:
-    """Indices of training sequences: each epoch a permutation of its own, fixed once and for all."""
+    """Indices of training sequences: a permutation for each epoch, fixed once and for all."""
     if not num_train:
         return torch.arange(num_needed)
     generator = torch.Generator().manual_seed(0)
