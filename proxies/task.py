@@ -37,7 +37,11 @@ class Task(Protocol):
     fingerprint: str
     vocab_size: int
     length: int
-    head: Literal["language_model", "auto_encoder"]
+
+    @property
+    def head(self) -> Literal["language_model", "auto_encoder"]:
+        """What kind of model is built around the pattern."""
+        ...
 
     def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:
         """The first `num_examples` of one split's stream; a longer sample begins with a shorter."""
