@@ -83,7 +83,8 @@ def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[SourceFile]:
         else:
             raise InvalidSetting(
                 f"data.path must be a file or a folder, got {os.fspath(given)!r}, "
-                f"which does not exist or cannot be reached; give an existing one, or none for the standard library"
+                f"which does not exist or cannot be reached; "
+                f"give an existing one, or none for the standard library"
             )
         files += found
     return files

@@ -77,6 +77,7 @@ class Landscape:
         self.score_range = bounds if noise == 0 else (-inf, inf)
         common = {"seed": landscape_seed, "noise": noise, "failure_rate": failure_rate}
         of_space = {"alphabet": space.alphabet, "depth": space.depth}
+        # "code" goes up whenever a change to this file or to the window sum changes a score.
         self.version = config_hash({"landscape": name, "code": 1, **of_space, **common, **options})
 
     def cost(self, pattern: str) -> Cost:
@@ -119,7 +120,7 @@ class Landscape:
     def percentile(self, pattern: str) -> float:
         """Percent of the whole space whose true score is not higher; the optimum has 100.
 
-        Exact, from one pass over the space (about 2 s for 3^16) at the first call.
+        Exact, from one pass over the whole space at the first call (seconds for 3^16 patterns).
         """
         self.space.validate(pattern)
         lowest, counts = self._distribution

@@ -8,8 +8,6 @@ A training set has `num_train_examples` examples: whoever asks for more gets the
 order each epoch. Data depend on the run seed alone.
 """
 
-import hashlib
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -19,6 +17,7 @@ from typing import Any, Literal, Protocol, get_type_hints
 import numpy as np
 import yaml
 
+from nasarena.proxies.code_hash import code_hash
 from nasarena.proxies.mad_compression import Compression
 from nasarena.proxies.mad_copying import SelectiveCopying
 from nasarena.proxies.mad_fuzzy_recall import FuzzyRecall
@@ -72,7 +71,8 @@ class MadTask:
         self.head: Literal["language_model", "auto_encoder"] = (
             "auto_encoder" if isinstance(settings, Compression) else "language_model"
         )
-        described = {"task": name, "code": _code_hash(type(settings)), **_values(settings)}
+        code = code_hash(type(settings).__module__, __name__)
+        described = {"task": name, "code": code, **_values(settings)}
         self.fingerprint = f"{name}-{config_hash(described)}"
 
     def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:
@@ -172,11 +172,3 @@ def _settings(name: str, values: Mapping[str, Any]) -> MadSettings:
 
 def _values(settings: MadSettings) -> dict[str, Any]:
     return asdict(settings)  # type: ignore[call-overload,no-any-return]
-
-
-def _code_hash(generator: type[Any]) -> str:
-    """Hash of the sources that an example depends on."""
-    digest = hashlib.blake2b(digest_size=8)
-    for module in (generator.__module__, __name__):
-        digest.update(Path(str(sys.modules[module].__file__)).read_bytes())
-    return digest.hexdigest()

@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from nasarena.proxies import corpus
+from nasarena.proxies.code_hash import code_hash
 from nasarena.proxies.corpus import find_files, load_corpus, standard_library
 from nasarena.proxies.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
@@ -36,7 +38,8 @@ class TextTask:
         files = standard_library() if path is None else find_files(_as_list(path))
         # One byte more than a window: the target of the last position.
         self._corpus = load_corpus(files, min_bytes=length + 1)
-        self.fingerprint = f"text-{length}-{self._corpus.fingerprint}"
+        code = code_hash(corpus.__name__, __name__)
+        self.fingerprint = f"text-{length}-{self._corpus.fingerprint}-{code}"
 
     def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:
         """Windows of one split and the bytes that follow, both `(num_examples, length)`."""
