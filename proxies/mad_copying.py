@@ -1,7 +1,7 @@
 """Selective copying (MAD, arXiv 2403.17844, section 3): repeat what was said, without the gaps.
 
 Tokens to copy stand among blanks; after the copy sign the model must say them in order, one at
-each of the blanks that follow: `. a . . b c . > _ _ _` asks for `a b c`.
+each of the blanks that follow: `. a . . b c > . . .` asks for `a b c`.
 """
 
 from dataclasses import dataclass
