@@ -1,9 +1,11 @@
 """Regularized evolution (Real et al. 2019, Alg. 1). Age, not fitness, decides who dies.
 
-Each cycle samples `tournament` members with replacement, mutates the best of them and adds the
-child; the oldest member goes. Defaults are the paper's P = 100, S = 25 scaled to small budgets as
-in its own appendix experiments on small spaces: P = 50, S = 10. The initial design and random
-patterns fill the population first. A failed pattern never enters it.
+The population is the last `population` scored trials. Each cycle samples `tournament` of them with
+replacement and mutates the best; the child joins and the oldest is out. The initial design and
+random patterns fill the population first; a failed pattern never enters it.
+
+The paper runs P = 100 and S = 25 for 20,000 models; here a whole budget may be 100 trials, so the
+defaults are P = 50 and S = 10. `experiments/benchmarks/evolution.py` runs the published values.
 """
 
 from collections import deque
@@ -31,15 +33,14 @@ def regularized_evolution(
         raise InvalidSetting(
             f"evolution needs 1 <= tournament <= population, got {tournament} and {population}"
         )
-    members: deque[Trial] = deque(maxlen=population)
-    members.extend(trial for trial in history if trial.score is not None)
-    while len(members) < population:
-        trial = yield space.sample(rng)
-        if trial.score is not None:
-            members.append(trial)
+    members: deque[Trial] = deque(maxlen=population)  # a full deque drops its oldest
+    num_read = 0
     while True:
-        drawn = rng.integers(len(members), size=tournament).tolist()
-        parent = max((members[index] for index in drawn), key=lambda trial: trial.score or 0.0)
-        child = yield space.mutate(parent.pattern, rng)
-        if child.score is not None:
-            members.append(child)  # a full deque drops its oldest
+        members.extend(trial for trial in history[num_read:] if trial.score is not None)
+        num_read = len(history)
+        if len(members) < population:
+            yield space.sample(rng)
+        else:
+            drawn = rng.integers(population, size=tournament).tolist()
+            parent = max((members[index] for index in drawn), key=lambda trial: trial.score or 0.0)
+            yield space.mutate(parent.pattern, rng)

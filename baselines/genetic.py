@@ -27,18 +27,31 @@ def genetic_algorithm(
     if population < 2:
         raise InvalidSetting(f"genetic needs a population of at least 2, got {population}")
     rate = 1 / space.depth if mutation_rate is None else mutation_rate
-    members = [trial for trial in history if trial.score is not None]
-    while len(members) < population:
-        trial = yield space.sample(rng)
-        if trial.score is not None:
-            members.append(trial)
+    members: list[Trial] = []
+    num_read = 0
     while True:
-        mother, father = (_tournament(members, rng).pattern for _ in range(2))
-        mixed = space.crossover(mother, father, rng) if rng.random() < crossover_rate else mother
-        child = yield _mutated(space, mixed, rng, rate)
-        worst = min(range(len(members)), key=lambda index: _score(members[index]))
-        if child.score is not None and child.score > _score(members[worst]):
-            members[worst] = child
+        for trial in history[num_read:]:
+            _admit(members, trial, population)
+        num_read = len(history)
+        if len(members) < population:
+            yield space.sample(rng)
+        else:
+            mother, father = (_tournament(members, rng).pattern for _ in range(2))
+            crossed = rng.random() < crossover_rate
+            mixed = space.crossover(mother, father, rng) if crossed else mother
+            yield _mutated(space, mixed, rng, rate)
+
+
+def _admit(members: list[Trial], trial: Trial, population: int) -> None:
+    """Join while there is room, afterwards in place of the worst if that is worse."""
+    if trial.score is None:
+        return
+    if len(members) < population:
+        members.append(trial)
+        return
+    worst = min(range(population), key=lambda index: _score(members[index]))
+    if trial.score > _score(members[worst]):
+        members[worst] = trial
 
 
 def _tournament(members: Sequence[Trial], rng: np.random.Generator) -> Trial:

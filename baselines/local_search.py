@@ -19,7 +19,7 @@ Steps = Generator[str, Trial, None]
 @searcher("local-search")
 def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequence[Trial]) -> Steps:
     """Begins at the best of the initial design. A failed pattern is never moved to."""
-    start = max(_scored(history), key=lambda trial: trial.score or 0.0, default=None)
+    start = max(_scored(history), key=_score, default=None)
     while True:
         while start is None or start.score is None:
             start = yield space.sample(rng)
@@ -35,14 +35,24 @@ def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequenc
 def _first_improvement(
     space: PatternSpace, rng: np.random.Generator, current: Trial, history: Sequence[Trial]
 ) -> Generator[str, Trial, Trial | None]:
-    """Try untried neighbours of `current` until one is better; None if none is."""
-    tried = {trial.pattern for trial in history}
-    neighbours = [pattern for pattern in space.neighbours(current.pattern) if pattern not in tried]
-    for index in rng.permutation(len(neighbours)):
-        trial = yield neighbours[index]
-        if trial.score is not None and trial.score > (current.score or 0.0):
+    """A neighbour better than `current`: one already scored, else the first found; None if none."""
+    known = {trial.pattern: trial for trial in history}
+    neighbours = list(space.neighbours(current.pattern))
+    scored = _scored([known[pattern] for pattern in neighbours if pattern in known])
+    best = max(scored, key=_score, default=current)
+    if _score(best) > _score(current):
+        return best
+    untried = [pattern for pattern in neighbours if pattern not in known]
+    for index in rng.permutation(len(untried)):
+        trial = yield untried[index]
+        if trial.score is not None and trial.score > _score(current):
             return trial
     return None
+
+
+def _score(trial: Trial) -> float:
+    assert trial.score is not None
+    return trial.score
 
 
 def _scored(history: Sequence[Trial]) -> list[Trial]:

@@ -59,7 +59,7 @@ def stretched(run_lengths: str) -> Callable[[int], str]:
 
 def sandwiched(depth: int) -> str:
     """Attention at the bottom, MLPs on top, alternating between (Press et al. 2020)."""
-    bread = round(depth * 0.19)
+    bread = round(depth * 6 / 32)
     middle = depth - 2 * bread
     return "A" * bread + repeated("AM")(middle) + "M" * bread
 
