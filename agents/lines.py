@@ -47,6 +47,8 @@ def trial_line(trial: Trial, noise: float | None = None) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Text without line breaks, control characters or anything beyond `limit` characters."""
-    printable = "".join(sign if sign.isprintable() else " " for sign in text[: 4 * limit])
-    short = " ".join(printable.split())
+    text = text[: 4 * limit]
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    short = " ".join(text.split())
     return short if len(short) <= limit else short[: limit - 3] + "..."

@@ -165,7 +165,7 @@ def test_the_prior_is_a_distribution_that_excludes_nothing() -> None:
 def test_samples_and_mutations_follow_the_prior() -> None:
     prior = mean_prior([np.eye(3)[[0, 0, 0, 0, 0]]], SPACE)
     rng = stream(0, "sample")
-    letters = "".join(sample(prior, SPACE, rng) for _ in range(300))
+    letters = "".join(sample(prior, SPACE, 300, rng))
     assert letters.count("A") / len(letters) == pytest.approx(1 - UNIFORM_SHARE * 2 / 3, abs=0.03)
     changed = [mutate(prior, SPACE, "AAMAA", rng) for _ in range(400)]
     assert all(SPACE.hamming(one, "AAMAA") == 1 for one in changed)

@@ -82,9 +82,11 @@ def log_prior(prior: Array, patterns: Sequence[str], space: PatternSpace) -> Arr
     return total
 
 
-def sample(prior: Array, space: PatternSpace, rng: np.random.Generator) -> str:
-    """A pattern drawn from the prior."""
-    return space.from_digits([rng.choice(len(row), p=row) for row in prior])
+def sample(prior: Array, space: PatternSpace, count: int, rng: np.random.Generator) -> list[str]:
+    """`count` patterns drawn from the prior, by inversion of its cumulative sums."""
+    edges = np.cumsum(prior, axis=1)[:, :-1]
+    digits = (rng.random((count, space.depth, 1)) >= edges).sum(axis=2)
+    return [space.from_digits(row) for row in digits]
 
 
 def mutate(prior: Array, space: PatternSpace, pattern: str, rng: np.random.Generator) -> str:

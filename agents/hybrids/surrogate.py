@@ -74,19 +74,17 @@ def fit(space: PatternSpace, trials: Sequence[Trial]) -> Surrogate | None:
     mean, scale = float(scores.mean()), float(scores.std()) or 1.0
     digits = _digits(space, [trial.pattern for trial in scored])
     centred = (scores - mean) / scale
+    kernels = [(weight, _kernel(digits, digits, weight)) for weight in _PAIR_WEIGHTS]
     fits = [
-        (*_factorize(digits, centred, weight, noise), weight)
-        for weight, noise in product(_PAIR_WEIGHTS, _NOISES)
+        (*_factorize(kernel + noise * np.eye(len(digits)), centred), weight)
+        for (weight, kernel), noise in product(kernels, _NOISES)
     ]
     _, factor, weights, pair_weight = max(fits, key=lambda one: one[0])
     return Surrogate(space, digits, pair_weight, factor, weights, mean, scale, float(scores.max()))
 
 
-def _factorize(
-    digits: NDArray[np.int64], centred: Array, pair_weight: float, noise: float
-) -> tuple[float, Array, Array]:
+def _factorize(kernel: Array, centred: Array) -> tuple[float, Array, Array]:
     """Log marginal likelihood up to a constant, Cholesky factor, weights."""
-    kernel = _kernel(digits, digits, pair_weight) + noise * np.eye(len(digits))
     factor = np.asarray(np.linalg.cholesky(kernel), dtype=np.float64)
     half = np.linalg.solve(factor, centred)
     weights: Array = np.linalg.solve(factor.T, half)

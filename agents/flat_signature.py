@@ -1,0 +1,32 @@
+"""One flat list of options for a class whose options come from several dataclasses.
+
+`build_searcher` checks options against a signature and lists their defaults; so a searcher that
+takes `**options` for its policy and for `AgentOptions` spells its signature out with this.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from inspect import Parameter, Signature
+from typing import Any
+
+
+def flat_signature(
+    cls: type[Any], groups: Sequence[type[Any]], defaults: Mapping[str, Any]
+) -> Signature:
+    """What `__init__` takes along the line of classes, then the fields of the dataclasses.
+
+    `defaults` win over the defaults of the fields.
+    """
+    parameters = {
+        name: parameter
+        for base in reversed(cls.__mro__[:-1])
+        if "__init__" in vars(base)
+        for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items()
+        if name != "self" and parameter.kind is not Parameter.VAR_KEYWORD
+    }
+    for group in groups:
+        for field in fields(group):
+            default = defaults.get(field.name, field.default)
+            parameters[field.name] = Parameter(field.name, Parameter.KEYWORD_ONLY, default=default)
+    return Signature(list(parameters.values()))

@@ -1,0 +1,48 @@
+"""docs/agents.md is in step with the code: prompts, schemas, options, names."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from nasarena.agents.controls import CONTROLS
+from nasarena.agents.memory import MEMORY_VIEWS
+from nasarena.agents.operators import prompts
+from nasarena.agents.operators.analyze import lesson_schema
+from nasarena.agents.operators.candidate import candidate_schema
+from nasarena.agents.options import AgentOptions
+from nasarena.search.space import PatternSpace
+
+PAGE = (Path(__file__).parents[1] / "docs" / "agents.md").read_text()
+WORDS = {name: words for name, words in vars(prompts).items() if name.isupper()}
+HEADINGS = {"LESSONS_HEADING", "PENDING_HEADING", "BEST"}
+
+
+@pytest.mark.parametrize("name", sorted(WORDS.keys() - HEADINGS))
+def test_every_text_is_shown_whole(name: str) -> None:
+    assert f"```text\n{WORDS[name]}\n```" in PAGE
+
+
+def test_the_schemas_are_shown_whole() -> None:
+    for schema in (candidate_schema(PatternSpace("AMS", 16)), lesson_schema()):
+        assert f"```json\n{json.dumps(schema, indent=1)}\n```" in PAGE
+
+
+def test_every_option_is_described_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE))
+    for field in fields(AgentOptions):
+        shown = rows[field.name].strip("`")
+        if field.name != "memory":
+            assert shown == ("none" if field.default is None else str(field.default)), field.name
+
+
+@pytest.mark.parametrize("view", MEMORY_VIEWS)
+def test_every_memory_view_is_described(view: str) -> None:
+    assert f"`{view}`" in PAGE
+
+
+@pytest.mark.parametrize("control", CONTROLS[1:])
+def test_every_control_is_described(control: str) -> None:
+    assert f"| `{control}` |" in PAGE
