@@ -1,125 +1,197 @@
-"""`nasarena compare`: every searcher x seed under one budget, then what is concluded.
+"""A comparison: its cells, what of them is left to do, and doing it.
 
-Only what is missing is run: a finished cell is skipped, a partial one goes on where it stopped, a
-failed one is left alone unless asked for, and a folder of another configuration is refused.
+Only missing and partial runs are run. A failed one would fail again, for a replay asks the same;
+it is left alone unless `retry_failed`. A folder that holds anything of another configuration is
+refused before a single trial is trained.
 """
 
-import os
-import time
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from nasarena.experiments.cell import REFERENCES, Cell, config_of, make_proxy
-from nasarena.experiments.config import CompareConfig, SearcherConfig, searcher_options
-from nasarena.experiments.display import Display
-from nasarena.experiments.provenance import command_line, provenance
-from nasarena.experiments.registry import load_searcher
-from nasarena.experiments.workers import Progress, run_cells
+from nasarena.experiments.budget import priced
+from nasarena.experiments.cell import Advance, Cell, run_cell
+from nasarena.experiments.config import CompareConfig, SearcherConfig
+from nasarena.experiments.entrant import Entrant, enter, told_apart
+from nasarena.experiments.provenance import provenance
+from nasarena.experiments.scoring import built_proxy
+from nasarena.experiments.workers import Report, run_tasks
 from nasarena.search.budget import Budget
-from nasarena.search.errors import InvalidSetting, RunFolderRefused
-from nasarena.search.proxy import Proxy, mean_cost
-from nasarena.search.run_folder import State, config_hash, read_run
-from nasarena.search.searcher import build_searcher
-from nasarena.search.seeding import stream
+from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefused
+from nasarena.search.loop import LoopSettings
+from nasarena.search.proxy import Proxy
+from nasarena.search.run_folder import State, config_hash, find_runs, read_run
+from nasarena.search.space import PatternSpace
+
+REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
+PLAN = "plan.json"
 
 
-def compare(config: CompareConfig) -> int:
-    """Run what is missing, write table, figures and report, print the ranking.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All cells of a comparison, and where they lie."""
 
-    Returns the exit code: 0, or 1 when no cell could be finished.
+    folder: Path
+    cells: list[Cell]
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """News of one cell: how far it is, its state, and what went wrong in words.
+
+    `partial` after `working` means that its process is gone or that a fault of ours stopped it.
     """
-    started = time.monotonic()
-    proxy = make_proxy(config.proxy, config.space, config.cache)
-    budget = config.budget.resolve(proxy)
-    _check_budget(budget, proxy)
-    cells = _cells(config, proxy, budget)
-    missing = [cell for cell in cells if _is_wanted(cell, proxy, config.retry_failed)]
-    folder = cells[0].folder.parent.parent
-    display = Display(cells, missing, budget, folder)
-    troubles = _run(missing, config.workers, display)
-    return display.conclude(troubles, command_line(), time.monotonic() - started)
+
+    cell: Cell
+    state: State
+    is_working: bool
+    advance: Advance | None
+    trouble: str = ""
+    traceback: str = ""
 
 
-def _run(missing: Sequence[Cell], num_workers: int, display: Display) -> list[Progress]:
-    """Run the cells under the live display; what did not finish comes back."""
-    troubles = []
-    workers = num_workers or len(os.sched_getaffinity(0))
-    with display:
-        for progress in run_cells(missing, provenance(), workers):
-            display.update(progress)
-            if progress.state not in ("running", "finished"):
-                troubles.append(progress)
-    return troubles
+def planned(config: CompareConfig, command: str) -> Comparison:
+    """The comparison of these settings; nothing is written yet.
 
+    Raises InvalidSetting for anything in the settings that cannot work.
+    """
+    entrants = told_apart([enter(searcher) for searcher in config.searchers])
+    proxy = built_proxy(config.proxy, config.space, config.cache)
+    budget, num_trials = priced(config.budget, proxy)
+    made_here = provenance(command)
+    folder = Path(config.folder) / (config.name or _default_name(config, proxy, budget))
 
-def _cells(config: CompareConfig, proxy: Proxy, budget: Budget) -> list[Cell]:
-    """All cells, seed by seed, so that pairs of searchers are complete early."""
-    searchers = [_searcher(name, config) for name in config.searchers]
-    for name in config.options:
-        if name not in config.searchers:
-            raise InvalidSetting(f"options.{name} is given, but searchers has no {name!r}")
-    if config.references and set("AMS") >= set(config.space.alphabet):
-        searchers = [SearcherConfig(REFERENCES), *searchers]
-    folder = Path(config.runs) / (config.name or _default_name(config, proxy, budget))
-    return [
-        Cell(
-            folder / searcher.name / f"seed-{seed}",
-            searcher,
-            config.proxy,
-            config.space,
-            budget,
-            config.loop,
-            seed,
-            config.cache,
-        )
-        for seed in config.seed_list
-        for searcher in searchers
-    ]
-
-
-def _searcher(name: str, config: CompareConfig) -> SearcherConfig:
-    """A searcher by name or path, found and built once here so that a fault shows at once."""
-    spec = load_searcher(name)
-    is_file = ".py:" in name
-    options = {**searcher_options(name), **config.options.get(name, {})}
-    build_searcher(spec, config.space, stream(0, "trial build"), options, num_trials=100)
-    own_name = name.rpartition(":")[2] if is_file else name
-    return SearcherConfig(own_name, name if is_file else None, options)
-
-
-def _check_budget(budget: Budget, proxy: Proxy) -> None:
-    """Say before anything starts that not even the cheapest pattern fits."""
-    cheapest = min(
-        budget.price(proxy.cost(letter * proxy.space.depth)) for letter in proxy.space.alphabet
-    )
-    if cheapest > budget.amount:
-        average = budget.price(mean_cost(proxy))
-        raise InvalidSetting(
-            f"the budget is too small for one trial: budget.amount is {budget.amount:.6g} "
-            f"{budget.unit}, a pattern takes {average:.6g} on average; raise it"
+    def cell(entrant: Entrant, settings: LoopSettings) -> Cell:
+        return Cell(
+            path=folder / entrant.label / f"seed-{settings.seed}",
+            entrant=entrant,
+            proxy=config.proxy,
+            proxy_version=proxy.version,
+            space=config.space,
+            settings=settings,
+            num_trials=num_trials,
+            cache=config.cache,
+            provenance=made_here,
         )
 
-
-def _is_wanted(cell: Cell, proxy: Proxy, retry_failed: bool) -> bool:
-    state = state_of(cell, proxy)
-    return state in ("missing", "partial") or (state == "failed" and retry_failed)
-
-
-def state_of(cell: Cell, proxy: Proxy) -> State:
-    """Where a cell stands; RunFolderRefused if its folder holds something else."""
-    if not (cell.folder / "run.json").exists():
-        return "missing"
-    record = read_run(cell.folder)
-    spec = load_searcher(cell.searcher.path or cell.searcher.name)
-    if record.header["config_hash"] != config_hash(config_of(cell, spec, proxy)):
-        raise RunFolderRefused(
-            f"{cell.folder} holds a run of another configuration; "
-            f"choose another name= or remove the folder"
-        )
-    return record.state
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    all_settings = [LoopSettings(seed, budget, **asdict(config.loop)) for seed in seeds]
+    searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
+    scoring = []
+    if config.references and (num_references := _num_references(config.space)):
+        entrant = enter(SearcherConfig(REFERENCES, {}))
+        scoring = [cell(entrant, _of_references(s, num_references)) for s in all_settings]
+    return Comparison(folder, _ordered(searching) + scoring, budget)
 
 
 def _default_name(config: CompareConfig, proxy: Proxy, budget: Budget) -> str:
-    """Proxy and a hash of what all cells share, so that other settings never meet in a folder."""
-    shared = [proxy.version, str(config.space), str(budget), str(config.loop)]
-    return f"{config.proxy['name']}-{config_hash({'shared': shared})[:6]}"
+    """Proxy and a hash of what all runs share: searchers and seeds can be added to it later."""
+    shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(config.loop)}
+    return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
+
+
+def _num_references(space: PatternSpace) -> int:
+    from nasarena.baselines.references import reference_patterns
+
+    return len(reference_patterns(space))
+
+
+def _of_references(settings: LoopSettings, num_references: int) -> LoopSettings:
+    """Every reference is trained once, and once more on held-out data; nobody is charged."""
+    budget = Budget("trials", num_references)
+    return replace(settings, budget=budget, initial_design=0, top_k=num_references)
+
+
+def _ordered(cells: list[Cell]) -> list[Cell]:
+    """Seed by seed, so that pairs are complete early; those that lean on a library first, for
+    they think longest."""
+    return sorted(cells, key=lambda cell: (cell.seed, cell.entrant.requires is None))
+
+
+def refuse_mixture(comparison: Comparison) -> None:
+    """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison."""
+    wanted = {cell.path: cell for cell in comparison.cells}
+    shared = _shared(comparison.cells[0].config)
+    for path in find_runs(comparison.folder):
+        found = read_run(path)
+        if path in wanted:
+            wanted[path].open().close()
+        elif found.config["searcher"]["name"] != REFERENCES:
+            other = _shared(found.config)
+            if other != shared:
+                keys = [key for key in shared if shared[key] != other[key]]
+                raise RunFolderRefused(
+                    f"{comparison.folder} holds runs of another configuration ({', '.join(keys)} "
+                    f"of {path.relative_to(comparison.folder)} differ); choose another name= or "
+                    f"remove the folder"
+                )
+
+
+def _shared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be equal between the searching runs of one comparison."""
+    loop = {key: value for key, value in config["loop"].items() if key != "seed"}
+    return {key: config[key] for key in ("proxy", "space", "budget")} | {"loop": loop}
+
+
+def write_plan(comparison: Comparison, command: str) -> None:
+    """Note which runs the comparison is to have, for `nasarena status`; the plan only grows."""
+    file = comparison.folder / PLAN
+    before = read_plan(comparison.folder)
+    runs = [str(cell.path.relative_to(comparison.folder)) for cell in comparison.cells]
+    plan = {"command": command, "runs": list(dict.fromkeys([*before["runs"], *runs]))}
+    try:
+        comparison.folder.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps(plan, indent=1) + "\n")
+        draft.replace(file)
+    except OSError as error:
+        raise NasArenaError(f"cannot write to {comparison.folder}: {error.strerror}") from error
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """The last command and all planned runs, as paths below the folder; empty without a plan."""
+    try:
+        plan: dict[str, Any] = json.loads((folder / PLAN).read_text())
+        return {"command": plan["command"], "runs": list(plan["runs"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"command": "", "runs": []}
+
+
+@dataclass(frozen=True, slots=True)
+class CellTask:
+    """A cell as a worker does it."""
+
+    cell: Cell
+
+    def __call__(self, report: Report) -> Advance:
+        return run_cell(self.cell, report)
+
+
+def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progress]:
+    """Run the cells and yield what happens; each ends with one that is not working."""
+    for news in run_tasks([CellTask(cell) for cell in cells], num_workers):
+        cell = cells[news.task]
+        if news.kind == "working":
+            yield Progress(cell, "partial", True, news.value)
+        elif news.kind == "done":
+            yield Progress(cell, "finished", False, news.value)
+        elif news.kind == "refused":
+            yield Progress(cell, cell.state(), False, None, str(news.value))
+        elif news.kind == "killed":
+            trouble = f"its process was ended ({news.value}); the same command resumes it"
+            yield Progress(cell, cell.state(), False, None, trouble)
+        else:
+            last = news.value.strip().splitlines()[-1]
+            trouble = f"internal fault: {last}; the same command resumes it"
+            yield Progress(cell, cell.state(), False, None, trouble, news.value)
+
+
+def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:
+    """The one error that stopped every cell, if it is the same one: a fault of the settings."""
+    words = {progress.trouble for progress in troubles}
+    if len(troubles) == num_cells and len(words) == 1 and num_cells > 1:
+        return InvalidSetting(words.pop())
+    return None

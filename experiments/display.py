@@ -1,67 +1,70 @@
-"""What a person sees while a comparison runs, and what they are told at its end.
-
-On a terminal a live table; elsewhere a plain line for each finished run.
-"""
+"""What a person sees while runs go on: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from nasarena.experiments.cell import REFERENCES, Cell
-from nasarena.experiments.workers import Progress
-from nasarena.search.budget import Budget
-from nasarena.search.errors import NasArenaError
+from nasarena.experiments.cell import Advance, Cell
+from nasarena.experiments.comparison import Progress
 
 
 @dataclass(slots=True)
 class _Row:
-    """One searcher's runs."""
+    """One searcher: how far each of its seeds is, and which have ended."""
 
-    num_runs: int = 0
-    num_done: int = 0
-    fractions: dict[int, float] = field(default_factory=dict)  # seed -> share of budget spent
-    best: float | None = None
-    num_trials: dict[int, int] = field(default_factory=dict)
-    num_troubles: int = 0
+    advances: dict[int, Advance] = field(default_factory=dict)
+    working: set[int] = field(default_factory=set)
+    finished: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
+
+    @property
+    def share(self) -> float:
+        """Share of all its budgets spent; a run that has ended counts as whole."""
+        ended = self.finished | self.failed
+        shares = [1.0 if seed in ended else self.advances[seed].share for seed in self.advances]
+        return sum(shares) / len(shares)
+
+    @property
+    def best(self) -> float | None:
+        """The best search score of all its seeds."""
+        scores = [advance.best for advance in self.advances.values() if advance.best is not None]
+        return max(scores, default=None)
 
 
 class Display:
-    """Shows a comparison going on; a context manager around it."""
+    """Shows a comparison going on; a context manager around it, fed by `update`.
 
-    def __init__(
-        self, cells: Sequence[Cell], missing: Sequence[Cell], budget: Budget, folder: Path
-    ) -> None:
-        self._budget, self._folder = budget, folder
-        self._console = Console()
+    `cells` are all cells, `to_do` those that will be run now.
+    """
+
+    def __init__(self, cells: Sequence[Cell], to_do: Sequence[Cell], console: Console) -> None:
+        self._console = console
+        self._start_s = time.monotonic()
+        self._num_to_do, self._num_ended = len(to_do), 0
         self._rows: dict[str, _Row] = {}
-        self._started = time.monotonic()
-        self._num_missing = len(missing)
-        to_do = {cell.folder for cell in missing}
+        waiting = {cell.path for cell in to_do}
         for cell in cells:
-            row = self._rows.setdefault(cell.searcher.name, _Row())
-            row.num_runs += 1
-            if cell.folder not in to_do:
-                row.num_done += 1
-                row.fractions[cell.seed] = 1.0
+            row = self._rows.setdefault(cell.entrant.label, _Row())
+            row.advances[cell.seed] = Advance()
+            if cell.path not in waiting:
+                state = row.finished if cell.state() == "finished" else row.failed
+                state.add(cell.seed)
+        self._done_before = self._done()
         self._live: Live | None = None
+        if console.is_terminal and to_do:
+            self._live = Live(
+                get_renderable=self._table, console=console, refresh_per_second=4, transient=True
+            )
 
     def __enter__(self) -> Self:
-        skipped = sum(row.num_done for row in self._rows.values())
-        there = f", {skipped} were there already" if skipped else ""
-        self._console.print(
-            f"{self._num_missing} runs to do{there}; budget {self._budget.amount:.4g} "
-            f"{self._budget.unit} each; {self._folder}"
-        )
-        if self._console.is_terminal and self._num_missing:
-            self._live = Live(self._table(), console=self._console, refresh_per_second=4)
+        if self._live is not None:
             self._live.__enter__()
         return self
 
@@ -75,89 +78,63 @@ class Display:
             self._live.__exit__(kind, error, traceback)
 
     def update(self, progress: Progress) -> None:
-        """Take in what a worker said."""
-        row = self._rows[progress.cell.searcher.name]
-        seed = progress.cell.seed
-        row.fractions[seed] = min(1.0, progress.spent / self._budget.amount)
-        row.num_trials[seed] = progress.num_trials
-        if progress.best is not None:
-            row.best = progress.best if row.best is None else max(row.best, progress.best)
-        if progress.state == "finished":
-            row.num_done += 1
-            row.fractions[seed] = 1.0
-        elif progress.state != "running":
-            row.num_troubles += 1
-        if self._live is not None:
-            self._live.update(self._table())
-        elif progress.state != "running":
-            best = "" if progress.best is None else f", best {progress.best:.4f}"
-            count = sum(other.num_done + other.num_troubles for other in self._rows.values())
-            total = sum(other.num_runs for other in self._rows.values())
-            self._console.print(
-                f"[{count}/{total}] {progress.cell.key}: {progress.state}, "
-                f"{progress.num_trials} trials{best}, {self._elapsed():.0f} s",
-                highlight=False,
-                markup=False,
-            )
+        """Take in what happened to a cell."""
+        row, seed = self._rows[progress.cell.entrant.label], progress.cell.seed
+        if progress.advance is not None:
+            row.advances[seed] = progress.advance
+        if progress.is_working:
+            row.working.add(seed)
+            return
+        row.working.discard(seed)
+        (row.finished if progress.state == "finished" else row.failed).add(seed)
+        self._num_ended += 1
+        if self._live is None:
+            self._console.print(self._line(progress), highlight=False, markup=False, soft_wrap=True)
 
-    def conclude(self, troubles: Sequence[Progress], command: str, wall_s: float) -> int:
-        """Write and print the conclusion; returns the exit code."""
-        from nasarena.figures.comparison import write_all
+    def _line(self, progress: Progress) -> str:
+        count = f"[{self._num_ended}/{self._num_to_do}, {self._elapsed_s:.0f} s]"
+        if progress.state != "finished":
+            return f"{count} {progress.cell.name}: {progress.state}, {progress.trouble}"
+        advance = progress.advance or Advance()
+        best = "no score" if advance.best is None else f"best {advance.best:.4f}"
+        return f"{count} {progress.cell.name}: finished, {advance.num_trials} trials, {best}"
 
-        for progress in troubles:
-            self._console.print(f"{progress.cell.key} {progress.state}: {progress.text.strip()}")
-        try:
-            conclusion = write_all(self._folder, command)
-        except NasArenaError as error:
-            self._console.print(f"nothing can be concluded: {error}")
-            return 1
-        table = Table(*[str(column) for column in conclusion.table.columns], box=None)
-        for _, line in conclusion.table.iterrows():
-            table.add_row(*[_cell_text(value) for value in line])
-        self._console.print(table)
-        for sentence in conclusion.verdict:
-            self._console.print(sentence, highlight=False)
-        minutes, seconds = divmod(round(wall_s), 60)
-        report = self._folder / "report.html"
-        self._console.print(f"{minutes} min {seconds} s; {report}", highlight=False)
-        return 1 if conclusion.frames.runs.empty else 0
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._started
-
-    def _table(self) -> Table:
-        table = Table(title=self._title(), box=None, title_justify="left")
+    def _table(self) -> RenderableType:
+        table = Table(title=self._title(), title_justify="left", box=None, pad_edge=False)
         for name in ("searcher", "runs", "budget spent", "", "trials", "best search score"):
-            table.add_column(name)
+            table.add_column(name, justify="right" if name in ("trials", "runs") else "left")
         for name, row in self._rows.items():
-            share = sum(row.fractions.values()) / row.num_runs
-            if name == REFERENCES:
-                share = row.num_done / row.num_runs
-            trouble = f" [red]{row.num_troubles} failed[/red]" if row.num_troubles else ""
+            failed = f" [red]{len(row.failed)} failed[/red]" if row.failed else ""
+            trials = sum(advance.num_trials for advance in row.advances.values())
             table.add_row(
-                name,
-                f"{row.num_done}/{row.num_runs}{trouble}",
-                ProgressBar(total=1.0, completed=share, width=24),
-                f"{share:4.0%}",
-                str(sum(row.num_trials.values()) or ""),
+                f"[bold]{name}[/bold]" if row.working else name,
+                f"{len(row.finished)}/{len(row.advances)}{failed}",
+                ProgressBar(total=1.0, completed=row.share, width=24),
+                f"{row.share:4.0%}",
+                str(trials or ""),
                 "" if row.best is None else f"{row.best:.4f}",
             )
         return table
 
     def _title(self) -> str:
-        """Share done and, from the pace so far, the time left."""
-        done = sum(
-            row.num_done if name == REFERENCES else sum(row.fractions.values())
-            for name, row in self._rows.items()
-        )
-        total = sum(row.num_runs for row in self._rows.values())
-        begun = total - self._num_missing
-        elapsed = self._elapsed()
-        if done - begun < 0.5:
-            return f"{elapsed:.0f} s"
-        left = elapsed * (total - done) / (done - begun)
-        return f"{elapsed:.0f} s, about {left:.0f} s left (Ctrl-C keeps what is done)"
+        """Time passed and, from the pace so far, the time left."""
+        done = self._done()
+        passed = f"{_clock(self._elapsed_s)} passed"
+        if done - self._done_before < 0.02:
+            return f"{passed}; Ctrl-C is safe, the same command goes on"
+        left = self._elapsed_s * (1 - done) / (done - self._done_before)
+        return f"{passed}, about {_clock(left)} left; Ctrl-C is safe, the same command goes on"
+
+    def _done(self) -> float:
+        """Share of the whole comparison that is done."""
+        total = sum(len(row.advances) for row in self._rows.values())
+        return sum(row.share * len(row.advances) for row in self._rows.values()) / total
+
+    @property
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._start_s
 
 
-def _cell_text(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

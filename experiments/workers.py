@@ -1,8 +1,8 @@
-"""Cells in parallel worker processes: one torch thread each, reused from cell to cell.
+"""Tasks in parallel worker processes: one thread each, reused from task to task.
 
-The parent hands out one cell at a time, so it always knows who works on what: a worker that is
-killed costs its own cell, which stays partial and resumable, and is replaced. Workers ignore
-Ctrl-C and end when the parent says so or is gone.
+The parent hands out one task at a time over a pipe of its own for each worker, so it always knows
+who works on what: a worker that is killed costs its own task and is replaced, and there is no lock
+that it could take with it. Workers never see Ctrl-C; they end when the parent says so or is gone.
 """
 
 import multiprocessing
@@ -11,151 +11,181 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Literal
 
-from nasarena.experiments.cell import Cell, run_cell
-from nasarena.search.budget import Ledger
-from nasarena.search.errors import NasArenaError, SearcherFailed
-from nasarena.search.trial import Trial
+from nasarena.search.errors import NasArenaError
 
-# A worker reports progress at most so often, in seconds.
-_REPORT_EVERY_S = 0.2
+Report = Callable[[Any], None]
+# Anything that can be pickled: called in the worker with a function that reports progress.
+Task = Callable[[Report], Any]
+
+# The libraries read these when they are imported.
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_REPORT_EVERY_S = 0.1
+_GRACE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What became of a cell so far.
+class News:
+    """What a worker says about the task of number `task`.
 
-    `state`: running, finished, failed (the searcher's fault, recorded), refused (a setting or a
-    folder), crashed (a fault of ours, `text` is the traceback) or killed (the process is gone).
+    `working`: `value` is a progress report. `done`: `value` is the result. `refused`: a
+    NasArenaError, `value` is the error. `crashed`: a fault of ours, `value` is the traceback.
+    `killed`: the process is gone, `value` says how.
     """
 
-    cell: Cell
-    state: Literal["running", "finished", "failed", "refused", "crashed", "killed"]
-    num_trials: int = 0
-    spent: float = 0.0
-    best: float | None = None
-    text: str = ""
+    task: int
+    kind: Literal["working", "done", "refused", "crashed", "killed"]
+    value: Any = None
 
 
 @dataclass(slots=True)
 class _Worker:
     process: SpawnProcess
     pipe: Connection
-    cell: Cell | None = None
-    last: Progress | None = field(default=None)
+    task: int | None = None
 
 
-def run_cells(
-    cells: Sequence[Cell], provenance: Mapping[str, Any], num_workers: int
-) -> Iterator[Progress]:
-    """Run all cells and yield what happens, as it happens. Closing the iterator ends the workers."""
-    waiting = list(cells)
-    workers = [_start(provenance) for _ in range(min(num_workers, len(waiting)))]
+def num_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_tasks(tasks: Sequence[Task], num_workers: int | None = None) -> Iterator[News]:
+    """Run all tasks, in their order as workers come free, and yield what happens.
+
+    Closing the iterator, or an exception such as KeyboardInterrupt inside it, ends the workers.
+    """
+    waiting = list(enumerate(tasks))
+    bound = num_workers or num_cores()
+    workers: list[_Worker] = []
     try:
-        while waiting or any(worker.cell for worker in workers):
-            for worker in workers:
-                if worker.cell is None and waiting:
-                    worker.cell = waiting.pop(0)
-                    worker.pipe.send(worker.cell)
-            ready = wait([worker.pipe for worker in workers], timeout=1.0)
-            for index, worker in enumerate(workers):
-                if worker.pipe not in ready:
-                    continue
-                progress, alive = _receive(worker)
-                if not alive:
-                    workers[index] = _start(provenance)
-                if progress is not None:
-                    yield progress
+        while waiting or any(worker.task is not None for worker in workers):
+            while waiting and len(workers) < bound and all(w.task is not None for w in workers):
+                workers.append(_started())
+                _hand_out(workers[-1], waiting)
+            busy = [worker for worker in workers if worker.task is not None]
+            ready = wait([worker.pipe for worker in busy])
+            for worker in [worker for worker in busy if worker.pipe in ready]:
+                news = _received(worker)
+                if news.kind == "killed":
+                    workers.remove(worker)
+                elif worker.task is None and waiting:
+                    _hand_out(worker, waiting)
+                yield news
     finally:
-        for worker in workers:
-            worker.process.terminate()
-        for worker in workers:
-            worker.process.join()
+        _end(workers)
 
 
-def _start(provenance: Mapping[str, Any]) -> _Worker:
+def results(tasks: Sequence[Task], num_workers: int | None, watch: Report) -> list[Any]:
+    """The result of every task, in order; `watch` gets the news. What one raises, this raises."""
+    values: dict[int, Any] = {}
+    for news in run_tasks(tasks, num_workers):
+        watch(news)
+        if news.kind == "done":
+            values[news.task] = news.value
+        elif news.kind == "refused":
+            raise news.value
+        elif news.kind in ("crashed", "killed"):
+            raise RuntimeError(f"task {news.task} {news.kind}: {news.value}")
+    return [values[number] for number in range(len(tasks))]
+
+
+def _hand_out(worker: _Worker, waiting: list[tuple[int, Task]]) -> None:
+    number, task = waiting.pop(0)
+    worker.task = number
+    try:
+        worker.pipe.send((number, task))
+    except OSError:
+        pass  # it is gone; reading from it says so next
+
+
+def _started() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, provenance), daemon=True)
-    process.start()
+    process = context.Process(target=_work, args=(theirs,), daemon=True)
+    with _inherited():
+        process.start()
     theirs.close()  # so that the pipe ends when the worker does
     return _Worker(process, ours)
 
 
-def _receive(worker: _Worker) -> tuple[Progress | None, bool]:
-    """The next message of a worker, and whether it is still alive."""
+@contextmanager
+def _inherited() -> Iterator[None]:
+    """What a worker starts with: Ctrl-C blocked from its first instruction on, one thread."""
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
-        progress: Progress = worker.pipe.recv()
-    except (EOFError, ConnectionResetError):
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _received(worker: _Worker) -> News:
+    assert worker.task is not None
+    try:
+        news: News = worker.pipe.recv()
+    except (EOFError, OSError):
         worker.process.join()
-        if worker.cell is None:
-            return None, False
-        reason = f"its process ended with exit code {worker.process.exitcode}"
-        return Progress(worker.cell, "killed", text=reason), False
-    if progress.state != "running":
-        worker.cell = None
-    return progress, True
+        code = worker.process.exitcode or 0
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return News(worker.task, "killed", how)
+    if news.kind != "working":
+        worker.task = None
+    return news
 
 
-def _work(pipe: Connection, provenance: Mapping[str, Any]) -> None:
-    """A worker's life: take a cell, run it, say what became of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _end(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.process.terminate()
+    deadline = time.monotonic() + _GRACE_S
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        worker.pipe.close()
+
+
+def _work(pipe: Connection) -> None:
+    """A worker's life: take a task, do it, say what came of it."""
     _end_with_parent()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    _one_torch_thread()
     while True:
         try:
-            cell: Cell = pipe.recv()
+            number, task = pipe.recv()
         except EOFError:
             return
-        pipe.send(_run(cell, provenance, pipe))
+        pipe.send(_done(number, task, pipe))
 
 
-def _run(cell: Cell, provenance: Mapping[str, Any], pipe: Connection) -> Progress:
-    reporter = _Reporter(cell, pipe)
+def _done(number: int, task: Task, pipe: Connection) -> News:
+    last_s = 0.0
+
+    def report(value: Any) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s > _REPORT_EVERY_S:
+            last_s = time.monotonic()
+            pipe.send(News(number, "working", value))
+
     try:
-        run_cell(cell, provenance, watch=reporter)
-    except SearcherFailed as error:
-        return reporter.progress("failed", str(error))
+        return News(number, "done", task(report))
     except NasArenaError as error:
-        return reporter.progress("refused", str(error))
+        return News(number, "refused", error)
     except Exception:
-        return reporter.progress("crashed", traceback.format_exc())
-    return reporter.progress("finished")
-
-
-class _Reporter:
-    """Follows a run trial by trial and tells the parent now and then."""
-
-    def __init__(self, cell: Cell, pipe: Connection) -> None:
-        self._cell, self._pipe = cell, pipe
-        self._num_trials, self._spent = 0, 0.0
-        self._best: float | None = None
-        self._told_at = 0.0
-
-    def __call__(self, trial: Trial, ledger: Ledger) -> None:
-        self._num_trials += 1
-        self._spent = ledger.spent
-        if trial.score is not None and (self._best is None or trial.score > self._best):
-            self._best = trial.score
-        if time.monotonic() - self._told_at > _REPORT_EVERY_S:
-            self._told_at = time.monotonic()
-            self._pipe.send(self.progress("running"))
-
-    def progress(self, state: Any, text: str = "") -> Progress:
-        return Progress(self._cell, state, self._num_trials, self._spent, self._best, text)
-
-
-def _one_torch_thread() -> None:
-    """Two workers with two threads each would fight over two cores."""
-    import torch
-
-    torch.set_num_threads(1)
+        return News(number, "crashed", traceback.format_exc())
 
 
 def _end_with_parent() -> None:

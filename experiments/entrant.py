@@ -1,0 +1,136 @@
+"""A searcher as it enters a comparison: found, its options checked, its source on record.
+
+The options are complete: what the user did not give is there with its default, so that a run
+folder says everything and a default that changes is another configuration.
+"""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from nasarena.experiments.compose import nearest
+from nasarena.experiments.config import SearcherConfig
+from nasarena.experiments.registry import load_searcher
+from nasarena.experiments.typed import typed
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.searcher import SearcherSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """`target` is what `load_searcher` takes; `source` hashes the file of a user's searcher."""
+
+    label: str
+    name: str
+    target: str
+    options: Mapping[str, Any]
+    budget_aware: bool
+    uses_llm: bool
+    requires: str | None
+    source: str | None = None
+
+    def config(self) -> dict[str, Any]:
+        """What `run.json` says about the searcher."""
+        values: dict[str, Any] = {
+            "name": self.name,
+            "options": dict(self.options),
+            "budget_aware": self.budget_aware,
+            "uses_llm": self.uses_llm,
+        }
+        if self.label != self.name:
+            values["label"] = self.label
+        if self.source is not None:
+            values |= {"path": self.target, "source": self.source}
+        return values
+
+
+def enter(config: SearcherConfig) -> Entrant:
+    """Find a searcher and check its options.
+
+    Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
+    """
+    spec = load_searcher(config.name)
+    file, _, attribute = config.name.rpartition(":")
+    is_file = file.endswith(".py")
+    name = attribute if is_file else config.name
+    source = Path(file).expanduser().read_bytes() if is_file else b""
+    return Entrant(
+        label=config.label or name,
+        name=name,
+        target=str(Path(file).expanduser().resolve()) + f":{attribute}" if is_file else name,
+        options=complete_options(f"searcher {name!r}", spec, config.options),
+        budget_aware=spec.budget_aware,
+        uses_llm=spec.uses_llm,
+        requires=spec.requires,
+        source=hashlib.sha256(source).hexdigest()[:16] if is_file else None,
+    )
+
+
+def told_apart(entrants: Sequence[Entrant]) -> list[Entrant]:
+    """Entrants with labels of their own: the options in which two of one name differ join it."""
+    labelled = []
+    for entrant in entrants:
+        twins = [other for other in entrants if other.label == entrant.label]
+        differing = [
+            f"{key}={entrant.options[key]}"
+            for key in entrant.options
+            if any(other.options.get(key) != entrant.options[key] for other in twins)
+        ]
+        label = "-".join([entrant.label, *differing]).replace("/", "_")
+        labelled.append(replace(entrant, label=label))
+    labels = [entrant.label for entrant in labelled]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InvalidSetting(
+                f"searchers names {label!r} {labels.count(label)} times; once is enough, more "
+                f"runs are seeds=, two variants need options or labels that differ"
+            )
+    return labelled
+
+
+def complete_options(what: str, spec: SearcherSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over the defaults of the searcher's signature."""
+    known = spec.options()
+    hints = _hints(spec.target)
+    takes_any = _takes_any(spec.target)
+    for option in given:
+        if option not in known and not takes_any:
+            advice = nearest(option, list(known)) if known else "it has none"
+            raise InvalidSetting(f"{what} has no option {option!r}; {advice}")
+    options = {
+        name: typed(given[name], hints.get(name, Any), f"option {name} of {what}")
+        if name in given
+        else default
+        for name, default in known.items()
+    }
+    missing = [name for name, value in options.items() if value is inspect.Parameter.empty]
+    if missing:
+        raise InvalidSetting(f"{what} needs the option {missing[0]!r}")
+    options |= {name: value for name, value in given.items() if name not in known}
+    return _plain(what, options)
+
+
+def _plain(what: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they read back from `run.json`: a tuple is a list there."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(options))
+    except TypeError as error:
+        raise InvalidSetting(f"{what} has an option that JSON cannot hold: {error}") from error
+    return plain
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations of a searcher's parameters; none where they cannot be resolved."""
+    try:
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except (NameError, TypeError):
+        return {}
+
+
+def _takes_any(target: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(target).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)

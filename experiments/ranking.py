@@ -1,0 +1,37 @@
+"""The final table as it is printed: rank, scores with limits, what was trained."""
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def ranking(table: "pd.DataFrame") -> Table:
+    """Rows of `table.csv` as a table for the terminal: searchers, then reference patterns."""
+    shown = Table(title="ranking by final score (re-trained on held-out data)", box=None)
+    shown.add_column("rank", justify="right")
+    shown.add_column("")
+    for name in ("final score", "95 % interval", "search score", "trials", "failed", "searcher s"):
+        shown.add_column(name, justify="right")
+    for row in table.to_dict("records"):
+        if row["kind"] == "searcher":
+            shown.add_row(
+                f"{row['rank']:.0f}",
+                str(row["name"]),
+                _number(row["score"]),
+                f"{_number(row['score_low'])} to {_number(row['score_high'])}",
+                _number(row["search_score"]),
+                f"{row['trials']:.0f}",
+                f"{row['failed']:.0f}" if row["failed"] else "",
+                f"{row['searcher_seconds']:.1f}",
+            )
+        elif row["kind"] == "reference":
+            name = f"[dim]{row['name']}[/dim]"
+            shown.add_row("", name, _number(row["score"]), "", _number(row["search_score"]))
+    return shown
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.4f}"  # NaN is unequal to itself

@@ -1,0 +1,76 @@
+"""Proxies made from their settings, and patterns scored by worker processes."""
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+from nasarena.experiments.compose import nearest
+from nasarena.experiments.config import ProxyConfig
+from nasarena.experiments.registry import load_proxy
+from nasarena.experiments.typed import typed
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.proxy import Proxy, Split, TrialSeed
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Outcome
+
+
+def built_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
+    """The proxy of these settings, made once per process; `cache` puts the evaluation cache before.
+
+    Raises InvalidSetting for an unknown setting or one of the wrong type.
+    """
+    return _built(config.name, json.dumps(config.options, sort_keys=True), space, cache)
+
+
+@lru_cache(maxsize=4)
+def _built(name: str, options: str, space: PatternSpace, cache: bool) -> Proxy:
+    factory = load_proxy(name)
+    keywords = _checked(name, factory, json.loads(options))
+    proxy: Proxy = factory(space, **keywords)
+    if not cache or not _is_trained(keywords):
+        return proxy
+    from nasarena.proxies.cache import CachedProxy
+
+    return CachedProxy(proxy)
+
+
+def _is_trained(keywords: dict[str, Any]) -> bool:
+    """A synthetic landscape answers faster than the cache would."""
+    return "train" in keywords
+
+
+def _checked(name: str, factory: Callable[..., Proxy], options: dict[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(factory).parameters
+    known = [parameter for parameter in parameters if parameter != "space"]
+    hints = get_type_hints(factory)
+    for option in options:
+        if option not in known:
+            raise InvalidSetting(
+                f"proxy {name} has no setting {option!r}; {nearest(option, known)}"
+            )
+    keywords = {
+        option: typed(value, hints.get(option, Any), f"proxy.{option}")
+        for option, value in options.items()
+    }
+    return {"name": name, **keywords} if "name" in known else keywords
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A task for a worker: one pattern, trained on several seeds."""
+
+    proxy: ProxyConfig
+    space: PatternSpace
+    cache: bool
+    pattern: str
+    seeds: tuple[int, ...]
+    split: Split = "search"
+
+    def __call__(self, report: Callable[[Any], None]) -> list[Outcome]:
+        """One outcome per seed."""
+        proxy = built_proxy(self.proxy, self.space, self.cache)
+        seeds: Sequence[TrialSeed] = [TrialSeed(seed) for seed in self.seeds]
+        return proxy.evaluate([self.pattern] * len(seeds), seeds, self.split)
