@@ -57,8 +57,10 @@ def curves(frames: Frames, meter: str) -> dict[str, Curve]:
     """
     column = "spent" if meter == frames.unit else meter
     most = float(frames.trials[column].max())
-    whole = np.arange(1, int(most) + 1, dtype=np.float64)
-    grid = whole if meter == "trials" else np.linspace(0, most, _NUM_POINTS)
+    if meter == "trials":
+        grid = np.arange(1, int(most) + 1, dtype=np.float64)
+    else:
+        grid = np.linspace(0, most, _NUM_POINTS)
     found = {}
     for name in frames.searchers:
         own = frames.trials[frames.trials["searcher"] == name]
