@@ -15,6 +15,7 @@ The text is a pure function of the space and the trials: no seed, no clock, no n
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -103,6 +104,6 @@ def _places(pattern: str) -> str:
 def _level(score: float, bottom: float, top: float) -> str:
     if top <= bottom:
         return "99"
-    # Scores may be so far apart that their difference overflows; halves never do.
-    share = (score / 2 - bottom / 2) / (top / 2 - bottom / 2)
+    half = 1.0 if isfinite(top - bottom) else 0.5  # the difference of halves never overflows
+    share = (half * score - half * bottom) / (half * top - half * bottom)
     return f"{round(99 * share):02d}"

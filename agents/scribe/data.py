@@ -65,7 +65,9 @@ def lessons(rng: np.random.Generator) -> Iterator[Lesson]:
     """The lessons of one run."""
     play = _start(rng)
     last = int(rng.integers(30, 111))
-    while len(play.scores) < min(last, PATIENCE + _best_row(play)):
+    for _ in range(last):  # a stop may add nothing, so stops are bounded too
+        if len(play.scores) >= min(last, PATIENCE + _best_row(play)):
+            return
         options, order = _teach(play, rng)
         if not len(options):
             return

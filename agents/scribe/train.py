@@ -25,7 +25,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from nasarena.agents.scribe.batches import IGNORE, Batch, shard_batches
+from nasarena.agents.scribe.embeddings import initial_embeddings
 from nasarena.agents.scribe.vocabulary import END, MAX_TOKENS, PAD, build_tokenizer, save_tokenizer
+from nasarena.search.seeding import stream
 
 MODEL_DIR = Path(__file__).parent / "model"
 
@@ -38,7 +40,8 @@ class Settings:
     steps: int = 4000
     batch_tokens: int = 8192
     shard_runs: int = 64
-    learning_rate: float = 4e-3
+    learning_rate: float = 5e-3  # of Muon, matched to AdamW's size of updates
+    embedding_rate: float = 2e-3  # of AdamW
     weight_decay: float = 0.02
     warmup: float = 0.02  # share of the steps
     decay: float = 0.4
@@ -62,21 +65,20 @@ class Training:
         matrices = [p for p in self.model.model.layers.parameters() if p.ndim == 2]
         chosen = {id(p) for p in matrices}
         others = [p for p in self.model.parameters() if id(p) not in chosen]
-        rate, decay = settings.learning_rate, settings.weight_decay
+        decay = settings.weight_decay
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, lr=rate, weight_decay=0.0, betas=(0.9, 0.98)),
+            torch.optim.Muon(matrices, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, weight_decay=0.0, betas=(0.9, 0.98)),
         ]
+        self.rates = (settings.learning_rate, settings.embedding_rate)
         self.step = self.shard = self.batch = 0
         self.seconds = 0.0
         self.curve: list[dict[str, float]] = []
 
     def learn(self, batch: Batch) -> float:
         """One step; returns the loss in nats a token."""
-        for optimizer in self.optimizers:
-            optimizer.param_groups[0]["lr"] = self.settings.learning_rate * self.settings.rate(
-                self.step
-            )
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate * self.settings.rate(self.step)
         loss = lesson_loss(self.model, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -127,7 +129,10 @@ def build_model(settings: Settings) -> LlamaForCausalLM:
     config._attn_implementation = "plain"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return LlamaForCausalLM(config)
+        model = LlamaForCausalLM(config)
+    embeddings = initial_embeddings(settings.width, stream(settings.seed, "embeddings"))
+    model.model.embed_tokens.weight.data.copy_(torch.from_numpy(embeddings))
+    return model
 
 
 def plain_attention(
@@ -240,6 +245,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=MODEL_DIR, help="where the model is written")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    # Lessons are made of small matrices; more threads than one only get into each other's way.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     settings = Settings(seed=arguments.seed, steps=arguments.steps)
     save(train(settings, arguments.checkpoint), arguments.out)
 

@@ -1,0 +1,165 @@
+"""How the embedded agent writes a reply in process: decide, force, draft, verify.
+
+Only what the model decides is decoded one token at a time: how many changes, which, and what to
+expect. Fixed parts of the reply are fed in one go. The pattern is drafted from the decided changes
+and checked by the model in a single pass; where the model would write another letter, its letter
+stands and decoding goes on from there. So the text is the one that plain decoding gives, greedy or
+sampled, in a tenth of the passes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nasarena.agents.scribe.decoder import Array, Cache, Decoder
+from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
+from nasarena.agents.scribe.vocabulary import (
+    CLOSING,
+    DIRECTIONS,
+    EXPECTED,
+    HYPOTHESIS,
+    OPENING,
+    PATTERN,
+    prompt_text,
+)
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.space import PatternSpace
+
+MODEL_DIR = Path(__file__).parent / "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A reply, and how many tokens went in and came out."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Writer:
+    """The model in `folder` with its tokenizer; it keeps no state between replies."""
+
+    def __init__(self, folder: Path = MODEL_DIR) -> None:
+        from tokenizers import Tokenizer
+
+        self.decoder = Decoder(folder)
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._ids: dict[str, int] = self.tokenizer.get_vocab()
+        self._opening, self._hypothesis, self._expected, self._pattern, self._closing = (
+            self._encode(text)[0] for text in (OPENING, HYPOTHESIS, EXPECTED, PATTERN, CLOSING)
+        )
+        self._numbers = self._single_tokens(str(n) for n in range(1, DEPTHS[1] + 1))
+        self._directions = self._single_tokens(DIRECTIONS)
+
+    def write(
+        self, history: str, space: PatternSpace, temperature: float, rng: np.random.Generator
+    ) -> Written:
+        """A reply to a compact prompt; greedy at temperature 0."""
+        if space.depth > DEPTHS[1] or not set(space.alphabet) <= set(LETTERS):
+            raise InvalidSetting(
+                f"llm=scribe knows up to {DEPTHS[1]} layers and the letters {LETTERS}, "
+                f"got {space.depth} layers of {space.alphabet}; choose another model"
+            )
+        prompt = self._encode(prompt_text(history))
+        sentence = _Sentence(self.decoder, [*prompt, self._opening], temperature, rng)
+        sentence.choose(self._numbers[: space.depth])
+        sentence.force(self._hypothesis)
+        changes = self._write_changes(sentence, space)
+        sentence.choose(self._directions)
+        sentence.force(self._pattern)
+        self._write_pattern(sentence, space, _draft(history, space, changes))
+        sentence.force(self._closing)
+        text = self.tokenizer.decode(sentence.ids[len(prompt) :])
+        return Written(text, len(prompt), len(sentence.ids) - len(prompt) + 1)
+
+    def _write_changes(self, sentence: "_Sentence", space: PatternSpace) -> dict[int, str]:
+        """Places, from 0, and their new letters, until the model goes on."""
+        changes: dict[int, str] = {}
+        while True:
+            free = {
+                self._encode(f" {place + 1}{letter}")[0]: (place, letter)
+                for place in range(space.depth)
+                for letter in space.alphabet
+                if place not in changes
+            }
+            chosen = sentence.choose([*free, self._expected])
+            if chosen == self._expected:
+                return changes
+            place, letter = free[chosen]
+            changes[place] = letter
+
+    def _write_pattern(self, sentence: "_Sentence", space: PatternSpace, draft: str) -> None:
+        letters = self._single_tokens(space.alphabet)
+        drafted = [letters[space.alphabet.index(letter)] for letter in draft]
+        written = 0
+        while written < space.depth:
+            written += sentence.choose_along(drafted[written:], letters)
+
+    def _single_tokens(self, texts: Iterable[str]) -> list[int]:
+        return [self._encode(text)[0] for text in texts]
+
+    def _encode(self, text: str) -> list[int]:
+        known = self._ids.get(text.replace(" ", "\u0120"))
+        return [known] if known is not None else self.tokenizer.encode(text).ids
+
+
+class _Sentence:
+    """Tokens so far; those not yet fed to the model wait until a choice needs logits."""
+
+    def __init__(
+        self, decoder: Decoder, ids: list[int], temperature: float, rng: np.random.Generator
+    ) -> None:
+        self.ids = ids
+        self._decoder, self._temperature, self._rng = decoder, temperature, rng
+        self._cache = Cache()
+
+    def force(self, token: int) -> None:
+        """Append a token that is no choice."""
+        self.ids.append(token)
+
+    def choose(self, allowed: Sequence[int]) -> int:
+        """Append one of `allowed`, as the model likes it."""
+        logits = self._decoder.extend(self._cache, self.ids[self._cache.length :])
+        self.ids.append(self._pick(logits[0], allowed))
+        return self.ids[-1]
+
+    def choose_along(self, draft: Sequence[int], allowed: Sequence[int]) -> int:
+        """Append choices as long as they agree with the draft, and the first that does not.
+
+        Returns how many were appended, at least one.
+        """
+        waiting = self.ids[self._cache.length :]
+        before = self._cache.copy()
+        logits = self._decoder.extend(self._cache, [*waiting, *draft[:-1]], len(draft))
+        for count, drafted in enumerate(draft, start=1):
+            chosen = self._pick(logits[count - 1], allowed)
+            self.ids.append(chosen)
+            if chosen != drafted:
+                self._cache = before
+                return count
+        return len(draft)
+
+    def _pick(self, logits: Array, allowed: Sequence[int]) -> int:
+        wanted = logits[list(allowed)].astype(np.float64)
+        if self._temperature > 0:
+            wanted = wanted / self._temperature + self._rng.gumbel(size=len(wanted))
+        return allowed[int(wanted.argmax())]
+
+
+def _draft(history: str, space: PatternSpace, changes: dict[int, str]) -> str:
+    """The best pattern of a prompt with the changes; the first letter throughout if there is none.
+
+    Only a guess at what the model will write, so an unusual prompt costs time, never correctness.
+    """
+    letters = [space.alphabet[0]] * space.depth
+    lines = history.split("\n")
+    for change in lines[1].split()[1:] if len(lines) > 1 and lines[1][:2] == "99" else []:
+        place, letter = change[:-1], change[-1]
+        if place.isdigit() and 1 <= int(place) <= space.depth and letter in space.alphabet:
+            letters[int(place) - 1] = letter
+    for index, letter in changes.items():
+        letters[index] = letter
+    return "".join(letters)
