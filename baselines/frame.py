@@ -1,0 +1,45 @@
+"""Frozen layers around places still open: how an incremental search speaks in full patterns.
+
+Composer's incremental variants (arXiv 2510.00379) score ever deeper models; our proxies score
+patterns of full depth. So frozen layers stand at their final places, and the letters searched now
+are repeated over all places still open. A step then has len(alphabet)^n options as in the paper,
+the scores of all steps compare, and the winner of a step is itself an option of the next one (with
+its letters turned round), so that freezing never loses what was found.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Layers frozen at the bottom and at the top, with `num_open` places between them."""
+
+    bottom: str
+    top: str
+    num_open: int
+
+    def fill(self, letters: str) -> str:
+        """The full pattern: `letters` repeated over the open places and cut off."""
+        repeats = -(-self.num_open // len(letters))
+        return self.bottom + (letters * repeats)[: self.num_open] + self.top
+
+    def letters_of(self, pattern: str, num_letters: int) -> str | None:
+        """The letters with which `fill` makes `pattern`; None if it is not an option here."""
+        start = len(self.bottom)
+        letters = pattern[start : start + num_letters]
+        return letters if self.fill(letters) == pattern else None
+
+    def end_grown(self, letters: str) -> "Frame":
+        """End-layer increment: `letters` join the bottom."""
+        return Frame(self.bottom + letters, self.top, self.num_open - len(letters))
+
+    def middle_grown(self, letters: str) -> "Frame":
+        """Middle-layer increment: the filled design is split, half of the letters on each side."""
+        open_part = self.fill(letters)[len(self.bottom) :][: self.num_open]
+        num_up = len(letters) // 2
+        num_down = len(letters) - num_up
+        return Frame(
+            self.bottom + open_part[:num_down],
+            open_part[self.num_open - num_up :] + self.top,
+            self.num_open - len(letters),
+        )
