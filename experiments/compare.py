@@ -18,6 +18,7 @@ from nasarena.experiments.comparison import (
     write_plan,
 )
 from nasarena.experiments.config import compare_config, run_config
+from nasarena.experiments.console import made_console
 from nasarena.experiments.display import Display
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.run_folder import find_runs, read_run
@@ -32,7 +33,7 @@ def compare(arguments: Sequence[str]) -> int:
     config = compare_config(arguments)
     command = command_line(["compare", *arguments])
     comparison = planned(config, command)
-    console = Console()
+    console = made_console()
     troubles = carried_out(comparison, command, console, config.workers, config.retry_failed)
     conclude(comparison.folder, command, console)
     console.print(
@@ -48,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     config = run_config(arguments)
     command = command_line(["run", *arguments])
     comparison = planned(config, command)
-    console = Console()
+    console = made_console()
     (cell,) = comparison.cells
     troubles = carried_out(comparison, command, console, 1, config.retry_failed)
     for trouble in troubles:
@@ -97,23 +98,23 @@ def conclude(folder: Path, command: str, console: Console) -> "Conclusion":
     conclusion = write_all(folder, command)
     console.print(ranking(conclusion.table))
     for sentence in conclusion.verdict:
-        console.print(sentence, highlight=False, markup=False)
+        console.print(sentence, markup=False)
     return conclusion
 
 
 def told(troubles: Sequence[Progress]) -> int:
     """Say on stderr what did not finish, each reason once; the exit code."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    errors = made_console(stderr=True)
     runs: dict[tuple[str, str], list[int]] = {}
     for trouble in troubles:
         key = (trouble.cell.entrant.label, f"{trouble.state}: {trouble.trouble}")
         runs.setdefault(key, []).append(trouble.cell.seed)
     for (label, words), seeds in runs.items():
         of_seeds = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-        errors.print(f"nasarena: {label}, {of_seeds}, {words}")
+        errors.print(f"nasarena: {label}, {of_seeds}, {words}", markup=False, soft_wrap=True)
     for trouble in troubles:
         if trouble.traceback:
-            errors.print(trouble.traceback)
+            errors.print(trouble.traceback, markup=False, soft_wrap=True)
             break
     return 2 if troubles else 0
 
@@ -124,7 +125,6 @@ def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
     console.print(
         f"{num_to_do} of {num_cells} runs to do{there}, {budget.amount:.4g} {budget.unit} each, "
         f"in {comparison.folder}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -140,12 +140,12 @@ def _show_run(path: Path, console: Console) -> None:
     scored = [trial for trial in record.trials() if trial.status == "ok"]
     best = max(scored, key=lambda trial: trial.score or 0.0, default=None)
     reason = record.events[-1]["reason"]
-    console.print(f"{len(record.trials())} trials, ended: {reason}", highlight=False)
+    console.print(f"{len(record.trials())} trials, ended: {reason}")
     if best is not None:
-        console.print(f"best search score {best.score:.4f}: {best.pattern}", highlight=False)
+        console.print(f"best search score {best.score:.4f}: {best.pattern}")
     for event in record.of_kind("final"):
         outcome = event["outcome"]
         score = "failed" if outcome["score"] is None else f"{outcome['score']:.4f}"
-        console.print(f"final score {score}: {event['pattern']}", highlight=False)
+        console.print(f"final score {score}: {event['pattern']}")
     others = len(find_runs(path.parent.parent)) - 1
     console.print(f"[bold]{path}[/bold] ({others} other runs in this comparison)", soft_wrap=True)

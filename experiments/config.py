@@ -221,7 +221,8 @@ def _searcher(entry: Any) -> SearcherConfig:
     ):
         return filled(SearcherConfig, {"options": {}, "label": None, **entry}, "searchers")
     raise InvalidSetting(
-        f"a searcher is a name, my_file.py:my_searcher or {{name:...,options:{{...}}}}, got {entry!r}"
+        f"a searcher is a name, my_file.py:my_searcher or {{name:...,options:{{...}}}}, "
+        f"got {entry!r}"
     )
 
 

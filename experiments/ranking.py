@@ -12,9 +12,9 @@ def ranking(table: "pd.DataFrame") -> Table:
     """Rows of `table.csv` as a table for the terminal: searchers, then reference patterns."""
     shown = Table(title="ranking by final score (re-trained on held-out data)", box=None)
     shown.add_column("rank", justify="right")
-    shown.add_column("")
+    shown.add_column("", no_wrap=True)
     for name in ("final score", "95 % interval", "search score", "trials", "failed", "searcher s"):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=name == "95 % interval")
     for row in table.to_dict("records"):
         if row["kind"] == "searcher":
             shown.add_row(
