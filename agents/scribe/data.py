@@ -1,7 +1,7 @@
 """Lessons: histories of searches of every quality, each with what the teacher would try next.
 
 A run plays one random landscape to its end. At each stop the teacher looks at the whole history
-and names four patterns (its favourite, and three drawn in proportion to a power of their expected
+and names six patterns (its favourite, and others drawn in proportion to a power of their expected
 improvement); what the student is shown is the compact prompt. Then a few patterns are played, the
 teacher's or a poor searcher's, so that later prompts come from good and bad searches alike. The
 expected direction is what really came of a named pattern.
@@ -20,7 +20,7 @@ from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, untried
 from nasarena.agents.scribe.vocabulary import Reply
 from nasarena.search.seeding import stream
 
-NUM_REPLIES = 4
+NUM_REPLIES = 6
 SHARPNESS = 3.0  # the power of expected improvement
 # Ways to play, and how much a run favours each: the Dirichlet weights of its own mixture.
 PLAYERS = ("teacher", "climb", "evolve", "cross", "random")
@@ -161,7 +161,7 @@ def _choose(play: Play, options: Digits, rng: np.random.Generator) -> Digits:
     num = int(rng.integers(1, 6))
     if len(play.scores) < 2:
         return options[:1]
-    chosen = []
+    chosen: list[Digits] = []
     order = np.argsort(-play.scores, kind="stable")
     for player in rng.choice(len(PLAYERS), size=num, p=play.mixture).tolist():
         match PLAYERS[player]:
@@ -177,7 +177,7 @@ def _choose(play: Play, options: Digits, rng: np.random.Generator) -> Digits:
                 pair = play.digits[order[rng.integers(max(2, len(order) // 4), size=2)]]
                 chosen.append(np.where(rng.random(pair.shape[1]) < 0.5, pair[0], pair[1]))
             case _:
-                chosen.append(rng.integers(play.num_letters, size=play.digits.shape[1]))
+                chosen.append(rng.integers(play.num_letters, size=(play.digits.shape[1],)))
     return untried(np.array(chosen), play.digits, play.num_letters)
 
 

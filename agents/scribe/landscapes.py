@@ -118,8 +118,9 @@ def runs(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
         same = digits[:, 1:] == digits[:, :-1]
         off = (depth - same.sum(1) - wished_runs) / depth
         where = (centre[digits] * middle).sum(1)
-        repeated: Floats = (repeats[digits[:, 1:]] * same).sum(1)
-        return -run_weight * off**2 * depth + where + repeated / 2
+        repeated = (repeats[digits[:, 1:]] * same).sum(1)
+        result: Floats = -run_weight * off**2 * depth + where + repeated / 2
+        return result
 
     return score
 

@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -37,8 +37,8 @@ class Settings:
     """All that the weights depend on."""
 
     seed: int = 0
-    steps: int = 4000
-    batch_tokens: int = 8192
+    steps: int = 3000
+    batch_tokens: int = 4096
     shard_runs: int = 64
     learning_rate: float = 5e-3  # of Muon, matched to AdamW's size of updates
     embedding_rate: float = 2e-3  # of AdamW
@@ -170,7 +170,7 @@ def lesson_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     return cross_entropy(logits.float(), targets_BT[wanted_BT])
 
 
-def stream_batches(training: Training, ahead: int = 2) -> Iterator[Batch]:
+def stream_batches(training: Training, ahead: int = 2) -> Generator[Batch, None, None]:
     """Batches from the training's place onwards; shards are made ahead in another process."""
     settings = training.settings
 
@@ -238,7 +238,7 @@ def _write(state: dict[str, Any], path: Path) -> None:
 def main() -> None:
     cache = Path(os.environ.get("NASARENA_CACHE", Path.home() / ".cache" / "nasarena"))
     parser = argparse.ArgumentParser(description="Train the embedded agent; resumes by itself.")
-    parser.add_argument("--steps", type=int, default=Settings.steps, help="optimizer steps")
+    parser.add_argument("--steps", type=int, default=Settings().steps, help="optimizer steps")
     parser.add_argument("--seed", type=int, default=0, help="of weights and lessons")
     parser.add_argument("--threads", type=int, default=2, help="of the learning process")
     parser.add_argument("--checkpoint", type=Path, default=cache / "scribe" / "checkpoint.pt")
