@@ -1,0 +1,147 @@
+"""The trained proxy as a proxy: contract, cost, versions, failures. Small models, toy task."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasarena.proxies.flops import SequenceShape, forward_flops
+from nasarena.proxies.mad import mad_task
+from nasarena.proxies.model_shape import ModelShape
+from nasarena.proxies.presets import trained
+from nasarena.proxies.task import Batch, TaskSplit
+from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trainer import TrainSettings
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.proxy import TrialSeed
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+
+SHAPE = ModelShape(width=8, num_heads=2, mamba_heads=2, mamba_state=4)
+TRAIN = TrainSettings(steps=6, batch_size=3, num_eval=16, learning_rate=0.02, warmup_steps=2)
+SETTINGS = TrainedSettings(SHAPE, TRAIN)
+SPACE = PatternSpace("AMS", 4)
+
+
+class Copying:
+    """Random tokens, each to be repeated; `fingerprint` is all that tells two apart."""
+
+    name, vocab_size, length, head = "copying", 5, 6, "language_model"
+
+    def __init__(self, fingerprint: str = "copying-5") -> None:
+        self.fingerprint = fingerprint
+
+    def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:
+        rng = stream(run_seed, "data", split)
+        tokens = rng.integers(5, size=(num_examples, self.length))
+        return Batch(tokens, tokens)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibrations of tests stay among themselves."""
+    monkeypatch.setenv("NASARENA_CACHE", str(tmp_path))
+
+
+def proxy(settings: TrainedSettings = SETTINGS, space: PatternSpace = SPACE) -> TrainedProxy:
+    return TrainedProxy("toy", space, [Copying()], settings)
+
+
+def test_it_keeps_the_contract_of_proxies(check_proxy: Callable[..., None]) -> None:
+    check_proxy(proxy(), tolerance=1e-4)
+
+
+def test_a_proxy_of_several_tasks_keeps_the_contract(check_proxy: Callable[..., None]) -> None:
+    tasks = [Copying(), mad_task("compression", {"length": 8})]
+    by_accuracy = replace(SETTINGS, score_by="accuracy", train=replace(TRAIN, num_eval=200))
+    several = TrainedProxy("toy", SPACE, tasks, by_accuracy)
+    check_proxy(several, tolerance=0.02)  # an accuracy moves in steps
+    (outcome,) = several.evaluate(["AMSA"], [TrialSeed(0)])
+    parts = [outcome.metrics[f"{task.name} accuracy"] for task in tasks]
+    assert outcome.score == outcome.metrics["accuracy"] == pytest.approx(np.mean(parts))
+
+
+def test_cost_is_three_forward_passes_a_step_over_all_tasks() -> None:
+    sequence = SequenceShape(5, 6)
+    cost = proxy().cost("AMSS")
+    assert cost.flops == 3 * 6 * 3 * forward_flops("AMSS", SHAPE, sequence)
+    assert cost.tokens == 6 * 3 * 6
+    twice = TrainedProxy("toy", SPACE, [Copying(), Copying()], SETTINGS)
+    assert twice.cost("AMSS").flops == 2 * cost.flops
+
+
+def test_seconds_are_measured_once_and_kept(tmp_path: Path) -> None:
+    first, again = proxy().cost("AMSS"), proxy().cost("AMSS")
+    assert first == again and first.device_seconds > 0
+    assert len(list((tmp_path / "calibration").iterdir())) == 1
+    seconds = proxy().calibration
+    assert first.device_seconds == pytest.approx(
+        seconds.base + sum(seconds.per_letter[letter] for letter in "AMSS")
+    )
+    # The order of letters is of no consequence: a trial costs what its layers cost.
+    assert proxy().cost("SSMA").device_seconds == pytest.approx(first.device_seconds)
+
+
+def test_measured_seconds_of_a_population_are_shared_by_modelled_ones() -> None:
+    patterns = ["AAAA", "SSSS", "MMMM"]
+    toy = proxy()
+    outcomes = toy.evaluate(patterns, [TrialSeed(0)] * 3)
+    shares = [outcome.measured_s / outcome.cost.device_seconds for outcome in outcomes]
+    assert shares == pytest.approx([shares[0]] * 3)
+
+
+def test_populations_are_cut_to_the_limit_without_any_effect_on_scores() -> None:
+    patterns = ["AAAA", "SSSS", "MMMM", "AMSA", "SMAS"]
+    seeds = [TrialSeed(k) for k in range(5)]
+    whole = proxy().evaluate(patterns, seeds)
+    in_pairs = proxy(replace(SETTINGS, population=2)).evaluate(patterns, seeds)
+    for one, other in zip(whole, in_pairs, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_a_diverging_model_is_a_failed_outcome_charged_in_full() -> None:
+    wild = proxy(replace(SETTINGS, train=replace(TRAIN, learning_rate=1e4, steps=40)))
+    outcomes = wild.evaluate(["MMMM", "SSSS"], [TrialSeed(0)] * 2)
+    assert any(outcome.status == "failed" for outcome in outcomes)
+    for outcome, pattern in zip(outcomes, ["MMMM", "SSSS"], strict=True):
+        assert outcome.cost == wild.cost(pattern)
+        if outcome.status == "failed":
+            assert outcome.score is None and outcome.note.startswith("diverged: ")
+
+
+def test_version_names_all_that_a_score_depends_on() -> None:
+    base = proxy().version
+    assert base == proxy().version
+    assert base == proxy(replace(SETTINGS, population=3)).version
+    assert base != proxy(replace(SETTINGS, train=replace(TRAIN, steps=7))).version
+    assert base != proxy(replace(SETTINGS, model=replace(SHAPE, mlp="swiglu"))).version
+    assert base != proxy(space=PatternSpace("AMS", 5)).version
+    other_data = TrainedProxy("toy", SPACE, [Copying("copying-6")], SETTINGS)
+    assert base != other_data.version
+
+
+@pytest.mark.parametrize("alphabet, depth", [("AM", 3), ("S", 2), ("MA", 1)])
+def test_any_alphabet_of_known_layers_and_any_depth(alphabet: str, depth: int) -> None:
+    space = PatternSpace(alphabet, depth)
+    toy = proxy(space=space)
+    (outcome,) = toy.evaluate([space.pattern(0)], [TrialSeed(0)])
+    assert outcome.status == "ok" and outcome.cost.device_seconds > 0
+
+
+def test_letters_without_a_layer_are_refused() -> None:
+    with pytest.raises(InvalidSetting, match="layers A, M and S, got 'C'"):
+        proxy(space=PatternSpace("AC", 4))
+
+
+def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
+    text = {"task": "text", "length": 8}
+    with pytest.raises(InvalidSetting, match="proxy.model has no setting 'widht'.*width"):
+        trained(SPACE, "toy", text, {"widht": 8}, {})
+    with pytest.raises(InvalidSetting, match="proxy.data.task must be text or mad, got 'images'"):
+        trained(SPACE, "toy", {"task": "images"}, {}, {})
+    with pytest.raises(InvalidSetting, match="score_by must be loss or accuracy, got 'luck'"):
+        trained(SPACE, "toy", text, {}, {}, score_by="luck")
+    with pytest.raises(InvalidSetting, match="population must be at least 1, got 0"):
+        trained(SPACE, "toy", text, {}, {}, population=0)
