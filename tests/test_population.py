@@ -202,7 +202,7 @@ def renamed(models: Population, pattern: str, values: Sequence[Tensor]) -> dict[
 
 
 def relative_error(got: Tensor, wanted: Tensor) -> float:
-    return float((got - wanted).abs().max() / wanted.abs().max())
+    return float(((got - wanted).abs().max() / wanted.abs().max()).detach())
 
 
 @pytest.mark.parametrize("length", [12, 100])  # one chunk, and several of ours and of theirs
