@@ -1,0 +1,176 @@
+"""What all searchers with a language model share, and the agent that runs a policy.
+
+A searcher keeps the trials told and nothing else; trees, islands, lessons and repairs are read off
+them at each ask. Its options are its own, those of its policy and `AgentOptions`, in one flat list
+which `build_searcher` can check: it is made from the dataclasses when a class is declared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, ClassVar, cast
+
+import numpy as np
+
+from nasarena.agents.client import Client
+from nasarena.agents.consultant import Answer, Consultant
+from nasarena.agents.flat_signature import flat_signature
+from nasarena.agents.lines import one_line
+from nasarena.agents.operators.candidate import Candidate
+from nasarena.agents.options import AgentOptions
+from nasarena.agents.policies.policy import Move, Policy, own
+from nasarena.agents.sight import Sight
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import LlmCost, Proposal, Trial
+
+_INVALID_TEXT = 200  # characters of an unusable reply that stand in for a pattern
+
+
+class LlmSearcher:
+    """Trials, eyes and a consultant; `ask` is left to the subclasses.
+
+    `defaults` are the values of `AgentOptions` that suit a subclass better than the general ones;
+    `policy_class` is the dataclass whose fields are options too, if there is a policy.
+    """
+
+    defaults: ClassVar[dict[str, Any]] = {}
+    policy_class: ClassVar[type[Any] | None] = None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        groups = [AgentOptions] if cls.policy_class is None else [cls.policy_class, AgentOptions]
+        signature = flat_signature(cls, groups, cls.defaults)
+        cls.__signature__ = signature  # type: ignore[attr-defined]
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        llm: object,
+        num_trials: int | None = None,
+        **options: Any,
+    ) -> None:
+        if llm is None:
+            raise InvalidSetting(
+                "a searcher with a language model needs one: choose llm=scribe or llm=vllm, "
+                "or give the address of a server with llm.base_url=..."
+            )
+        self.space = space
+        self.options = AgentOptions(**{**self.defaults, **options})
+        self.trials: list[Trial] = []
+        self.seed = int(rng.integers(2**62))
+        self.sight = Sight(space, self.options, self.seed)
+        self.consultant = Consultant(cast(Client, llm), self.options, self.seed)
+        self._num_trials = num_trials
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Remember the trials, whatever became of them."""
+        self.trials.extend(trials)
+
+    def stream(self, *role: str | int) -> np.random.Generator:
+        """A random stream of this searcher, fixed by its seed and the role alone."""
+        return stream(self.seed, *role)
+
+    def consult(
+        self,
+        move: Move,
+        known: Sequence[Trial],
+        pending: Sequence[Proposal],
+        wish: float | None = None,
+        variant: int = 0,
+    ) -> Proposal:
+        """What the model makes of a move, whether usable or not.
+
+        `variant` numbers several answers to one and the same question.
+        """
+        if self.options.control == "no_history":
+            move = Move("draft", (), move.details)
+        index = len(self.trials) + len(pending)
+        budget_left = self._budget_left(index)
+        learned, cost = self._lesson(known, index) if variant == 0 else ({}, LlmCost())
+        view = self.sight.look(known, move, pending, budget_left=budget_left, wish=wish)
+        tried: set[str] = {one.pattern for one in self.trials}
+        tried |= {one.pattern for one in pending}
+        answer = self.consultant.candidate(
+            move.operator, view, (index, variant), lambda text: self.sight.reveal(text) in tried
+        )
+        details = {"operator": move.operator, **move.details, **learned}
+        return Proposal(
+            self._pattern(answer),
+            answer.provenance,
+            move.parents,
+            details | _said(answer),
+            answer.llm + cost,
+        )
+
+    def _pattern(self, answer: Answer[Candidate]) -> str:
+        """The true pattern, or the beginning of a text that was none, even where it looks so."""
+        if answer.result is None:
+            text = one_line(answer.text, _INVALID_TEXT)
+            return f"unusable: {text}" if text in self.space else text
+        return self.sight.reveal(answer.result.pattern)
+
+    def _lesson(self, known: Sequence[Trial], index: int) -> tuple[dict[str, str], LlmCost]:
+        """A new lesson when one is due, to be remembered with the next proposal."""
+        every = self.options.lessons_every
+        if not every or self.options.control == "no_history":
+            return {}, LlmCost()
+        since = 0
+        for trial in reversed(own(known)):
+            since += 1
+            if "lesson" in trial.details:
+                break
+        if since < every or not any(trial.status == "ok" for trial in known):
+            return {}, LlmCost()
+        answer = self.consultant.lesson(self.sight.look(known, Move("draft")), (index, 0))
+        return {"lesson": answer.result.text if answer.result else ""}, answer.llm
+
+    def _budget_left(self, index: int) -> float | None:
+        if not self._num_trials:
+            return None
+        return max(0.0, 1 - index / self._num_trials)
+
+
+class Agent(LlmSearcher):
+    """A searcher that runs one policy; subclasses name it and declare themselves."""
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        llm: object = None,
+        num_trials: int | None = None,
+        **options: Any,
+    ) -> None:
+        assert self.policy_class is not None, "an agent without a policy cannot act"
+        names = {field.name for field in fields(self.policy_class)}
+        chosen = {name: options.pop(name) for name in list(options) if name in names}
+        self.policy: Policy = self.policy_class(**chosen)
+        super().__init__(space, rng, llm, num_trials, **options)
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Up to `n` proposals, one after the other; fewer when the policy has come to its end."""
+        pending: list[Proposal] = []
+        while len(pending) < n:
+            index = len(self.trials) + len(pending)
+            known = self.sight.known(self.trials, index)
+            move = self.policy.next_move(known, pending, self.stream("policy", index))
+            if move is None:
+                break
+            pending.append(self.consult(move, known, pending))
+        return pending
+
+
+def _said(answer: Answer[Candidate]) -> dict[str, str]:
+    """What the model said about its proposal, or why it could not be used."""
+    prompt = {"prompt": answer.prompt_version}
+    if answer.result is None:
+        return {**prompt, "error": answer.error}
+    candidate = answer.result
+    said = {
+        "name": candidate.name,
+        "hypothesis": candidate.hypothesis,
+        "expected": candidate.expected,
+    }
+    return {**prompt, **{key: text for key, text in said.items() if text}}
