@@ -36,7 +36,7 @@ def notebook(run: RunRecord, noise: float = 0.0) -> str:
     lines = ["# Notebook", ""]
     for trial, known in zip(trials, _known_when_asked(run, trials), strict=True):
         lines += _entry(trial, reference(trial, trials, known), noise, tally)
-    lines += ["", "## Hypotheses", "", *tally.lines()]
+    lines += ["## Hypotheses", "", *tally.lines()]
     lines += ["", "## Where the proposals came from", "", *_provenances(trials)]
     return "\n".join(lines) + "\n"
 
@@ -109,7 +109,7 @@ def _known_when_asked(run: RunRecord, trials: Sequence[Trial]) -> Iterator[int]:
 
 def _entry(trial: Trial, against: Trial | None, noise: float, tally: Tally) -> list[str]:
     details = trial.details
-    title = _plain(details.get("name", "")) or operator_of(trial) or trial.provenance
+    title = _plain(details.get("name", "") or operator_of(trial) or _words(trial.provenance))
     lines = [f"## {trial.index}. {title}", ""]
     if details.get("lesson"):
         lines += [f"*Lesson before it:* {_plain(details['lesson'])}", ""]
@@ -131,7 +131,7 @@ def _origin(trial: Trial) -> str:
     parts = [operator_of(trial), trial.provenance if operator_of(trial) else ""]
     if trial.parents:
         parts.append("from " + " and ".join(map(str, trial.parents)))
-    return ", ".join(part for part in parts if part) or trial.provenance
+    return ", ".join(part for part in parts if part) or _words(trial.provenance)
 
 
 def _verdict(trial: Trial, against: Trial | None, noise: float, tally: Tally) -> str:
@@ -150,6 +150,10 @@ def _provenances(trials: Sequence[Trial]) -> list[str]:
     counts = Counter(trial.provenance for trial in trials)
     rows = [f"| {name} | {count} |" for name, count in sorted(counts.items())]
     return ["| provenance | trials |", "|---|---|", *rows]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ")
 
 
 def _plain(text: str, limit: int = 400) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nasarena.agents.client import Reply, Request, ask_typed
 from nasarena.agents.controls import CONTROLS
 from nasarena.agents.memory import MEMORY_VIEWS
 from nasarena.agents.operators import prompts
@@ -14,6 +15,7 @@ from nasarena.agents.operators.analyze import lesson_schema
 from nasarena.agents.operators.candidate import candidate_schema
 from nasarena.agents.options import AgentOptions
 from nasarena.search.space import PatternSpace
+from nasarena.search.trial import LlmCost
 
 PAGE = (Path(__file__).parents[1] / "docs" / "agents.md").read_text()
 WORDS = {name: words for name, words in vars(prompts).items() if name.isupper()}
@@ -23,6 +25,28 @@ HEADINGS = {"LESSONS_HEADING", "PENDING_HEADING", "BEST"}
 @pytest.mark.parametrize("name", sorted(WORDS.keys() - HEADINGS))
 def test_every_text_is_shown_whole(name: str) -> None:
     assert f"```text\n{WORDS[name]}\n```" in PAGE
+
+
+def test_the_repair_turn_is_shown_as_it_is_said() -> None:
+    client = ScriptedOnce()
+    ask_typed(client, Request(({"role": "user", "content": "x"},)), read_nothing)
+    words = client.requests[1].messages[-1]["content"].replace("no good", "{error}")
+    assert f"```text\n{words}\n```" in PAGE
+
+
+class ScriptedOnce:
+    """Answers everything in the same way and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+
+    def complete(self, request: Request) -> Reply:
+        self.requests.append(request)
+        return Reply("?", LlmCost())
+
+
+def read_nothing(text: str) -> str:
+    raise ValueError("no good")
 
 
 def test_the_schemas_are_shown_whole() -> None:

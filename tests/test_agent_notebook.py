@@ -87,7 +87,7 @@ def test_directions() -> None:
 
 def test_the_notebook_tells_the_run_in_order(tmp_path: Path) -> None:
     text = notebook(read_run(write(tmp_path)), noise=0.015)
-    order = ["0. initial", "1. idea 1", "2. idea 2", "6. idea 6", "## Hypotheses"]
+    order = ["0. initial design", "1. idea 1", "2. idea 2", "6. idea 6", "## Hypotheses"]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert "Expected better against 0 (0.500), came out better: **right**." in text

@@ -114,7 +114,7 @@ def test_a_prompt_has_another_version_for_other_words() -> None:
 def test_what_never_changes_comes_first() -> None:
     """Prompts of one run share the system message and the lessons: a cache can serve them."""
     earlier = draft.build(view(trials=TRIALS[:2]))
-    later = draft.build(view(trials=TRIALS))
+    later = OPERATORS["improve"].build(view(PARENT, trials=TRIALS))
     assert earlier.messages[0] == later.messages[0]
     start = earlier.messages[1]["content"].split("Best so far")[0]
     assert "mixing layers helps" in start

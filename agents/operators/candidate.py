@@ -58,12 +58,11 @@ def candidate_schema(space: PatternSpace) -> dict[str, Any]:
     }
 
 
-def reply_form(view: View, reference: str) -> str:
-    """The words that describe a candidate's schema; `reference` is what `expected` refers to."""
+def reply_form(view: View) -> str:
+    """The words that describe a candidate's schema: the same for all operators of a run."""
     return prompts.REPLY.format(
         name_length=NAME_LENGTH,
         hypothesis_length=HYPOTHESIS_LENGTH,
-        reference=reference,
         depth=view.space.depth,
         alphabet=view.space.alphabet,
     )

@@ -15,7 +15,7 @@ def build(view: View) -> Prompt:
     """Ask for a child of the two parents."""
     parents = lines_of(view.parents, view, hypotheses=True)
     instruction = prompts.CROSSOVER.format(parents=parents)
-    reply = reply_form(view, "the better parent")
+    reply = reply_form(view)
     schema = candidate_schema(view.space)
     return framed(view, instruction, reply, schema, prompts.CROSSOVER, prompts.REPLY)
 

@@ -21,7 +21,7 @@ def build(view: View) -> Prompt:
     """Ask for a repair of the one parent, whose status says what was wrong with it."""
     words = _INSTRUCTIONS[view.parents[0].status]
     instruction = words.format(parents=lines_of(view.parents, view, hypotheses=True))
-    reply = reply_form(view, "the best so far")
+    reply = reply_form(view)
     return framed(view, instruction, reply, candidate_schema(view.space), words, prompts.REPLY)
 
 

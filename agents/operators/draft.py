@@ -21,7 +21,7 @@ def cue(num_siblings: int) -> str:
 def build(view: View) -> Prompt:
     """Ask for a new idea."""
     instruction = prompts.DRAFT.format(cue=cue(view.num_siblings))
-    reply = reply_form(view, "the best so far")
+    reply = reply_form(view)
     schema = candidate_schema(view.space)
     return framed(view, instruction, reply, schema, prompts.DRAFT, prompts.REPLY, *_CUES)
 

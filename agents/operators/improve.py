@@ -14,7 +14,7 @@ from nasarena.agents.view import View
 def build(view: View) -> Prompt:
     """Ask for one change to the parent."""
     instruction = prompts.IMPROVE.format(parents=lines_of(view.parents, view, hypotheses=True))
-    reply = reply_form(view, "the pattern that you start from")
+    reply = reply_form(view)
     schema = candidate_schema(view.space)
     return framed(view, instruction, reply, schema, prompts.IMPROVE, prompts.REPLY)
 

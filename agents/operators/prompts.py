@@ -34,7 +34,8 @@ REPLY = """\
 Answer with one JSON object and nothing else. Its keys, in this order:
 "name": what to call the idea, at most {name_length} characters;
 "hypothesis": why you expect the score that you expect, at most {hypothesis_length} characters;
-"expected": "better", "worse" or "same", compared with {reference};
+"expected": "better", "worse" or "same", compared with the pattern that you start from (the better
+one of two), or with the best so far if you start from none that has a score;
 "pattern": exactly {depth} letters from {alphabet}, without spaces."""
 
 REPLY_LESSON = """\

@@ -15,7 +15,7 @@ from nasarena.agents.view import View
 def build(view: View) -> Prompt:
     """Ask for a pattern that would score `view.wish`."""
     instruction = prompts.WISH.format(wish=score_text(view.wish, view.noise))
-    reply = reply_form(view, "the best so far")
+    reply = reply_form(view)
     schema = candidate_schema(view.space)
     return framed(view, instruction, reply, schema, prompts.WISH, prompts.REPLY)
 
