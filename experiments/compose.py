@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasarena.experiments.typed import typed
 from nasarena.search.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -106,6 +107,10 @@ def _checked(override: "Override", known: Mapping[str, Any], groups: Mapping[str
     if not _has(known, path):
         names = sorted({*_flat(known), *groups})
         raise InvalidSetting(f"no setting is called {key!r}; {nearest(key, names)}")
+    default, value = _at(known, path), override.value()
+    # Only a proxy's settings are not checked against a dataclass further down.
+    if default is not None and path[0] == "proxy":
+        typed(value, type(default), key)
     return _text(override)
 
 
@@ -119,6 +124,12 @@ def _has(values: Any, path: Sequence[str]) -> bool:
             return False
         values = values[part]
     return True
+
+
+def _at(values: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        values = values[part]
+    return values
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from nasarena.experiments.compose import nearest
 from nasarena.experiments.config import SearcherConfig
 from nasarena.experiments.registry import load_searcher
-from nasarena.experiments.typed import typed
+from nasarena.experiments.typed import hints_of, typed
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import SearcherSpec
 
@@ -95,7 +95,7 @@ def told_apart(entrants: Sequence[Entrant]) -> list[Entrant]:
 def complete_options(what: str, spec: SearcherSpec, given: Mapping[str, Any]) -> dict[str, Any]:
     """`given` over the defaults of the searcher's signature."""
     known = spec.options()
-    hints = _hints(spec.target)
+    hints = hints_of(spec.target)
     takes_any = _takes_any(spec.target)
     for option in given:
         if option not in known and not takes_any:
@@ -121,14 +121,6 @@ def _plain(what: str, options: Mapping[str, Any]) -> dict[str, Any]:
     except TypeError as error:
         raise InvalidSetting(f"{what} has an option that JSON cannot hold: {error}") from error
     return plain
-
-
-def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations of a searcher's parameters; none where they cannot be resolved."""
-    try:
-        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
-    except (NameError, TypeError):
-        return {}
 
 
 def _takes_any(target: Callable[..., Any]) -> bool:

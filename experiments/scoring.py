@@ -2,15 +2,16 @@
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from nasarena.experiments.compose import nearest
 from nasarena.experiments.config import ProxyConfig
 from nasarena.experiments.registry import load_proxy
-from nasarena.experiments.typed import typed
+from nasarena.experiments.typed import hints_of, typed
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
@@ -27,6 +28,8 @@ def built_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
 
 @lru_cache(maxsize=4)
 def _built(name: str, options: str, space: PatternSpace, cache: bool) -> Proxy:
+    # A training takes one thread in whichever process it runs; read when torch is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     factory = load_proxy(name)
     keywords = _checked(name, factory, json.loads(options))
     proxy: Proxy = factory(space, **keywords)
@@ -45,7 +48,7 @@ def _is_trained(keywords: dict[str, Any]) -> bool:
 def _checked(name: str, factory: Callable[..., Proxy], options: dict[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(factory).parameters
     known = [parameter for parameter in parameters if parameter != "space"]
-    hints = get_type_hints(factory)
+    hints = hints_of(factory)
     for option in options:
         if option not in known:
             raise InvalidSetting(

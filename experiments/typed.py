@@ -4,7 +4,8 @@ The border between YAML or the command line and the code: what comes in is anyth
 is typed, and a wrong value is refused in one line that names the setting.
 """
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -44,6 +45,20 @@ def typed(value: Any, hint: Any, name: str) -> Any:
     if origin is dict or origin is Mapping:
         return dict(_mapping(value, name))
     return value
+
+
+def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations of the parameters of a function or class, as far as they can be resolved."""
+    function = target.__init__ if inspect.isclass(target) else target
+    hints = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        if isinstance(annotation, str):
+            try:
+                annotation = eval(annotation, getattr(function, "__globals__", {}))
+            except Exception:  # a name that only a type checker imports
+                continue
+        hints[name] = annotation
+    return hints
 
 
 def _one_of(value: Any, hints: Sequence[Any], name: str) -> Any:

@@ -1,0 +1,77 @@
+"""Bare `nasarena compare`, cold: no run folder and no cache from before.
+
+`python -m nasarena.experiments.measure.compare [--save]`
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from nasarena.experiments.measure.record import record
+from nasarena.search.run_folder import RunRecord, find_runs, read_run
+
+
+def main() -> None:
+    """Measure and record."""
+    with tempfile.TemporaryDirectory() as folder:
+        wall_s = _compared(Path(folder))
+        runs = [read_run(path) for path in find_runs(Path(folder) / "runs")]
+    searching = [run for run in runs if run.config["searcher"]["name"] != "references"]
+    names = sorted({str(run.config["searcher"]["name"]) for run in searching})
+    rows = [_row(name, [run for run in searching if _name(run) == name]) for name in names]
+    summary = {
+        "wall_s": wall_s,
+        "searchers": len(names),
+        "seeds": len({run.config["loop"]["seed"] for run in searching}),
+        "trials": sum(row["trials"] for row in rows),
+        "unfinished": sum(run.state != "finished" for run in runs),
+        "largest_rest_in_trials": max(row["largest_rest_in_trials"] for row in rows),
+    }
+    record("compare", rows, summary)
+
+
+def _compared(folder: Path) -> float:
+    """Wall time of the command in an empty folder with an empty cache."""
+    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    start_s = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", code, "compare"],
+        cwd=folder,
+        env={**os.environ, "NASARENA_CACHE": str(folder / "cache")},
+        check=True,
+    )
+    return time.monotonic() - start_s
+
+
+def _name(run: RunRecord) -> str:
+    return str(run.config["searcher"]["name"])
+
+
+def _row(name: str, runs: list[RunRecord]) -> dict[str, Any]:
+    """What one searcher did; what is left of a budget is told in trials of its mean price."""
+    trained, rests, searcher_s, training_s = 0, [], 0.0, 0.0
+    for run in runs:
+        trials = [trial for trial in run.trials() if trial.status in ("ok", "failed")]
+        spent = run.events[-1]["spent"]
+        trained += len(trials)
+        rests.append((run.config["budget"]["amount"] - spent) / (spent / len(trials)))
+        for event in run.events:
+            clock = event.get("measured", {})
+            searcher_s += clock.get("ask_s", 0.0) + clock.get("tell_s", 0.0)
+            training_s += clock.get("s", 0.0)
+    return {
+        "searcher": name,
+        "runs": len(runs),
+        "trials": trained,
+        "largest_rest_in_trials": max(rests),
+        "searcher_s": searcher_s,
+        "training_s": training_s,
+    }
+
+
+if __name__ == "__main__":
+    main()
