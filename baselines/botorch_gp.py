@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasarena.baselines.acquisition_search import best_candidate
 from nasarena.baselines.fitted_process import FittedProcess, standardized
-from nasarena.baselines.private_torch import private_torch
+from nasarena.baselines.private_random import private_random
 from nasarena.baselines.untried import Untried
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -47,7 +47,7 @@ class BotorchSearch:
         if len(self._patterns) < self._num_startup:
             drawn = (self._untried.draw(self._rng) for _ in range(n))
             return [pattern for pattern in drawn if pattern is not None]
-        with private_torch(self._rng):
+        with private_random(self._rng, uses_torch=True):
             return self._by_model(n)
 
     def tell(self, trials: Sequence[Trial]) -> None:

@@ -29,7 +29,7 @@ class FittedProcess:
         self._next_fit = 0
 
     def fit_if_due(self, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> None:
-        """Shapes `(n, d)` and `(n,)`. Call it inside `private_torch`: a fit may restart."""
+        """Shapes `(n, d)` and `(n,)`. Call it inside `private_random`: a fit may restart."""
         if len(inputs) < self._next_fit:
             return
         from botorch.exceptions.errors import ModelFittingError

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nasarena.baselines.private_random import private_random
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -39,46 +40,62 @@ class Nevergrad:
         optimizer: str = "NGOpt",
         encoding: str | None = None,
     ) -> None:
-        import nevergrad as ng  # type: ignore[import-untyped]
-
         encoding = encoding or self.encoding
         if encoding not in ENCODINGS:
             raise InvalidSetting(
                 f"encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}"
             )
-        if optimizer not in ng.optimizers.registry:
-            near = get_close_matches(optimizer, ng.optimizers.registry, n=3)
-            raise InvalidSetting(
-                f"nevergrad has no optimizer {optimizer!r}; near it are {', '.join(near) or 'none'}"
-            )
-        make = ng.p.TransitionChoice if encoding == "transition" else ng.p.Choice
-        letters = list(space.alphabet)
-        parameters = make(letters, repetitions=space.depth)
-        parameters.random_state = np.random.RandomState(int(rng.integers(2**31)))  # noqa: NPY002
-        self._space = space
-        self._optimizer = ng.optimizers.registry[optimizer](parameters, budget=num_trials)
+        self._space, self._rng = space, rng
         self._waiting: dict[str, list[Any]] = {}
+        with private_random(rng):
+            self._optimizer = _made(space, rng, num_trials, optimizer, encoding)
 
     def ask(self, n: int) -> list[str]:
-        patterns = []
-        for _ in range(n):
-            candidate = self._optimizer.ask()
-            pattern = "".join(candidate.value)
-            self._waiting.setdefault(pattern, []).append(candidate)
-            patterns.append(pattern)
-        return patterns
+        with private_random(self._rng):
+            return [self._ask_one() for _ in range(n)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        for trial in trials:
-            waiting = self._waiting.get(trial.pattern)
-            candidate = waiting.pop(0) if waiting else None
-            if trial.score is None:
-                continue
-            if candidate is None:
-                candidate = self._optimizer.parametrization.spawn_child(
-                    new_value=tuple(trial.pattern)
-                )
-            self._optimizer.tell(candidate, -trial.score)
+        with private_random(self._rng):
+            for trial in trials:
+                self._tell_one(trial)
+
+    def _ask_one(self) -> str:
+        candidate = self._optimizer.ask()
+        pattern = "".join(candidate.value)
+        self._waiting.setdefault(pattern, []).append(candidate)
+        return pattern
+
+    def _tell_one(self, trial: Trial) -> None:
+        waiting = self._waiting.get(trial.pattern)
+        candidate = waiting.pop(0) if waiting else None
+        if trial.score is None:
+            return
+        if candidate is None:
+            value = tuple(trial.pattern)
+            candidate = self._optimizer.parametrization.spawn_child(new_value=value)
+        self._optimizer.tell(candidate, -trial.score)
+
+
+def _made(
+    space: PatternSpace,
+    rng: np.random.Generator,
+    num_trials: int | None,
+    optimizer: str,
+    encoding: str,
+) -> Any:
+    """A fresh optimizer of Nevergrad. Raises InvalidSetting for a name that it does not have."""
+    import nevergrad as ng  # type: ignore[import-untyped]
+
+    registry = ng.optimizers.registry
+    if optimizer not in registry:
+        near = get_close_matches(optimizer, registry, n=3)
+        raise InvalidSetting(
+            f"nevergrad has no optimizer {optimizer!r}; near it are {', '.join(near) or 'none'}"
+        )
+    make = ng.p.TransitionChoice if encoding == "transition" else ng.p.Choice
+    parameters = make(list(space.alphabet), repetitions=space.depth)
+    parameters.random_state = np.random.RandomState(int(rng.integers(2**31)))  # noqa: NPY002
+    return registry[optimizer](parameters, budget=num_trials)
 
 
 @searcher("nevergrad-choice", requires="nevergrad", budget_aware=True)
