@@ -1,0 +1,42 @@
+"""What a folder of weights tells about its model: how many parameters, and which revision.
+
+Read from the headers of `*.safetensors` files (8 bytes of length, then JSON with every shape), so
+no tensor is loaded whatever the size of the model.
+"""
+
+import hashlib
+import json
+from math import prod
+from pathlib import Path
+
+_SAMPLE_BYTES = 1 << 20
+# Keys of a `config.json` that say that only some of the parameters work on a token.
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+
+
+def active_params(folder: Path) -> int | None:
+    """Parameters that work on each token; None for a mixture of experts, or without weights."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+    if any(config.get(key) for key in _EXPERTS):
+        return None
+    return sum(_parameters(file) for file in sorted(folder.glob("*.safetensors"))) or None
+
+
+def revision(folder: Path) -> str:
+    """Hash of configuration, tokenizer and the beginning and size of all weight files; or ""."""
+    files = [folder / "config.json", folder / "tokenizer.json", *folder.glob("*.safetensors")]
+    digest = hashlib.sha256()
+    for file in sorted(file for file in files if file.is_file()):
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        with open(file, "rb") as stream:
+            digest.update(stream.read(_SAMPLE_BYTES))
+    return digest.hexdigest()[:16] if files[0].is_file() else ""
+
+
+def _parameters(file: Path) -> int:
+    with open(file, "rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return sum(prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
