@@ -59,6 +59,12 @@ def planned(config: CompareConfig, command: str) -> Comparison:
     Raises InvalidSetting for anything in the settings that cannot work.
     """
     entrants = told_apart([enter(searcher) for searcher in config.searchers])
+    for entrant in entrants:
+        if entrant.uses_llm:
+            raise InvalidSetting(
+                f"searcher {entrant.name!r} needs a language model and none can be given here; "
+                f"choose searchers that do without"
+            )
     proxy = built_proxy(config.proxy, config.space, config.cache)
     budget, num_trials = priced(config.budget, proxy)
     made_here = provenance(command)

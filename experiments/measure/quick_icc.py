@@ -1,0 +1,115 @@
+"""Does `quick` tell patterns apart, and at what price? Intraclass correlation and seconds.
+
+48 random patterns are trained with 4 run seeds each. The score's one-way intraclass correlation
+(Shrout & Fleiss 1979, ICC(1,1)) is the share of its variance that belongs to the pattern:
+
+    ICC = (MSB - MSW) / (MSB + (k - 1) MSW)        k seeds, mean squares between and within patterns
+
+The price is wall time a pattern when each core trains patterns one by one in a process of its own
+with one thread, as the workers of `nasarena compare` do.
+
+    python -m nasarena.experiments.measure.quick_icc [--save]
+"""
+
+import multiprocessing
+import os
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasarena.experiments.measure.record import record
+from nasarena.search.proxy import Proxy, TrialSeed
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+
+NUM_PATTERNS = 48
+NUM_SEEDS = 4
+
+
+def intraclass_correlation(scores: NDArray[np.float64]) -> float:
+    """ICC(1,1) of `scores`, shape `(num_patterns, num_seeds)`."""
+    num_patterns, num_seeds = scores.shape
+    means = scores.mean(axis=1, keepdims=True)
+    between = num_seeds * np.var(means, ddof=1)
+    within = ((scores - means) ** 2).sum() / (num_patterns * (num_seeds - 1))
+    return float((between - within) / (between + (num_seeds - 1) * within))
+
+
+def measure() -> None:
+    """Train in one process a core, print, and keep if asked to."""
+    patterns = random_patterns(PatternSpace("AMS", 16), NUM_PATTERNS)
+    jobs = [(pattern, seed) for pattern in patterns for seed in range(NUM_SEEDS)]
+    num_processes = len(os.sched_getaffinity(0))
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(num_processes, _start_worker) as pool:
+        pool.map(_train, jobs[:num_processes], chunksize=1)  # imports and warm-up are not counted
+        start = time.perf_counter()
+        outcomes = pool.map(_train, jobs, chunksize=1)
+        elapsed_s = time.perf_counter() - start
+    scores = np.array([score for score, _ in outcomes]).reshape(NUM_PATTERNS, NUM_SEEDS)
+    seconds = np.array([taken for _, taken in outcomes]).reshape(NUM_PATTERNS, NUM_SEEDS)
+    rows = [
+        {
+            "pattern": pattern,
+            "mean_score": float(scores[i].mean()),
+            "seed_std": float(scores[i].std(ddof=1)),
+            "seconds": float(seconds[i].mean()),
+        }
+        for i, pattern in enumerate(patterns)
+    ]
+    within = float(np.sqrt(scores.var(axis=1, ddof=1).mean()))
+    record(
+        "quick_icc",
+        rows,
+        {
+            "icc": intraclass_correlation(scores),
+            "seconds_per_pattern": elapsed_s / len(jobs),
+            "core_seconds_per_pattern": float(seconds.mean()),
+            "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
+            "seed_noise": within,
+            "processes": num_processes,
+        },
+    )
+
+
+def random_patterns(space: PatternSpace, count: int) -> list[str]:
+    """Distinct patterns of one fixed stream."""
+    rng = stream(0, "icc patterns")
+    patterns: dict[str, None] = {}
+    while len(patterns) < count:
+        patterns[space.sample(rng)] = None
+    return list(patterns)
+
+
+_proxy: Proxy | None = None
+
+
+def _start_worker() -> None:
+    import torch
+
+    global _proxy
+    torch.set_num_threads(1)
+    _proxy = quick()
+
+
+def _train(job: tuple[str, int]) -> tuple[float, float]:
+    assert _proxy is not None
+    start = time.perf_counter()
+    (outcome,) = _proxy.evaluate([job[0]], [TrialSeed(job[1])])
+    if outcome.score is None:
+        raise RuntimeError(f"{job[0]} with seed {job[1]} failed: {outcome.note}")
+    return outcome.score, time.perf_counter() - start
+
+
+def quick() -> Proxy:
+    """The preset as bare `nasarena compare` builds it."""
+    from nasarena.experiments.config import evaluate_config
+    from nasarena.experiments.scoring import built_proxy
+
+    config = evaluate_config(["proxy=quick"])
+    return built_proxy(config.proxy, config.space, cache=False)
+
+
+if __name__ == "__main__":
+    measure()
