@@ -59,7 +59,7 @@ def shard_batches(seed: int, index: int, max_tokens: int, num_runs: int) -> list
 def encode(tokenizer: "Tokenizer", lesson: Lesson) -> NDArray[np.int64]:
     """Ids, positions, segments and targets of one lesson, shape `(4, T)`."""
     prompt = tokenizer.encode(prompt_text(lesson.prompt)).ids
-    targets = [IGNORE] * (len(prompt) - 1) + tokenizer.encode(OPENING).ids
+    targets = prompt[1:] + tokenizer.encode(OPENING).ids
     columns = [(prompt, list(range(len(prompt))), [0] * len(prompt), targets)]
     for number, reply in enumerate(lesson.replies, start=1):
         text = reply.text() + END if number == 1 else reply.rationale()

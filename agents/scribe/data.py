@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasarena.agents import compact
-from nasarena.agents.scribe.landscapes import Digits, Floats, Landscape, draw
+from nasarena.agents.scribe.landscapes import DEPTHS, Digits, Floats, Landscape, draw
 from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, untried
 from nasarena.agents.scribe.vocabulary import Reply
 from nasarena.search.seeding import stream
 
 NUM_REPLIES = 6
+FIRST_DEPTH = 6  # the deepest space of the first shard; each shard goes one layer deeper
 SHARPNESS = 3.0  # the power of expected improvement
 # Ways to play, and how much a run favours each: the Dirichlet weights of its own mixture.
 PLAYERS = ("teacher", "climb", "evolve", "cross", "random")
@@ -61,9 +62,9 @@ def shard(seed: int, index: int, num_runs: int = 64) -> list[Lesson]:
     ]
 
 
-def lessons(rng: np.random.Generator) -> Iterator[Lesson]:
+def lessons(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> Iterator[Lesson]:
     """The lessons of one run."""
-    play = _start(rng)
+    play = _start(rng, max_depth)
     last = int(rng.integers(30, 111))
     for _ in range(last):  # a stop may add nothing, so stops are bounded too
         if len(play.scores) >= min(last, PATIENCE + _best_row(play)):
@@ -81,8 +82,8 @@ def _best_row(play: Play) -> int:
     return int(play.scores.argmax()) if len(play.scores) else 0
 
 
-def _start(rng: np.random.Generator) -> Play:
-    landscape = draw(rng)
+def _start(rng: np.random.Generator, max_depth: int) -> Play:
+    landscape = draw(rng, max_depth)
     depth, num_letters = landscape.space.depth, len(landscape.space.alphabet)
     motif = rng.integers(num_letters, size=3) if rng.random() < FAILING_SHARE else None
     mixture = rng.dirichlet(FAVOUR)

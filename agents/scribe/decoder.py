@@ -1,6 +1,6 @@
-"""The embedded agent's forward pass in numpy: a Llama decoder with a cache, one sequence at a time.
+"""The embedded agent's forward pass in numpy: a Qwen3 decoder with a cache, one sequence at a time.
 
-The same weights and arithmetic as `transformers.LlamaForCausalLM` in float32 (a test compares the
+The same weights and arithmetic as `transformers.Qwen3ForCausalLM` in float32 (a test compares the
 two). At a million parameters a framework's overhead for each token is far larger than the work, so
 plain numpy answers several times sooner, and nothing heavy has to be imported.
 
@@ -23,6 +23,8 @@ class Layer:
 
     attention_norm: Array  # (D,)
     query_key_value: Array  # (D, 3 H K)
+    query_norm: Array  # (K,)
+    key_norm: Array  # (K,)
     output: Array  # (H K, D)
     mlp_norm: Array  # (D,)
     gate_up: Array  # (D, 2 F)
@@ -43,7 +45,7 @@ class Cache:
 
 
 class Decoder:
-    """Weights of a Llama-architecture decoder with tied embeddings and as many KV heads as heads.
+    """Weights of a Qwen3-architecture decoder with tied embeddings and as many KV heads as heads.
 
     Raises ValueError for a folder with another architecture.
     """
@@ -52,9 +54,9 @@ class Decoder:
         from safetensors.numpy import load_file
 
         config = json.loads((folder / "config.json").read_text())
-        known = config["architectures"] == ["LlamaForCausalLM"] and config["tie_word_embeddings"]
+        known = config["architectures"] == ["Qwen3ForCausalLM"] and config["tie_word_embeddings"]
         if not known or config["num_key_value_heads"] != config["num_attention_heads"]:
-            raise ValueError(f"expected a Llama decoder with tied embeddings in {folder}")
+            raise ValueError(f"expected a Qwen3 decoder with tied embeddings in {folder}")
         weights = load_file(folder / "model.safetensors")
         self.num_heads: int = config["num_attention_heads"]
         self.epsilon: float = config["rms_norm_eps"]
@@ -85,7 +87,8 @@ class Decoder:
         num = len(normed_TD)
         split = (normed_TD @ layer.query_key_value).reshape(num, 3, self.num_heads, -1)
         query_HTK, key_HTK, value_HTK = split.transpose(1, 2, 0, 3)
-        query_HTK, key_HSK = self._rotated(query_HTK, cache), self._rotated(key_HTK, cache)
+        query_HTK = self._rotated(self._normalized(query_HTK, layer.query_norm), cache)
+        key_HSK = self._rotated(self._normalized(key_HTK, layer.key_norm), cache)
         value_HSK = value_HTK
         if index < len(cache.keys):
             key_HSK = np.concatenate([cache.keys[index], key_HSK], axis=1)
@@ -111,9 +114,9 @@ class Decoder:
         result: Array = x_HTK * self._cos[here] + turned * self._sin[here]
         return result
 
-    def _normalized(self, x_TD: Array, weight: Array) -> Array:
-        mean_square = np.square(x_TD).mean(1, keepdims=True)
-        result: Array = x_TD / np.sqrt(mean_square + np.float32(self.epsilon)) * weight
+    def _normalized(self, x: Array, weight: Array) -> Array:
+        mean_square = np.square(x).mean(-1, keepdims=True)
+        result: Array = x / np.sqrt(mean_square + np.float32(self.epsilon)) * weight
         return result
 
 
@@ -126,6 +129,8 @@ def _layer(weights: dict[str, Array], index: int) -> Layer:
     return Layer(
         weights[f"{name}input_layernorm.weight"],
         matrices("self_attn.q", "self_attn.k", "self_attn.v"),
+        weights[f"{name}self_attn.q_norm.weight"],
+        weights[f"{name}self_attn.k_norm.weight"],
         matrices("self_attn.o"),
         weights[f"{name}post_attention_layernorm.weight"],
         matrices("mlp.gate", "mlp.up"),

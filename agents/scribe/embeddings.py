@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nasarena.agents.scribe.landscapes import DEPTHS
 from nasarena.agents.scribe.vocabulary import build_tokenizer
 
-SCALE = 0.1  # standard deviation of an element
+SCALE = 0.04  # standard deviation of an element
 
 
 def initial_embeddings(width: int, rng: np.random.Generator) -> NDArray[np.float32]:

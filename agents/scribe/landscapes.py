@@ -170,9 +170,9 @@ TRAINED: dict[str, Family] = {
 HELD_OUT: dict[str, Family] = {family.__name__: family for family in (trees, targets)}
 
 
-def draw(rng: np.random.Generator) -> Landscape:
+def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> Landscape:
     """A random landscape of the trained families: often a mixture of two, often warped."""
-    space = draw_space(rng)
+    space = draw_space(rng, max_depth)
     names = rng.choice(list(TRAINED), size=2, replace=False)
     first = scale(TRAINED[names[0]](rng, space.depth, len(space.alphabet)), space, rng)
     second = scale(TRAINED[names[1]](rng, space.depth, len(space.alphabet)), space, rng)
@@ -193,12 +193,12 @@ def draw_held_out(name: str, space: PatternSpace, rng: np.random.Generator) -> L
     return Landscape(space, name, scale(function, space, rng), 0.0)
 
 
-def draw_space(rng: np.random.Generator) -> PatternSpace:
-    """Mostly three letters and 8 to 20 layers; half of the spaces have other letters than AMS."""
-    depth = int(rng.integers(DEPTHS[0], DEPTHS[1] + 1))
-    if rng.random() < 0.4:
+def draw_space(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> PatternSpace:
+    """Mostly AMS, else two to four of all letters; a third of the deep spaces has 16 layers."""
+    depth = int(rng.integers(DEPTHS[0], max_depth + 1))
+    if max_depth >= 16 and rng.random() < 0.35:
         depth = 16
-    if rng.random() < 0.5:
+    if rng.random() < 0.7:
         return PatternSpace("AMS", depth)
     count = int(rng.choice([2, 2, 3, 3, 4]))
     return PatternSpace("".join(rng.permutation(list(LETTERS))[:count]), depth)

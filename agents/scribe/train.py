@@ -1,4 +1,4 @@
-"""Teach the embedded agent: a Llama-architecture decoder, from scratch, on lessons made as it goes.
+"""Teach the embedded agent: a Qwen3-architecture decoder, from scratch, on lessons made as it goes.
 
     python -m nasarena.agents.scribe.train        (`make train-scribe`)
 
@@ -11,6 +11,8 @@ process makes the next shards while this one learns. Matrices are trained by Muo
 import argparse
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Generator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -21,7 +23,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import Qwen3Config, Qwen3ForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from nasarena.agents.scribe.batches import IGNORE, Batch, shard_batches
@@ -37,16 +39,17 @@ class Settings:
     """All that the weights depend on."""
 
     seed: int = 0
-    steps: int = 3000
+    steps: int = 2500
     batch_tokens: int = 4096
     shard_runs: int = 64
-    learning_rate: float = 5e-3  # of Muon, matched to AdamW's size of updates
-    embedding_rate: float = 2e-3  # of AdamW
+    learning_rate: float = 8e-3  # of Muon, matched to AdamW's size of updates
+    embedding_rate: float = 3e-3  # of AdamW
     weight_decay: float = 0.02
+    prompt_weight: float = 0.3  # of a token of the prompt in the loss; one of a reply has 1
     warmup: float = 0.02  # share of the steps
     decay: float = 0.4
     width: int = 128
-    layers: int = 6
+    layers: int = 5
     heads: int = 4
     mlp: int = 384
 
@@ -79,7 +82,7 @@ class Training:
         """One step; returns the loss in nats a token."""
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * self.settings.rate(self.step)
-        loss = lesson_loss(self.model, batch)
+        loss = lesson_loss(self.model, batch, self.settings.prompt_weight)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -109,16 +112,17 @@ class Training:
         self.curve = state["curve"]
 
 
-def build_model(settings: Settings) -> LlamaForCausalLM:
+def build_model(settings: Settings) -> Qwen3ForCausalLM:
     """Random weights, the same for one seed."""
     tokenizer = build_tokenizer()
-    config = LlamaConfig(
+    config = Qwen3Config(
         vocab_size=tokenizer.get_vocab_size(),
         hidden_size=settings.width,
         intermediate_size=settings.mlp,
         num_hidden_layers=settings.layers,
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.heads,
+        head_dim=settings.width // settings.heads,
         max_position_embeddings=MAX_TOKENS,
         tie_word_embeddings=True,
         pad_token_id=tokenizer.token_to_id(PAD),
@@ -129,9 +133,12 @@ def build_model(settings: Settings) -> LlamaForCausalLM:
     config._attn_implementation = "plain"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = LlamaForCausalLM(config)
+        model = Qwen3ForCausalLM(config)
     embeddings = initial_embeddings(settings.width, stream(settings.seed, "embeddings"))
     model.model.embed_tokens.weight.data.copy_(torch.from_numpy(embeddings))
+    for layer in model.model.layers:  # each layer starts as the identity
+        layer.self_attn.o_proj.weight.data.zero_()
+        layer.mlp.down_proj.weight.data.zero_()
     return model
 
 
@@ -151,13 +158,18 @@ def plain_attention(
     return mixed_BHTK.transpose(1, 2).contiguous(), None
 
 
-def lesson_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
-    """Mean cross-entropy over the targets; the arithmetic of the layers is in bfloat16."""
+def lesson_loss(model: Qwen3ForCausalLM, batch: Batch, prompt_weight: float) -> torch.Tensor:
+    """Weighted mean cross-entropy over the targets; the layers compute in bfloat16.
+
+    To predict a prompt itself teaches what places, letters and the best pattern are, on every line.
+    """
     segments_BT = torch.from_numpy(batch.segments_BT)
     targets_BT = torch.from_numpy(batch.targets_BT)
     own_BTT = segments_BT[:, None, :] == segments_BT[:, :, None]
     seen_BTT = (own_BTT | (segments_BT[:, None, :] == 0)).tril()
     mask_BTT = torch.zeros(seen_BTT.shape, dtype=torch.bfloat16).masked_fill_(~seen_BTT, -1e4)
+    wanted_BT = targets_BT != IGNORE
+    weights = torch.where(segments_BT[wanted_BT] == 0, prompt_weight, 1.0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden_BTD = model.model(
             input_ids=torch.from_numpy(batch.ids_BT),
@@ -165,9 +177,9 @@ def lesson_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
             attention_mask=mask_BTT[:, None],
             use_cache=False,
         ).last_hidden_state
-        wanted_BT = targets_BT != IGNORE
         logits = model.lm_head(hidden_BTD[wanted_BT])
-    return cross_entropy(logits.float(), targets_BT[wanted_BT])
+    losses = cross_entropy(logits.float(), targets_BT[wanted_BT], reduction="none")
+    return (losses * weights).sum() / weights.sum()
 
 
 def stream_batches(training: Training, ahead: int = 2) -> Generator[Batch, None, None]:
@@ -247,6 +259,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     # Lessons are made of small matrices; more threads than one only get into each other's way.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an end at which the workers end too
     settings = Settings(seed=arguments.seed, steps=arguments.steps)
     save(train(settings, arguments.checkpoint), arguments.out)
 

@@ -7,6 +7,7 @@ The fixed parts are cut out before byte-level BPE, which has no merges of its ow
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,9 +57,20 @@ class Reply:
         return f"{OPENING}{num}{HYPOTHESIS}{self.changes}{EXPECTED}{self.expected}"
 
 
+def chat_text(messages: Sequence[Mapping[str, str]]) -> str:
+    """What the chat template makes of a conversation that asks for a reply."""
+    parts = []
+    for message in messages:
+        if message["role"] == "user":
+            parts.append(USER + message["content"])
+        elif message["role"] == "assistant":
+            parts.append(ASSISTANT + message["content"] + END)
+    return "".join(parts) + ASSISTANT
+
+
 def prompt_text(history: str) -> str:
-    """What the chat template makes of one user message."""
-    return f"{USER}{history}{ASSISTANT}"
+    """The conversation that training knows: one user message, the compact prompt."""
+    return chat_text([{"role": "user", "content": history}])
 
 
 def build_tokenizer() -> "Tokenizer":

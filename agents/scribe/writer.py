@@ -7,12 +7,13 @@ stands and decoding goes on from there. So the text is the one that plain decodi
 sampled, in a tenth of the passes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nasarena.agents.errors import ContextTooSmall
 from nasarena.agents.scribe.decoder import Array, Cache, Decoder
 from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
 from nasarena.agents.scribe.vocabulary import (
@@ -20,23 +21,38 @@ from nasarena.agents.scribe.vocabulary import (
     DIRECTIONS,
     EXPECTED,
     HYPOTHESIS,
+    MAX_TOKENS,
     OPENING,
     PATTERN,
-    prompt_text,
+    chat_text,
 )
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
 
 MODEL_DIR = Path(__file__).parent / "model"
+MAX_REPLY_TOKENS = 8 + 2 * DEPTHS[1]  # fixed parts and decisions, changes, letters
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A token of a reply; `logits` over the vocabulary before it, None where it was forced."""
+
+    token: int
+    logits: Array | None
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A reply, and how many tokens went in and came out."""
+    """A reply, how it was spelled, and how many tokens the prompt had."""
 
     text: str
+    choices: tuple[Choice, ...]
     prompt_tokens: int
-    completion_tokens: int
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of the reply with the one that ends it."""
+        return len(self.choices) + 1
 
 
 class Writer:
@@ -58,13 +74,33 @@ class Writer:
         self, history: str, space: PatternSpace, temperature: float, rng: np.random.Generator
     ) -> Written:
         """A reply to a compact prompt; greedy at temperature 0."""
+        return self.answer([{"role": "user", "content": history}], space, temperature, rng)
+
+    def answer(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        space: PatternSpace,
+        temperature: float,
+        rng: np.random.Generator,
+    ) -> Written:
+        """A reply to a conversation whose first user message is a compact prompt.
+
+        Raises InvalidSetting for a space, ContextTooSmall for a prompt it was not made for.
+        """
         if space.depth > DEPTHS[1] or not set(space.alphabet) <= set(LETTERS):
             raise InvalidSetting(
                 f"llm=scribe knows up to {DEPTHS[1]} layers and the letters {LETTERS}, "
                 f"got {space.depth} layers of {space.alphabet}; choose another model"
             )
-        prompt = self._encode(prompt_text(history))
-        sentence = _Sentence(self.decoder, [*prompt, self._opening], temperature, rng)
+        prompt = self._encode(chat_text(messages))
+        if len(prompt) + MAX_REPLY_TOKENS > MAX_TOKENS:
+            raise ContextTooSmall(
+                f"llm=scribe reads at most {MAX_TOKENS - MAX_REPLY_TOKENS} tokens, got "
+                f"{len(prompt)}; it understands prompt=compact and nothing longer"
+            )
+        history = next(message["content"] for message in messages if message["role"] == "user")
+        sentence = _Sentence(self.decoder, prompt, temperature, rng)
+        sentence.force(self._opening)
         sentence.choose(self._numbers[: space.depth])
         sentence.force(self._hypothesis)
         changes = self._write_changes(sentence, space)
@@ -72,8 +108,8 @@ class Writer:
         sentence.force(self._pattern)
         self._write_pattern(sentence, space, _draft(history, space, changes))
         sentence.force(self._closing)
-        text = self.tokenizer.decode(sentence.ids[len(prompt) :])
-        return Written(text, len(prompt), len(sentence.ids) - len(prompt) + 1)
+        text = self.tokenizer.decode([choice.token for choice in sentence.choices])
+        return Written(text, tuple(sentence.choices), len(prompt))
 
     def _write_changes(self, sentence: "_Sentence", space: PatternSpace) -> dict[int, str]:
         """Places, from 0, and their new letters, until the model goes on."""
@@ -107,40 +143,44 @@ class Writer:
 
 
 class _Sentence:
-    """Tokens so far; those not yet fed to the model wait until a choice needs logits."""
+    """A prompt and the reply so far; tokens not yet fed to the model wait for the next choice."""
 
     def __init__(
-        self, decoder: Decoder, ids: list[int], temperature: float, rng: np.random.Generator
+        self, decoder: Decoder, prompt: list[int], temperature: float, rng: np.random.Generator
     ) -> None:
-        self.ids = ids
+        self.choices: list[Choice] = []
+        self._ids = prompt
         self._decoder, self._temperature, self._rng = decoder, temperature, rng
         self._cache = Cache()
 
     def force(self, token: int) -> None:
         """Append a token that is no choice."""
-        self.ids.append(token)
+        self._append(token, None)
 
     def choose(self, allowed: Sequence[int]) -> int:
         """Append one of `allowed`, as the model likes it."""
-        logits = self._decoder.extend(self._cache, self.ids[self._cache.length :])
-        self.ids.append(self._pick(logits[0], allowed))
-        return self.ids[-1]
+        logits = self._decoder.extend(self._cache, self._ids[self._cache.length :])[0]
+        return self._append(self._pick(logits, allowed), logits)
 
     def choose_along(self, draft: Sequence[int], allowed: Sequence[int]) -> int:
         """Append choices as long as they agree with the draft, and the first that does not.
 
         Returns how many were appended, at least one.
         """
-        waiting = self.ids[self._cache.length :]
+        waiting = self._ids[self._cache.length :]
         before = self._cache.copy()
         logits = self._decoder.extend(self._cache, [*waiting, *draft[:-1]], len(draft))
         for count, drafted in enumerate(draft, start=1):
-            chosen = self._pick(logits[count - 1], allowed)
-            self.ids.append(chosen)
+            chosen = self._append(self._pick(logits[count - 1], allowed), logits[count - 1])
             if chosen != drafted:
                 self._cache = before
                 return count
         return len(draft)
+
+    def _append(self, token: int, logits: Array | None) -> int:
+        self._ids.append(token)
+        self.choices.append(Choice(token, logits))
+        return token
 
     def _pick(self, logits: Array, allowed: Sequence[int]) -> int:
         wanted = logits[list(allowed)].astype(np.float64)
