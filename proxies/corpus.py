@@ -90,8 +90,8 @@ def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[SourceFile]:
     return files
 
 
-def load_corpus(files: Sequence[SourceFile], min_bytes: int) -> Corpus:
-    """Read and split `files`; each split gets at least `min_bytes`.
+def load_corpus(files: Sequence[SourceFile], min_bytes: int, origin: str) -> Corpus:
+    """Read and split `files`; each split gets at least `min_bytes`. Errors name their `origin`.
 
     Where a split by file leaves one of the three too small (a single file, a handful of them),
     every file is instead cut into three consecutive parts, 80, 10 and 10 percent.
@@ -99,7 +99,7 @@ def load_corpus(files: Sequence[SourceFile], min_bytes: int) -> Corpus:
     """
     ordered = sorted(files, key=lambda file: (file.position, file.name))
     if not ordered:
-        raise InvalidSetting("data.path must hold text, got a folder without files")
+        raise InvalidSetting(f"data.path must hold text, got {origin}, which has no files")
     corpus = _split_by_file(ordered)
     if _smallest(corpus) < min_bytes:
         corpus = _split_within_files(ordered)
@@ -107,8 +107,8 @@ def load_corpus(files: Sequence[SourceFile], min_bytes: int) -> Corpus:
         total = sum(len(part) for part in corpus.splits.values())
         raise InvalidSetting(
             f"data.path must hold at least {min_bytes} bytes for each of train, search and "
-            f"held_out, got {total} bytes in {len(ordered)} files ({_smallest(corpus)} for the "
-            f"smallest split); give more text or a smaller length"
+            f"held_out, got {origin} with {total} bytes in {len(ordered)} files "
+            f"({_smallest(corpus)} for the smallest split); give more text or a smaller length"
         )
     return corpus
 

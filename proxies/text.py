@@ -1,7 +1,9 @@
 """Byte-level language modelling on real text: predict each byte of a window from those before.
 
 A window may run across the border of two files, as in any packed pre-training corpus. Windows are
-drawn with replacement by one named stream per run seed and split.
+drawn with replacement. Those to train on follow the run seed; those to score on are one fixed set
+per split, as a validation set is: else a difference between two run seeds would mostly be one
+between two samples of text.
 """
 
 import os
@@ -37,14 +39,18 @@ class TextTask:
         self.length = length
         files = standard_library() if path is None else find_files(_as_list(path))
         # One byte more than a window: the target of the last position.
-        self._corpus = load_corpus(files, min_bytes=length + 1)
+        origin = "the standard library" if path is None else ", ".join(map(str, _as_list(path)))
+        self._corpus = load_corpus(files, min_bytes=length + 1, origin=origin)
         code = code_hash(corpus.__name__, __name__)
         self.fingerprint = f"text-{length}-{self._corpus.fingerprint}-{code}"
 
     def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:
-        """Windows of one split and the bytes that follow, both `(num_examples, length)`."""
+        """Windows of one split and the bytes that follow, both `(num_examples, length)`.
+
+        `run_seed` chooses the windows of `train` alone.
+        """
         text = self._corpus.splits[split]
-        rng = stream(run_seed, "data", self.name, split)
+        rng = stream(run_seed if split == "train" else 0, "data", self.name, split)
         # random() and not integers(): one double per window, so a longer sample begins the same.
         starts = (rng.random(num_examples) * (len(text) - self.length)).astype(np.int64)
         windows = text[starts[:, None] + np.arange(self.length + 1)].astype(np.int64)

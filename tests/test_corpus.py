@@ -35,13 +35,13 @@ def test_the_standard_library_is_the_default_and_has_neither_tests_nor_installed
     assert {"argparse.py", "json/decoder.py", "collections/__init__.py"} <= names
     folders = {part for name in names for part in name.split("/")[:-1]}
     assert folders & {"test", "tests", "site-packages", "encodings", "idlelib", "lib2to3"} == set()
-    sizes = {s: len(p) for s, p in load_corpus(standard_library(), 65).splits.items()}
+    sizes = {s: len(p) for s, p in load_corpus(standard_library(), 65, "here").splits.items()}
     assert sizes["train"] > 2_000_000 and sizes["search"] > 100_000 and sizes["held_out"] > 100_000
 
 
 def test_each_file_is_in_one_split_and_a_new_file_moves_no_other(tmp_path: Path) -> None:
     def files_of_splits() -> dict[TaskSplit, set[int]]:
-        splits = load_corpus(find_files([tmp_path / "text"]), 10).splits
+        splits = load_corpus(find_files([tmp_path / "text"]), 10, "here").splits
         return {split: set(np.unique(part).tolist()) - {10} for split, part in splits.items()}
 
     write_files(tmp_path / "text", 100)
@@ -73,7 +73,7 @@ def test_the_fingerprint_follows_contents_names_and_length(tmp_path: Path, chang
 
 def test_a_single_file_is_cut_into_consecutive_parts(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_bytes(bytes(range(200)))
-    parts = load_corpus(find_files([tmp_path / "book.txt"]), 17).splits
+    parts = load_corpus(find_files([tmp_path / "book.txt"]), 17, "here").splits
     assert [(int(parts[s][0]), int(parts[s][-1])) for s in SPLITS] == [
         (0, 159),
         (160, 179),
@@ -83,7 +83,7 @@ def test_a_single_file_is_cut_into_consecutive_parts(tmp_path: Path) -> None:
 
 def test_targets_are_the_next_bytes_and_windows_come_from_their_own_split() -> None:
     task = TextTask(length=48)
-    texts = {s: p.tobytes() for s, p in load_corpus(standard_library(), 49).splits.items()}
+    texts = {s: p.tobytes() for s, p in load_corpus(standard_library(), 49, "here").splits.items()}
     for split in SPLITS:
         batch = task.sample(0, split, 20)
         assert batch.inputs.shape == batch.targets.shape == (20, 48)
@@ -99,6 +99,8 @@ def test_a_longer_sample_begins_with_a_shorter_and_the_seed_decides() -> None:
     assert np.array_equal(long.inputs[:7], short.inputs)
     assert np.array_equal(long.targets[:7], short.targets)
     assert not np.array_equal(task.sample(6, "train", 7).inputs, short.inputs)
+    for split in ("search", "held_out"):  # one validation set for every run seed
+        assert np.array_equal(task.sample(5, split, 7).inputs, task.sample(6, split, 7).inputs)
 
 
 def test_another_process_reads_and_draws_the_same() -> None:
@@ -126,7 +128,7 @@ def test_a_large_corpus_is_read_up_to_a_cap(
     caps: dict[TaskSplit, int] = {"train": 1000, "search": 100, "held_out": 100}
     for split, cap in caps.items():
         monkeypatch.setitem(MAX_BYTES, split, cap)
-    sizes = {split: len(part) for split, part in load_corpus(files, 10).splits.items()}
+    sizes = {split: len(part) for split, part in load_corpus(files, 10, "here").splits.items()}
     separators = 2  # 1000 bytes come from three files
     assert sizes == {"train": 1000 + separators, "search": 100, "held_out": 100}
 
@@ -158,9 +160,9 @@ def test_bad_paths_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "broken" / "gone.txt").symlink_to(tmp_path / "no such file")
     cases = {
         "no-such-folder": "does not exist or cannot be reached",
-        "empty": "folder without files",
-        "nothing.txt": "got 0 bytes in 1 files",
-        "short.txt": "at least 65 bytes for each of train, search and held_out, got 100 bytes",
+        "empty": "empty, which has no files",
+        "nothing.txt": "nothing.txt with 0 bytes in 1 files",
+        "short.txt": "short.txt with 100 bytes in 1 files (10 for the smallest split)",
         "broken": "gone.txt: No such file or directory",
     }
     for name, expected in cases.items():
