@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 CONF = Path(__file__).parent / "conf"
-OPEN = "options"  # below a key of this name users may write what the YAML does not list
+OPEN = {"options", "changes"}  # below these keys users may write what the YAML does not list
 
 
 def compose_settings(command: str, arguments: Sequence[str]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _checked(override: "Override", known: Mapping[str, Any], groups: Mapping[str
     """The override as hydra shall have it; keys below an open one are added if need be."""
     key = override.key_or_group
     path = key.split(".")
-    if OPEN in path[:-1]:
+    if OPEN.intersection(path[:-1]):
         return f"++{override.input_line}"
     if not _has(known, path):
         names = sorted({*_flat(known), *groups})

@@ -8,7 +8,7 @@ A training set has `num_train_examples` examples: whoever asks for more gets the
 order each epoch. Data depend on the run seed alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
@@ -116,12 +116,22 @@ def mad_task(name: str, changes: Mapping[str, Any] | None = None) -> MadTask:
     return MadTask(name, settings, variant or "baseline")
 
 
-def mad_tasks(changes: Mapping[str, Mapping[str, Any]] | None = None) -> list[MadTask]:
-    """All six tasks; `changes` are per task name, the rest stays at the published baseline."""
-    changes = changes or {}
+def mad_tasks(
+    names: Sequence[str] | None = None, changes: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[MadTask]:
+    """The named tasks, by default all six, at their published baseline but for `changes`.
+
+    `changes` are per task name. Raises InvalidSetting for a change of a task that is not there.
+    """
+    names, changes = list(GENERATORS if names is None else names), changes or {}
+    tasks = [mad_task(name, changes.get(name)) for name in names]
     for name in changes:
         _check_name(name)
-    return [mad_task(name, changes.get(name)) for name in GENERATORS]
+        if name not in names:
+            raise InvalidSetting(f"data.changes has {name!r}, which data.tasks leaves out")
+    if not tasks:
+        raise InvalidSetting("data.tasks must name at least one task, got none")
+    return tasks
 
 
 def mad_sweep(name: str) -> Iterator[MadTask]:

@@ -52,7 +52,7 @@ def _tasks(data: Mapping[str, Any]) -> Sequence["Task"]:
     if task == "mad":
         from nasarena.proxies.mad import mad_tasks
 
-        return mad_tasks()
+        return mad_tasks(data.get("tasks"), data.get("changes"))
     raise InvalidSetting(f"proxy.data.task must be text or mad, got {task!r}")
 
 

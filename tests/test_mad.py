@@ -269,7 +269,13 @@ def test_bad_settings_are_one_clear_line() -> None:
 
     cases: list[tuple[Callable[[], object], str]] = [
         (task("in-context-recal"), "unknown MAD task 'in-context-recal'; there is in-context-reca"),
-        (lambda: mad_tasks({"copying": {}}), "unknown MAD task 'copying'"),
+        (lambda: mad_tasks(changes={"copying": {}}), "unknown MAD task 'copying'"),
+        (lambda: mad_tasks(["copying"]), "unknown MAD task 'copying'"),
+        (lambda: mad_tasks([]), "at least one task, got none"),
+        (
+            lambda: mad_tasks(["compression"], {"memorization": {}}),
+            "'memorization', which data.tasks leaves out",
+        ),
         (task("compression", vocabsize=3), "has no setting 'vocabsize'; it has vocab_size"),
         (task("compression", length="32"), "length must be a number (int), got '32'"),
         (task("compression", length=True), "length must be a number (int), got True"),
@@ -301,6 +307,6 @@ def test_the_smallest_settings_that_are_allowed_work() -> None:
         "compression": {"vocab_size": 2, "length": 2},
         "memorization": {"vocab_size": 3, "length": 2},
     }
-    for task in mad_tasks(smallest):
+    for task in mad_tasks(changes=smallest):
         for split in ("train", "search"):
             assert (task.sample(0, split, 300).targets != IGNORE).any(axis=1).all()
