@@ -86,10 +86,10 @@ def settings_of(file: Path) -> list[tuple[str, str, str]]:
 
 
 def _entry(left: str, text: str) -> Iterator[str]:
-    """An entry in two columns; a long left side has a line of its own."""
+    """An entry in two columns; a long left side has lines of its own."""
     lines = wrap(text, _WIDTH - _COLUMN) or [""]
     if len(left) + 2 > _COLUMN and text:
-        yield left
+        yield from wrap(left, _WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
         left = ""
     yield f"{left:{_COLUMN}}{lines[0]}".rstrip()
     for line in lines[1:]:
