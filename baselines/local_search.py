@@ -1,14 +1,16 @@
 """Local search with restarts: first improvement over single-letter changes.
 
 From the best pattern known, neighbours are tried in random order and the first better one is moved
-to. Where none is better, the search starts again from a random pattern. White, Nolen & Savani 2021
-("Exploring the loss landscape in neural architecture search") found it a strong NAS baseline.
+to. Where none is better, the search starts again from a random pattern that was not tried. White,
+Nolen & Savani 2021 ("Exploring the loss landscape in neural architecture search") found it a strong
+NAS baseline.
 """
 
 from collections.abc import Generator, Sequence
 
 import numpy as np
 
+from nasarena.baselines.untried import Untried
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -19,16 +21,18 @@ Steps = Generator[str, Trial, None]
 @searcher("local-search")
 def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequence[Trial]) -> Steps:
     """Begins at the best of the initial design. A failed pattern is never moved to."""
+    untried = Untried(space)
     start = max(_scored(history), key=_score, default=None)
     while True:
         while start is None or start.score is None:
-            start = yield space.sample(rng)
-        current = start
-        while True:
-            better = yield from _first_improvement(space, rng, current, history)
-            if better is None:
-                break
-            current = better
+            untried.discard(trial.pattern for trial in history)
+            pattern = untried.draw(rng)
+            if pattern is None:
+                return
+            start = yield pattern
+        current: Trial | None = start
+        while current is not None:
+            current = yield from _first_improvement(space, rng, current, history)
         start = None
 
 

@@ -75,14 +75,17 @@ class _OptunaSearch:
 
 @searcher("tpe", requires="optuna")
 class TPE(_OptunaSearch):
-    """Tree-structured Parzen estimator; `num_startup` random patterns before the model is used."""
+    """Tree-structured Parzen estimator; `num_startup` random patterns before the model is used.
+
+    `multivariate` models the letters jointly; by default Optuna decides (5.0: jointly).
+    """
 
     def __init__(
         self,
         space: PatternSpace,
         rng: np.random.Generator,
         num_startup: int = 10,
-        multivariate: bool = False,
+        multivariate: bool | None = None,
     ) -> None:
         import warnings
 

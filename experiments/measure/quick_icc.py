@@ -16,24 +16,15 @@ import os
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasarena.experiments.measure.record import record
+from nasarena.figures.stats import icc1
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 
 NUM_PATTERNS = 48
 NUM_SEEDS = 4
-
-
-def intraclass_correlation(scores: NDArray[np.float64]) -> float:
-    """ICC(1,1) of `scores`, shape `(num_patterns, num_seeds)`."""
-    num_patterns, num_seeds = scores.shape
-    means = scores.mean(axis=1, keepdims=True)
-    between = num_seeds * np.var(means, ddof=1)
-    within = ((scores - means) ** 2).sum() / (num_patterns * (num_seeds - 1))
-    return float((between - within) / (between + (num_seeds - 1) * within))
 
 
 def measure() -> None:
@@ -63,7 +54,7 @@ def measure() -> None:
         "quick_icc",
         rows,
         {
-            "icc": intraclass_correlation(scores),
+            "icc": icc1(scores),
             "seconds_per_pattern": elapsed_s / len(jobs),
             "core_seconds_per_pattern": float(seconds.mean()),
             "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),

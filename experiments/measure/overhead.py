@@ -1,0 +1,134 @@
+"""What the arena itself costs: the loop per trial, a searcher's ask and tell, and `--help`.
+
+`harness_ms` is the median time from one trial to the next of a random search on a landscape: ask,
+check, reserve, evaluate, settle, append and flush, tell. The time of a searcher is that of one ask
+and one tell when 200 trials were told, over the next ones; medians, with the mean and the slowest
+beside them, for model-based searchers refit only now and then.
+
+    python -m nasarena.experiments.measure.overhead [--save]
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from nasarena.experiments.measure.record import record
+from nasarena.experiments.registry import load_searcher
+from nasarena.proxies.landscapes import additive
+from nasarena.search.budget import Budget
+from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.proxy import Proxy, TrialSeed
+from nasarena.search.run_folder import RunFolder
+from nasarena.search.searcher import build_searcher
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+TOLD = 200
+NUM_LOOP_TRIALS = 3000
+NUM_HELPS = 5
+# Asks timed after the 200 trials: fewer of those that take long.
+NUM_ASKS = {
+    "random": 100,
+    "local-search": 100,
+    "evolution": 100,
+    "genetic": 100,
+    "tpe": 40,
+    "gp-optuna": 10,
+    "nevergrad": 40,
+    "botorch": 20,
+    "composer": 10,
+}
+
+
+def measure() -> None:
+    """Measure, print, and keep if asked to."""
+    proxy = additive(PatternSpace("AMS", 16))
+    times_s = {"harness": loop_times(proxy, NUM_LOOP_TRIALS)}
+    times_s |= {name: ask_and_tell_times(name, proxy, count) for name, count in NUM_ASKS.items()}
+    times_s["nasarena --help"] = help_times(NUM_HELPS)
+    middle = {name: median(seconds) for name, seconds in times_s.items()}
+    record(
+        "overhead",
+        [_row(name, seconds) for name, seconds in times_s.items()],
+        {
+            "harness_ms": 1e3 * middle["harness"],
+            "evolution_ms": 1e3 * middle["evolution"],
+            "tpe_ms": 1e3 * middle["tpe"],
+            "botorch_s": middle["botorch"],
+            "help_s": middle["nasarena --help"],
+        },
+    )
+
+
+def loop_times(proxy: Proxy, num_trials: int) -> list[float]:
+    """Seconds from each trial to the next of a random search in the real loop."""
+    spec = load_searcher("random")
+    settings = LoopSettings(0, Budget("trials", num_trials), top_k=0)
+    moments: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", {}, {}) as run:
+        run_search(
+            run,
+            lambda rng: build_searcher(spec, proxy.space, rng, {}, num_trials=num_trials),
+            proxy,
+            settings,
+            watch=lambda trial, ledger: moments.append(time.perf_counter()),
+        )
+    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+
+
+def ask_and_tell_times(name: str, proxy: Proxy, num_asks: int) -> list[float]:
+    """Seconds of one ask and one tell each, from the state after `TOLD` random trials on."""
+    spec = load_searcher(name)
+    rng = stream(0, "searcher")
+    searcher = build_searcher(spec, proxy.space, rng, {}, num_trials=TOLD + num_asks)
+    patterns = [proxy.space.sample(stream(0, "told", i)) for i in range(TOLD)]
+    searcher.tell(_trials(proxy, patterns, 0))
+    times_s = []
+    for index in range(TOLD, TOLD + num_asks + 1):
+        start = time.perf_counter()
+        proposals = searcher.ask(1)
+        asked_s = time.perf_counter() - start
+        trials = _trials(proxy, [str(getattr(p, "pattern", p)) for p in proposals], index)
+        start = time.perf_counter()
+        searcher.tell(trials)
+        times_s.append(asked_s + time.perf_counter() - start)
+    return times_s[1:]  # the first one imports what it needs
+
+
+def help_times(count: int) -> list[float]:
+    """Seconds of `nasarena --help` in a fresh process."""
+    code = "from nasarena.experiments.cli import main; raise SystemExit(main(['--help']))"
+    times_s = []
+    for _ in range(count):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+        times_s.append(time.perf_counter() - start)
+    return times_s
+
+
+def _trials(proxy: Proxy, patterns: Sequence[str], first: int) -> list[Trial]:
+    outcomes = proxy.evaluate(patterns, [TrialSeed(0)] * len(patterns))
+    return [
+        Trial(first + i, pattern, outcome.status, outcome.score)
+        for i, (pattern, outcome) in enumerate(zip(patterns, outcomes, strict=True))
+    ]
+
+
+def _row(name: str, seconds: Sequence[float]) -> dict[str, Any]:
+    return {
+        "what": name,
+        "median_ms": 1e3 * median(seconds),
+        "mean_ms": 1e3 * fmean(seconds),
+        "slowest_ms": 1e3 * max(seconds),
+        "count": len(seconds),
+    }
+
+
+if __name__ == "__main__":
+    measure()
