@@ -19,6 +19,8 @@ from nasarena.agents.transport import Oversize, Refusal, Transport
 _ENVELOPE_BYTES = 1 << 16
 _TOKEN_BYTES = 64  # a token of text and of reasoning, escaped, is far below
 _ALTERNATIVE_BYTES = 256
+# vLLM reports -9999 for a token that the constraint forbids: no opinion of the model.
+_FORBIDDEN = -1000.0
 
 
 class ServerClient:
@@ -175,7 +177,11 @@ def _tokens(logprobs: Mapping[str, Any] | None) -> tuple[TokenChoice, ...]:
         TokenChoice(
             entry["token"],
             {entry["token"]: entry["logprob"]}
-            | {other["token"]: other["logprob"] for other in entry.get("top_logprobs") or ()},
+            | {
+                other["token"]: other["logprob"]
+                for other in entry.get("top_logprobs") or ()
+                if other["logprob"] > _FORBIDDEN
+            },
         )
         for entry in (logprobs or {}).get("content") or ()
     )
