@@ -12,7 +12,7 @@ from nasarena.agents.hybrids.letter_prior import TokenChoice
 from nasarena.agents.messages import Reply, Request, call_seed
 from nasarena.search.trial import LlmCost
 
-__all__ = ["Client", "Reply", "Request", "Typed", "ask_typed"]
+__all__ = ["Client", "ClosableClient", "Reply", "Request", "Typed", "ask_typed"]
 
 Value = TypeVar("Value")
 _QUOTED = 1000  # characters of an unusable reply that are shown to the model again
@@ -23,6 +23,14 @@ class Client(Protocol):
 
     def complete(self, request: Request) -> Reply:
         """The reply. Raises LlmUnavailable or LlmRefused, which end the run."""
+        ...
+
+
+class ClosableClient(Client, Protocol):
+    """A client that holds something, such as connections."""
+
+    def close(self) -> None:
+        """Let go of it; no request is made after that."""
         ...
 
 

@@ -62,6 +62,11 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not self.model:
             raise InvalidSetting("model must be a folder or a name on the hub, got nothing")
+        if self.model[0] in "./~" and not (Path(self.model) / "config.json").is_file():
+            raise InvalidSetting(
+                f"model must be a folder in transformers format or a name on the hub; "
+                f"{self.model} has no config.json"
+            )
         if not 0 <= self.port < 65536:
             raise InvalidSetting(f"port must be in 0..65535 (0: a free one), got {self.port}")
         if self.start_timeout_s <= 0:
@@ -69,10 +74,14 @@ class ServerSettings:
 
 
 class VllmServer:
-    """One server, as a context manager; its log and its address lie in `folder`."""
+    """One server, as a context manager; its log and its address lie in `folder`.
 
-    def __init__(self, settings: ServerSettings, folder: Path) -> None:
+    vLLM keeps what it compiles in `cache`, by default in the same folder.
+    """
+
+    def __init__(self, settings: ServerSettings, folder: Path, cache: Path | None = None) -> None:
         self.settings, self.folder = settings, folder.absolute()
+        self._cache = (cache or folder / "vllm-cache").absolute()
         self._process: subprocess.Popen[bytes] | None = None
         self.base_url = ""
 
@@ -111,7 +120,7 @@ class VllmServer:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(self.settings, self.folder),
+                env=environment(self.settings, self._cache),
                 start_new_session=True,  # Ctrl-C is for us; we close the pipe
             )
         self.base_url = f"http://{self.settings.host}:{port}/v1"
@@ -140,7 +149,11 @@ class VllmServer:
         """Return only by VllmFailed, when the server has ended by itself."""
         assert self._process is not None
         self._process.wait()
-        raise VllmFailed(f"vLLM ended by itself{self._last_words()}")
+        raise self.failure()
+
+    def failure(self) -> VllmFailed:
+        """The error to raise or to show for a server that has ended by itself."""
+        return VllmFailed(f"vLLM ended by itself{self._last_words()}")
 
     def _wait_until_healthy(self, waiting: Callable[[float], None] | None) -> None:
         assert self._process is not None
@@ -188,9 +201,9 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     return [*words, *settings.arguments]
 
 
-def environment(settings: ServerSettings, folder: Path) -> Mapping[str, str]:
+def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
     """The environment of the server; what the user has set there wins over vLLM's settings."""
-    values = {"VLLM_CACHE_ROOT": str(folder / "vllm-cache"), **os.environ, **_ENVIRONMENT}
+    values = {"VLLM_CACHE_ROOT": str(cache), **os.environ, **_ENVIRONMENT}
     if Path(settings.model).is_dir():
         values |= _OFFLINE
     if not uses_cuda(settings.device):

@@ -117,6 +117,9 @@ class PlaybackClient:
             )
         return recorded_reply(event, self._number, request, self._store)
 
+    def close(self) -> None:
+        """Nothing to close; clients of servers have this too."""
+
 
 def recorded_reply(event: Event, number: int, request: Request, store: Store) -> Reply:
     """The reply on record for call `number`, from 1, provided that the request is still the same.

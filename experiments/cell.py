@@ -5,27 +5,35 @@ A cell is plain values, so that it can be sent to a worker process. Its `config`
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nasarena.agents.client import Client
+from nasarena.agents.notebook import write_notebook
 from nasarena.experiments.config import ProxyConfig
 from nasarena.experiments.entrant import Entrant
+from nasarena.experiments.llm import Access, recording
 from nasarena.experiments.registry import load_searcher
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.budget import Ledger
 from nasarena.search.loop import LoopSettings, run_search
 from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
-from nasarena.search.searcher import Searcher, build_searcher
+from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one run is made of; `num_trials` is how many average patterns the budget pays for."""
+    """What one run is made of; `num_trials` is how many average patterns the budget pays for.
+
+    `access` leads to the language model of an agent.
+    """
 
     path: Path
     entrant: Entrant
@@ -36,6 +44,7 @@ class Cell:
     num_trials: int
     cache: bool
     provenance: Mapping[str, Any] = field(repr=False)
+    access: Access | None = None
 
     @property
     def seed(self) -> int:
@@ -51,17 +60,20 @@ class Cell:
         """Everything that the events of this run depend on, as plain values."""
         loop = asdict(self.settings)
         budget = loop.pop("budget")
+        llm = {"llm": dict(self.access.identity)} if self.access else {}
         return {
             "searcher": self.entrant.config(),
             "proxy": {**asdict(self.proxy), "version": self.proxy_version},
             "space": asdict(self.space),
             "budget": budget,
             "loop": loop,
+            **llm,
         }
 
     def open(self) -> RunFolder:
         """The run folder, for writing. Raises RunFolderRefused where it holds another run."""
-        return RunFolder(self.path, self.config, self.provenance)
+        notes = {"llm": dict(self.access.notes)} if self.access else {}
+        return RunFolder(self.path, self.config, {**self.provenance, **notes})
 
     def record(self) -> RunRecord | None:
         """What its folder holds so far."""
@@ -95,15 +107,42 @@ def run_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
     spec = load_searcher(cell.entrant.target)
     advance = Advance()
 
-    def make(rng: np.random.Generator) -> Searcher:
-        options = cell.entrant.options
-        return build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials)
-
     def watch(trial: Trial, ledger: Ledger) -> None:
         nonlocal advance
         advance = advance.after(trial, ledger)
         report(advance)
 
-    with cell.open() as folder:
-        run_search(folder, make, proxy, cell.settings, max_parallel=spec.max_parallel, watch=watch)
+    with cell.open() as folder, _client(cell, folder) as client:
+        make = partial(_searcher, cell, spec, client)
+        try:
+            run_search(
+                folder, make, proxy, cell.settings, max_parallel=spec.max_parallel, watch=watch
+            )
+        finally:
+            if cell.access is not None:
+                _keep_notebook(cell)
     return advance
+
+
+def _client(cell: Cell, folder: RunFolder) -> AbstractContextManager[Client | None]:
+    return nullcontext() if cell.access is None else recording(cell.access, folder)
+
+
+def _searcher(
+    cell: Cell, spec: SearcherSpec, client: Client | None, rng: np.random.Generator
+) -> Searcher:
+    options = dict(cell.entrant.options)
+    if spec.uses_llm and "inner" in options:
+        options["inner"] = partial(_inner, options["inner"])
+    return build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials, llm=client)
+
+
+def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Generator) -> Searcher:
+    """The classical half of a hybrid."""
+    return build_searcher(load_searcher(wanted["name"]), space, rng, wanted["options"])
+
+
+def _keep_notebook(cell: Cell) -> None:
+    """Also of a run that was cut off; a full disk has been complained about already."""
+    with suppress(OSError):
+        write_notebook(read_run(cell.path), cell.entrant.options.get("noise") or 0.0)

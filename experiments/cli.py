@@ -50,6 +50,12 @@ COMMANDS = {
     "report": Command(
         "redraw:report", "DIR", "write report.html and report.md of a comparison again"
     ),
+    "serve": Command(
+        "serve:serve",
+        "MODEL [key=value ...]",
+        "a vLLM server for the agents, until Ctrl-C",
+        "serve",
+    ),
     "check": Command(
         "check:check",
         "FILE:NAME [key=value ...]",

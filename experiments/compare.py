@@ -15,6 +15,8 @@ from nasarena.experiments.comparison import (
     refuse_mixture,
     refused_everywhere,
     run_cells,
+    to_be_run,
+    with_model,
     write_plan,
 )
 from nasarena.experiments.config import compare_config, run_config
@@ -34,7 +36,8 @@ def compare(arguments: Sequence[str]) -> int:
     command = command_line(["compare", *arguments])
     comparison = planned(config, command)
     console = made_console()
-    troubles = carried_out(comparison, command, console, config.workers, config.retry_failed)
+    with with_model(comparison, config, console) as comparison:
+        troubles = carried_out(comparison, command, console, config.workers, config.retry_failed)
     conclude(comparison.folder, command, console)
     console.print(
         f"[bold]{comparison.folder / 'report.html'}[/bold]  "
@@ -50,8 +53,9 @@ def run(arguments: Sequence[str]) -> int:
     command = command_line(["run", *arguments])
     comparison = planned(config, command)
     console = made_console()
+    with with_model(comparison, config, console) as comparison:
+        troubles = carried_out(comparison, command, console, 1, config.retry_failed)
     (cell,) = comparison.cells
-    troubles = carried_out(comparison, command, console, 1, config.retry_failed)
     for trouble in troubles:
         if trouble.traceback:
             raise RuntimeError(f"{cell.name} broke down in its worker:\n{trouble.traceback}")
@@ -70,13 +74,11 @@ def carried_out(
     """Run what is to be run; everything that did not finish, now or before, comes back."""
     refuse_mixture(comparison)
     write_plan(comparison, command)
-    states = {cell.path: cell.state() for cell in comparison.cells}
-    skipped = ("finished",) if retry_failed else ("finished", "failed")
-    to_do = [cell for cell in comparison.cells if states[cell.path] not in skipped]
+    to_do = to_be_run(comparison.cells, retry_failed)
     troubles = [
         Progress(cell, "failed", False, None, _reason(cell.path))
         for cell in comparison.cells
-        if states[cell.path] == "failed" and not retry_failed
+        if cell.state() == "failed" and not retry_failed
     ]
     _announce(comparison, len(to_do), console)
     with Display(comparison.cells, to_do, console) as display:

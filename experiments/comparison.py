@@ -7,14 +7,24 @@ refused before a single trial is trained.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from nasarena.experiments.budget import priced
 from nasarena.experiments.cell import Advance, Cell, run_cell
 from nasarena.experiments.config import CompareConfig, SearcherConfig
 from nasarena.experiments.entrant import Entrant, enter, told_apart
+from nasarena.experiments.llm import (
+    Access,
+    model_access,
+    recorded_access,
+    replayed_access,
+    suited_options,
+)
 from nasarena.experiments.provenance import provenance
 from nasarena.experiments.scoring import built_proxy
 from nasarena.experiments.workers import Report, run_tasks
@@ -58,13 +68,8 @@ def planned(config: CompareConfig, command: str) -> Comparison:
 
     Raises InvalidSetting for anything in the settings that cannot work.
     """
-    entrants = told_apart([enter(searcher) for searcher in config.searchers])
-    for entrant in entrants:
-        if entrant.uses_llm:
-            raise InvalidSetting(
-                f"searcher {entrant.name!r} needs a language model and none can be given here; "
-                f"choose searchers that do without"
-            )
+    suited = suited_options(config.llm)
+    entrants = told_apart([enter(searcher, suited) for searcher in config.searchers])
     proxy = built_proxy(config.proxy, config.space, config.cache)
     budget, num_trials = priced(config.budget, proxy)
     made_here = provenance(command)
@@ -115,6 +120,53 @@ def _ordered(cells: list[Cell]) -> list[Cell]:
     """Seed by seed, so that pairs are complete early; those that lean on a library first, for
     they think longest."""
     return sorted(cells, key=lambda cell: (cell.seed, cell.entrant.requires is None))
+
+
+@contextmanager
+def with_model(
+    comparison: Comparison, config: CompareConfig, console: Console
+) -> Iterator[Comparison]:
+    """The comparison with a language model for the runs that need one, while the context lasts.
+
+    No server is started or asked where all such runs have ended. Raises what `model_access` does.
+    """
+    agents = [cell for cell in comparison.cells if cell.entrant.uses_llm]
+    to_do = to_be_run(agents, config.retry_failed)
+    if config.llm.name == "replay":
+        accesses = {
+            cell.path: replayed_access(config.llm, cell.path.relative_to(comparison.folder))
+            for cell in agents
+        }
+        yield _equipped(comparison, accesses)
+    elif to_do:
+        with model_access(config.llm, comparison.folder, console) as access:
+            _refuse_free_calls(access, comparison.budget)
+            yield _equipped(comparison, {cell.path: access for cell in agents})
+    else:
+        records = {cell.path: read_run(cell.path) for cell in agents}
+        yield _equipped(
+            comparison,
+            {path: recorded_access(config.llm, record) for path, record in records.items()},
+        )
+
+
+def to_be_run(cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
+    """What is missing or was cut off, and on demand what failed."""
+    ended = ("finished",) if retry_failed else ("finished", "failed")
+    return [cell for cell in cells if cell.state() not in ended]
+
+
+def _equipped(comparison: Comparison, accesses: Mapping[Path, Access]) -> Comparison:
+    cells = [replace(cell, access=accesses.get(cell.path)) for cell in comparison.cells]
+    return replace(comparison, cells=cells)
+
+
+def _refuse_free_calls(access: Access, budget: Budget) -> None:
+    if budget.charge_llm and budget.unit == "flops" and not access.identity["active_params"]:
+        raise InvalidSetting(
+            f"budget.charge_llm needs to know how many parameters of {access.identity['model']} "
+            f"work on a token: give llm.active_params"
+        )
 
 
 def refuse_mixture(comparison: Comparison) -> None:

@@ -105,6 +105,9 @@ def _checked(override: "Override", known: Mapping[str, Any], groups: Mapping[str
     if OPEN.intersection(path[:-1]):
         return f"++{override.input_line}"
     if not _has(known, path):
+        owners = _owners(path, groups)
+        if owners:
+            raise InvalidSetting(f"{key!r} is a setting of {' and '.join(owners)}: choose one too")
         names = sorted({*_flat(known), *groups})
         raise InvalidSetting(f"no setting is called {key!r}; {nearest(key, names)}")
     default, value = _at(known, path), override.value()
@@ -112,6 +115,21 @@ def _checked(override: "Override", known: Mapping[str, Any], groups: Mapping[str
     if default is not None and path[0] == "proxy":
         typed(value, type(default), key)
     return _text(override)
+
+
+def _owners(path: Sequence[str], groups: Mapping[str, str]) -> list[str]:
+    """The choices of a group that do have this setting."""
+    from yaml import safe_load
+
+    group, *rest = path
+    if group not in groups or not rest:
+        return []
+    files = {choice: CONF / group / f"{choice}.yaml" for choice in choices_of(group)}
+    return [
+        f"{group}={choice}"
+        for choice, file in files.items()
+        if _has(safe_load(file.read_text()), rest)
+    ]
 
 
 def _text(override: "Override") -> str:

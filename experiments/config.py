@@ -6,10 +6,12 @@ which is also what `--help` shows. Nothing below this file sees hydra or OmegaCo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from nasarena.agents.server import ServerSettings
 from nasarena.experiments.compose import compose_settings
-from nasarena.experiments.typed import filled
+from nasarena.experiments.typed import filled, typed
 from nasarena.search.budget import Unit
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
@@ -70,6 +72,14 @@ class SearcherConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LlmConfig:
+    """How the agents reach a language model: a choice of `conf/llm`, with its settings."""
+
+    name: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class CompareConfig:
     """`nasarena compare`."""
 
@@ -86,6 +96,7 @@ class CompareConfig:
     workers: int | None
     cache: bool
     retry_failed: bool
+    llm: LlmConfig = LlmConfig("scribe", {})
 
     def __post_init__(self) -> None:
         _at_least("seeds", self.seeds, 1)
@@ -154,7 +165,7 @@ class CheckConfig:
 
 def compare_config(arguments: Sequence[str]) -> CompareConfig:
     """The settings of `nasarena compare` under these overrides."""
-    plain = compose_settings("compare", arguments)
+    plain = compose_settings("compare", _with_server(arguments))
     own = plain.pop("searcher")
     if not isinstance(plain["searchers"], list):
         raise InvalidSetting(
@@ -173,7 +184,7 @@ def compare_config(arguments: Sequence[str]) -> CompareConfig:
 
 def run_config(arguments: Sequence[str]) -> CompareConfig:
     """The settings of `nasarena run`: a comparison of one searcher on one seed."""
-    plain = compose_settings("run", arguments)
+    plain = compose_settings("run", _with_server(arguments))
     own, seed = plain.pop("searcher"), plain.pop("seed")
     name = own["name"]
     if own["path"] is not None:
@@ -195,6 +206,13 @@ def audit_config(arguments: Sequence[str]) -> AuditConfig:
     return filled(AuditConfig, _prepared(compose_settings("audit", arguments), arguments))
 
 
+def serve_config(model: str, arguments: Sequence[str]) -> tuple[ServerSettings, Path]:
+    """The settings of `nasarena serve`, and the folder for address and log."""
+    plain = compose_settings("serve", arguments)
+    folder = Path(typed(plain.pop("folder"), str, "folder"))
+    return filled(ServerSettings, {**plain, "model": model}), folder
+
+
 def check_config(arguments: Sequence[str]) -> CheckConfig:
     """The settings of `nasarena check`."""
     return filled(CheckConfig, compose_settings("check", arguments))
@@ -204,11 +222,21 @@ def _prepared(plain: dict[str, Any], arguments: Sequence[str]) -> dict[str, Any]
     """Settings in the shape of the dataclasses."""
     proxy = dict(plain["proxy"])
     plain["proxy"] = {"name": proxy.pop("name"), "options": proxy}
+    if "llm" in plain:
+        llm = dict(plain["llm"])
+        plain["llm"] = {"name": llm.pop("name"), "options": llm}
     budget = plain.get("budget")
     if budget is not None and budget["amount"] is not None:
         if not any(argument.startswith("budget.patterns=") for argument in arguments):
             budget["patterns"] = None  # a default that the user's amount replaces
     return plain
+
+
+def _with_server(arguments: Sequence[str]) -> list[str]:
+    """An address alone says which choice of `llm` is meant."""
+    chosen = any(argument.startswith("llm=") for argument in arguments)
+    addressed = any(argument.startswith("llm.base_url=") for argument in arguments)
+    return [*(["llm=server"] if addressed and not chosen else []), *arguments]
 
 
 def _searcher(entry: Any) -> SearcherConfig:

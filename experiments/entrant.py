@@ -19,6 +19,8 @@ from nasarena.experiments.typed import hints_of, typed
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import SearcherSpec
 
+DEFAULT_INNER = "evolution"
+
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
@@ -48,8 +50,8 @@ class Entrant:
         return values
 
 
-def enter(config: SearcherConfig) -> Entrant:
-    """Find a searcher and check its options.
+def enter(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> Entrant:
+    """Find a searcher and check its options; those in `suited` that it has are defaults to it.
 
     Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
     """
@@ -57,17 +59,36 @@ def enter(config: SearcherConfig) -> Entrant:
     file, _, attribute = config.name.rpartition(":")
     is_file = file.endswith(".py")
     name = attribute if is_file else config.name
+    own_names = spec.options()
+    given = {key: value for key, value in (suited or {}).items() if key in own_names}
+    options = complete_options(f"searcher {name!r}", spec, {**given, **config.options})
+    if spec.uses_llm and "inner" in options:
+        options["inner"] = complete_inner(options["inner"])
     source = Path(file).expanduser().read_bytes() if is_file else b""
     return Entrant(
         label=config.label or name,
         name=name,
         target=str(Path(file).expanduser().resolve()) + f":{attribute}" if is_file else name,
-        options=complete_options(f"searcher {name!r}", spec, config.options),
+        options=options,
         budget_aware=spec.budget_aware,
         uses_llm=spec.uses_llm,
         requires=spec.requires,
         source=hashlib.sha256(source).hexdigest()[:16] if is_file else None,
     )
+
+
+def complete_inner(given: Any) -> dict[str, Any]:
+    """The classical half of a hybrid, a name or {name:...,options:{...}}, with all its options."""
+    wanted: Any = {"name": given or DEFAULT_INNER} if isinstance(given, str | None) else given
+    if not isinstance(wanted, Mapping) or not {"name"} <= wanted.keys() <= {"name", "options"}:
+        raise InvalidSetting(
+            f"inner must be a classical searcher, as inner=evolution or "
+            f"{{name:evolution,options:{{population:20}}}}, got {given!r}"
+        )
+    inner = enter(SearcherConfig(str(wanted["name"]), dict(wanted.get("options") or {})))
+    if inner.uses_llm:
+        raise InvalidSetting(f"inner must be a classical searcher, got the agent {inner.name!r}")
+    return {"name": inner.target, "options": dict(inner.options)}
 
 
 def told_apart(entrants: Sequence[Entrant]) -> list[Entrant]:

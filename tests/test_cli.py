@@ -74,7 +74,7 @@ def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) ->
         (["compare", *SMALL, "searchers=[lost.py:f]"], "no searcher file 'lost.py' here"),
         (["compare", *SMALL, "sedes=3"], "no setting is called 'sedes'; nearest: seeds"),
         (["compare", *SMALL, "budget.amount=1"], "must pay for one trial at least"),
-        (["compare", *SMALL, "searchers=[agent-greedy]"], "needs a language model"),
+        (["compare", *SMALL, "llm=replay"], "llm=replay needs the folder of a finished comparison"),
         (["run", *SMALL, "searcher=evolution", "searcher.options.size=3"], "no option 'size'"),
         (["run", *SMALL, "loop.parallel=0"], "parallel must be at least 1"),
         (["evaluate", "proxy.data.path=lost.txt", "16A"], "'lost.txt', which does not exist"),

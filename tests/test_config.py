@@ -16,14 +16,16 @@ from nasarena.experiments.config import (
     compare_config,
     evaluate_config,
     run_config,
+    serve_config,
 )
 from nasarena.experiments.entrant import enter, told_apart
+from nasarena.experiments.llm import LLMS
 from nasarena.experiments.manual import description, settings_of
 from nasarena.experiments.registry import PROXIES, SEARCHERS, load_searcher
 from nasarena.experiments.typed import hints_of, typed
 from nasarena.search.errors import InvalidSetting
 
-COMMANDS = ("compare", "run", "evaluate", "audit", "check")
+COMMANDS = ("compare", "run", "evaluate", "audit", "check", "serve")
 
 
 def refusal(command: str, *arguments: str) -> str:
@@ -38,7 +40,8 @@ def refusal(command: str, *arguments: str) -> str:
 def test_names_of_dicts_and_yaml_files_agree() -> None:
     assert choices_of("proxy") == sorted(PROXIES)
     assert choices_of("searcher") == sorted(SEARCHERS.keys() - {"references"})
-    for group in ("proxy", "searcher"):
+    assert choices_of("llm") == sorted({*LLMS, "replay"})
+    for group in ("proxy", "searcher", "llm"):
         for choice in choices_of(group):
             settings = {
                 key: value for key, value, _ in settings_of(CONF / group / f"{choice}.yaml")
@@ -57,6 +60,7 @@ def test_every_setting_is_explained(file: Path) -> None:
 def test_every_command_composes_with_its_defaults(command: str) -> None:
     read = {"audit": audit_config, "check": check_config, "evaluate": evaluate_config}
     read |= {"compare": compare_config, "run": run_config}  # type: ignore[dict-item]
+    read |= {"serve": lambda arguments: serve_config("org/model", arguments)}  # type: ignore[dict-item]
     read[command]([])
 
 
