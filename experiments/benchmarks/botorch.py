@@ -1,0 +1,13 @@
+"""BoTorch: Gaussian process and log expected improvement (Ament et al. 2023)."""
+
+from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
+
+PROTOCOL = Protocol(
+    "botorch",
+    source="Ament et al. 2023 (log expected improvement), 10 random patterns first",
+    num_patterns=100,
+    options={"num_startup": 10},
+)
+
+if __name__ == "__main__":
+    raise SystemExit(benchmark(PROTOCOL))

@@ -1,0 +1,13 @@
+"""Regularized evolution at its published size (Real et al. 2019): P = 100, S = 25."""
+
+from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
+
+PROTOCOL = Protocol(
+    "evolution",
+    source="P = 100, S = 25, Real et al. 2019, section 3",
+    num_patterns=1000,
+    options={"population": 100, "tournament": 25},
+)
+
+if __name__ == "__main__":
+    raise SystemExit(benchmark(PROTOCOL))

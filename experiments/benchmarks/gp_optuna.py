@@ -1,0 +1,13 @@
+"""Optuna's Gaussian process at its defaults."""
+
+from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
+
+PROTOCOL = Protocol(
+    "gp-optuna",
+    source="Optuna's defaults, 10 random trials first",
+    num_patterns=100,
+    options={"num_startup": 10},
+)
+
+if __name__ == "__main__":
+    raise SystemExit(benchmark(PROTOCOL))

@@ -1,0 +1,13 @@
+"""Nevergrad's NGOpt with its Choice."""
+
+from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
+
+PROTOCOL = Protocol(
+    "nevergrad-choice",
+    source="NGOpt, Choice: what Nevergrad's documentation suggests for letters",
+    num_patterns=200,
+    options={"optimizer": "NGOpt"},
+)
+
+if __name__ == "__main__":
+    raise SystemExit(benchmark(PROTOCOL))
