@@ -32,7 +32,7 @@ def test_a_protocol_has_a_source_and_options_that_the_searcher_knows(script: str
     protocol = protocol_of(script)
     assert script.removesuffix("_search") in protocol.searcher.replace("-", "_")
     assert protocol.source and protocol.num_patterns >= 100
-    assert protocol.options.keys() <= load_searcher(protocol.searcher).options.keys()
+    assert protocol.options.keys() <= load_searcher(protocol.searcher).options().keys()
 
 
 def test_the_table_says_what_the_runs_say(
