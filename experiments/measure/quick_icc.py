@@ -8,12 +8,16 @@
 The price is wall time a pattern when each core trains patterns one by one in a process of its own
 with one thread, as the workers of `nasarena compare` do.
 
-    python -m nasarena.experiments.measure.quick_icc [--save]
+    python -m nasarena.experiments.measure.quick_icc [--save] [proxy.train.steps=60 ...]
+
+Settings of the proxy may be changed: so the tries of docs/proxies.md were made.
 """
 
 import multiprocessing
 import os
+import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,13 +37,15 @@ def measure() -> None:
     jobs = [(pattern, seed) for pattern in patterns for seed in range(NUM_SEEDS)]
     num_processes = len(os.sched_getaffinity(0))
     context = multiprocessing.get_context("spawn")
-    with context.Pool(num_processes, _start_worker) as pool:
+    settings = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    with context.Pool(num_processes, _start_worker, [settings]) as pool:
         pool.map(_train, jobs[:num_processes], chunksize=1)  # imports and warm-up are not counted
         start = time.perf_counter()
         outcomes = pool.map(_train, jobs, chunksize=1)
         elapsed_s = time.perf_counter() - start
-    scores = np.array([score for score, _ in outcomes]).reshape(NUM_PATTERNS, NUM_SEEDS)
-    seconds = np.array([taken for _, taken in outcomes]).reshape(NUM_PATTERNS, NUM_SEEDS)
+    scores, accuracies, seconds = (
+        np.array(column).reshape(NUM_PATTERNS, NUM_SEEDS) for column in zip(*outcomes, strict=True)
+    )
     rows = [
         {
             "pattern": pattern,
@@ -55,6 +61,7 @@ def measure() -> None:
         rows,
         {
             "icc": icc1(scores),
+            "icc_of_accuracy": icc1(accuracies),
             "seconds_per_pattern": elapsed_s / len(jobs),
             "core_seconds_per_pattern": float(seconds.mean()),
             "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
@@ -76,29 +83,29 @@ def random_patterns(space: PatternSpace, count: int) -> list[str]:
 _proxy: Proxy | None = None
 
 
-def _start_worker() -> None:
+def _start_worker(settings: Sequence[str]) -> None:
     import torch
 
     global _proxy
     torch.set_num_threads(1)
-    _proxy = quick()
+    _proxy = quick(settings)
 
 
-def _train(job: tuple[str, int]) -> tuple[float, float]:
+def _train(job: tuple[str, int]) -> tuple[float, float, float]:
     assert _proxy is not None
     start = time.perf_counter()
     (outcome,) = _proxy.evaluate([job[0]], [TrialSeed(job[1])])
     if outcome.score is None:
         raise RuntimeError(f"{job[0]} with seed {job[1]} failed: {outcome.note}")
-    return outcome.score, time.perf_counter() - start
+    return outcome.score, outcome.metrics["accuracy"], time.perf_counter() - start
 
 
-def quick() -> Proxy:
-    """The preset as bare `nasarena compare` builds it."""
+def quick(settings: Sequence[str] = ()) -> Proxy:
+    """The preset as bare `nasarena compare` builds it, with some settings changed."""
     from nasarena.experiments.config import evaluate_config
     from nasarena.experiments.scoring import built_proxy
 
-    config = evaluate_config(["proxy=quick"])
+    config = evaluate_config(["proxy=quick", *settings])
     return built_proxy(config.proxy, config.space, cache=False)
 
 
