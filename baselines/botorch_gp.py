@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.baselines.acquisition_search import best_candidate
-from nasarena.baselines.fitted_process import FittedProcess, standardized
-from nasarena.baselines.private_random import private_random
-from nasarena.baselines.untried import Untried
+from nasarena.baselines.fitted_process import standardized
+from nasarena.baselines.model_search import ModelSearch
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
 
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
@@ -29,42 +27,22 @@ NUM_FAVOURITES = 3  # best patterns so far whose neighbours are starts of the lo
 
 
 @searcher("botorch", requires="botorch")
-class BotorchSearch:
-    """`num_startup` random patterns (the initial design counts) before the model is used."""
+class BotorchSearch(ModelSearch):
+    """Within a batch, patterns already chosen count as scored with their posterior mean."""
 
     def __init__(
         self, space: PatternSpace, rng: np.random.Generator, num_startup: int = 10
     ) -> None:
-        self._space, self._rng = space, rng
-        self._num_startup = max(2, num_startup)
-        self._untried = Untried(space)
-        self._patterns: list[str] = []
-        self._scores: list[float] = []
-        self._process = FittedProcess(categorical_process)
+        super().__init__(space, rng, num_startup, categorical_process)
 
-    def ask(self, n: int) -> list[str]:
-        """Within a batch, patterns already chosen count as scored with their posterior mean."""
-        if len(self._patterns) < self._num_startup:
-            drawn = (self._untried.draw(self._rng) for _ in range(n))
-            return [pattern for pattern in drawn if pattern is not None]
-        with private_random(self._rng, uses_torch=True):
-            return self._by_model(n)
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self._untried.discard(trial.pattern for trial in trials)
-        for trial in trials:
-            if trial.score is not None:
-                self._patterns.append(trial.pattern)
-                self._scores.append(trial.score)
-
-    def _by_model(self, n: int) -> list[str]:
+    def by_model(self, n: int) -> list[str]:
         letters, believed = self._letters(self._patterns), standardized(self._scores)
         self._process.fit_if_due(letters, believed)
         chosen: list[str] = []
-        for _ in range(min(n, self._untried.num_left)):
+        for _ in range(n):
             model = self._process.given(letters, believed)
             pattern = self._most_promising(model, letters) or self._untried.draw(self._rng)
-            assert pattern is not None, "num_left bounds the batch"
+            assert pattern is not None, "as many are left"
             self._untried.discard([pattern])
             chosen.append(pattern)
             new = self._letters([pattern])
@@ -74,13 +52,12 @@ class BotorchSearch:
 
     def _most_promising(self, model: "SingleTaskGP", tried: NDArray[np.float64]) -> str | None:
         best_mean = float(posterior_mean(model, tried).max())
-        best_first = np.argsort(-np.array(self._scores), kind="stable")
         return best_candidate(
             self._space,
             self._rng,
             lambda patterns: log_improvement(model, best_mean, self._letters(patterns)),
             self._untried.__contains__,
-            [self._patterns[index] for index in best_first[:NUM_FAVOURITES]],
+            self.best_first()[:NUM_FAVOURITES],
         )
 
     def _letters(self, patterns: Sequence[str]) -> NDArray[np.float64]:

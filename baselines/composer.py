@@ -18,14 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.baselines.acquisition_search import best_candidate
-from nasarena.baselines.fitted_process import FittedProcess, standardized
+from nasarena.baselines.fitted_process import standardized
 from nasarena.baselines.frame import Frame
-from nasarena.baselines.private_random import private_random
-from nasarena.baselines.untried import Untried
+from nasarena.baselines.model_search import ModelSearch
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
 
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
@@ -38,45 +36,28 @@ NUM_SAMPLES = 128  # of the joint posterior in qLogNEI, quasi-random
 
 
 @searcher("composer", requires="botorch")
-class Composer:
-    """`num_startup` random patterns (the initial design counts) before the model is used."""
+class Composer(ModelSearch):
+    """Patterns chosen earlier in the same batch are pending points of qLogNEI."""
 
     def __init__(
         self, space: PatternSpace, rng: np.random.Generator, num_startup: int = 10
     ) -> None:
-        self._space, self._rng = space, rng
-        self._num_startup = max(2, num_startup)
-        self._untried = Untried(space)
-        self._scored: list[Trial] = []
-        self._process = FittedProcess(rbf_process)
-
-    def ask(self, n: int) -> list[str]:
-        """Patterns chosen earlier in the same batch are pending points of qLogNEI."""
-        if len(self._scored) < self._num_startup:
-            drawn = (self._untried.draw(self._rng) for _ in range(n))
-            return [pattern for pattern in drawn if pattern is not None]
-        with private_random(self._rng, uses_torch=True):
-            return self._by_model(n)
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self._untried.discard(trial.pattern for trial in trials)
-        self._scored.extend(trial for trial in trials if trial.score is not None)
+        super().__init__(space, rng, num_startup, rbf_process)
 
     def _frames(self) -> Iterator[tuple[PatternSpace, Frame]]:
         """Letters to search and the frame they are put into; the next one if all are tried."""
         yield self._space, Frame("", "", self._space.depth)
 
-    def _by_model(self, n: int) -> list[str]:
-        columns = self._one_hot([trial.pattern for trial in self._scored])
-        targets = standardized([trial.score or 0.0 for trial in self._scored])
+    def by_model(self, n: int) -> list[str]:
+        columns, targets = self._one_hot(self._patterns), standardized(self._scores)
         self._process.fit_if_due(columns, targets)
         model = self._process.given(columns, targets)
         chosen: list[str] = []
-        for _ in range(min(n, self._untried.num_left)):
+        for _ in range(n):
             seed = int(self._rng.integers(2**31))
             improvement = noisy_improvement(model, columns, self._one_hot(chosen), seed)
             pattern = self._most_promising(improvement) or self._untried.draw(self._rng)
-            assert pattern is not None, "num_left bounds the batch"
+            assert pattern is not None, "as many are left"
             self._untried.discard([pattern])
             chosen.append(pattern)
         return chosen
@@ -146,8 +127,7 @@ class _Incremental(Composer):
 
     def _winner(self) -> str | None:
         """Letters of the best scored option of this step."""
-        best_first = sorted(self._scored, key=lambda trial: -(trial.score or 0.0))
-        options = (self._frame.letters_of(t.pattern, self._num_letters) for t in best_first)
+        options = (self._frame.letters_of(p, self._num_letters) for p in self.best_first())
         return next((letters for letters in options if letters is not None), None)
 
     def _freeze(self) -> None:
