@@ -2,7 +2,7 @@
 
 Two families, additive and rugged (NK); 20 seeds, each a landscape of its own over 3^16 patterns;
 100 trials; the same initial design for all. Regret is the optimum minus the true score of the
-pattern with the best noisy score. p values: exact one-sided Wilcoxon signed-rank test, paired by seed.
+pattern with the best noisy score. p values: exact one-sided Wilcoxon signed-rank test, by seed.
 With shuffled scores the agent has nothing to search by and should fall back to random.
 
 A part of `measure.agents`; alone: `python -m nasarena.experiments.measure.embedded [--save]`.
