@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test check lint measure clean
+.PHONY: help install compare test vllm train-scribe check lint measure clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -29,17 +29,26 @@ test: $(VENV)/.installed-test .typecheck ## ruff, mypy --strict and the whole te
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	# Where vLLM cannot be had, the tests that need it are skipped and say so.
+	-$(MAKE) vllm
+	$(BIN)/python -m pytest -q -rs
+
+vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
+	PYTHON=$(PYTHON) sh agents/vllm_env.sh
+
+train-scribe: $(VENV)/.installed-test ## teach the embedded agent anew: an hour on 2 cores, resumable
+	$(BIN)/python -m nasarena.agents.scribe.train
 
 # mypy sees the six folders as one package through links, never through an installed copy.
 .typecheck: Makefile
 	@mkdir -p $@/nasarena
 	@for p in $(PACKAGES); do ln -sfn ../../$$p $@/nasarena/$$p; done
 
-MEASURES := overhead separation quick_icc resume compare
-measure: install ## what we claim about ourselves, measured anew into docs/measurements/
+MEASURES := overhead separation quick_icc resume agents compare
+measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew into docs/measurements/
+	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
 	  $(BIN)/python -m nasarena.experiments.measure.$$name --save || exit 1; done
 
 clean: ## remove what was built, not what was run
-	rm -rf $(VENV) .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-vllm .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -8,6 +8,7 @@ anyone acts on it. So a run that was cut off asks nothing twice.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,16 @@ class RecordedClient:
 
 
 class PlaybackClient:
-    """Answers from the record of a finished run and from nothing else: a replay in a new folder."""
+    """Answers from the record of a finished run and from nothing else: a replay in a new folder.
 
-    def __init__(self, record: RunRecord) -> None:
-        self._events: Iterator[Event] = record.of_kind(EVENT)
+    A replay that was cut off has its first `num_done` calls on its own record already.
+    """
+
+    def __init__(self, record: RunRecord, num_done: int = 0) -> None:
+        self._events: Iterator[Event] = islice(record.of_kind(EVENT), num_done, None)
         self._store = Store(record.path)
         self._path = record.path
-        self._number = 0
+        self._number = num_done
 
     def complete(self, request: Request) -> Reply:
         """The recorded reply. Raises ReplayDiverged for another request, or one too many."""

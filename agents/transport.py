@@ -121,7 +121,7 @@ class Transport:
         try:
             with self._client.stream(method, f"{self._base_url}{path}", json=body) as response:
                 content = bytearray()
-                for chunk in response.iter_bytes(1 << 14):
+                for chunk in response.iter_bytes():  # as it comes, or a trickle would go unseen
                     content += chunk
                     if len(content) > max_bytes:
                         raise Oversize(f"more than {max_bytes} bytes")

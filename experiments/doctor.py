@@ -7,6 +7,9 @@ from pathlib import Path
 
 from rich.table import Table
 
+from nasarena.agents.errors import VllmFailed
+from nasarena.agents.scribe.writer import MODEL_DIR
+from nasarena.agents.server import vllm_python
 from nasarena.experiments.console import made_console
 from nasarena.experiments.provenance import commit, hardware, installed
 from nasarena.experiments.workers import num_cores
@@ -55,6 +58,7 @@ def _findings() -> Iterator[Finding]:
     for package, use in OPTIONAL.items():
         found = installed(package)
         yield package, f"{found or 'not installed'} ({use})", True if found else None
+    yield from _models()
     yield from _disk()
 
 
@@ -71,6 +75,21 @@ def _torch() -> Iterator[Finding]:
             yield f"cuda:{index}", f"{torch.cuda.get_device_name(index)}, {memory:.0f} GiB", True
     else:
         yield "GPU", "none that torch can use; proxies train on the CPU", None
+
+
+def _models() -> Iterator[Finding]:
+    """What can answer the agents here."""
+    there = (MODEL_DIR / "model.safetensors").exists()
+    words = "its weights are here" if there else "no weights: make train-scribe"
+    yield "embedded agent", f"{words} (llm=scribe)", True if there else None
+    try:
+        python = Path(vllm_python())
+    except VllmFailed as error:
+        yield "vLLM", str(error), None
+        return
+    recipe = python.parent.parent / "recipe"
+    version = recipe.read_text().strip() if recipe.exists() else "of unknown version"
+    yield "vLLM", f"{version}, in {python.parent.parent} (llm=vllm, nasarena serve)", True
 
 
 def _disk() -> Iterator[Finding]:

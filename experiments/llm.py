@@ -7,7 +7,7 @@ began with; where the model was reached and what the canary found stands beside 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from nasarena.agents.client import Client, ClosableClient
 from nasarena.agents.endpoint import Endpoint, LlmSettings
 from nasarena.agents.errors import LlmRecordBroken
 from nasarena.agents.server import ServerSettings, VllmServer
-from nasarena.agents.store import PlaybackClient, RecordedClient, Store
+from nasarena.agents.store import EVENT, PlaybackClient, RecordedClient, Store
 from nasarena.agents.transport import Patience
 from nasarena.experiments.config import LlmConfig
 from nasarena.experiments.console import made_console
@@ -33,10 +33,13 @@ _IDENTITY = ("model", "revision", "active_params", "schema_rung", "regex_rung")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a run reaches its model; `connect` makes a client, in whichever process."""
+    """How a run reaches its model.
+
+    `connect` makes a client, in whichever process, for a run with so many calls on record.
+    """
 
     identity: Mapping[str, Any]
-    connect: Callable[[], ClosableClient]
+    connect: Callable[[int], ClosableClient]
     notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -44,9 +47,10 @@ class Access:
 def recording(access: Access, folder: RunFolder) -> Iterator[Client]:
     """The client of one run: answers from its record first, then from the model, recording."""
     clients: list[ClosableClient] = []
+    num_recorded = sum(event["event"] == EVENT for event in folder.events)
 
     def connect() -> Client:
-        clients.append(access.connect())
+        clients.append(access.connect(num_recorded))
         return clients[0]
 
     try:
@@ -112,7 +116,7 @@ def _scribe(options: Mapping[str, Any], folder: Path, console: Console) -> Itera
     client = ScribeClient()
     known = ("model", "revision", "active_params")
     identity = {name: getattr(client, name) for name in known}
-    yield Access(identity, ScribeClient, {**identity, "server": "in process"})
+    yield Access(identity, _embedded_client, {**identity, "server": "in process"})
 
 
 @contextmanager
@@ -163,10 +167,8 @@ def _llm_settings(options: Mapping[str, Any], base_url: str, model: str | None) 
 
 
 def _at(endpoint: Endpoint) -> Access:
-    from nasarena.agents.server_client import ServerClient
-
     identity = {name: getattr(endpoint, name) for name in _IDENTITY}
-    return Access(identity, partial(ServerClient, endpoint), asdict(endpoint))
+    return Access(identity, partial(_server_client, endpoint), endpoint.to_json())
 
 
 def _replayed(config: LlmConfig) -> Path:
@@ -179,8 +181,20 @@ def _replayed(config: LlmConfig) -> Path:
     return Path(str(record))
 
 
-def _playback(path: Path) -> PlaybackClient:
-    return PlaybackClient(read_run(path))
+def _embedded_client(num_recorded: int) -> ClosableClient:
+    from nasarena.agents.scribe.local import ScribeClient
+
+    return ScribeClient()
+
+
+def _server_client(endpoint: Endpoint, num_recorded: int) -> ClosableClient:
+    from nasarena.agents.server_client import ServerClient
+
+    return ServerClient(endpoint)
+
+
+def _playback(path: Path, num_recorded: int) -> ClosableClient:
+    return PlaybackClient(read_run(path), num_recorded)
 
 
 Opener = Callable[[Mapping[str, Any], Path, Console], AbstractContextManager[Access]]

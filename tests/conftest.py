@@ -1,13 +1,22 @@
 """What several test files share: small comparisons, written by the real loop into real folders."""
 
 import importlib.util
-from collections.abc import Callable, Sequence
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nasarena.agents.errors import VllmFailed
+from nasarena.agents.server import read_address, vllm_python
+from nasarena.agents.tiny_model import make_tiny_model
+from nasarena.proxies.cache_folder import cache_folder
 from nasarena.search.budget import Budget
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.loop import LoopSettings, run_search
@@ -18,6 +27,8 @@ from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome, Proposal, Trial
 
+# vLLM inspects each kind of model once, for 20 s, and keeps what it found.
+QUICK_START = {"OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(cache_folder() / "vllm")}
 REFERENCES = {"striped": "AMSAMS", "all attention": "AAAAAA"}
 
 
@@ -186,3 +197,73 @@ def check_proxy() -> Callable[..., None]:
     spec.loader.exec_module(module)
     check: Callable[..., None] = module.check_proxy
     return check
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights, as a folder; skips, saying why, where vLLM is not installed."""
+    try:
+        vllm_python()
+    except VllmFailed as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    make_tiny_model(folder)
+    return folder
+
+
+def start_nasarena(*arguments: str | Path, cwd: Path) -> "subprocess.Popen[str]":
+    """A command in a process group of its own."""
+    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **QUICK_START, "NASARENA_CACHE": str(cwd / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def start_command() -> Callable[..., "subprocess.Popen[str]"]:
+    return start_nasarena
+
+
+@pytest.fixture(scope="session")
+def server_url(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real vLLM server, started by `nasarena serve` and stopped by SIGTERM."""
+    folder = tmp_path_factory.mktemp("serve")
+    serve = start_nasarena("serve", tiny_model, "port=0", "folder=.", cwd=folder)
+    try:
+        while (url := read_address(folder)) is None:
+            assert serve.poll() is None, serve.communicate()
+            time.sleep(0.1)
+        yield url
+        assert serve.poll() is None, serve.communicate()
+    finally:
+        serve.send_signal(signal.SIGTERM)
+        said, errors = serve.communicate(timeout=60)
+    assert (serve.returncode, errors) == (0, "")
+    assert f"{url} is up" in said and "stopping vLLM" in said
+    assert read_address(folder) is None and vllm_processes(tiny_model, url) == []
+
+
+def vllm_processes(model: Path, url: str = "") -> list[int]:
+    """Process ids of API servers with this model, and with the port of this address."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = file.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        is_server = "vllm.entrypoints.openai.api_server" in words and str(model) in words
+        if is_server and "nasarena.agents.guardian" not in words:
+            if not url or url.rpartition(":")[2].removesuffix("/v1") in words:
+                found.append(int(file.parent.name))
+    return found
+
+
+@pytest.fixture(scope="session")
+def find_servers() -> Callable[..., list[int]]:
+    return vllm_processes
