@@ -32,6 +32,11 @@ QUICK_START = {"OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(cache_folder() / "
 REFERENCES = {"striped": "AMSAMS", "all attention": "AAAAAA"}
 
 
+def pytest_configure() -> None:
+    """One thread, before anything imports torch: on two busy cores threads mostly wait."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 class LetterProxy:
     """Score: share of letters that agree with a hidden pattern, plus frozen noise.
 
