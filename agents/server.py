@@ -21,6 +21,7 @@ from typing import Literal, Self
 
 from nasarena.agents.errors import VllmFailed
 from nasarena.agents.lines import one_line
+from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.search.errors import InvalidSetting
 
 ADDRESS = "server.json"  # where a server writes its address, in the folder that it is given
@@ -30,6 +31,9 @@ _STOP_S = 40.0  # longer than the guardian gives the server before it kills it
 
 # Bounded strings hold and no control characters slip in only with this backend.
 _GUIDANCE = '{"backend":"guidance","disable_any_whitespace":true}'
+# It feeds fixed text in byte by byte, though, and the embedded agent has learned whole pieces as
+# one token: after `{"name":"` in bytes it says nothing sensible. This one lets it choose.
+_XGRAMMAR = '{"backend":"xgrammar","disable_any_whitespace":true}'
 _CPU_FLAGS = ("--dtype", "float32", "--enforce-eager", "--max-num-seqs", "16")
 # More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
 _CPU_ENVIRONMENT = {
@@ -193,7 +197,8 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     """The command line of the server."""
     words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
     words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
-    words += ["--enable-prompt-tokens-details", "--structured-outputs-config", _GUIDANCE]
+    constraints = _XGRAMMAR if Path(settings.model).resolve() == MODEL_DIR.resolve() else _GUIDANCE
+    words += ["--enable-prompt-tokens-details", "--structured-outputs-config", constraints]
     if settings.context is not None:
         words += ["--max-model-len", str(settings.context)]
     if not uses_cuda(settings.device):
