@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Literal
@@ -121,6 +122,7 @@ def _started() -> _Worker:
 def _inherited() -> Iterator[None]:
     """What a worker starts with: Ctrl-C blocked from its first instruction on, one thread."""
     before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
+    resource_tracker.ensure_running()  # else the first spawn starts it, which unblocks Ctrl-C
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:

@@ -95,7 +95,8 @@ def test_ctrl_c_is_one_line_and_resumed_exactly(
         process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    (line,) = errors.strip().splitlines()
+    assert len(errors.strip().splitlines()) == 1, errors
+    line = errors.strip()
     assert "every settled trial is kept" in line and "nasarena compare proxy=additive" in line
     kept = num_events(tmp_path)
     assert kept >= 100

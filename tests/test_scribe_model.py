@@ -230,11 +230,11 @@ def test_the_shipped_model_climbs_where_random_search_does_not() -> None:
         rng = np.random.default_rng(seed)
         hidden = SPACE.sample(rng)
         trials = [Trial(i, p, "ok", _closeness(p, hidden)) for i, p in enumerate(_random(rng, 4))]
-        for index in range(4, 24):
+        for index in range(4, 40):
             text = writer.write(compact.render(SPACE, trials), SPACE, 1.0, rng).text
             pattern = json.loads(text)["pattern"]
             trials.append(Trial(index, pattern, "ok", _closeness(pattern, hidden)))
-        drawn = max(_closeness(pattern, hidden) for pattern in _random(rng, 24))
+        drawn = max(_closeness(pattern, hidden) for pattern in _random(rng, 40))
         won += max(t.score or 0 for t in trials) > drawn
     assert won >= 4
 

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +89,23 @@ def test_closing_ends_the_workers_at_once() -> None:
     started = time.monotonic()
     tasks.close()  # type: ignore[attr-defined]
     assert time.monotonic() - started < 60  # and not after the sleep
+
+
+FRESH = """
+import signal
+from nasarena.experiments.workers import results
+
+def is_blocked(report):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+if __name__ == "__main__":
+    assert results([is_blocked, is_blocked], 2, lambda news: None) == [True, True]
+    assert not is_blocked(None)
+"""
+
+
+def test_ctrl_c_never_reaches_a_worker_not_even_the_first(tmp_path: Path) -> None:
+    """In a process of its own: multiprocessing unblocks SIGINT once, when it first spawns."""
+    script = tmp_path / "fresh.py"
+    script.write_text(FRESH)
+    subprocess.run([sys.executable, str(script)], check=True)
