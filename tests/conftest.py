@@ -37,6 +37,14 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several test processes, one has the vLLM server and all tests that need it."""
+    for item in items:
+        if {"server_url", "tiny_model"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("vllm"))
+
+
 class LetterProxy:
     """Score: share of letters that agree with a hidden pattern, plus frozen noise.
 

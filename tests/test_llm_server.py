@@ -45,10 +45,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def own_server(home: Path, tiny_model: Path, start_command: START) -> "subprocess.Popen[str]":
+def own_server(
+    home: Path, tiny_model: Path, start_command: START
+) -> Iterator["subprocess.Popen[str]"]:
     """A run that starts a server by itself; it has long begun when the last tests look at it."""
     arguments = [*SMALL[:-1], "searcher=agent-iid", "budget.amount=10", "name=own", "llm=vllm"]
-    return start_command("run", *arguments, f"llm.model={tiny_model}", "llm.patience_s=2", cwd=home)
+    model = f"llm.model={tiny_model}"
+    process = start_command("run", *arguments, model, "llm.patience_s=2", cwd=home)
+    yield process
+    if process.poll() is None:  # of a selection of tests, none may have ended it
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "botorch",
-    source="Ament et al. 2023 (log expected improvement), 10 random patterns first",
+    source="log expected improvement, Ament et al. 2023; 10 random patterns first are ours",
     num_patterns=100,
     options={"num_startup": 10},
 )

@@ -4,7 +4,8 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "composer-middle",
-    source="middle-layer incremental, arXiv 2510.00379; 100 trials, as the paper implies",
+    source="middle-layer incremental, arXiv 2510.00379; 100 trials, as a reviewer of it infers; "
+    "10 random patterns first are ours, the paper names no number",
     num_patterns=100,
     options={"num_startup": 10},
 )

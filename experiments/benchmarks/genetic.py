@@ -4,7 +4,8 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "genetic",
-    source="20 members, 0.9 crossover, one mutation a pattern, after Whitley 1989",
+    source="steady state, the worst replaced, Whitley 1989; 20 members, 0.9 crossover and one "
+    "mutation a pattern are ours",
     num_patterns=300,
     options={"population": 20, "crossover_rate": 0.9},
 )

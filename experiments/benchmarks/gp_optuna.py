@@ -4,7 +4,7 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "gp-optuna",
-    source="Optuna's defaults, 10 random trials first",
+    source="defaults of Optuna's GPSampler, 10 random trials first",
     num_patterns=100,
     options={"num_startup": 10},
 )

@@ -4,7 +4,7 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "nevergrad",
-    source="NGOpt, one ordered variable a letter",
+    source="NGOpt, Rapin & Teytaud 2018; TransitionChoice, one ordered variable a letter",
     num_patterns=200,
     options={"optimizer": "NGOpt"},
 )

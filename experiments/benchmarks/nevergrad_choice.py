@@ -4,7 +4,7 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "nevergrad-choice",
-    source="NGOpt, Choice: what Nevergrad's documentation suggests for letters",
+    source="NGOpt, Rapin & Teytaud 2018; Choice, as its documentation has it for categories",
     num_patterns=200,
     options={"optimizer": "NGOpt"},
 )

@@ -4,7 +4,7 @@ from nasarena.experiments.benchmarks.protocol import Protocol, benchmark
 
 PROTOCOL = Protocol(
     "tpe",
-    source="Optuna's defaults, 10 random trials first",
+    source="defaults of Optuna, 10 random trials first; Bergstra et al. 2011, Watanabe 2023",
     num_patterns=200,
     options={"num_startup": 10},
 )

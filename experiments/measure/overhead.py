@@ -1,9 +1,12 @@
 """What the arena itself costs: the loop per trial, a searcher's ask and tell, and `--help`.
 
 `harness_ms` is the median time from one trial to the next of a random search on a landscape: ask,
-check, reserve, evaluate, settle, append and flush, tell. The time of a searcher is that of one ask
-and one tell when 200 trials were told, over the next ones; medians, with the mean and the slowest
-beside them, for model-based searchers refit only now and then.
+check, reserve, evaluate, settle, append and flush, tell.
+
+The time of a searcher is that of one ask and one tell once 200 trials were told: `first_ms` the
+very first, in which a model is fitted to all of them from nothing, the median, mean and slowest
+those that follow. BoTorch and Composer fit again only when the trials have grown by a fifth, so
+their medians are asks without a fit. All cores may be used.
 
     python -m nasarena.experiments.measure.overhead [--save]
 """
@@ -24,12 +27,13 @@ from nasarena.search.budget import Budget
 from nasarena.search.loop import LoopSettings, run_search
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.run_folder import RunFolder
-from nasarena.search.searcher import build_searcher
+from nasarena.search.searcher import Searcher, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 TOLD = 200
+NUM_IMPORTING = 12  # more than the random start of a searcher with a model
 NUM_LOOP_TRIALS = 3000
 NUM_HELPS = 5
 # Asks timed after the 200 trials: fewer of those that take long.
@@ -41,8 +45,11 @@ NUM_ASKS = {
     "tpe": 40,
     "gp-optuna": 10,
     "nevergrad": 40,
+    "nevergrad-choice": 40,
     "botorch": 20,
     "composer": 10,
+    "composer-end": 10,
+    "composer-middle": 10,
 }
 
 
@@ -50,12 +57,14 @@ def measure() -> None:
     """Measure, print, and keep if asked to."""
     proxy = additive(PatternSpace("AMS", 16))
     times_s = {"harness": loop_times(proxy, NUM_LOOP_TRIALS)}
-    times_s |= {name: ask_and_tell_times(name, proxy, count) for name, count in NUM_ASKS.items()}
+    first_s = {}
+    for name, count in NUM_ASKS.items():
+        first_s[name], *times_s[name] = ask_and_tell_times(name, proxy, count + 1)
     times_s["nasarena --help"] = help_times(NUM_HELPS)
     middle = {name: median(seconds) for name, seconds in times_s.items()}
     record(
         "overhead",
-        [_row(name, seconds) for name, seconds in times_s.items()],
+        [_row(name, seconds, first_s.get(name)) for name, seconds in times_s.items()],
         {
             "harness_ms": 1e3 * middle["harness"],
             "evolution_ms": 1e3 * middle["evolution"],
@@ -84,13 +93,10 @@ def loop_times(proxy: Proxy, num_trials: int) -> list[float]:
 
 def ask_and_tell_times(name: str, proxy: Proxy, num_asks: int) -> list[float]:
     """Seconds of one ask and one tell each, from the state after `TOLD` random trials on."""
-    spec = load_searcher(name)
-    rng = stream(0, "searcher")
-    searcher = build_searcher(spec, proxy.space, rng, {}, num_trials=TOLD + num_asks)
-    patterns = [proxy.space.sample(stream(0, "told", i)) for i in range(TOLD)]
-    searcher.tell(_trials(proxy, patterns, 0))
+    _informed(name, proxy, NUM_IMPORTING, num_asks).ask(1)  # imports what the searcher needs
+    searcher = _informed(name, proxy, TOLD, num_asks)
     times_s = []
-    for index in range(TOLD, TOLD + num_asks + 1):
+    for index in range(TOLD, TOLD + num_asks):
         start = time.perf_counter()
         proposals = searcher.ask(1)
         asked_s = time.perf_counter() - start
@@ -98,7 +104,7 @@ def ask_and_tell_times(name: str, proxy: Proxy, num_asks: int) -> list[float]:
         start = time.perf_counter()
         searcher.tell(trials)
         times_s.append(asked_s + time.perf_counter() - start)
-    return times_s[1:]  # the first one imports what it needs
+    return times_s
 
 
 def help_times(count: int) -> list[float]:
@@ -112,6 +118,17 @@ def help_times(count: int) -> list[float]:
     return times_s
 
 
+def _informed(name: str, proxy: Proxy, num_told: int, num_asks: int) -> Searcher:
+    """A fresh searcher that was told `num_told` random trials."""
+    rng = stream(0, "searcher")
+    searcher = build_searcher(
+        load_searcher(name), proxy.space, rng, {}, num_trials=num_told + num_asks
+    )
+    patterns = [proxy.space.sample(stream(0, "told", i)) for i in range(num_told)]
+    searcher.tell(_trials(proxy, patterns, 0))
+    return searcher
+
+
 def _trials(proxy: Proxy, patterns: Sequence[str], first: int) -> list[Trial]:
     outcomes = proxy.evaluate(patterns, [TrialSeed(0)] * len(patterns))
     return [
@@ -120,9 +137,10 @@ def _trials(proxy: Proxy, patterns: Sequence[str], first: int) -> list[Trial]:
     ]
 
 
-def _row(name: str, seconds: Sequence[float]) -> dict[str, Any]:
+def _row(name: str, seconds: Sequence[float], first_s: float | None) -> dict[str, Any]:
     return {
         "what": name,
+        "first_ms": None if first_s is None else 1e3 * first_s,
         "median_ms": 1e3 * median(seconds),
         "mean_ms": 1e3 * fmean(seconds),
         "slowest_ms": 1e3 * max(seconds),
