@@ -31,7 +31,7 @@ test: $(VENV)/.installed-test .typecheck ## ruff, mypy --strict and the whole te
 	$(BIN)/mypy
 	# Where vLLM cannot be had, the tests that need it are skipped and say so.
 	-$(MAKE) vllm
-	$(BIN)/python -m pytest -q -rs -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
 
 vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
 	PYTHON=$(PYTHON) sh agents/vllm_env.sh

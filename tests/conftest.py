@@ -37,12 +37,25 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several test processes, one has the vLLM server and all tests that need it."""
-    for item in items:
-        if {"server_url", "tiny_model"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("vllm"))
+    """What needs the vLLM server comes first: it takes longest."""
+    items.sort(key=lambda item: not of_server(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file is tested in one process, for its fixtures; so are all files that share the server."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "server" if of_server(nodeid) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
+
+
+def of_server(nodeid: str) -> bool:
+    return Path(nodeid.partition("::")[0]).name.startswith("test_llm_")
 
 
 class LetterProxy:
