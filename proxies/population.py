@@ -23,6 +23,9 @@ from nasarena.proxies.mlp import mlp
 from nasarena.proxies.model_shape import HeadKind, ModelShape, TensorSpec
 
 
+_VECTOR = 64  # elements; a multiple of any register's
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Members of a population with the same kind of layer at one slot, weights stacked.
@@ -38,9 +41,10 @@ class Group:
 class Population:
     """Models for `patterns`, with initial weights drawn from `generators`, one per model.
 
-    `flat` holds all weights; `leaves` are the tensors that autograd sees, views into it in order;
-    `owner` says for each element of `flat` which model it belongs to; `decays` is 1 where weight
-    decay applies.
+    `flat` holds all weights, and is the first part of `padded`. `leaves` are the tensors that
+    autograd sees, views into it in order; `members` has the models of each leaf's rows. `owner`
+    says for each element of `flat` which model it belongs to; `decays` is 1 where weight decay
+    applies.
     """
 
     def __init__(
@@ -55,7 +59,12 @@ class Population:
     ) -> None:
         self.shape, self.head, self.size = shape, head, len(patterns)
         blocks = _draw_blocks(patterns, generators, shape, vocab_size, length, head)
-        self.flat = torch.cat([block.values.flatten() for block in blocks]).to(device)
+        weights = torch.cat([block.values.flatten() for block in blocks]).to(device)
+        # The fused optimizer rounds the last few elements of an odd length in another way: whole
+        # vectors, and a model's bits do not depend on which others stand before it.
+        self.padded = F.pad(weights, (0, -len(weights) % _VECTOR))
+        self.flat = self.padded[: len(weights)]
+        self.members = [torch.tensor(block.members, device=device) for block in blocks]
         self.owner = torch.cat([block.owner() for block in blocks]).to(device)
         self.decays = torch.cat([block.decays() for block in blocks]).to(device)
         self.leaves: list[Tensor] = []
@@ -72,7 +81,7 @@ class Population:
             groups = self.groups[block.slot]
             if not groups or groups[-1].letter != block.letter:
                 whole = len(block.members) == self.size
-                members = None if whole else torch.tensor(block.members, device=device)
+                members = None if whole else self.members[len(self.leaves) - 1]
                 groups.append(Group(block.letter, members, {}))
             groups[-1].weights[block.name] = view
         self.ends = named[-1]

@@ -137,34 +137,40 @@ class _FlatAdamW:
 
     def __init__(self, population: Population, settings: TrainSettings) -> None:
         self._population, self._settings = population, settings
-        self._first = torch.zeros_like(population.flat)
-        self._second = torch.zeros_like(population.flat)
+        weights = population.padded
+        self._first, self._second = torch.zeros_like(weights), torch.zeros_like(weights)
+        self._rest = weights.new_zeros(len(weights) - len(population.flat))
+        self._owner = population.owner.int()  # half the memory to read
         self._shrink = settings.weight_decay * population.decays
-        self._count = 0
+        self._count = weights.new_zeros(())
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rate: float, alive_P: Tensor) -> None:
         """One update; models that are not alive keep their weights."""
-        settings, flat = self._settings, self._population.flat
-        gradient = self._clipped(torch.cat([part.flatten() for part in gradients]), alive_P)
-        self._count += 1
-        self._first.lerp_(gradient, 1 - settings.beta1)
-        self._second.mul_(settings.beta2).addcmul_(gradient, gradient, value=1 - settings.beta2)
-        scale = (1 - settings.beta2**self._count) ** -0.5
-        denominator = self._second.sqrt().mul_(scale).add_(_ADAM_EPS)
+        settings, population = self._settings, self._population
+        gradient = torch.cat([*(part.flatten() for part in gradients), self._rest])
+        self._clip(gradient, gradients, alive_P)
         if settings.weight_decay:
-            flat.mul_(1 - rate * self._shrink)
-        flat.addcdiv_(self._first, denominator, value=-rate / (1 - settings.beta1**self._count))
+            population.flat.mul_(1 - rate * self._shrink)
+        self._count += 1
+        torch._fused_adamw_(
+            [population.padded], [gradient], [self._first], [self._second], [], [self._count],
+            lr=rate, beta1=settings.beta1, beta2=settings.beta2, weight_decay=0.0,
+            eps=_ADAM_EPS, amsgrad=False, maximize=False,
+        )  # fmt: skip
 
-    def _clipped(self, gradient: Tensor, alive_P: Tensor) -> Tensor:
-        if self._population.size == 1:
-            norm = torch.linalg.vector_norm(gradient)
-            return gradient.mul_((self._settings.clip / (norm + 1e-6)).clamp(max=1.0))
-        owner = self._population.owner
-        gradient = torch.where(alive_P[owner], gradient, 0.0)
-        squares_P = torch.bincount(owner, weights=gradient.square(), minlength=len(alive_P))
+    def _clip(self, gradient: Tensor, parts: Sequence[Tensor], alive_P: Tensor) -> None:
+        """Scale each model's part of `gradient`, whose `parts` are given too, dead ones to zero."""
+        squares_P = torch.zeros(len(alive_P), device=alive_P.device)
+        for part, members in zip(parts, self._population.members, strict=True):
+            squares = torch.linalg.vector_norm(part.flatten(1), dim=1).square_()
+            squares_P.index_add_(0, members, squares)
         scale_P = (self._settings.clip / (squares_P.sqrt() + 1e-6)).clamp(max=1.0)
-        return gradient.mul_(scale_P.to(gradient.dtype)[owner])
+        own = gradient[: len(self._owner)]
+        if not bool(alive_P.all()):  # nan times zero is nan
+            own.masked_fill_(~alive_P[self._population.owner], 0.0)
+            scale_P = scale_P.where(alive_P, 0.0)
+        own.mul_(scale_P.index_select(0, self._owner))
 
 
 class _Batches:

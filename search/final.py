@@ -33,18 +33,23 @@ def retrain_best(
     num_replicates: int,
     journal: Journal,
 ) -> None:
-    """Train the best patterns again and record each outcome; what is on record is not repeated."""
+    """Train the best patterns again and record each outcome.
+
+    They are one population. Where its record was cut it is trained whole again, for in a smaller
+    one the last digits could differ; what is on record is not recorded twice.
+    """
     wanted = [
         (pattern, replicate)
         for pattern in best_patterns(trials, top_k)
         for replicate in range(num_replicates)
     ]
+    num_recorded = 0
     while journal.replay("final") is not None:
-        wanted.pop(0)
-    if not wanted:
+        num_recorded += 1
+    if num_recorded == len(wanted):
         return
     patterns = [pattern for pattern, _ in wanted]
     seeds = [final_seed(run_seed, replicate) for _, replicate in wanted]
     outcomes = proxy.evaluate(patterns, seeds, split="held_out")
-    for (pattern, replicate), outcome in zip(wanted, outcomes, strict=True):
+    for (pattern, replicate), outcome in list(zip(wanted, outcomes, strict=True))[num_recorded:]:
         journal.final(pattern, replicate, outcome)

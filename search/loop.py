@@ -186,16 +186,22 @@ class _Run:
         return plans, None
 
     def _train(self, plans: Sequence["_Plan"]) -> None:
-        """Evaluate at once whatever the record does not already answer."""
+        """Evaluate at once what the record does not answer.
+
+        A batch that was cut in the middle is evaluated whole again: in a smaller population the
+        last digits could differ.
+        """
         for plan in plans:
             plan.trial = self.journal.replayed_trial(plan.index)
-        pending = [plan for plan in plans if plan.reservation is not None and plan.trial is None]
-        if not pending:
+        charged = [plan for plan in plans if plan.reservation is not None]
+        if all(plan.trial is not None for plan in charged):
             return
-        patterns = [plan.proposal.pattern for plan in pending]
-        seeds = [TrialSeed(self.settings.seed, plan.replicate) for plan in pending]
+        patterns = [plan.proposal.pattern for plan in charged]
+        seeds = [TrialSeed(self.settings.seed, plan.replicate) for plan in charged]
         outcomes = self.proxy.evaluate(patterns, seeds)
-        for plan, outcome in zip(pending, outcomes, strict=True):
+        for plan, outcome in zip(charged, outcomes, strict=True):
+            if plan.trial is not None:
+                continue
             plan.measured_s = outcome.measured_s
             plan.trial = plan.new_trial(
                 status=outcome.status,

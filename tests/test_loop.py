@@ -279,9 +279,9 @@ def test_a_budget_below_one_trial_is_refused(tmp_path: Path) -> None:
         run(tmp_path, random_search, unit="flops", amount=5)
 
 
-def test_resume_from_every_cut_is_identical_and_trains_nothing_twice(tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    run(whole, Batch, amount=14, parallel=3)
+def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_path: Path) -> None:
+    whole, counting = tmp_path / "whole", CountingProxy()
+    run(whole, Batch, counting, amount=14, parallel=3)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
     expected = without_measured(read_run(whole).events)
     for kept in range(len(lines)):
@@ -298,7 +298,9 @@ def test_resume_from_every_cut_is_identical_and_trains_nothing_twice(tmp_path: P
             b'"event":"settled"' in line and b'"flops":0' not in line for line in lines[:kept]
         )
         finals = sum(b'"event":"final"' in line for line in lines[:kept])
-        assert len(proxy.trained) == 14 + 3 - settled - finals
+        begun = len(counting.trained) - len(proxy.trained)
+        assert proxy.trained == counting.trained[begun:]
+        assert 0 <= settled + finals - begun < 4  # what was on record of the cut batch
 
 
 def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nasarena.experiments.config import evaluate_config
+from nasarena.experiments.scoring import built_proxy
 from nasarena.proxies.flops import SequenceShape, forward_flops
 from nasarena.proxies.mad import mad_task
 from nasarena.proxies.model_shape import ModelShape
@@ -99,6 +101,21 @@ def test_populations_are_cut_to_the_limit_without_any_effect_on_scores() -> None
     in_pairs = proxy(replace(SETTINGS, population=2)).evaluate(patterns, seeds)
     for one, other in zip(whole, in_pairs, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [2, 7, 64])
+def test_on_quick_a_score_is_the_same_to_the_last_bit_in_any_population(size: int) -> None:
+    """Its sizes fill whole vectors of the processor, so nothing depends on who stands beside."""
+    config = evaluate_config(["proxy.train.steps=6", "proxy.train.num_eval=32"])
+    quick = built_proxy(config.proxy, config.space, cache=False)
+    rng = stream(size, "companions")
+    for pattern in ("S" * 16, "A" * 16, "M" * 16, "AMS" * 5 + "A"):
+        (alone,) = quick.evaluate([pattern], [TrialSeed(1)])
+        others = [quick.space.sample(rng) for _ in range(size - 1)]
+        place = int(rng.integers(size))
+        patterns = [*others[:place], pattern, *others[place:]]
+        seeds = [TrialSeed(1 if at == place else 2) for at in range(size)]
+        assert quick.evaluate(patterns, seeds)[place].score == alone.score
 
 
 def test_a_diverging_model_is_a_failed_outcome_charged_in_full() -> None:

@@ -142,7 +142,7 @@ def test_scores_do_not_depend_on_the_population(size: int) -> None:
     together = train(population(patterns), settings)
     for member, pattern in enumerate(patterns):
         (alone,) = train(population([pattern], [member]), settings)
-        assert alone.loss == pytest.approx(together[member].loss, abs=1e-4)
+        assert alone.loss == pytest.approx(together[member].loss, abs=1e-6)
 
 
 def test_the_same_training_twice_is_the_same_to_the_last_bit() -> None:
@@ -153,8 +153,8 @@ def test_epochs_repeat_the_training_set_in_new_order() -> None:
     """With 4 sequences and 3 epochs, other data would give another result, more of them too."""
     base = {"steps": 6, "batch_size": 2, "num_eval": 10, "learning_rate": 0.02}
     few, all_new = TrainSettings(num_train=4, **base), TrainSettings(**base)
-    assert train(population(["M"]), few) == train(population(["M"]), few)
-    assert train(population(["M"]), few) != train(population(["M"]), all_new)
+    assert train(population(["S"]), few) == train(population(["S"]), few)
+    assert train(population(["S"]), few) != train(population(["S"]), all_new)
 
 
 def test_learning_rate_warms_up_and_falls() -> None:

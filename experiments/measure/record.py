@@ -70,9 +70,11 @@ def _shown(value: object) -> str:
 
 
 def _commit() -> str:
-    """Short hash of HEAD, marked `+` when the working tree differs from it."""
+    """Short hash of HEAD, marked `+` when the working tree, but for measurements, differs from it."""
     try:
-        git = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        git = ["git", "rev-parse", "--short=12", "HEAD"]
+        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        differs = ["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs/measurements"]
+        return commit + "+" * subprocess.run(differs).returncode
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

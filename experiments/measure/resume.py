@@ -3,13 +3,15 @@
 One run is made without interruption. The same run is made again in another folder, and its whole
 process group is killed 20 times: after a random number of bytes has been written, plus a random
 moment. After each kill no settled trial may have gone from the record, none may be there twice,
-and in the end the events must be those of the uninterrupted run but for measured times.
+and in the end the events must be those of the uninterrupted run but for measured times. Both runs
+share the machine's calibration of seconds, and nothing else.
 
 `python -m nasarena.experiments.measure.resume [--save]`
 """
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,6 +52,9 @@ def measured(name: str, settings: Sequence[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
         _start(settings, whole, Path(folder) / "cache-whole").wait()
+        calibration = Path(folder) / "cache-whole" / "calibration"
+        if calibration.exists():
+            shutil.copytree(calibration, Path(folder) / "cache" / "calibration")
         size = _events(whole).stat().st_size
         rng = stream(0, "kills", name)
         counts = _kill_often(settings, killed, Path(folder) / "cache", size, rng)
