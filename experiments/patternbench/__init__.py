@@ -1,0 +1,1 @@
+"""Building PatternBench: the designed sample, its training, the surrogates, the choice of one."""

@@ -1,0 +1,1 @@
+"""PatternBench as a proxy: shipped rows and surrogate; numpy only, no training code."""
