@@ -1,7 +1,7 @@
 """A trained proxy from plain settings: what `experiments/conf/proxy/*.yaml` are turned into."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,10 +9,26 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
 
 if TYPE_CHECKING:
-    from nasarena.proxies.task import Task
-    from nasarena.proxies.trained import TrainedProxy
+    from nasarena.proxies.sweep import SweepProxy
+    from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 
 Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class MadSettings:
+    """`proxy.data` of MAD: `experiments/conf/proxy/mad.yaml` says what each setting means."""
+
+    tasks: Sequence[str] | None = None
+    changes: Mapping[str, Mapping[str, Any]] | None = field(default_factory=dict)
+    sweep: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sweep and self.changes:
+            raise InvalidSetting(
+                f"data.sweep goes through the published settings, data.changes makes others: "
+                f"give one of them, got both ({', '.join(self.changes)})"
+            )
 
 
 def trained(
@@ -24,36 +40,54 @@ def trained(
     score_by: str = "loss",
     population: int = 16,
     device: str = "cpu",
-) -> "TrainedProxy":
+) -> "TrainedProxy | SweepProxy":
     """The proxy `name`; `data.task` is `text` or `mad`, the rest of `data` goes to the task.
 
     Raises InvalidSetting for a setting that the task, the model or the trainer does not have.
     """
     from nasarena.proxies.model_shape import ModelShape
-    from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+    from nasarena.proxies.trained import TrainedSettings
     from nasarena.proxies.trainer import TrainSettings
 
+    shape = _filled(ModelShape, model, "proxy.model")
     settings = TrainedSettings(
-        _filled(ModelShape, model, "proxy.model"),
-        _filled(TrainSettings, train, "proxy.train"),
-        score_by,
-        population,
-        device,
+        shape, _filled(TrainSettings, train, "proxy.train"), score_by, population, device
     )
-    return TrainedProxy(name, space, _tasks(data), settings)
-
-
-def _tasks(data: Mapping[str, Any]) -> Sequence["Task"]:
-    task = data.get("task")
+    task, rest = data.get("task"), {key: value for key, value in data.items() if key != "task"}
     if task == "text":
-        from nasarena.proxies.text import TextTask
-
-        return [TextTask(data.get("path"), data["length"])]
+        return _of_text(name, space, rest, settings)
     if task == "mad":
-        from nasarena.proxies.mad import mad_tasks
-
-        return mad_tasks(data.get("tasks"), data.get("changes"))
+        return _of_mad(name, space, rest, settings)
     raise InvalidSetting(f"proxy.data.task must be text or mad, got {task!r}")
+
+
+def _of_text(
+    name: str, space: PatternSpace, data: Mapping[str, Any], settings: "TrainedSettings"
+) -> "TrainedProxy":
+    from nasarena.proxies.bits_per_byte import BitsPerByteProxy
+    from nasarena.proxies.text_data import TextSettings, text_task
+    from nasarena.proxies.token_text import TokenText
+    from nasarena.proxies.trained import TrainedProxy
+
+    task = text_task(_filled(TextSettings, data, "proxy.data"), settings.train.batch_size)
+    if isinstance(task, TokenText):
+        return BitsPerByteProxy(name, space, task, settings)
+    return TrainedProxy(name, space, [task], settings)
+
+
+def _of_mad(
+    name: str, space: PatternSpace, data: Mapping[str, Any], settings: "TrainedSettings"
+) -> "TrainedProxy | SweepProxy":
+    from nasarena.proxies.mad import mad_sweep, mad_tasks
+    from nasarena.proxies.sweep import SweepProxy
+    from nasarena.proxies.trained import TrainedProxy
+
+    mad = _filled(MadSettings, data, "proxy.data")
+    tasks = mad_tasks(mad.tasks, mad.changes)
+    if not mad.sweep:
+        return TrainedProxy(name, space, tasks, settings)
+    every = [setting for task in tasks for setting in mad_sweep(task.name)]
+    return SweepProxy(name, space, every, settings)
 
 
 def _filled(cls: type[Settings], values: Mapping[str, Any], where: str) -> Settings:

@@ -1,0 +1,85 @@
+"""The difficulty sweep of MAD as one proxy: all settings of a task trained, then averaged.
+
+Each of the 66 settings is a training of its own. A task's score is the mean over its settings, the
+score the mean over tasks, as mad-lab averages them; so a task with many settings weighs no more.
+Every setting trains for the same number of epochs over its own training set, as published: half the
+examples are half the steps.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from nasarena.proxies.mad import MadTask
+from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trainer import TrainSettings
+from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Cost, Outcome
+
+
+class SweepProxy:
+    """A trained proxy per setting, averaged; implements `nasarena.search.proxy.Proxy`."""
+
+    def __init__(
+        self, name: str, space: PatternSpace, tasks: Sequence[MadTask], settings: TrainedSettings
+    ) -> None:
+        self.name, self.space, self.settings = name, space, settings
+        self.parts = [
+            TrainedProxy(
+                name, space, [task], replace(settings, train=own_epochs(task, settings.train))
+            )
+            for task in tasks
+        ]
+        first = self.parts[0]
+        self.metric, self.score_range = first.metric, first.score_range
+        self.direction: Direction = first.direction
+        versions = "\n".join(part.version for part in self.parts)
+        self.version = hashlib.sha256(versions.encode()).hexdigest()[:16]
+
+    def cost(self, pattern: str) -> Cost:
+        """The sum over all settings."""
+        return sum((part.cost(pattern) for part in self.parts), Cost())
+
+    def evaluate(
+        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+    ) -> list[Outcome]:
+        """Every setting for the whole population, one setting after the other."""
+        by_part = [part.evaluate(patterns, seeds, split) for part in self.parts]
+        return [self._averaged(outcomes) for outcomes in zip(*by_part, strict=True)]
+
+    def _averaged(self, outcomes: Sequence[Outcome]) -> Outcome:
+        """One outcome of those of all settings; one that failed fails the whole."""
+        cost = sum((outcome.cost for outcome in outcomes), Cost())
+        measured_s = sum(outcome.measured_s for outcome in outcomes)
+        for part, outcome in zip(self.parts, outcomes, strict=True):
+            if outcome.status != "ok":
+                (task,) = part.tasks
+                variant = task.variant if isinstance(task, MadTask) else "baseline"
+                note = f"{task.name} ({variant}): {outcome.note}"
+                return Outcome("failed", None, cost, {}, measured_s, note)
+        metrics = dict(self._metrics(outcomes))
+        score = -metrics["loss"] if self.metric == "loss" else metrics["accuracy"]
+        return Outcome("ok", score, cost, metrics, measured_s)
+
+    def _metrics(self, outcomes: Sequence[Outcome]) -> Iterator[tuple[str, float]]:
+        by_task: dict[str, list[Mapping[str, float]]] = {}
+        for part, outcome in zip(self.parts, outcomes, strict=True):
+            by_task.setdefault(part.tasks[0].name, []).append(outcome.metrics)
+        for metric in ("loss", "accuracy"):
+            means = {name: fmean(m[metric] for m in found) for name, found in by_task.items()}
+            yield metric, fmean(means.values())
+            yield from ((f"{name} {metric}", mean) for name, mean in means.items())
+
+
+def own_epochs(task: MadTask, train: TrainSettings) -> TrainSettings:
+    """`train` with as many epochs over the task's own training set as `train` has over its own.
+
+    Where every sequence is new (`num_train` 0) there are no epochs, and the steps stay.
+    """
+    if not train.num_train:
+        return train
+    num_train = task.settings.num_train_examples
+    steps = max(1, round(train.steps * num_train / train.num_train))
+    return replace(train, steps=steps, num_train=num_train)
