@@ -22,7 +22,6 @@ from nasarena.proxies.mamba2 import mamba2
 from nasarena.proxies.mlp import mlp
 from nasarena.proxies.model_shape import HeadKind, ModelShape, TensorSpec
 
-
 _VECTOR = 64  # elements; a multiple of any register's
 
 

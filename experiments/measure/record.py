@@ -70,7 +70,7 @@ def _shown(value: object) -> str:
 
 
 def _commit() -> str:
-    """Short hash of HEAD, marked `+` when the working tree, but for measurements, differs from it."""
+    """Short hash of HEAD, `+` when the working tree differs from it, measurements apart."""
     try:
         git = ["git", "rev-parse", "--short=12", "HEAD"]
         commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
