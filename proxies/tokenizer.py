@@ -100,7 +100,9 @@ class VocabularyTokenizer:
             ids = np.array(encoding.ids, dtype=np.int64)
             widths = self._widths(text, ids, encoding)
             if self.end is not None:
-                ids, widths = np.append(ids, self.end), np.append(widths, 1)
+                # The line break, and what no token stands for in a text that is all blanks.
+                rest = len(text.encode()) + 1 - widths.sum()
+                ids, widths = np.append(ids, self.end), np.append(widths, rest)
             yield ids, widths
 
     def _widths(self, text: str, ids: Ids, encoding: "Encoding") -> Widths:
