@@ -14,9 +14,9 @@ from typing import Any
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 
 # Short names of corpora that architecture searches were published on: hub name and subset.
-# TinyStories stands in for BabiStories, which is not on the hub.
+# TinyStories stands in for BabiStories, which is published as archives: unpack it for data.path.
 KNOWN: Mapping[str, tuple[str, str | None]] = {
-    "dclm": ("mlfoundations/dclm-baseline-1.0", None),
+    "dclm": ("mlfoundations/dclm-baseline-1.0-parquet", None),
     "fineweb-edu": ("HuggingFaceFW/fineweb-edu", "sample-10BT"),
     "tinystories": ("roneneldan/TinyStories", None),
 }

@@ -50,6 +50,8 @@ class TextSettings:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise InvalidSetting(f"data.{name} must be a word, got {value!r}")
+        if not all(isinstance(path, str) for path in self.paths):
+            raise InvalidSetting(f"data.path must be a path or a list of them, got {self.path!r}")
         if self.documents is not None and not _is_count(self.documents):
             raise InvalidSetting(f"data.documents must be at least 1, got {self.documents!r}")
         if self.subset is not None and self.dataset is None:
@@ -64,8 +66,9 @@ class TextSettings:
     @property
     def paths(self) -> list[str]:
         """`path` as a list."""
-        given = self.path if self.path is not None else []
-        return [given] if isinstance(given, str) else list(given)
+        if isinstance(self.path, Sequence) and not isinstance(self.path, str):
+            return list(self.path)
+        return [] if self.path is None else [self.path]
 
 
 class ByteText(TextTask):
@@ -84,7 +87,7 @@ def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:
     """
     task: ByteText | TokenText
     if settings.is_in_memory:
-        task = ByteText(settings.paths or None, settings.length)
+        task = ByteText(None if settings.path is None else settings.paths, settings.length)
     else:
         task = TokenText(open_corpus(settings), settings.length)
     needed = batch_size * settings.length + 1
@@ -162,8 +165,9 @@ def _agreeing(corpus: Shards, settings: TextSettings, asked: str) -> Shards:
             f"{manifest.tokenizer} ({manifest.vocabulary}), got {settings.tokenizer} ({asked}); "
             f"leave it out, or name another folder"
         )
-    has_source = settings.path is not None or settings.dataset is not None
-    if has_source and dict(manifest.source) != _Source(settings).description:
+    asked_source = (settings.path, settings.dataset, settings.documents)
+    is_free = all(setting is None for setting in asked_source)
+    if not is_free and dict(manifest.source) != _Source(settings).description:
         raise InvalidSetting(
             f"the shards in {folder} were written from another source or from files that have "
             f"changed since ({manifest.source}); leave data.path, data.dataset and data.documents "

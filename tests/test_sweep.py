@@ -123,3 +123,24 @@ def test_changes_and_sweep_exclude_each_other() -> None:
         trained(SPACE, "toy", data, {}, {})
     with pytest.raises(InvalidSetting, match="proxy.data has no setting 'sweeep'; it has sweep"):
         trained(SPACE, "toy", {"task": "mad", "sweeep": True}, {}, {})
+
+
+def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
+    table = (Path(__file__).parent.parent / "docs" / "tasks.md").read_text()
+    for name, pattern in {"`16A`": "A" * 16, "`AM` x 8": "AM" * 8}.items():
+        written = []
+        for choice in ("false", "true"):
+            config = evaluate_config(["proxy=mad", f"proxy.data.sweep={choice}"])
+            made = built_proxy(config.proxy, config.space, False)
+            parts = made.parts if isinstance(made, SweepProxy) else [made]
+            flops = sum(
+                3 * train.steps * train.batch_size * forward_flops(pattern, model, sequence)
+                for part in parts
+                if isinstance(part, TrainedProxy)
+                for task in part.tasks
+                for train, model, sequence in [
+                    (part.settings.train, part.settings.model, sequence_shape(task))
+                ]
+            )
+            written.append(f"{flops:.2e}".replace("e+", "e"))
+        assert f"| {name} | {' | '.join(written)} |" in table

@@ -171,6 +171,8 @@ def test_what_disagrees_with_the_shards_is_refused(stories: Path, tmp_path: Path
     (stories / "0.txt").write_text("something else entirely")
     with pytest.raises(InvalidSetting, match="from another source or from files that have changed"):
         open_corpus(kept)
+    with pytest.raises(InvalidSetting, match="leave data.path, data.dataset and data.documents"):
+        open_corpus(replace(kept, path=None, documents=7))
     open_corpus(replace(kept, path=None))
 
 
@@ -352,6 +354,9 @@ def test_a_corpus_smaller_than_one_batch_is_one_line(tmp_path: Path) -> None:
     ("settings", "words"),
     [
         ({"tokenizer": 512}, "data.tokenizer must be a word, got 512"),
+        ({"path": 3}, "data.path must be a path or a list of them, got 3"),
+        ({"path": []}, "data.path must hold text, got"),
+        ({"path": [], "documents": 3}, "a corpus must hold text, got"),
         ({"documents": 0}, "data.documents must be at least 1, got 0"),
         ({"documents": True}, "data.documents must be at least 1, got True"),
         ({"subset": "a"}, "data.subset is one of data.dataset, which is not given"),
