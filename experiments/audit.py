@@ -18,7 +18,7 @@ from nasarena.experiments.config import AuditConfig, audit_config
 from nasarena.experiments.console import made_console
 from nasarena.experiments.evaluate import scored
 from nasarena.experiments.scoring import built_proxy
-from nasarena.figures.stats import icc1, rank_agreement
+from nasarena.figures.stats.agreement import icc1, rank_agreement
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.seeding import stream
 

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from nasarena.figures.frame import METERS, Frames
-from nasarena.figures.stats import Floats, band, step_fill
+from nasarena.figures.stats.curves import step_fill
+from nasarena.figures.stats.intervals import Floats, band
 from nasarena.figures.style import (
     FAINT,
     INK,

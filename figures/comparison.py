@@ -10,13 +10,14 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from nasarena.figures import anytime, budget, heatmap, ranking
+from nasarena.figures.anchors import FILE_NAME, frozen_anchors
 from nasarena.figures.conclusion import Conclusion, Drawing
 from nasarena.figures.fairness import fairness
 from nasarena.figures.frame import METERS, Frames, read_frames
 from nasarena.figures.markdown import markdown
 from nasarena.figures.report import render
 from nasarena.figures.saving import Source, save_figure
-from nasarena.figures.standings import Standings, standings
+from nasarena.figures.standings import Standings, deciding_scale, standings
 from nasarena.figures.table import standings_table
 from nasarena.figures.verdict import verdict
 from nasarena.search.errors import NasArenaError
@@ -29,9 +30,10 @@ def write_all(folder: Path, command: str) -> Conclusion:
     NasArenaError where the runs cannot be compared or the folder cannot be written.
     """
     frames = read_frames(folder)
-    standing = standings(frames)
     source = Source(command, frames.data_hash)
     try:
+        anchors = frozen_anchors(frames, folder / FILE_NAME)
+        standing = standings(frames, deciding_scale(frames, anchors))
         (folder / "figures").mkdir(exist_ok=True)
         conclusion = Conclusion(
             frames=frames,

@@ -19,6 +19,8 @@ from nasarena.figures.admission import Apart, Run, admit
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import Trial
 
+BASELINE = "random"  # the searcher every other is measured against
+
 
 @dataclass(frozen=True, slots=True)
 class Meter:

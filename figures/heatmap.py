@@ -10,7 +10,7 @@ import seaborn
 from matplotlib.figure import Figure
 
 from nasarena.figures.frame import Frames
-from nasarena.figures.stats import Floats
+from nasarena.figures.stats.intervals import Floats
 from nasarena.figures.style import headline, house_style, new_figure, nothing_to_show, shorten
 
 _NUM_COLUMNS = 3

@@ -2,8 +2,8 @@
 
 from nasarena.figures.anytime import reference_scores
 from nasarena.figures.conclusion import Conclusion
-from nasarena.figures.frame import Frames
-from nasarena.figures.standings import BASELINE, Standings
+from nasarena.figures.frame import BASELINE, Frames
+from nasarena.figures.standings import Standings
 
 
 def markdown(conclusion: Conclusion) -> str:
@@ -45,8 +45,8 @@ def markdown(conclusion: Conclusion) -> str:
 def _markdown_row(standing: Standings, number: int) -> str:
     place = standing.places[number]
     cells = [str(place.rank), place.searcher, str(place.score), str(place.search), str(place.gap)]
-    if BASELINE in standing.scores and place.searcher != BASELINE:
-        pair = standing.pair(place.searcher, BASELINE)
+    if BASELINE in standing.against and place.searcher != BASELINE:
+        pair = standing.to_baseline(place.searcher)
         cells += [str(pair.difference), f"{pair.p_holm:.2g}"]
     else:
         cells += ["", ""]

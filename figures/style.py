@@ -18,7 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
-from nasarena.figures.stats import Floats
+from nasarena.figures.frame import BASELINE
+from nasarena.figures.stats.intervals import Floats
 
 Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib's `linestyle`: on and off in points
 
@@ -32,7 +33,6 @@ _DASHES: tuple[Dash, ...] = (
     (0, (6, 1.5, 1.2, 1.5)),
 )
 _MARKERS = "os^Dv<>"
-BASELINE = "random"  # the searcher every other is measured against, drawn in plain ink
 
 
 @dataclass(frozen=True, slots=True)

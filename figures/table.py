@@ -4,12 +4,15 @@ import pandas as pd
 
 from nasarena.figures.anytime import reference_scores
 from nasarena.figures.frame import Frames
-from nasarena.figures.standings import BASELINE, Standings
-from nasarena.figures.stats import Interval
+from nasarena.figures.standings import Standings
+from nasarena.figures.stats.intervals import Interval
+from nasarena.figures.stats.multiple import Comparison
 
 TABLE_COLUMNS = (
     "kind name rank seeds score score_low score_high search_score search_low search_high "
-    "gap gap_low gap_high vs_random vs_random_low vs_random_high p_vs_random trials failed "
+    "gap gap_low gap_high regret regret_low regret_high vs_random vs_random_low vs_random_high "
+    "p_vs_random effect_vs_random wins_vs_random vs_evolution vs_evolution_low vs_evolution_high "
+    "p_vs_evolution trials failed "
     "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
 ).split()
 
@@ -17,8 +20,9 @@ TABLE_COLUMNS = (
 def standings_table(frames: Frames, standing: Standings) -> pd.DataFrame:
     """One row per searcher in order of rank, then reference patterns, then what stood apart.
 
-    Scores with their 95 % limits; `vs_random` is the paired difference to random search;
-    counts and seconds are means per run. `kind` is searcher, reference or apart.
+    Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
+    random search); `vs_random` and `vs_evolution` are mean paired differences with their
+    Holm-corrected p; counts and seconds are means per run. `kind` is searcher, reference or apart.
     """
     rows = [_place_row(frames, standing, number) for number in range(len(standing.places))]
     finals = reference_scores(frames, "final")
@@ -43,6 +47,7 @@ def _place_row(frames: Frames, standing: Standings, number: int) -> dict[str, ob
         **_limits("score", place.score),
         **_limits("search", place.search, "search_score"),
         **_limits("gap", place.gap),
+        **_limits("regret", place.normalized),
         "trials": own["num_trained"].mean(),
         "failed": own["num_failed"].mean(),
         "duplicates": own["num_duplicates"].mean(),
@@ -53,10 +58,17 @@ def _place_row(frames: Frames, standing: Standings, number: int) -> dict[str, ob
         "llm_calls": own["llm_calls"].mean(),
         "llm_tokens": own["llm_tokens"].mean(),
     }
-    if BASELINE in standing.scores and place.searcher != BASELINE:
-        pair = standing.pair(place.searcher, BASELINE)
-        row |= _limits("vs_random", pair.difference) | {"p_vs_random": pair.p_holm}
+    for baseline in standing.against:
+        if place.searcher != baseline:
+            row |= _against(baseline, standing.to_baseline(place.searcher, baseline))
     return row
+
+
+def _against(baseline: str, pair: Comparison) -> dict[str, float]:
+    """Columns of a paired comparison; those that the table does not have are left out."""
+    row = _limits(f"vs_{baseline}", pair.difference)
+    row |= {f"p_vs_{baseline}": pair.p_holm, f"effect_vs_{baseline}": pair.effect}
+    return row | {f"wins_vs_{baseline}": pair.wins}
 
 
 def _limits(name: str, interval: Interval, estimate: str | None = None) -> dict[str, float]:

@@ -4,9 +4,13 @@ Plain sentences from the standings, the same for report.md and report.html. They
 than the test: searchers that were not told apart are tied, and too few seeds are called that.
 """
 
-from nasarena.figures.frame import Frames
-from nasarena.figures.significance import ALPHA, MAX_SEEDS_PLANNED, smallest_p
-from nasarena.figures.standings import BASELINE, Standings
+from nasarena.figures.frame import BASELINE, Frames
+from nasarena.figures.standings import Standings
+from nasarena.figures.stats.multiple import Comparison
+from nasarena.figures.stats.paired import ALPHA, smallest_p
+from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
+
+_AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 
 
 def verdict(frames: Frames, standing: Standings) -> list[str]:
@@ -18,7 +22,10 @@ def verdict(frames: Frames, standing: Standings) -> list[str]:
         ]
     sentences = [_leader(standing)]
     if len(standing.places) > 1:
-        sentences += [_power(standing), *_planning(standing), *_against_random(standing)]
+        sentences += [_power(standing), *_planning(standing)]
+        for baseline in standing.against:
+            sentences += _against(standing, baseline)
+        sentences += _equivalence(standing)
     if not standing.is_final:
         sentences.append(
             "No pattern was trained again: these are search scores, and their maximum flatters."
@@ -50,8 +57,8 @@ def _power(standing: Standings) -> str:
     corrected = min(1.0, lowest * len(standing.pairs))
     if lowest >= ALPHA:
         return (
-            f"{standing.num_seeds} paired seeds cannot reach p < {ALPHA}, whatever the scores are "
-            f"(the smallest possible p is {lowest:.3g}): no two searchers can be told apart."
+            f"{standing.num_seeds} paired seeds cannot reach p < {ALPHA:.2g}, whatever the scores "
+            f"are (the smallest possible p is {lowest:.3g}): no two searchers can be told apart."
         )
     if corrected >= ALPHA:
         return (
@@ -61,7 +68,7 @@ def _power(standing: Standings) -> str:
     told_apart = sum(pair.is_told_apart for pair in standing.pairs)
     return (
         f"{told_apart} of {len(standing.pairs)} pairs of searchers were told apart with "
-        f"{standing.num_seeds} paired seeds (exact paired test, Holm-corrected p < {ALPHA})."
+        f"{standing.num_seeds} paired seeds (exact paired test, Holm-corrected p < {ALPHA:.2g})."
     )
 
 
@@ -75,32 +82,57 @@ def _planning(standing: Standings) -> list[str]:
     answer = (
         f"about {needed} seeds" if needed else f"more than {MAX_SEEDS_PLANNED:,} seeds, if ever"
     )
+    sentence = (
+        f"To separate {first.searcher} from {other} (mean paired difference {gap}) would take "
+        f"{answer}, were the true gap the observed one and this the only question "
+        f"(power {POWER:.1f})."
+    )
+    smallest = detectable_effect(standing.num_seeds)
+    if smallest is None:
+        return [sentence]
+    spread = standing.differences(first.searcher, other).std(ddof=1)
     return [
-        f"To separate {first.searcher} from {other} (paired difference {gap.estimate:.4f}, "
-        f"{gap.low:.4f} to {gap.high:.4f}) would take {answer}, were the true gap the observed one "
-        f"and this the only question (power 0.8)."
+        f"{sentence} {standing.num_seeds} seeds find a gap of {smallest:.2g} standard deviations "
+        f"of the paired differences, here {smallest * spread:.4f}, with that power."
     ]
 
 
-def _against_random(standing: Standings) -> list[str]:
-    names = [place.searcher for place in standing.places]
-    if BASELINE not in names or standing.num_seeds < 2:
+def _against(standing: Standings, baseline: str) -> list[str]:
+    if standing.num_seeds < 2:
         return []
-    apart, tied = [], []
-    for name in names:
-        if name == BASELINE:
-            continue
-        pair = standing.pair(name, BASELINE)
-        if pair.is_told_apart:
-            worse = "" if pair.favours_first else "worse, "
-            gap = pair.difference.estimate
-            apart.append(f"{name} ({worse}{gap:+.4f}, p = {pair.p_holm:.2g})")
-        else:
-            tied.append(name)
-    sentences = [f"Told apart from random search: {listed(apart)}."] if apart else []
-    if tied:
-        sentences.append(f"Not told apart from random search: {listed(tied)}.")
+    names = [place.searcher for place in standing.places if place.searcher != baseline]
+    pairs = [standing.to_baseline(name, baseline) for name in names]
+    words = _AS_WORDS[baseline]
+    apart = [_apart(pair) for pair in pairs if pair.is_told_apart]
+    open_ = [pair.first for pair in pairs if not pair.is_told_apart]
+    sentences = [f"Told apart from {words}: {listed(apart)}."] if apart else []
+    if open_:
+        sentences.append(f"Not told apart from {words}: {listed(open_)}.")
     return sentences
+
+
+def _apart(pair: Comparison) -> str:
+    worse = "" if pair.favours_first else "worse, "
+    return (
+        f"{pair.first} ({worse}{pair.difference.estimate:+.4f}, {pair.effect:+.2g} standard "
+        f"deviations, p = {pair.p_holm:.2g})"
+    )
+
+
+def _equivalence(standing: Standings) -> list[str]:
+    """What the noise floor says: pairs whose whole interval is nothing that would be noticed."""
+    if not standing.rope or standing.num_seeds < 2:
+        return []
+    same = [pair for pair in standing.pairs if pair.is_equivalent]
+    found = (
+        f"{len(same)} of {len(standing.pairs)} pairs are practically the same"
+        if same
+        else "no pair was shown to be practically the same"
+    )
+    return [
+        f"Training the same pattern again moves one score by {standing.noise:.4f} (standard "
+        f"deviation) and a run's score by {standing.rope:.4f}; within that, {found}."
+    ]
 
 
 def listed(names: list[str]) -> str:

@@ -20,7 +20,7 @@ from nasarena.figures.fairness import fairness
 from nasarena.figures.frame import METERS, read_frames
 from nasarena.figures.saving import Source, save_figure
 from nasarena.figures.standings import standings
-from nasarena.figures.stats import iqm
+from nasarena.figures.stats.intervals import iqm
 from nasarena.figures.style import looks, spread
 from nasarena.figures.verdict import verdict
 from nasarena.search.errors import InvalidSetting, NasArenaError
@@ -111,7 +111,7 @@ def test_standings_by_hand(comparison: Path) -> None:
     assert [place.rank for place in standing.places] == [1, 1, 1]  # 4 seeds cannot tell apart
     pair, turned = standing.pair("random", "climber"), standing.pair("climber", "random")
     assert pair.difference.estimate == -turned.difference.estimate and pair.p == turned.p
-    assert pair.difference.low == -turned.difference.high
+    assert np.isnan(pair.difference.low)  # nor bound the difference
 
 
 def test_another_searcher_moves_nobody_elses_numbers(
@@ -129,7 +129,7 @@ def test_another_searcher_moves_nobody_elses_numbers(
         assert (old[name].score, old[name].gap) == (new[name].score, new[name].gap)
         assert np.array_equal(curves[name].low, more_curves[name].low, equal_nan=True)
     pair = standings(before).pair("climber", "random")
-    assert pair.difference == standings(after).pair("climber", "random").difference
+    assert str(pair.difference) == str(standings(after).pair("climber", "random").difference)
 
 
 def test_the_verdict_claims_no_more_than_the_seeds_allow(comparison: Path) -> None:

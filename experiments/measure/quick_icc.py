@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nasarena.experiments.measure.record import record
-from nasarena.figures.stats import icc1
+from nasarena.figures.stats.agreement import icc1
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
