@@ -36,8 +36,9 @@ def sign_flip_p(differences: ArrayLike, rng: np.random.Generator | None = None) 
         for value in values[1:]:
             sums = np.concatenate([sums + value, sums - value])
         return float(np.mean(np.abs(sums) >= observed - rounding))
-    signs = _checked(rng, len(values)).choice([-1.0, 1.0], size=(_NUM_DRAWN, len(values)))
-    count = int(np.sum(np.abs(signs @ values) >= observed - rounding))
+    flipped = _drawn(rng, len(values))
+    sums = values.sum() - 2 * (flipped @ values)
+    count = int(np.sum(np.abs(sums) >= observed - rounding))
     return (count + 1) / (_NUM_DRAWN + 1)
 
 
@@ -62,10 +63,10 @@ def mean_difference(
 def _subset_means(values: Floats, rng: np.random.Generator | None) -> Floats:
     """Means of all non-empty subsets, or of 100,000 drawn ones where there are too many."""
     if len(values) > MAX_EXACT_PAIRS:
-        chosen = _checked(rng, len(values)).random((_NUM_DRAWN, len(values))) < 0.5
+        chosen = _drawn(rng, len(values))
         chosen = chosen[chosen.any(axis=1)]
-        drawn: Floats = (chosen @ values) / chosen.sum(axis=1)
-        return drawn
+        means: Floats = (chosen @ values) / chosen.sum(axis=1)
+        return means
     sums, sizes = np.zeros(1), np.zeros(1)
     for value in values:
         sums, sizes = np.concatenate([sums, sums + value]), np.concatenate([sizes, sizes + 1])
@@ -88,7 +89,8 @@ def smallest_p(num_seeds: int) -> float:
     return 2.0 ** (1 - num_seeds)
 
 
-def _checked(rng: np.random.Generator | None, num_pairs: int) -> np.random.Generator:
+def _drawn(rng: np.random.Generator | None, num_pairs: int) -> Floats:
+    """Random subsets of the pairs, each in or out by a fair coin, `(_NUM_DRAWN, num_pairs)`."""
     if rng is None:
         raise ValueError(f"more than {MAX_EXACT_PAIRS} pairs need a generator, got {num_pairs}")
-    return rng
+    return rng.integers(2, size=(_NUM_DRAWN, num_pairs), dtype=np.int8).astype(np.float64)

@@ -1,0 +1,181 @@
+"""Do the verdicts hold? Simulated comparisons whose truth is known, judged by the very same code.
+
+A simulated comparison has what a real one has: a score of each searcher on each seed, a part of it
+shared by all searchers of the seed, re-trainings with noise, and reference patterns from which the
+noise floor is taken. It goes through `figures.standings`, as the runs of `nasarena compare` do.
+
+    A/A       one searcher under two names: how often are they told apart?
+    planted   a true gap of 0.5, 1 and 2 standard deviations of the paired differences: is it found
+              as often as the planner promised, at usual numbers of seeds and at the planned one?
+    intervals how often does a 95 % interval hold the truth?
+
+Run it: `python -m nasarena.experiments.measure.calibration [--save]` (a quarter of an hour on one core).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nasarena.experiments.measure.record import record
+from nasarena.figures.frame import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS, Frames
+from nasarena.figures.standings import Standings, standings
+from nasarena.figures.stats.intervals import LEVEL, Floats, interval
+from nasarena.figures.stats.paired import mean_difference
+from nasarena.figures.stats.power import power, seeds_for
+from nasarena.search.seeding import stream
+
+NUM_COMPARISONS = 1_000
+NUM_INTERVALS = 4_000
+EFFECTS = (0.5, 1.0, 2.0)
+SEEDS = (6, 8, 10, 20)  # the fewest that can tell anything apart, and what people run
+NUM_TRAININGS = 3  # re-trainings that the final score of a run averages
+# Standard deviations: of a seed's landscape, of a searcher's luck on it, of one re-training.
+SHARED, LUCK, NOISE = 1.0, 1.0, 0.8
+# Of the paired difference of two runs: luck and re-training of both, the shared part gone.
+DIFFERENCE = float(np.sqrt(2 * (LUCK**2 + NOISE**2 / NUM_TRAININGS)))
+
+Draw = Callable[[np.random.Generator, int], Floats]
+# How the scores of a searcher scatter about its true level; the second is skewed, as maxima are.
+SHAPES: dict[str, Draw] = {
+    "normal": lambda rng, size: rng.normal(size=size),
+    "gumbel": lambda rng, size: rng.gumbel(-np.euler_gamma, 1, size) * np.sqrt(6) / np.pi,
+}
+NUM_POPULATION = 2_000_001
+
+
+def main() -> None:
+    rows = [*_same_searchers(), *_planted_gaps(), *_covered_scores(), *_covered_differences()]
+    same = [row for row in rows if row["question"] == "A/A"]
+    planted = [row for row in rows if row["question"] == "planted"]
+    covered = [row for row in rows if row["question"].startswith("interval")]
+    summary = {
+        "aa_false_share": sum(row["found"] * row["cases"] for row in same)
+        / sum(row["cases"] for row in same),
+        "aa_false_share_worst": max(row["found"] for row in same),
+        "power_gap": max((row["found"] - row["promised"] for row in planted), key=abs),
+        "coverage_gap": max((row["found"] - row["promised"] for row in covered), key=abs),
+    }
+    record("calibration", rows, summary)
+
+
+def _same_searchers() -> Iterator[dict[str, Any]]:
+    """One searcher under two names, `NUM_COMPARISONS` times for each number of seeds.
+
+    Under one shape alone: whatever it is, differences of two equal searchers are symmetric.
+    """
+    for num_seeds in SEEDS:
+        found = _told_apart(num_seeds, 0.0, "gumbel")
+        yield _row("A/A", "gumbel", num_seeds, 0.0, found, 1 - LEVEL)
+
+
+def _planted_gaps() -> Iterator[dict[str, Any]]:
+    for effect in EFFECTS:
+        planned = seeds_for(effect)
+        assert planned is not None
+        for num_seeds in sorted({8, planned, *((20,) if effect < 2 else ())}):
+            found = _told_apart(num_seeds, effect, "normal")
+            yield _row("planted", "normal", num_seeds, effect, found, power(effect, num_seeds))
+
+
+def _told_apart(num_seeds: int, effect: float, shape: str) -> Floats:
+    """1 where the verdict says that the better searcher is better, or for A/A that one is."""
+    found = []
+    for number in range(NUM_COMPARISONS):
+        rng = stream(number, "calibration", shape, num_seeds, str(effect))
+        (pair,) = simulated_standings(rng, num_seeds, effect * DIFFERENCE, shape).pairs
+        found.append(pair.is_told_apart and (effect == 0 or pair.favours_first))
+    return np.array(found, dtype=np.float64)
+
+
+def simulated_standings(
+    rng: np.random.Generator, num_seeds: int, gap: float, shape: str
+) -> Standings:
+    """The standings of `better` and `other`, whose true final scores differ by `gap`."""
+    shared = rng.normal(scale=SHARED, size=num_seeds)
+    runs, seeds = [], range(num_seeds)
+    for name, level in (("better", gap), ("other", 0.0)):
+        true = level + shared + LUCK * SHAPES[shape](rng, num_seeds)
+        noise = rng.normal(scale=NOISE, size=(num_seeds, NUM_TRAININGS)).mean(axis=1)
+        runs += [
+            {
+                "searcher": name,
+                "seed": seed,
+                "final": true[seed] + noise[seed],
+                "best_search": true[seed],
+                "search_of_finals": true[seed],
+                "num_finals": NUM_TRAININGS,
+                "num_finals_failed": 0,
+            }
+            for seed in seeds
+        ]
+    references = [
+        {"name": f"reference {k}", "seed": seed, "final": k + shared[seed] + rng.normal(0, NOISE)}
+        for k in range(8)
+        for seed in seeds
+    ]
+    return standings(_frames(runs, references, tuple(seeds)))
+
+
+def _frames(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> Frames:
+    return Frames(
+        runs=pd.DataFrame(runs, columns=RUN_COLUMNS),
+        trials=pd.DataFrame(columns=TRIAL_COLUMNS),
+        finals=pd.DataFrame(),
+        references=pd.DataFrame(references, columns=REFERENCE_COLUMNS),
+        apart=(),
+        condition={"budget": {"unit": "trials", "amount": 1}},
+        provenance=(),
+        seeds=seeds,
+        data_hash="simulated",
+        name="simulated",
+    )
+
+
+def _covered_scores() -> Iterator[dict[str, Any]]:
+    """Bootstrap intervals of interquartile means, against that of two million values."""
+    for shape, draw in SHAPES.items():
+        population = np.sort(draw(stream(0, "population", shape), NUM_POPULATION))
+        truth = population[NUM_POPULATION // 4 : -(NUM_POPULATION // 4)].mean()
+        for num_seeds in (5, *SEEDS):
+            rng = stream(0, "coverage", shape, num_seeds)
+            limits = [
+                interval(draw(rng, num_seeds), rng, num_repeats=1_000) for _ in range(NUM_INTERVALS)
+            ]
+            held = np.array([each.low <= truth <= each.high for each in limits], dtype=np.float64)
+            yield _row("interval of a score", shape, num_seeds, 0.0, held, LEVEL)
+
+
+def _covered_differences() -> Iterator[dict[str, Any]]:
+    """Exact intervals of mean paired differences of two runs of the same shape."""
+    for shape, draw in SHAPES.items():
+        for num_seeds in SEEDS:
+            rng = stream(0, "coverage of differences", shape, num_seeds)
+            num_cases = NUM_INTERVALS // (1 if num_seeds < 20 else 4)  # these take 30 ms each
+            limits = [
+                mean_difference(draw(rng, num_seeds) - draw(rng, num_seeds))
+                for _ in range(num_cases)
+            ]
+            held = np.array([each.low <= 0 <= each.high for each in limits], dtype=np.float64)
+            yield _row("interval of a difference", shape, num_seeds, 0.0, held, LEVEL)
+
+
+def _row(
+    question: str, shape: str, num_seeds: int, effect: float, found: Floats, promised: float
+) -> dict[str, Any]:
+    share = float(found.mean())
+    return {
+        "question": question,
+        "shape": shape,
+        "seeds": num_seeds,
+        "gap_sd": effect,
+        "cases": len(found),
+        "found": share,
+        "promised": promised,
+        "standard_error": float(np.sqrt(share * (1 - share) / len(found))),
+    }
+
+
+if __name__ == "__main__":
+    main()
