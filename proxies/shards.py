@@ -121,13 +121,14 @@ def has_shards(folder: Path) -> bool:
 def _gathered(arrays: Sequence[NDArray[Any]], places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Values at `places` of the arrays laid end to end."""
     ends = np.cumsum([len(array) for array in arrays])
-    which = np.searchsorted(ends, places, side="right")
-    found = np.empty(places.shape, dtype=np.int64)
-    for index in np.unique(which):
-        chosen = which == index
-        start = ends[index] - len(arrays[index])
-        found[chosen] = arrays[index][places[chosen] - start]
-    return found
+    which = np.searchsorted(ends, places.ravel(), side="right")
+    order = np.argsort(which, kind="stable")  # by array, so that each is gone through once
+    bounds = np.searchsorted(which[order], np.arange(len(arrays) + 1))
+    found = np.empty(places.size, dtype=np.int64)
+    for index, array in enumerate(arrays):
+        chosen = order[bounds[index] : bounds[index + 1]]
+        found[chosen] = array[places.ravel()[chosen] - (ends[index] - len(array))]
+    return found.reshape(places.shape)
 
 
 def _read_manifest(folder: Path) -> Manifest:
