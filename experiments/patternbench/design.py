@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasarena.baselines.references import reference_patterns
 from nasarena.proxies.patternbench.rows import Role
@@ -132,7 +131,8 @@ def _space_filling(design: Design, space: PatternSpace, known: dict[str, None]) 
     chosen[:first] = [space.digits(pattern) for pattern in known]
     for i in range(design.num_fill):
         while True:
-            candidates = np.array([_candidate(i, space, rng) for _ in range(design.candidates)])
+            draws = [drawn(i, space, rng) for _ in range(design.candidates)]
+            candidates = np.array([space.digits(draw) for draw in draws])
             differs = candidates[:, None].astype(np.int8) != chosen[: first + i]
             distances = differs.sum(axis=2).min(axis=1)
             pattern = space.from_digits(candidates[distances.argmax()])
@@ -143,13 +143,11 @@ def _space_filling(design: Design, space: PatternSpace, known: dict[str, None]) 
         yield pattern
 
 
-def _candidate(i: int, space: PatternSpace, rng: np.random.Generator) -> NDArray[np.int64]:
+def drawn(i: int, space: PatternSpace, rng: np.random.Generator) -> str:
     """Draw for place `i`: uniform, or of the slice, or twice of a composition of its own."""
     if i % 4 == 0:
-        return space.digits(space.sample(rng))
-    if i % 4 == 1:
-        return space.digits(_mixture(slice_of(space), rng))
-    return space.digits(_mixture(space, rng))
+        return space.sample(rng)
+    return _mixture(slice_of(space) if i % 4 == 1 else space, rng)
 
 
 def _mixture(space: PatternSpace, rng: np.random.Generator) -> str:

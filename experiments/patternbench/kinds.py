@@ -1,0 +1,146 @@
+"""The kinds of surrogates that are compared, each with the settings that inner folds choose from.
+
+A fitted surrogate is a function of digits `(patterns, 16)` to scores. Libraries do the fitting;
+what is served is distilled from the winner (`distillation.py`).
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nasarena.experiments.patternbench.features import (
+    Digits,
+    Floats,
+    letter_features,
+    pair_features,
+    tree_features,
+    triple_features,
+    window_features,
+)
+
+Predictor = Callable[[Digits], Floats]
+Fit = Callable[..., Predictor]  # (digits, scores, **setting)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of surrogate: how to fit it, and the settings it may have."""
+
+    name: str
+    fit: Fit
+    settings: Sequence[Mapping[str, Any]] = field(default=({},))
+
+
+def fit_ridge(digits: Digits, scores: Floats, features: str, penalty: float) -> Predictor:
+    """Ridge regression on one-hot letters, pairs or triples by position."""
+    from sklearn.linear_model import Ridge  # type: ignore[import-untyped]
+
+    seen = {"letters": letter_features, "pairs": pair_features, "triples": triple_features}
+    model = Ridge(alpha=penalty).fit(seen[features](digits), scores)
+    return lambda others: np.asarray(model.predict(seen[features](others)))
+
+
+def fit_trees(digits: Digits, scores: Floats, leaves: int, rounds: int) -> Predictor:
+    """Boosted trees on n-gram and position features."""
+    from sklearn.ensemble import (  # type: ignore[import-untyped]
+        HistGradientBoostingRegressor,
+    )
+
+    model = HistGradientBoostingRegressor(
+        max_iter=rounds,
+        learning_rate=0.05,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=10,
+        l2_regularization=1.0,
+        max_features=0.5,
+        random_state=0,
+    ).fit(tree_features(digits), scores)
+    return lambda others: np.asarray(model.predict(tree_features(others)))
+
+
+def fit_process(digits: Digits, scores: Floats, length: float, noise: float) -> Predictor:
+    """Gaussian process with a squared-exponential kernel on letters, pairs and counts.
+
+    `noise` is the variance of a training to the prior variance of the process.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    points, centre = _points(digits), scores.mean()
+    gram = _kernel(points, points, length)
+    gram[np.diag_indices_from(gram)] += noise
+    weights = cho_solve(cho_factor(gram, lower=True, overwrite_a=True), scores - centre)
+
+    def predict(others: Digits) -> Floats:
+        parts = np.array_split(others, max(1, len(others) // 2000))
+        kernels = (_kernel(_points(part), points, length) @ weights for part in parts)
+        return np.asarray(centre + np.concatenate(list(kernels)))
+
+    return predict
+
+
+def fit_networks(digits: Digits, scores: Floats, units: int, decay: float) -> Predictor:
+    """Eight networks of one hidden layer on letters, pairs and counts; the mean of them."""
+    from nasarena.experiments.patternbench.torch_network import TrainPlan, trained
+
+    plan = TrainPlan(members=8, units=units, decay=decay, epochs=60, batch=128)
+    networks = trained(window_features(digits), scores, plan)
+    return lambda others: networks.predict(window_features(others))
+
+
+def _points(digits: Digits) -> Floats:
+    """A letter at its place counts in full; pairs at their place and counts count half."""
+    features = window_features(digits)
+    features[:, letter_features(digits[:1]).shape[1] :] *= 0.5
+    return features
+
+
+def _kernel(first: Floats, second: Floats, length: float) -> Floats:
+    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
+    return np.asarray(np.exp(np.maximum(squares, 0.0) / (-2 * length**2)))
+
+
+KINDS = (
+    Kind(
+        "ridge",
+        fit_ridge,
+        [
+            {"features": features, "penalty": penalty}
+            for features in ("letters", "pairs", "triples")
+            for penalty in (3.0, 30.0)
+        ],
+    ),
+    Kind(
+        "boosted trees",
+        fit_trees,
+        [
+            {"leaves": 12, "rounds": 400},
+            {"leaves": 6, "rounds": 600},
+            {"leaves": 24, "rounds": 300},
+        ],
+    ),
+    Kind(
+        "gaussian process",
+        fit_process,
+        [{"length": length, "noise": noise} for length in (8.0, 16.0) for noise in (0.03, 0.1)],
+    ),
+    Kind(
+        "networks",
+        fit_networks,
+        [{"units": 16, "decay": 3.0}, {"units": 16, "decay": 10.0}, {"units": 48, "decay": 6.0}],
+    ),
+)
+# Means of kinds, made of the same fits: an ensemble has no settings of its own.
+ENSEMBLES = {
+    "trees + process": ("boosted trees", "gaussian process"),
+    "trees + process + networks": ("boosted trees", "gaussian process", "networks"),
+}
+
+
+def fitted(kind: Kind, digits: Digits, scores: Floats, setting: Mapping[str, Any]) -> Predictor:
+    """Fit one kind; complaints of the libraries about nothing are kept from the screen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return kind.fit(digits, scores, **setting)
