@@ -8,6 +8,7 @@ besides must agree with what it was written from.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import config_hash
 
 _LOG = logging.getLogger(__name__)
+_REPORT_EVERY_S = 30.0
 _ROWS = 100_000  # of a data set where no number of documents is given: hubs hold terabytes
 
 
@@ -118,8 +120,13 @@ def open_corpus(settings: TextSettings) -> Shards:
         request = [FORMAT, source.description, asked.name, code]
         folder = cache_folder() / "shards" / config_hash({"request": request})
     if not has_shards(folder):
-        _LOG.info("writing shards to %s", folder)
-        write_corpus(folder, source.documents, asked, source.description, source.origin)
+        write_corpus(
+            folder,
+            lambda: _reported(source.documents(), folder),
+            asked,
+            source.description,
+            source.origin,
+        )
     return Shards(folder)
 
 
@@ -149,6 +156,22 @@ class _Source:
             "documents": limit,
             "files": files_signature([*files, *_local(settings.dataset)]),
         }
+
+
+def _reported(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
+    """`documents`, with a line in the log now and then: a large corpus takes minutes."""
+    start = last = time.monotonic()
+    num_documents = num_characters = 0
+    for document in documents:
+        yield document
+        num_documents += 1
+        num_characters += len(document.text)
+        if time.monotonic() - last > _REPORT_EVERY_S:
+            last = time.monotonic()
+            _LOG.warning(
+                "writing shards to %s, once: %d documents, %.0f million characters after %.0f s",
+                folder, num_documents, num_characters / 1e6, last - start,
+            )  # fmt: skip
 
 
 def _local(dataset: str) -> list[SourceFile]:
