@@ -54,6 +54,7 @@ PROXIES = {
     "quick": "nasarena.proxies.presets:trained",
     "mad": "nasarena.proxies.presets:trained",
     "text": "nasarena.proxies.presets:trained",
+    "patternbench": "nasarena.proxies.patternbench.benchmark:patternbench",
     "additive": "nasarena.proxies.landscapes:additive",
     "nk": "nasarena.proxies.landscapes:nk",
 }
