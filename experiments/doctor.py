@@ -22,6 +22,7 @@ OPTIONAL = {
     "nevergrad": "searcher nevergrad",
     "botorch": "searchers botorch and composer",
     "transformers": "the embedded agent",
+    "datasets": "text corpora by their Hugging Face names",
     "triton": "compiled kernels on a GPU",
     "mamba-ssm": "Mamba kernels on a GPU",
 }
