@@ -1,10 +1,10 @@
 """How good is PatternBench's surrogate, and how fast does it answer?
 
-Kendall's tau between the served surrogate and the mean of two trainings, over patterns that nothing
-was fitted to, beside the noise ceiling (`experiments/patternbench/quality.py`). By default these are
-the shipped test rows; `fresh=64` trains so many uniform patterns now, on two run seeds that no row
-has. Speed is that of one thread: scores a second of a million random ranks, microseconds of a
-pattern given as text, seconds to materialize all 3^16 scores into an empty cache.
+Kendall's tau between the served surrogate and the mean of two trainings, over patterns that
+nothing was fitted to, beside the noise ceiling (`experiments/patternbench/quality.py`). By default
+these are the shipped test rows; `fresh=64` trains so many uniform patterns now, on two run seeds
+that no row has. Speed is that of one thread: scores a second of a million random ranks,
+microseconds of a pattern given as text, seconds to materialize all 3^16 scores into an empty cache.
 
     python -m nasarena.experiments.measure.patternbench [--save] [fresh=64]
 """
@@ -69,7 +69,7 @@ def shipped_quality(data: Path) -> Quality:
 
 
 def fresh_quality(count: int) -> Quality:
-    """The served surrogate on patterns trained now; seeds are centred, as their offset is common."""
+    """The served surrogate on patterns trained now; each seed centred, its offset is common."""
     from nasarena.experiments.config import evaluate_config
     from nasarena.experiments.console import made_console
     from nasarena.experiments.evaluate import scored
