@@ -46,6 +46,7 @@ TINY = [
     "proxy.model.width=8",
     "cache=false",
     "workers=1",
+    "proxy.population=16",
 ]
 
 
