@@ -1,4 +1,7 @@
-"""`nasarena figures DIR` and `nasarena report DIR`: everything drawn again from run folders."""
+"""`nasarena figures DIR` and `nasarena report DIR`: everything drawn again from run folders.
+
+`nasarena figures --check DIR` draws into a folder of its own, compares, and changes nothing.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +14,30 @@ from nasarena.search.errors import InvalidSetting
 if TYPE_CHECKING:
     from nasarena.figures.conclusion import Conclusion
 
+CHECK = "--check"
+
 
 def figures(arguments: Sequence[str]) -> int:
-    """Draw all figures again and say where they are."""
+    """Draw all figures again and say where they are; with `--check` compare, 1 if one differs."""
+    if CHECK in arguments:
+        return _check([argument for argument in arguments if argument != CHECK])
     folder = existing_folder("figures", arguments)
     console = made_console()
     for drawing in _written(folder, command_line(["figures", *arguments])).drawings:
         console.print(f"{drawing.title}: {drawing.png}", soft_wrap=True)
     return 0
+
+
+def _check(arguments: Sequence[str]) -> int:
+    from nasarena.figures.recheck import check_figures
+
+    checked = check_figures(existing_folder("figures --check", arguments))
+    console = made_console()
+    faults = [each for each in checked if each.fault]
+    for each in faults:
+        console.print(f"{each.file}: {each.fault}", markup=False, soft_wrap=True)
+    console.print(f"{len(checked) - len(faults)} of {len(checked)} files are as their runs say")
+    return 1 if faults else 0
 
 
 def report(arguments: Sequence[str]) -> int:

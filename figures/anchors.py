@@ -94,7 +94,7 @@ def anchors_key(frames: Frames) -> str:
 
 def observed_anchors(frames: Frames) -> Anchors:
     """Anchors from the runs at hand: what is frozen where nothing was before."""
-    scored = [frames.trials["score"].max(), frames.references["score"].max()]
+    scored = [frames.trials["best_so_far"].max(), frames.references["score"].max()]
     search = Scale(
         best=float(np.nanmax(scored)),
         random=_random_level(frames, "best_search"),

@@ -20,6 +20,7 @@ from nasarena.figures.style import (
     house_style,
     new_figure,
     nothing_to_show,
+    plain_log,
     width_for,
 )
 
@@ -143,6 +144,7 @@ def _draw_seconds(axes: Axes, frames: Frames, names: list[str]) -> None:
         label="searcher",
     )  # fmt: skip
     axes.set_xscale("log")
+    plain_log(axes.xaxis)
     axes.set_xlabel("measured seconds per run\n(log scale)")
     axes.grid(axis="x")
     _legend(axes)

@@ -13,11 +13,12 @@ from nasarena.figures.standings import Standings
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A saved figure: its title, and the paths of its PNG and SVG."""
+    """A saved figure: its title, and the paths of its files."""
 
     title: str
     png: Path
     svg: Path
+    pdf: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 One panel per searcher: letters as rows, positions from the input (1) to the output as columns, the
 cell is the share of the searcher's best patterns, over all seeds, that have this letter there. The
-best are those that were re-trained; without re-training, the best of each seed.
+best are those that were re-trained; without re-training, the best of each seed. The same panels
+of all that a searcher proposed by itself show where it looked.
 """
 
 import numpy as np
@@ -28,15 +29,28 @@ def best_patterns(frames: Frames, searcher: str) -> list[str]:
     return [str(pattern) for pattern in own.loc[rows, "pattern"]]
 
 
+def proposed_patterns(frames: Frames, searcher: str) -> list[str]:
+    """Distinct patterns that a searcher proposed by itself, once for each seed that did."""
+    own = frames.trials[
+        (frames.trials["searcher"] == searcher)
+        & (frames.trials["provenance"] != "initial_design")
+        & (frames.trials["status"] != "invalid")
+    ]
+    return [str(pattern) for pattern in own.drop_duplicates(["seed", "pattern"])["pattern"]]
+
+
 def letter_shares(patterns: list[str], alphabet: str) -> Floats:
     """Share of `patterns` with each letter at each position, `(num_letters, depth)`."""
+    if not patterns:
+        return np.full((len(alphabet), 1), np.nan)
     letters = np.array([list(pattern) for pattern in patterns])
     return np.array([(letters == letter).mean(axis=0) for letter in alphabet])
 
 
-def draw(frames: Frames) -> Figure:
-    """The figure; panels in order of the searcher's name."""
-    title = "Which layer kind stands where among the best patterns"
+def draw(frames: Frames, of_best: bool = True) -> Figure:
+    """The figure of the best patterns, or of all proposed; panels in order of the name."""
+    what = "the best patterns" if of_best else "all that was proposed"
+    title = f"Which layer kind stands where among {what}"
     if frames.runs.empty:
         return nothing_to_show(title, "No finished run with a score: there are no best patterns.")
     alphabet = str(frames.condition["space"]["alphabet"])
@@ -47,12 +61,12 @@ def draw(frames: Frames) -> Figure:
         figure = new_figure(
             max(5.0, 3.0 * num_columns), 1.3 + (0.58 + 0.2 * len(alphabet)) * num_rows
         )
-        headline(figure, title, _detail(frames, alphabet))
+        headline(figure, title, _detail(frames, alphabet, of_best))
         cells = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
         for axes in cells.ravel()[len(names) :]:
             axes.set_axis_off()
         for name, axes in zip(names, cells.ravel(), strict=False):
-            patterns = best_patterns(frames, name)
+            patterns = (best_patterns if of_best else proposed_patterns)(frames, name)
             shares = letter_shares(patterns, alphabet)
             seaborn.heatmap(
                 shares, ax=axes, vmin=0, vmax=1, cmap="mako_r", cbar=False, linewidths=0.6,
@@ -71,12 +85,14 @@ def draw(frames: Frames) -> Figure:
         bar = figure.colorbar(
             cells[0, 0].collections[0], ax=cells, shrink=0.8, aspect=30, pad=0.015
         )
-        bar.set_label("share of the best patterns")
+        bar.set_label(f"share of {what}")
         bar.outline.set_visible(False)
     return figure
 
 
-def _detail(frames: Frames, alphabet: str) -> str:
+def _detail(frames: Frames, alphabet: str, of_best: bool) -> str:
     legend = ", ".join(f"{letter} {LAYER_NAMES.get(letter, letter)}" for letter in alphabet)
     which = "re-trained" if not frames.finals.empty else "best of each seed"
+    if not of_best:
+        which = "distinct, without the initial design"
     return f"{legend}. In brackets: number of patterns ({which}), {frames.seeds_in_words}."

@@ -31,6 +31,8 @@ def noise_floor(frames: Frames, is_final: bool) -> float | None:
 
 def _pooled(scored: pd.DataFrame) -> float | None:
     """Spread within patterns that the same run trained more than once, pooled over all."""
+    if "fidelity" in scored:
+        scored = scored[scored["fidelity"] == 1]
     distinct = scored.drop_duplicates(["seed", "pattern", "replicate"])
     scores = distinct.groupby(["seed", "pattern"])["score"]
     degrees = int((scores.size() - 1).sum())

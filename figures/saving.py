@@ -1,7 +1,8 @@
-"""Figures as files: PNG and SVG with the same bytes every time, and where they come from inside.
+"""Figures as files: PNG, SVG and PDF with the same bytes every time, and where they come from.
 
-The command and the hash of the data stand in the metadata (PNG text chunks, Dublin Core in SVG);
-dates and random ids do not, so that a figure drawn again from the same runs is the same file.
+The command and the hash of the data stand in the metadata (PNG text chunks, Dublin Core in SVG, the
+PDF's document information); dates and random ids do not, so that a figure drawn again from the same
+runs is the same file.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-SUFFIXES = (".png", ".svg")
+SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Source:
 
 
 def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
-    """Write `stem`.png and `stem`.svg and return both paths; the folder must exist."""
-    png, svg = (stem.with_suffix(suffix) for suffix in SUFFIXES)
+    """Write `stem` as PNG, SVG and PDF and return the paths; the folder must exist."""
+    png, svg, pdf = (stem.with_suffix(suffix) for suffix in SUFFIXES)
     figure.savefig(
         png,
         dpi=150,
@@ -47,4 +48,16 @@ def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[
                 "Date": None,
             },
         )
-    return [png, svg]
+    # Outlines as in the SVG would be large; embedded fonts keep the text searchable.
+    with matplotlib.rc_context({"pdf.fonttype": 42}):
+        figure.savefig(
+            pdf,
+            metadata={
+                "Title": title,
+                "Subject": source.command,
+                "Keywords": f"data {source.data_hash}",
+                "Creator": "nasarena",
+                "CreationDate": None,
+            },
+        )
+    return [png, svg, pdf]

@@ -15,7 +15,9 @@ import matplotlib
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from scipy.optimize import isotonic_regression
 
 from nasarena.figures.frame import BASELINE
@@ -116,13 +118,23 @@ def headline(figure: Figure, title: str, detail: str) -> None:
     figure.supxlabel(fill(detail, letters_per_line), x=0.01, ha="left", fontsize=7.5, color=MUTED)
 
 
+def plain_log(axis: Axis) -> None:
+    """Ticks of a log axis as plain numbers; more of them where it spans little."""
+    low, high = sorted(axis.get_view_interval())
+    subs = (1.0, 2.0, 3.0, 5.0) if high < 100 * low else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def nothing_to_show(title: str, reason: str) -> Figure:
     """A figure that says why it is empty."""
     with house_style():
         figure = new_figure(7, 2)
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.text(0, 0.5, reason, va="center", wrap=True, color=MUTED)
+        text = axes.text(0, 0.5, fill(reason, 90), va="center", color=MUTED)
+        text.set_in_layout(False)
         headline(figure, title, "")
     return figure
 
@@ -161,10 +173,11 @@ def label_ends(figure: Figure, axes: Axes, labels: Sequence[EndLabel], size: flo
     """
     if not labels:
         return
-    low, high = axes.get_ylim()
     height_points = axes.get_window_extent().height / figure.dpi * 72
     gap = (size * 1.25) / height_points
-    wanted = [(label.y - low) / (high - low) for label in labels]
+    to_axes = axes.transData + axes.transAxes.inverted()  # whatever the scale and its direction
+    middle = sum(axes.get_xlim()) / 2
+    wanted = [float(to_axes.transform((middle, label.y))[1]) for label in labels]
     for label, at, position in zip(labels, wanted, spread(wanted, gap, 0.0, 1.0), strict=True):
         axes.annotate(
             label.text,

@@ -1,30 +1,42 @@
 """table.csv: one row per searcher, per reference pattern and per run that stood apart."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from nasarena.figures.anchors import Anchors
 from nasarena.figures.anytime import reference_scores
 from nasarena.figures.frame import Frames
+from nasarena.figures.runtime import areas, running_times
 from nasarena.figures.standings import Standings
-from nasarena.figures.stats.intervals import Interval
+from nasarena.figures.stats.intervals import Interval, interval
 from nasarena.figures.stats.multiple import Comparison
+from nasarena.figures.stats.runtime import RunningTime
+from nasarena.search.seeding import stream
 
 TABLE_COLUMNS = (
     "kind name rank seeds score score_low score_high search_score search_low search_high "
     "gap gap_low gap_high regret regret_low regret_high vs_random vs_random_low vs_random_high "
     "p_vs_random effect_vs_random wins_vs_random vs_evolution vs_evolution_low vs_evolution_high "
-    "p_vs_evolution trials failed "
+    "p_vs_evolution area area_low area_high ert_budgets ert_at_least ert_successes trials failed "
     "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
 ).split()
 
 
-def standings_table(frames: Frames, standing: Standings) -> pd.DataFrame:
+def standings_table(frames: Frames, standing: Standings, anchors: Anchors | None) -> pd.DataFrame:
     """One row per searcher in order of rank, then reference patterns, then what stood apart.
 
     Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
     random search); `vs_random` and `vs_evolution` are mean paired differences with their
-    Holm-corrected p; counts and seconds are means per run. `kind` is searcher, reference or apart.
+    Holm-corrected p; `area` is the mean regret over the budget and `ert_budgets` the expected
+    number of budgets, with restarts, to the median best search score of random search
+    (`ert_at_least` without a success); counts and seconds are means per run. `kind` is searcher,
+    reference or apart.
     """
     rows = [_place_row(frames, standing, number) for number in range(len(standing.places))]
+    times, area = running_times(frames, anchors), areas(frames, anchors)
+    for row in rows:
+        row |= _speed(str(row["name"]), times, area, float(frames.condition["budget"]["amount"]))
     finals = reference_scores(frames, "final")
     for name, score in reference_scores(frames).items():
         rows.append(
@@ -69,6 +81,21 @@ def _against(baseline: str, pair: Comparison) -> dict[str, float]:
     row = _limits(f"vs_{baseline}", pair.difference)
     row |= {f"p_vs_{baseline}": pair.p_holm, f"effect_vs_{baseline}": pair.effect}
     return row | {f"wins_vs_{baseline}": pair.wins}
+
+
+def _speed(
+    name: str, times: Mapping[str, RunningTime], area: Mapping[str, list[float]], budget: float
+) -> dict[str, object]:
+    """`area`: mean normalized regret over the budget; `ert`: budgets until random's level."""
+    row: dict[str, object] = {}
+    if name in area:
+        row |= _limits("area", interval(area[name], stream(0, "bootstrap", name, "area")))
+    if name in times:
+        time = times[name]
+        row["ert_budgets"] = time.expected / budget
+        row["ert_at_least"] = time.at_least / budget
+        row["ert_successes"] = time.success_rate
+    return row
 
 
 def _limits(name: str, interval: Interval, estimate: str | None = None) -> dict[str, float]:

@@ -9,7 +9,7 @@ noise floor is taken. It goes through `figures.standings`, as the runs of `nasar
               as often as the planner promised, at usual numbers of seeds and at the planned one?
     intervals how often does a 95 % interval hold the truth?
 
-Run it: `python -m nasarena.experiments.measure.calibration [--save]` (a quarter of an hour on one core).
+Run it: `python -m nasarena.experiments.measure.calibration [--save]` (15 minutes on one core)
 """
 
 from collections.abc import Callable, Iterator
