@@ -68,6 +68,7 @@ class MadTask:
     def __init__(self, name: str, settings: MadSettings, variant: str = "baseline") -> None:
         self.name, self.settings, self.variant = name, settings, variant
         self.vocab_size, self.length = settings.vocab_size, settings.num_inputs
+        self.num_train = settings.num_train_examples
         self.head: Literal["language_model", "auto_encoder"] = (
             "auto_encoder" if isinstance(settings, Compression) else "language_model"
         )
@@ -79,7 +80,7 @@ class MadTask:
         """Examples, `(num_examples, length)`; beyond the training set, its next epochs."""
         if split != "train":
             return self._draw(run_seed, split, num_examples)
-        size = self.settings.num_train_examples
+        size = self.num_train
         drawn = self._draw(run_seed, split, min(num_examples, size))
         if num_examples <= size:
             return drawn

@@ -8,12 +8,10 @@ examples are half the steps.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 
 from nasarena.proxies.mad import MadTask
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
-from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -26,12 +24,7 @@ class SweepProxy:
         self, name: str, space: PatternSpace, tasks: Sequence[MadTask], settings: TrainedSettings
     ) -> None:
         self.name, self.space, self.settings = name, space, settings
-        self.parts = [
-            TrainedProxy(
-                name, space, [task], replace(settings, train=own_epochs(task, settings.train))
-            )
-            for task in tasks
-        ]
+        self.parts = [TrainedProxy(name, space, [task], settings) for task in tasks]
         first = self.parts[0]
         self.metric, self.score_range = first.metric, first.score_range
         self.direction: Direction = first.direction
@@ -71,15 +64,3 @@ class SweepProxy:
             means = {name: fmean(m[metric] for m in found) for name, found in by_task.items()}
             yield metric, fmean(means.values())
             yield from ((f"{name} {metric}", mean) for name, mean in means.items())
-
-
-def own_epochs(task: MadTask, train: TrainSettings) -> TrainSettings:
-    """`train` with as many epochs over the task's own training set as `train` has over its own.
-
-    Where every sequence is new (`num_train` 0) there are no epochs, and the steps stay.
-    """
-    if not train.num_train:
-        return train
-    num_train = task.settings.num_train_examples
-    steps = max(1, round(train.steps * num_train / train.num_train))
-    return replace(train, steps=steps, num_train=num_train)

@@ -30,7 +30,8 @@ class Task(Protocol):
     `auto_encoder` squeezes the sequence into its last state and decodes every position from that
     state (mad-lab's compression task). `fingerprint` hashes everything that a sample depends on
     besides the arguments of `sample` (settings, and the text of a corpus): it enters the version
-    of every proxy that trains on the task. `length` is the length of the inputs as sampled.
+    of every proxy that trains on the task. `length` is the length of the inputs as sampled. A task
+    with a training set of a size of its own says so in an attribute `num_train`.
     """
 
     name: str

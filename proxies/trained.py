@@ -9,12 +9,13 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from nasarena.proxies.calibration import Calibration, calibrated
+from nasarena.proxies.checkpoints import Checkpoints
 from nasarena.proxies.flops import SequenceShape, forward_flops
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.population import Population
@@ -49,7 +50,13 @@ class TrainedSettings:
 
 
 class TrainedProxy:
-    """Scores patterns by training them; implements `nasarena.search.proxy.Proxy`."""
+    """Scores patterns by training them; implements `nasarena.search.fidelity.FidelityProxy`.
+
+    A partial training is the beginning of the full one: its learning rate has not decayed when the
+    model is scored.
+    """
+
+    has_fidelities = True
 
     def __init__(
         self, name: str, space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings
@@ -63,17 +70,34 @@ class TrainedProxy:
         self.version = _version(space, self.tasks, settings)
         self._device = torch.device(settings.device)
         self._calibration: Calibration | None = None
+        self._checkpoints = Checkpoints()
 
-    def cost(self, pattern: str) -> Cost:
+    def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """Training FLOPs and tokens counted, device seconds from the calibrated model."""
-        train = self.settings.train
-        sequences = train.steps * train.batch_size
-        flops = sum(
-            3 * sequences * forward_flops(pattern, self.settings.model, sequence_shape(task))
-            for task in self.tasks
+        flops = tokens = 0
+        for task in self.tasks:
+            sequences = self.num_steps(task, fidelity) * self.settings.train.batch_size
+            forward = forward_flops(pattern, self.settings.model, sequence_shape(task))
+            flops += 3 * sequences * forward
+            tokens += sequences * task.length
+        return Cost(flops, tokens, self.calibration.seconds(pattern) * fidelity)
+
+    def num_steps(self, task: Task, fidelity: float) -> int:
+        """Optimizer steps of a training to `fidelity`: the nearest number, at least 1."""
+        return max(1, round(fidelity * self.training_of(task).steps))
+
+    def training_of(self, task: Task) -> TrainSettings:
+        """As many epochs over the task's own training set as the settings have over theirs.
+
+        Half the examples are half the steps, as published (mad-lab: 200 epochs whatever the task).
+        Where every sequence is new (`num_train` 0) there are no epochs, and the steps stay.
+        """
+        train, own = self.settings.train, getattr(task, "num_train", 0)
+        if not (train.num_train and own):
+            return train
+        return replace(
+            train, num_train=own, steps=max(1, round(train.steps * own / train.num_train))
         )
-        tokens = sum(sequences * task.length for task in self.tasks)
-        return Cost(flops, tokens, self.calibration.seconds(pattern))
 
     @property
     def calibration(self) -> Calibration:
@@ -83,23 +107,55 @@ class TrainedProxy:
         return self._calibration
 
     def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+        self,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: Split = "search",
+        fidelities: Sequence[float] | None = None,
     ) -> list[Outcome]:
-        """Train `patterns` as populations of at most `settings.population` models each."""
-        outcomes: list[Outcome] = []
+        """Train `patterns` as populations of at most `settings.population` models each.
+
+        Models of one population begin and end at the same step: those that were trained partially
+        before go on from their checkpoints.
+        """
+        shares = [1.0] * len(patterns) if fidelities is None else fidelities
+        outcomes: dict[int, Outcome] = {}
         size = self.settings.population
-        for start in range(0, len(patterns), size):
-            part = slice(start, start + size)
-            outcomes += self._evaluate_population(patterns[part], seeds[part], split)
-        return outcomes
+        for fidelity, members in self._together(patterns, seeds, shares):
+            for start in range(0, len(members), size):
+                part = members[start : start + size]
+                found = self._evaluate_population(
+                    [patterns[i] for i in part], [seeds[i] for i in part], split, fidelity
+                )
+                outcomes |= zip(part, found, strict=True)
+        return [outcomes[i] for i in range(len(patterns))]
+
+    def _together(
+        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], fidelities: Sequence[float]
+    ) -> list[tuple[float, list[int]]]:
+        """Fidelity and indices of the patterns that are trained over the same steps."""
+        groups: dict[tuple[float, tuple[int, ...]], list[int]] = {}
+        for i, fidelity in enumerate(fidelities):
+            starts = [
+                self._checkpoints.step(
+                    [(task.name, patterns[i], seeds[i])], self.num_steps(task, fidelity)
+                )
+                for task in self.tasks
+            ]
+            groups.setdefault((fidelity, tuple(starts)), []).append(i)
+        return [(fidelity, members) for (fidelity, _), members in groups.items()]
 
     def _evaluate_population(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split
+        self,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: Split,
+        fidelity: float = 1.0,
     ) -> list[Outcome]:
         start = time.perf_counter()
-        by_task = [self._train(task, patterns, seeds, split) for task in self.tasks]
+        by_task = [self._train(task, patterns, seeds, split, fidelity) for task in self.tasks]
         elapsed = time.perf_counter() - start
-        costs = [self.cost(pattern) for pattern in patterns]
+        costs = [self.cost(pattern, fidelity) for pattern in patterns]
         total = sum(cost.device_seconds for cost in costs)
         return [
             self._outcome([scored[member] for scored in by_task], cost, elapsed * share)
@@ -108,7 +164,12 @@ class TrainedProxy:
         ]
 
     def _train(
-        self, task: Task, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split
+        self,
+        task: Task,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: Split,
+        fidelity: float = 1.0,
     ) -> list[Scored]:
         generators = [
             torch.Generator().manual_seed(
@@ -125,10 +186,12 @@ class TrainedProxy:
             task.head,
             self._device,
         )
-        run_seeds = [seed.run for seed in seeds]
-        return train_and_score(
-            population, task, run_seeds, self.settings.train, split, self._device
-        )
+        run_seeds, train = [seed.run for seed in seeds], self.training_of(task)
+        keys = [(task.name, *trained) for trained in zip(patterns, seeds, strict=True)]
+        part = self._checkpoints.part(keys, self.num_steps(task, fidelity), train.steps)
+        scored = train_and_score(population, task, run_seeds, train, split, self._device, part)
+        self._checkpoints.store(keys, part)
+        return scored
 
     def _outcome(self, scored: list[Scored], cost: Cost, measured_s: float) -> Outcome:
         failures = [part.failure for part in scored if part.failure]
@@ -154,10 +217,14 @@ class TrainedProxy:
         )
         probe = TrainedProxy.__new__(TrainedProxy)
         probe.tasks, probe.settings, probe._device = self.tasks, settings, self._device
-        start = time.perf_counter()
+        probe._checkpoints = Checkpoints()
+        whole_s = 0.0
         for task in self.tasks:
+            start = time.perf_counter()
             probe._train(task, [pattern], [TrialSeed(0)], "search")
-        return (time.perf_counter() - start) * self.settings.train.steps / num_steps
+            elapsed_s = time.perf_counter() - start
+            whole_s += elapsed_s * self.training_of(task).steps / num_steps
+        return whole_s
 
 
 def sequence_shape(task: Task) -> SequenceShape:
@@ -188,6 +255,7 @@ def _code_hash() -> str:
 
 _CODE = (
     "attention.py",
+    "checkpoints.py",
     "fused.py",
     "mamba2.py",
     "mlp.py",

@@ -13,7 +13,7 @@ from nasarena.proxies.flops import forward_flops
 from nasarena.proxies.mad import MadTask, mad_sweep, mad_task
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.presets import trained
-from nasarena.proxies.sweep import SweepProxy, own_epochs
+from nasarena.proxies.sweep import SweepProxy
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings, sequence_shape
 from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.errors import InvalidSetting
@@ -64,7 +64,7 @@ def test_a_score_is_the_mean_over_tasks_of_the_mean_over_settings() -> None:
 
 def test_every_setting_trains_for_the_same_number_of_epochs() -> None:
     sweep = SweepProxy("toy", SPACE, small_tasks(), SETTINGS)
-    trainings = [part.settings.train for part in sweep.parts]
+    trainings = [part.training_of(part.tasks[0]) for part in sweep.parts]
     assert [(t.steps, t.num_train) for t in trainings] == [
         (6, 24),
         (2, 8),
@@ -73,7 +73,8 @@ def test_every_setting_trains_for_the_same_number_of_epochs() -> None:
         (3, 12),
     ]
     fresh = TrainSettings(steps=6, batch_size=4)
-    assert own_epochs(small_tasks()[1], fresh) == fresh
+    all_new = TrainedProxy("toy", SPACE, small_tasks(), TrainedSettings(SHAPE, fresh))
+    assert all_new.training_of(small_tasks()[1]) == fresh
     flops = sum(
         3 * 4 * train.steps * forward_flops("AS", SHAPE, sequence_shape(task))
         for task, train in zip(small_tasks(), trainings, strict=True)
@@ -105,7 +106,8 @@ def test_one_word_asks_for_the_published_sweep() -> None:
     sweep = built_proxy(config.proxy, config.space, False)
     assert isinstance(sweep, SweepProxy) and len(sweep.parts) == 66
     for part in sweep.parts:
-        (task,), train = part.tasks, part.settings.train
+        (task,) = part.tasks
+        train = part.training_of(task)
         assert isinstance(task, MadTask)
         assert train.steps * train.batch_size == 200 * task.settings.num_train_examples
     one = evaluate_config(["proxy=mad", "proxy.data.sweep=true", "proxy.data.tasks=[compression]"])
@@ -139,8 +141,17 @@ def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
                 if isinstance(part, TrainedProxy)
                 for task in part.tasks
                 for train, model, sequence in [
-                    (part.settings.train, part.settings.model, sequence_shape(task))
+                    (part.training_of(task), part.settings.model, sequence_shape(task))
                 ]
             )
             written.append(f"{flops:.2e}".replace("e+", "e"))
         assert f"| {name} | {' | '.join(written)} |" in table
+
+
+def test_the_baselines_alone_train_for_200_epochs_each_too() -> None:
+    config = evaluate_config(["proxy=mad"])
+    mad = built_proxy(config.proxy, config.space, False)
+    assert isinstance(mad, TrainedProxy)
+    steps = {task.name: mad.training_of(task).steps for task in mad.tasks}
+    assert steps.pop("memorization") == 400  # 256 examples
+    assert set(steps.values()) == {20_000} and len(steps) == 5
