@@ -78,19 +78,39 @@ class Standings:
         return np.subtract(self.scores[first], self.scores[second])
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All that a verdict rests on: the scores that decide and every pair of searchers compared.
+
+    `measure.calibration` judges simulated comparisons by it.
+    """
+
+    is_final: bool
+    scores: dict[str, list[float]]
+    noise: float | None
+    rope: float
+    pairs: list[Comparison]
+
+
+def decide(frames: Frames, scale: Scale | None = None) -> Decision:
+    """Compare every pair on the score that decides; arguments as of `standings`."""
+    is_final = decided_by_final(frames)
+    scores = frames.by_seed("final" if is_final else "best_search")
+    noise = scale.noise if scale else noise_floor(frames, is_final)
+    rope = (noise or 0.0) / float(np.sqrt(_num_trainings(frames) if is_final else 1))
+    return Decision(is_final, scores, noise, rope, compare_all(scores, rope))
+
+
 def standings(frames: Frames, scale: Scale | None = None) -> Standings:
     """The places of all searchers of a comparison; empty where no run could be compared.
 
     `scale` are the frozen anchors of the score that decides, its noise floor included; without
     them the noise is taken from the runs and nothing is normalized.
     """
-    is_final = decided_by_final(frames)
-    scores = frames.by_seed("final" if is_final else "best_search")
-    searched = frames.by_seed("search_of_finals" if is_final else "best_search")
-    noise = scale.noise if scale else noise_floor(frames, is_final)
-    rope = (noise or 0.0) / float(np.sqrt(_num_trainings(frames) if is_final else 1))
-    pairs = compare_all(scores, rope)
-    ranks = shared_ranks(list(scores), pairs)
+    decision = decide(frames, scale)
+    scores = decision.scores
+    searched = frames.by_seed("search_of_finals" if decision.is_final else "best_search")
+    ranks = shared_ranks(list(scores), decision.pairs)
     places = [
         Standing(
             searcher=name,
@@ -103,8 +123,18 @@ def standings(frames: Frames, scale: Scale | None = None) -> Standings:
         for name in scores
     ]
     places.sort(key=lambda place: (place.rank, -place.score.estimate, place.searcher))
-    against = {name: compare_to(scores, name, rope) for name in BASELINES if name in scores}
-    return Standings(places, pairs, is_final, len(frames.seeds), scores, against, noise, rope)
+    return Standings(
+        places=places,
+        pairs=decision.pairs,
+        is_final=decision.is_final,
+        num_seeds=len(frames.seeds),
+        scores=scores,
+        against={
+            name: compare_to(scores, name, decision.rope) for name in BASELINES if name in scores
+        },
+        noise=decision.noise,
+        rope=decision.rope,
+    )
 
 
 def decided_by_final(frames: Frames) -> bool:
