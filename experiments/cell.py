@@ -96,7 +96,11 @@ class Advance:
     def after(self, trial: Trial, ledger: Ledger) -> "Advance":
         """This run one trial later."""
         best = self.best
-        if trial.score is not None and (best is None or trial.score > best):
+        if (
+            trial.score is not None
+            and not trial.is_partial
+            and (best is None or trial.score > best)
+        ):
             best = trial.score
         return Advance(self.num_trials + 1, min(1.0, ledger.spent / ledger.budget.amount), best)
 

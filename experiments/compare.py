@@ -23,6 +23,7 @@ from nasarena.experiments.config import compare_config, run_config
 from nasarena.experiments.console import made_console
 from nasarena.experiments.display import Display
 from nasarena.search.errors import SearcherFailed
+from nasarena.search.fidelity import comparable
 from nasarena.search.run_folder import find_runs, read_run
 
 if TYPE_CHECKING:
@@ -139,8 +140,7 @@ def _reason(path: Path) -> str:
 
 def _show_run(path: Path, console: Console) -> None:
     record = read_run(path)
-    scored = [trial for trial in record.trials() if trial.status == "ok"]
-    best = max(scored, key=lambda trial: trial.score or 0.0, default=None)
+    best = max(comparable(record.trials()), key=lambda trial: trial.score or 0.0, default=None)
     reason = record.events[-1]["reason"]
     console.print(f"{len(record.trials())} trials, ended: {reason}")
     if best is not None:

@@ -223,9 +223,13 @@ QUESTIONS: dict[str, Callable[[Kit], str]] = {
 
 
 def _trial(proxy: Landscape, index: int, proposal: str | Proposal) -> Trial:
-    pattern = proposal if isinstance(proposal, str) else proposal.pattern
-    outcome = proxy.evaluate([proxy.space.validate(pattern)], [TrialSeed(5)])[0]
-    return Trial(index, pattern, outcome.status, outcome.score, cost=outcome.cost)
+    if isinstance(proposal, str):
+        proposal = Proposal(proposal)
+    pattern, fidelity = proxy.space.validate(proposal.pattern), proposal.fidelity
+    outcome = proxy.evaluate([pattern], [TrialSeed(5)], fidelities=[fidelity])[0]
+    return Trial(
+        index, pattern, outcome.status, outcome.score, cost=outcome.cost, fidelity=fidelity
+    )
 
 
 def _first_difference(first: Sequence[object], second: Sequence[object], what: str) -> str:

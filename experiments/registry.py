@@ -33,6 +33,8 @@ SEARCHERS = {
     "nevergrad": "nasarena.baselines.nevergrad_search:Nevergrad",
     "nevergrad-choice": "nasarena.baselines.nevergrad_search:NevergradChoice",
     "botorch": "nasarena.baselines.botorch_gp:BotorchSearch",
+    "successive-halving": "nasarena.baselines.successive_halving:SuccessiveHalving",
+    "hyperband": "nasarena.baselines.hyperband:Hyperband",
     "composer": "nasarena.baselines.composer:Composer",
     "composer-end": "nasarena.baselines.composer:ComposerEnd",
     "composer-middle": "nasarena.baselines.composer:ComposerMiddle",

@@ -192,9 +192,10 @@ def _unfinished(run: Run) -> str:
 
 def _unscored(run: Run) -> str:
     trials = run.record.trials()
-    if not any(trial.status == "ok" for trial in trials):
+    if not any(trial.status == "ok" and not trial.is_partial for trial in trials):
         notes = [trial.note for trial in trials if trial.note]
-        return f"none of its {len(trials)} trials was scored" + (
+        in_full = " in full" if any(trial.is_partial for trial in trials) else ""
+        return f"none of its {len(trials)} trials was scored{in_full}" + (
             f", the last: {notes[-1]}" if notes else ""
         )
     finals = [event["outcome"] for event in run.record.of_kind("final")]

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from nasarena.figures.admission import Apart, Run, admit
+from nasarena.search.fidelity import Payments, comparable
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import Trial
 
@@ -45,9 +46,10 @@ class Frames:
     """A comparison as tables.
 
     `runs`: searcher, seed, state and totals. `trials`: one row per settled trial with the meters
-    of `METERS` as cumulative columns and `best_so_far` (NaN before the first score). `finals`: one
-    row per re-training. `references`: name, pattern, seed, `score` and `final` of each reference
-    pattern. `condition` is what all kept runs share; `seeds` are the paired seeds.
+    of `METERS` as cumulative columns and `best_so_far` (NaN before the first full score: a partial
+    training, `fidelity` below 1, never counts). `finals`: one row per re-training. `references`:
+    name, pattern, seed, `score` and `final` of each reference pattern. `condition` is what all
+    kept runs share; `seeds` are the paired seeds.
     """
 
     runs: pd.DataFrame = field(repr=False)
@@ -116,7 +118,7 @@ RUN_COLUMNS = (
     "searcher_seconds training_seconds llm_calls llm_tokens"
 ).split()
 TRIAL_COLUMNS = (
-    "searcher seed index pattern status score best_so_far provenance replicate parents "
+    "searcher seed index pattern status score fidelity best_so_far provenance replicate parents "
     "duplicate_of name note price spent trials flops tokens device_seconds measured_seconds "
     "training_seconds"
 ).split()
@@ -129,16 +131,17 @@ def _trial_rows(record: RunRecord) -> list[dict[str, Any]]:
     asked_seconds = _asked_seconds(record)
     used = dict.fromkeys(METERS, 0.0)
     best, spent, rows = float("nan"), 0.0, []
+    paid = Payments()
     for event in record.of_kind("settled"):
         trial = Trial.from_json(event["trial"])
-        trained = trial.status in ("ok", "failed")
         seconds = float(event.get("measured", {}).get("s", 0.0))
-        used["trials"] += trained
+        used["trials"] += _share_trained(trial, paid)
         used["flops"] += trial.cost.flops
         used["tokens"] += trial.cost.tokens
         used["device_seconds"] += trial.cost.device_seconds
         used["measured_seconds"] += seconds + asked_seconds.get(trial.index, 0.0)
-        if trial.status == "ok" and trial.score is not None and not trial.score <= best:
+        counts = trial.status == "ok" and not trial.is_partial
+        if counts and trial.score is not None and not trial.score <= best:
             best = trial.score
         price, spent = event["spent"] - spent, event["spent"]
         rows.append(
@@ -147,6 +150,7 @@ def _trial_rows(record: RunRecord) -> list[dict[str, Any]]:
                 "pattern": trial.pattern,
                 "status": trial.status,
                 "score": trial.score,
+                "fidelity": trial.fidelity,
                 "best_so_far": best,
                 "provenance": trial.provenance,
                 "replicate": trial.replicate,
@@ -163,6 +167,15 @@ def _trial_rows(record: RunRecord) -> list[dict[str, Any]]:
     return rows
 
 
+def _share_trained(trial: Trial, paid: Payments) -> float:
+    """How much of a full training this trial was: the increment where a part was trained before."""
+    if trial.status not in ("ok", "failed"):
+        return 0.0
+    _, reached = paid.next(trial.pattern, trial.fidelity)
+    paid.pay(trial.pattern, trial.replicate, trial.fidelity)
+    return trial.fidelity - reached
+
+
 def _asked_seconds(record: RunRecord) -> dict[int, float]:
     """Seconds the searcher took, by the index of the first trial that they were for."""
     return {
@@ -175,10 +188,10 @@ def _asked_seconds(record: RunRecord) -> dict[int, float]:
 
 def _final_rows(record: RunRecord) -> list[dict[str, Any]]:
     search_scores: dict[str, float] = {}
-    for trial in record.trials():
-        if trial.status == "ok" and trial.score is not None:
-            best = max(trial.score, search_scores.get(trial.pattern, trial.score))
-            search_scores[trial.pattern] = best
+    for trial in comparable(record.trials()):
+        assert trial.score is not None
+        best = max(trial.score, search_scores.get(trial.pattern, trial.score))
+        search_scores[trial.pattern] = best
     return [
         {
             "pattern": event["pattern"],

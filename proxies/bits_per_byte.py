@@ -25,10 +25,14 @@ class BitsPerByteProxy(TrainedProxy):
         self._text = task
 
     def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+        self,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: Split = "search",
+        fidelities: Sequence[float] | None = None,
     ) -> list[Outcome]:
         """As `TrainedProxy.evaluate`."""
-        outcomes = super().evaluate(patterns, seeds, split)
+        outcomes = super().evaluate(patterns, seeds, split, fidelities)
         width = self._text.bytes_per_token(split, self.settings.train.num_eval)
         return [_with_bits(outcome, width) for outcome in outcomes]
 

@@ -1,9 +1,9 @@
 """The evaluation cache: a wrapped proxy that never trains the same thing twice.
 
-An outcome is addressed by (proxy version, pattern, seed, split), and the version hashes the
-proxy's configuration, data and code. It saves wall time, never budget: a hit is charged what the
-training cost. SQLite in WAL mode, one short connection per call, so that worker processes share a
-file and a `CachedProxy` can be copied into them.
+An outcome is addressed by (proxy version, pattern, seed, split), for a partial training its
+fidelity too, and the version hashes the proxy's configuration, data and code. It saves wall time,
+never budget: a hit is charged what the training cost. SQLite in WAL mode, one short connection per
+call, so that worker processes share a file and a `CachedProxy` can be copied into them.
 
 A cache is a convenience: where its file is damaged, locked or the disk is full, evaluation goes
 on without it and says so once, in one line of the log.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.proxies.cache_folder import cache_folder
+from nasarena.search.fidelity import cost_at, evaluate_at, has_fidelities
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.trial import Cost, Outcome
 
@@ -49,37 +50,49 @@ class CachedProxy:
         self.name, self.space, self.version = proxy.name, proxy.space, proxy.version
         self.metric, self.direction = proxy.metric, proxy.direction
         self.score_range = proxy.score_range
+        self.has_fidelities = has_fidelities(proxy)
         self.hits = self.misses = 0
         self._is_usable = True
 
-    def cost(self, pattern: str) -> Cost:
+    def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """What the wrapped proxy says."""
-        return self.proxy.cost(pattern)
+        return cost_at(self.proxy, pattern, fidelity)
 
     def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+        self,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: Split = "search",
+        fidelities: Sequence[float] | None = None,
     ) -> list[Outcome]:
         """Outcomes from the cache; all that it lacks are evaluated in one call, then stored.
 
         A hit has the cost and metrics of the training; its `measured_s` is the time of reading.
         """
-        keys = [self._key(p, seed, split) for p, seed in zip(patterns, seeds, strict=True)]
+        shares = [1.0] * len(patterns) if fidelities is None else fidelities
+        asked = zip(patterns, seeds, shares, strict=True)
+        keys = [self._key(pattern, seed, split, share) for pattern, seed, share in asked]
         found = self._load(keys)
         missing = {key: i for i, key in enumerate(keys) if key not in found}
         self.hits += len(keys) - len(missing)
         self.misses += len(missing)
         if missing:
             order = list(missing.values())
-            outcomes = self.proxy.evaluate(
-                [patterns[i] for i in order], [seeds[i] for i in order], split
+            outcomes = evaluate_at(
+                self.proxy,
+                [patterns[i] for i in order],
+                [seeds[i] for i in order],
+                [shares[i] for i in order],
+                split,
             )
             new = dict(zip(missing, outcomes, strict=True))
             self._store(new)
             found |= new
         return [found[key] for key in keys]
 
-    def _key(self, pattern: str, seed: TrialSeed, split: Split) -> Key:
-        return (self.version, pattern, str(seed.run), seed.replicate, split)
+    def _key(self, pattern: str, seed: TrialSeed, split: Split, fidelity: float) -> Key:
+        data = split if fidelity == 1 else f"{split} at {fidelity!r}"
+        return (self.version, pattern, str(seed.run), seed.replicate, data)
 
     def _load(self, keys: Sequence[Key]) -> dict[Key, Outcome]:
         start = time.perf_counter()

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nasarena.proxies.checkpoints import Part
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import IGNORE, Batch, Task, TaskSplit
 from nasarena.search.errors import InvalidSetting
@@ -84,18 +85,22 @@ def train_and_score(
     settings: TrainSettings,
     split: TaskSplit,
     device: torch.device,
+    part: Part | None = None,
 ) -> list[Scored]:
     """Train all models of a population on `task`, then score each on `split`.
 
-    `run_seeds` names the data stream of each model.
+    `run_seeds` names the data stream of each model. With `part`, only those steps of the training
+    are done, at the learning rates that the whole training has there.
     """
+    part = part or Part(0, settings.steps)
     deterministic()
     batches = _Batches(task, run_seeds, settings, device)
     optimizer = _FlatAdamW(population, settings)
+    part.restore(population.owner, optimizer.state(part.start))
     limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
     failures = [""] * population.size
     alive_P = torch.ones(population.size, dtype=torch.bool, device=device)
-    for step in range(settings.steps):
+    for step in range(part.start, part.stop):
         inputs_PBT, targets_PBT = batches.at(step)
         loss_P = _losses(population.logits(inputs_PBT), targets_PBT)
         healthy_P = loss_P.detach() <= limit  # false for nan too
@@ -108,6 +113,7 @@ def train_and_score(
                 break
         gradients = torch.autograd.grad(loss_P.sum(), population.leaves)
         optimizer.step(gradients, settings.rate(step), alive_P)
+    part.keep(population.owner, optimizer.state(part.stop), failures)
     return _score(population, task, run_seeds, settings, split, device, failures)
 
 
@@ -143,6 +149,13 @@ class _FlatAdamW:
         self._owner = population.owner.int()  # half the memory to read
         self._shrink = settings.weight_decay * population.decays
         self._count = weights.new_zeros(())
+
+    def state(self, num_steps: int) -> list[Tensor]:
+        """Weights and moments after `num_steps`, each as long as `population.owner`, to be read
+        or written."""
+        self._count.fill_(num_steps)
+        size = len(self._owner)
+        return [self._population.flat, self._first[:size], self._second[:size]]
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rate: float, alive_P: Tensor) -> None:

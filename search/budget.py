@@ -2,7 +2,7 @@
 
 A trial is reserved before it starts and settled after it ends. `reserve` raises for the first
 trial that does not fit into what is left, so a run can never overspend, not even by one trial.
-FLOPs, tokens and trials are counted in exact integers.
+FLOPs, tokens and whole trials are counted in exact integers.
 """
 
 from dataclasses import dataclass
@@ -36,10 +36,13 @@ class Budget:
                 f"budget.charge_llm needs budget.unit=flops or device_seconds, got {self.unit}"
             )
 
-    def price(self, cost: Cost) -> float:
-        """What a trial of this cost takes from the budget, in its unit."""
+    def price(self, cost: Cost, share: float = 1) -> float:
+        """What a trial of this cost takes from the budget, in its unit.
+
+        `share` of a training counts as that share of a trial.
+        """
         if self.unit == "trials":
-            return 1
+            return share
         if self.unit == "flops":
             return cost.flops
         return cost.tokens if self.unit == "tokens" else cost.device_seconds
@@ -57,6 +60,7 @@ class Reservation:
 
     number: int
     amount: float
+    share: float = 1
 
 
 class Ledger:
@@ -75,15 +79,18 @@ class Ledger:
         """What is neither spent nor reserved, in the budget's unit; never below 0."""
         return max(0, self.budget.amount - self.spent - sum(self._reserved.values()))
 
-    def reserve(self, cost: Cost) -> Reservation:
-        """Set aside what a trial of `cost` takes; BudgetSpent if that is not left."""
-        price = self.budget.price(cost)
+    def reserve(self, cost: Cost, share: float = 1) -> Reservation:
+        """Set aside what a trial of `cost` takes; BudgetSpent if that is not left.
+
+        `share` is how much of a full training is paid for.
+        """
+        price = self.budget.price(cost, share)
         if price > self.remaining * (1 + _ROUNDING):
             raise BudgetSpent(
                 f"the next trial takes {price:.6g} {self.budget.unit}, "
                 f"{self.remaining:.6g} of {self.budget.amount:.6g} are left"
             )
-        reservation = Reservation(self._next_number, price)
+        reservation = Reservation(self._next_number, price, share)
         self._reserved[reservation.number] = price
         self._next_number += 1
         return reservation
@@ -96,7 +103,7 @@ class Ledger:
         """
         if reservation.number not in self._reserved:
             raise ValueError(f"{reservation} is not open")
-        price = self.budget.price(cost)
+        price = self.budget.price(cost, reservation.share)
         if price > reservation.amount * (1 + _ROUNDING):
             raise ValueError(f"a trial cost {price}, more than the reserved {reservation.amount}")
         del self._reserved[reservation.number]

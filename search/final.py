@@ -7,6 +7,7 @@ there by luck. Not charged: it measures the searcher, it does not help it.
 
 from collections.abc import Sequence
 
+from nasarena.search.fidelity import comparable
 from nasarena.search.journal import Journal
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream_seed
@@ -14,9 +15,11 @@ from nasarena.search.trial import Trial
 
 
 def best_patterns(trials: Sequence[Trial], top_k: int) -> list[str]:
-    """The `top_k` distinct patterns of highest search score, ties to the earlier trial."""
-    scored = [trial for trial in trials if trial.status == "ok" and trial.score is not None]
-    ranked = sorted(scored, key=lambda trial: (-(trial.score or 0.0), trial.index))
+    """The `top_k` distinct patterns of highest search score, ties to the earlier trial.
+
+    Only fully trained ones count, unless there is none: then those trained furthest.
+    """
+    ranked = sorted(comparable(trials), key=lambda trial: (-(trial.score or 0.0), trial.index))
     return list(dict.fromkeys(trial.pattern for trial in ranked))[:top_k]
 
 

@@ -42,16 +42,26 @@ class Journal:
         self._folder.append({"event": kind, **values, "measured": {**at, **(measured or {})}})
 
     def asked(self, first: int, proposals: Sequence[Proposal], measured: Mapping[str, Any]) -> None:
-        """Note what was asked; on replay, refuse a searcher that asks something else."""
+        """Note what was asked; on replay, refuse a searcher that asks something else.
+
+        Fidelities are noted where one of them is not full.
+        """
         patterns = [shown(proposal.pattern) for proposal in proposals]
+        fidelities = _shown_fidelities(proposals)
         recorded = self.replay("asked")
         if recorded is None:
-            self.append("asked", measured, first=first, patterns=patterns)
+            self.append("asked", measured, first=first, patterns=patterns, **fidelities)
         elif (recorded["first"], recorded["patterns"]) != (first, patterns):
             raise ReplayDiverged(
                 f"{self._folder.path}: the record asked {recorded['patterns']} at trial "
                 f"{recorded['first']}, the searcher now asks {patterns} at trial {first}; "
                 f"its ask depends on more than options, seed and trials told"
+            )
+        elif recorded.get("fidelities") != fidelities.get("fidelities"):
+            raise ReplayDiverged(
+                f"{self._folder.path}: at trial {first} the record asked fidelities "
+                f"{recorded.get('fidelities')}, the searcher now asks "
+                f"{fidelities.get('fidelities')}; its ask depends on more than it was told"
             )
 
     def replayed_trial(self, index: int) -> Trial | None:
@@ -81,6 +91,13 @@ class Journal:
     def failed(self, reason: str, trace: str) -> None:
         """Note why the run broke down; a later attempt replays up to here and tries again."""
         self.append("failed", reason=reason, traceback=trace)
+
+
+def _shown_fidelities(proposals: Sequence[Proposal]) -> dict[str, list[Any]]:
+    fidelities = [proposal.fidelity for proposal in proposals]
+    if all(fidelity == 1 for fidelity in fidelities):
+        return {}
+    return {"fidelities": [f if isinstance(f, float | int) else shown(f) for f in fidelities]}
 
 
 def shown(pattern: object, limit: int = 200) -> str:

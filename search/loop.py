@@ -7,7 +7,9 @@ what it asked and takes outcomes from the record instead of training. Only then 
 Rules, the same for all: a trial that does not fit into what is left is not started and the run
 ends; failures are charged in full; a pattern already evaluated in this run is a duplicate, answered
 from the record and free (`duplicates="retrain"` trains it again with a new seed, charged); an
-invalid proposal is free and counted; too many free trials in a row end the run.
+invalid proposal is free and counted; too many free trials in a row end the run. A pattern may be
+scored after a part of its training (search/fidelity.py) and again after more of it: each time the
+increment is charged, and what was paid for already is a duplicate.
 """
 
 import time
@@ -26,6 +28,7 @@ from nasarena.search.errors import (
     NasArenaError,
     SearcherFailed,
 )
+from nasarena.search.fidelity import Payments, checked_fidelity, cost_at, evaluate_at
 from nasarena.search.final import retrain_best
 from nasarena.search.journal import Journal, shown
 from nasarena.search.proxy import Proxy, TrialSeed
@@ -107,8 +110,8 @@ class _Run:
     searcher: "_Guarded"
     watch: Watch | None
     trials: list[Trial] = field(default_factory=list)
-    first_of: dict[str, Trial] = field(default_factory=dict)  # pattern -> its first evaluation
-    replicates: dict[str, int] = field(default_factory=dict)  # pattern -> number of evaluations
+    evaluated: dict[str, list[Trial]] = field(default_factory=dict)  # by pattern, in order
+    payments: Payments = field(default_factory=Payments)
     free_in_a_row: int = 0
     ledger: Ledger = field(init=False)
 
@@ -158,31 +161,32 @@ class _Run:
     def _plan(self, proposals: Sequence[Proposal]) -> tuple[list["_Plan"], str | None]:
         """Check and reserve; plans after the first trial that does not fit are not made."""
         plans: list[_Plan] = []
-        training: set[str] = set()
         for proposal in proposals:
             plan = _Plan(len(self.trials) + len(plans), proposal)
             plans.append(plan)
             try:
                 pattern = self.proxy.space.validate(proposal.pattern)
+                fidelity = checked_fidelity(proposal.fidelity)
             except InvalidPattern as error:
                 plan.note = str(error)
                 continue
-            repeated = pattern in self.first_of or pattern in training
+            repeated = self.payments.covers(pattern, fidelity)
             if repeated and self.settings.duplicates == "reuse":
                 plan.is_duplicate = True
                 continue
-            plan.replicate = self.replicates.get(pattern, 0)
-            plan.cost = self.proxy.cost(pattern)
+            plan.replicate, reached = self.payments.next(pattern, fidelity)
+            plan.paid = cost_at(self.proxy, pattern, reached) if reached else Cost()
+            cost = cost_at(self.proxy, pattern, fidelity) - plan.paid
+            share = 1 if fidelity == 1 and not reached else fidelity - reached
             try:
-                plan.reservation = self.ledger.reserve(plan.cost)
+                plan.reservation = self.ledger.reserve(cost, share)
             except BudgetSpent as error:
                 if not self.trials and len(plans) == 1:
                     raise InvalidSetting(
                         f"the budget is too small for one trial: {error}"
                     ) from error
                 return plans[:-1], f"budget spent: {error}"
-            self.replicates[pattern] = plan.replicate + 1
-            training.add(pattern)
+            self.payments.pay(pattern, plan.replicate, fidelity)
         return plans, None
 
     def _train(self, plans: Sequence["_Plan"]) -> None:
@@ -198,7 +202,8 @@ class _Run:
             return
         patterns = [plan.proposal.pattern for plan in charged]
         seeds = [TrialSeed(self.settings.seed, plan.replicate) for plan in charged]
-        outcomes = self.proxy.evaluate(patterns, seeds)
+        fidelities = [plan.proposal.fidelity for plan in charged]
+        outcomes = evaluate_at(self.proxy, patterns, seeds, fidelities)
         for plan, outcome in zip(charged, outcomes, strict=True):
             if plan.trial is not None:
                 continue
@@ -207,7 +212,7 @@ class _Run:
                 status=outcome.status,
                 score=outcome.score,
                 metrics=dict(outcome.metrics),
-                cost=outcome.cost,
+                cost=outcome.cost - plan.paid,
                 note=outcome.note,
             )
 
@@ -216,12 +221,14 @@ class _Run:
         trial = plan.trial
         if trial is None:
             if plan.is_duplicate:
-                trial = plan.new_duplicate(self.first_of[pattern])
+                trial = plan.new_duplicate(self.evaluated[pattern])
             else:
-                trial = plan.new_trial(status="invalid", note=plan.note, pattern=shown(pattern))
+                trial = plan.new_trial(
+                    status="invalid", note=plan.note, pattern=shown(pattern), fidelity=1.0
+                )
         if plan.reservation is not None:
             self.ledger.settle(plan.reservation, trial.cost)
-            self.first_of.setdefault(pattern, trial)
+            self.evaluated.setdefault(pattern, []).append(trial)
         self.free_in_a_row = 0 if plan.reservation is not None else self.free_in_a_row + 1
         self.journal.settled(trial, self.ledger, plan.measured_s)
         self.trials.append(trial)
@@ -243,21 +250,24 @@ class _Run:
 
 @dataclass(slots=True)
 class _Plan:
-    """What the loop has decided about one proposal before anything is trained."""
+    """What the loop has decided about one proposal before anything is trained.
+
+    `paid` is what the run has been charged for this training already, at lower fidelity.
+    """
 
     index: int
     proposal: Proposal
     note: str = ""
     is_duplicate: bool = False
     replicate: int = 0
-    cost: Cost = field(default_factory=Cost)
+    paid: Cost = field(default_factory=Cost)
     reservation: Reservation | None = None
     measured_s: float = 0.0
     trial: Trial | None = None
 
     def new_trial(self, **values: Any) -> Trial:
         proposal = self.proposal
-        values.setdefault("pattern", proposal.pattern)
+        values = {"pattern": proposal.pattern, "fidelity": proposal.fidelity, **values}
         return Trial(
             index=self.index,
             replicate=self.replicate,
@@ -268,9 +278,12 @@ class _Plan:
             **values,
         )
 
-    def new_duplicate(self, first: Trial) -> Trial:
+    def new_duplicate(self, evaluated: Sequence[Trial]) -> Trial:
+        """Answered by the evaluation that is nearest of those at this fidelity or above."""
+        enough = [trial for trial in evaluated if trial.fidelity >= self.proposal.fidelity]
+        first = min(enough, key=lambda trial: trial.fidelity)
         trial = self.new_trial(status="duplicate", score=first.score, metrics=first.metrics)
-        return replace(trial, duplicate_of=first.index, note=first.note)
+        return replace(trial, duplicate_of=first.index, note=first.note, fidelity=first.fidelity)
 
 
 def initial_design(proxy: Proxy, settings: LoopSettings) -> list[Proposal]:

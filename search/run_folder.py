@@ -3,11 +3,12 @@
 The file of events is the truth. A line is flushed before the next step depends on it, a torn last
 line is dropped when the folder is opened again, and a folder that was written under another
 configuration is refused. Whatever a clock said stands under the key `measured` of an event: two
-runs are the same run when their events agree in everything else.
+runs are the same run when their events agree in everything else. `first` is a trial's index;
+`fidelities` stand only where a partial training was asked for.
 
 | event | when | keys |
 |---|---|---|
-| `asked` | a searcher answered, before anything is trained | `first` (trial index), `patterns` |
+| `asked` | a searcher answered, before anything is trained | `first`, `patterns`, `fidelities` |
 | `llm_call` | a language model replied (agents) | `key`, tokens |
 | `settled` | a trial is finished and charged | `trial`, `spent` |
 | `note` | a searcher wrote something down | `text` |

@@ -32,6 +32,13 @@ class Cost:
             self.device_seconds + other.device_seconds,
         )
 
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.flops - other.flops,
+            self.tokens - other.tokens,
+            self.device_seconds - other.device_seconds,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class LlmCost:
@@ -83,6 +90,7 @@ class Proposal:
 
     `provenance` says where the pattern came from (`searcher`, `llm`, `llm-repaired`, ...),
     `parents` are indices of earlier trials, `details` free text such as a name or a hypothesis.
+    `fidelity` is the share of the full training to score it after (search/fidelity.py).
     """
 
     pattern: str
@@ -90,6 +98,7 @@ class Proposal:
     parents: tuple[int, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
     llm: LlmCost | None = None
+    fidelity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,8 @@ class Trial:
 
     `cost` is what was charged: nothing for `invalid` and for a `duplicate` answered from the
     record. `replicate` numbers the trainings of one pattern within a run, from 0. `duplicate_of`
-    is the index of the trial that a duplicate repeats.
+    is the index of the trial that a duplicate repeats. `fidelity` is the share of the full training
+    that the score was reached after; a duplicate has that of the trial it repeats.
     """
 
     index: int
@@ -114,10 +124,22 @@ class Trial:
     llm: LlmCost | None = None
     duplicate_of: int | None = None
     note: str = ""
+    fidelity: float = 1.0
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it was not trained in full: its score compares with no full one."""
+        return self.fidelity < 1
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for one line of `events.jsonl`; `from_json` is the inverse."""
-        return asdict(self)
+        """Plain values for one line of `events.jsonl`; `from_json` is the inverse.
+
+        A full training says nothing of its fidelity.
+        """
+        record = asdict(self)
+        if not self.is_partial:
+            del record["fidelity"]
+        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Trial":

@@ -1,0 +1,128 @@
+"""Successive halving (Jamieson & Talwalkar 2016, Alg. 1): many a little, the better ones more.
+
+A bracket draws random patterns and trains all of them to the lowest fidelity; the best
+1/`reduction` go on to `reduction` times that, and so on up to the full training. The paper gives
+one bracket the whole budget; here its size is fixed and brackets follow one another until the
+budget is spent, so that the searcher need not know the budget. With kept training state (paid by
+the increment) a bracket of 9 patterns and 3 rungs costs 1 + 2/3 + 2/3 full trainings.
+
+Scores are compared within a rung alone, where all trainings are equally long.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nasarena.baselines.untried import Untried
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.searcher import searcher
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Proposal, Trial
+
+
+class Bracket:
+    """One elimination over `num_rungs` rungs, the last of them the full training.
+
+    Rung k of `num_rungs` trains to fidelity `reduction ** (k + 1 - num_rungs)`.
+    """
+
+    def __init__(self, patterns: Sequence[str], num_rungs: int, reduction: int) -> None:
+        self._reduction, self._rungs_left = reduction, num_rungs
+        self._begin(patterns)
+
+    def _begin(self, patterns: Sequence[str]) -> None:
+        self._waiting = list(patterns)
+        self._running: set[str] = set()
+        self._results: list[Trial] = []
+        self._size = len(patterns)
+        self._rungs_left -= 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be asked or told."""
+        return not self._waiting and not self._running
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Up to `n` patterns of the present rung that have not been asked yet."""
+        batch, self._waiting = self._waiting[:n], self._waiting[n:]
+        self._running.update(batch)
+        fidelity = self._reduction**-self._rungs_left
+        return [Proposal(pattern, fidelity=float(fidelity)) for pattern in batch]
+
+    def tell(self, trial: Trial) -> None:
+        """Take a result; the last of a rung begins the next one. Others' trials are ignored."""
+        if trial.pattern not in self._running:
+            return
+        self._running.remove(trial.pattern)
+        self._results.append(trial)
+        if self.is_over and self._rungs_left:
+            self._begin(self._promoted())
+
+    def _promoted(self) -> list[str]:
+        """The best 1/reduction of the rung; a failed training is never among them."""
+        scored = [trial for trial in self._results if trial.score is not None]
+        ranked = sorted(scored, key=lambda trial: (-(trial.score or 0.0), trial.index))
+        return [trial.pattern for trial in ranked[: self._size // self._reduction]]
+
+
+class BracketSearch:
+    """Random patterns through brackets, one after the other; not a searcher by itself.
+
+    `brackets` are (number of patterns, number of rungs), repeated for ever. Raises InvalidSetting
+    for a reduction below 2 or no rung.
+    """
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        brackets: Sequence[tuple[int, int]],
+        reduction: int,
+    ) -> None:
+        self._rng, self._untried = rng, Untried(space)
+        self._brackets, self._reduction = brackets, reduction
+        self._num_begun = 0
+        self._bracket = Bracket([], 1, reduction)
+
+    def ask(self, n: int) -> list[Proposal]:
+        if self._bracket.is_over:
+            self._begin()
+        return self._bracket.ask(n)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        self._untried.discard(trial.pattern for trial in trials)
+        for trial in trials:
+            self._bracket.tell(trial)
+
+    def _begin(self) -> None:
+        """The next bracket, of untried patterns; smaller or empty as the space is exhausted."""
+        num_patterns, num_rungs = self._brackets[self._num_begun % len(self._brackets)]
+        self._num_begun += 1
+        drawn = [self._untried.draw(self._rng) for _ in range(num_patterns)]
+        patterns = [pattern for pattern in drawn if pattern is not None]
+        self._bracket = Bracket(patterns, num_rungs, self._reduction)
+
+
+def check_rungs(name: str, reduction: int, num_rungs: int) -> None:
+    """Raises InvalidSetting for a reduction below 2 or no rung."""
+    if reduction < 2 or num_rungs < 1:
+        raise InvalidSetting(
+            f"{name} needs reduction of at least 2 and num_rungs of at least 1, "
+            f"got {reduction} and {num_rungs}"
+        )
+
+
+@searcher("successive-halving")
+class SuccessiveHalving(BracketSearch):
+    """Brackets of `reduction ** (num_rungs - 1)` patterns, one of which is trained in full."""
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        reduction: int = 3,
+        num_rungs: int = 3,
+    ) -> None:
+        check_rungs("successive-halving", reduction, num_rungs)
+        brackets = [(reduction ** (num_rungs - 1), num_rungs)]
+        super().__init__(space, rng, brackets, reduction)
