@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe check lint measure clean
+.PHONY: help install compare test vllm train-scribe patternbench measure clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -39,12 +39,16 @@ vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
 train-scribe: $(VENV)/.installed-test ## teach the embedded agent anew: an hour on 2 cores, resumable
 	$(BIN)/python -m nasarena.agents.scribe.train
 
+patternbench: $(VENV)/.installed-test ## train PatternBench's sample and fit its surrogate: an hour on 2 idle cores, resumable
+	$(BIN)/python -m nasarena.experiments.patternbench.train
+	$(BIN)/python -m nasarena.experiments.patternbench.fit
+
 # mypy sees the six folders as one package through links, never through an installed copy.
 .typecheck: Makefile
 	@mkdir -p $@/nasarena
 	@for p in $(PACKAGES); do ln -sfn ../../$$p $@/nasarena/$$p; done
 
-MEASURES := overhead separation quick_icc resume agents compare
+MEASURES := overhead separation quick_icc resume agents compare calibration
 measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew into docs/measurements/
 	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
