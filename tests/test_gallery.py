@@ -1,6 +1,5 @@
 """The figures beyond the ranking: numbers by hand, what they say when there is little to show."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from nasarena.experiments.cli import main
 from nasarena.figures import (
     behaviour,
     cost,
@@ -20,12 +18,9 @@ from nasarena.figures import (
     regret,
 )
 from nasarena.figures.anchors import Scale, observed_anchors
-from nasarena.figures.comparison import write_all
 from nasarena.figures.frame import Frames, read_frames
-from nasarena.figures.recheck import check_figures
 from nasarena.figures.runtime import ecdf_curves
 from nasarena.figures.standings import Standings, standings
-from nasarena.search.errors import NasArenaError
 
 Add = Callable[..., Path]
 
@@ -148,24 +143,3 @@ def test_one_searcher_and_one_seed_draw_and_say_so(tmp_path: Path, add_run: Add)
     assert "One searcher has no rank" in texts["ranks"]
     assert "There are no two searchers" in texts["improvement"]
     assert "did not take part" in texts["runtime"] and "One seed" in texts["regret"]
-
-
-def test_figures_are_checked_against_their_runs(
-    comparison: Path, tmp_path: Path, add_run: Add, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "small"
-    shutil.copytree(comparison, folder)
-    with pytest.raises(NasArenaError, match="has no figures to check"):
-        check_figures(folder)
-    write_all(folder, "nasarena compare 'a b'")
-    (folder / "figures" / "ranks.svg").write_text("<svg/>")
-    (folder / "figures" / "cost.pdf").unlink()
-    (folder / "figures" / "old.png").write_bytes((folder / "figures" / "cost.png").read_bytes())
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    assert main(["figures", "--check", str(folder)]) == 1
-    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    said = capsys.readouterr().out
-    assert "ranks.svg: differs" in said and "cost.pdf: missing" in said
-    assert "old.png: nothing draws it" in said and "37 of 40 files" in said
-    add_run(folder, "climber", 9, greed=0.9)
-    assert all("drawn from other runs" in each.fault for each in check_figures(folder))
