@@ -1,0 +1,39 @@
+"""The calibration measures what it says: its simulated comparisons have the truth they claim."""
+
+import numpy as np
+import pytest
+
+from nasarena.experiments.measure import calibration
+from nasarena.search.seeding import stream
+
+
+def decisions(gap: float, number: int = 60) -> list[calibration.Decision]:
+    return [
+        calibration.simulated(stream(k, "test"), 10, gap * calibration.DIFFERENCE, "normal")
+        for k in range(number)
+    ]
+
+
+def test_simulated_comparisons_have_the_spread_they_claim() -> None:
+    found = decisions(1.0)
+    differences = np.concatenate(
+        [np.subtract(each.scores["better"], each.scores["other"]) for each in found]
+    )
+    assert differences.std() == pytest.approx(calibration.DIFFERENCE, rel=0.08)
+    assert differences.mean() == pytest.approx(calibration.DIFFERENCE, rel=0.15)
+    noise = np.array([each.noise for each in found])
+    assert noise.mean() == pytest.approx(calibration.NOISE, rel=0.05)
+    rope = calibration.NOISE / np.sqrt(calibration.NUM_TRAININGS)
+    assert np.mean([each.rope for each in found]) == pytest.approx(rope, rel=0.05)
+
+
+def test_a_plain_gap_is_found_and_none_is_not() -> None:
+    assert all(pair.is_told_apart for each in decisions(4.0, 10) for pair in each.pairs)
+    same = [pair.is_told_apart for each in decisions(0.0) for pair in each.pairs]
+    assert np.mean(same) <= 0.15
+
+
+@pytest.mark.parametrize("shape", calibration.SHAPES)
+def test_shapes_have_mean_zero_and_unit_spread(shape: str) -> None:
+    values = calibration.SHAPES[shape](stream(0, shape), 200_000)
+    assert (values.mean(), values.std()) == (pytest.approx(0, abs=0.01), pytest.approx(1, abs=0.01))
