@@ -49,7 +49,7 @@ def write_all(folder: Path, command: str, only: Collection[str] = ()) -> Conclus
             folder / "table.csv", index=False, float_format="%.6g", lineterminator="\n"
         )
         (folder / "report.md").write_text(markdown(conclusion), encoding="utf-8")
-        (folder / "report.html").write_text(render(conclusion), encoding="utf-8")
+        (folder / "report.html").write_text(render(conclusion, folder), encoding="utf-8")
     except OSError as error:
         raise NasArenaError(f"cannot write into {folder}: {error.strerror}") from error
     return conclusion

@@ -1,58 +1,100 @@
-"""The self-contained report: one HTML file, figures inlined, no script, nothing fetched.
+"""report.html: one self-contained file, opened without a network, under five megabytes.
 
-Figures are data URLs in `<img>`, so that ids inside one drawing cannot reach another's.
+Tables, verdict and fairness list are plain HTML; trials and figures travel compressed and are
+unpacked by the page's own script. Text of agents and users is never markup: the template escapes
+it, the script writes it as text nodes, and the policy in the head lets this one script run alone.
 """
 
 import base64
+import hashlib
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nasarena.figures.conclusion import Conclusion, Drawing
+from nasarena.figures.admission import admit
+from nasarena.figures.conclusion import Conclusion
+from nasarena.figures.frame import METERS, Frames
+from nasarena.figures.report_controls import controls
+from nasarena.figures.report_figures import data_url, packed_figures
+from nasarena.figures.report_strips import curse_strips, score_strips
+from nasarena.figures.report_trials import packed_trials
+from nasarena.figures.style import looks
 
-# A drawing of many curves is larger as SVG than as PNG; above this the PNG is inlined.
-_MAX_SVG_BYTES = 200_000
+_SCRIPTS = ("data.js", "zoom.js", "explorer.js", "plot.js", "notebooks.js")
+_PAGE = Path(__file__).parent / "page"
 
 
-def render(conclusion: Conclusion) -> str:
-    """The text of report.html."""
+def render(conclusion: Conclusion, folder: Path) -> str:
+    """The text of report.html of the comparison in `folder`, whose runs are read once more."""
+    frames, standing, table = conclusion.frames, conclusion.standings, conclusion.table
+    runs = admit(folder).everything
+    drawings = conclusion.drawings if standing.places else []
+    style, script = _read("report.css"), "\n".join(map(_read, _SCRIPTS))
+    template = _environment().get_template("report.html.jinja")
+    return template.render(
+        conclusion=conclusion,
+        frames=frames,
+        standing=standing,
+        unit=METERS[frames.unit].unit,
+        searchers=table[table["kind"] == "searcher"].to_dict("records"),
+        references=table[table["kind"] == "reference"].to_dict("records"),
+        scores=score_strips(standing),
+        curse=curse_strips(frames, standing),
+        controls=controls(frames, standing, runs),
+        figures=packed_figures(drawings),
+        first_figure=data_url(drawings[0]) if drawings else "",
+        trials=packed_trials(runs, frames, _colors(frames)),
+        settings=[(key, _readable(value)) for key, value in frames.condition.items() if value],
+        provenance=_provenance(conclusion),
+        style=style,
+        script=script,
+        style_hash=_policy_hash(style),
+        script_hash=_policy_hash(script),
+    )
+
+
+def _read(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _colors(frames: Frames) -> dict[str, str]:
+    """The colours that the figures use."""
+    return {name: look.color for name, look in looks(frames.searchers).items()}
+
+
+def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("nasarena.figures", "."),
+        loader=PackageLoader("nasarena.figures", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        conclusion=conclusion,
-        frames=conclusion.frames,
-        standing=conclusion.standings,
-        figures=[(drawing.title, _inlined(drawing)) for drawing in conclusion.drawings],
-        searchers=conclusion.table[conclusion.table["kind"] == "searcher"].to_dict("records"),
-        references=conclusion.table[conclusion.table["kind"] == "reference"].to_dict("records"),
-        provenance=_shared_provenance(conclusion),
-    )
+    environment.filters["number"] = _number
+    return environment
 
 
-def _inlined(drawing: Drawing) -> str:
-    svg = drawing.svg.read_bytes()
-    if len(svg) <= _MAX_SVG_BYTES:
-        return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-    return f"data:image/png;base64,{base64.b64encode(drawing.png.read_bytes()).decode()}"
+def _number(value: float, form: str = ".4f") -> str:
+    """A number as it is printed, nothing where there is none (NaN is unequal to itself)."""
+    return "" if value != value else format(value, form)
 
 
-def _shared_provenance(conclusion: Conclusion) -> list[tuple[str, str]]:
-    """What the headers of the runs say, one line a key; values that differ are counted."""
+def _policy_hash(text: str) -> str:
+    """What a content security policy calls this very text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _provenance(conclusion: Conclusion) -> list[tuple[str, list[tuple[str, int]]]]:
+    """What the headers of the runs say: for each key its values, with how many runs say so."""
     headers = conclusion.frames.provenance
     lines = []
     for key in sorted({key for header in headers for key in header} - {"config_hash"}):
-        values = sorted({_readable(header[key]) for header in headers if key in header})
-        shown = values[0] if len(values) == 1 else f"{len(values)} different values in these runs"
-        lines.append((key, shown))
+        values = [_readable(header[key]) for header in headers if key in header]
+        lines.append((key, [(value, values.count(value)) for value in dict.fromkeys(values)]))
     return lines
 
 
 def _readable(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return str(value)
+        return ", ".join(f"{key} {_readable(item)}" for key, item in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
