@@ -45,7 +45,9 @@ COMMANDS = {
         "audit",
     ),
     "figures": Command(
-        "redraw:figures", "DIR", "draw everything again from the run folders of a comparison"
+        "redraw:figures",
+        "[--check] DIR",
+        "draw everything again from the run folders of a comparison; --check compares instead",
     ),
     "report": Command(
         "redraw:report", "DIR", "write report.html and report.md of a comparison again"
