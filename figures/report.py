@@ -7,8 +7,11 @@ it, the script writes it as text nodes, and the policy in the head lets this one
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nasarena.figures.admission import admit
@@ -37,6 +40,7 @@ def render(conclusion: Conclusion, folder: Path) -> str:
         standing=standing,
         unit=METERS[frames.unit].unit,
         searchers=table[table["kind"] == "searcher"].to_dict("records"),
+        columns=_numbers(table),
         references=table[table["kind"] == "reference"].to_dict("records"),
         scores=score_strips(standing),
         curse=curse_strips(frames, standing),
@@ -45,7 +49,7 @@ def render(conclusion: Conclusion, folder: Path) -> str:
         first_figure=data_url(drawings[0]) if drawings else "",
         trials=packed_trials(runs, frames, _colors(frames)),
         settings=[(key, _readable(value)) for key, value in frames.condition.items() if value],
-        provenance=_provenance(conclusion),
+        provenance=_provenance([run.record.header for run in runs]),
         style=style,
         script=script,
         style_hash=_policy_hash(style),
@@ -55,6 +59,12 @@ def render(conclusion: Conclusion, folder: Path) -> str:
 
 def _read(name: str) -> str:
     return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _numbers(table: pd.DataFrame) -> list[str]:
+    """Columns of the table that hold numbers of searchers."""
+    own = table[table["kind"] == "searcher"].drop(columns=["kind", "name", "reason"])
+    return list(own.columns[own.notna().any()])
 
 
 def _colors(frames: Frames) -> dict[str, str]:
@@ -84,11 +94,10 @@ def _policy_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _provenance(conclusion: Conclusion) -> list[tuple[str, list[tuple[str, int]]]]:
+def _provenance(headers: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
     """What the headers of the runs say: for each key its values, with how many runs say so."""
-    headers = conclusion.frames.provenance
     lines = []
-    for key in sorted({key for header in headers for key in header} - {"config_hash"}):
+    for key in sorted({key for header in headers for key in header} - {"config", "config_hash"}):
         values = [_readable(header[key]) for header in headers if key in header]
         lines.append((key, [(value, values.count(value)) for value in dict.fromkeys(values)]))
     return lines

@@ -43,7 +43,7 @@ class _Columns:
             "pattern": trial.pattern[:limit],
             "status": trial.status,
             "score": _rounded(trial.score),
-            "fidelity": event["trial"].get("fidelity", 1),  # 1 in records from before there was one
+            "fidelity": trial.fidelity,
             "price": _rounded(price),
             "flops": _rounded(trial.cost.flops, 4),
             "tokens": trial.cost.tokens,

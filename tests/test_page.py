@@ -262,16 +262,16 @@ def test_figures_are_enlarged(written: Path, open_report: Callable[..., Opened])
     assert page.locator("#zoom").is_hidden()
 
 
-@pytest.mark.parametrize("width", [320, 400, 768])
-def test_nothing_scrolls_sideways(
-    written: Path, open_report: Callable[..., Opened], width: int
-) -> None:
-    opened = open_report(written / "report.html", width)
-    assert opened.width() == width
-    opened.page.locator("#trials tr.row .toggle").first.click()
-    for fold in opened.page.locator("details").all():
+def test_nothing_scrolls_sideways(written: Path, open_report: Callable[..., Opened]) -> None:
+    opened = open_report(written / "report.html", 400)
+    page = opened.page
+    assert opened.width() == 400
+    page.locator("#trials tr.row .toggle").first.click()
+    for fold in page.locator("main details").all():
         fold.locator("summary").click()
-    assert opened.width() == width
+    for width in (320, 400, 640, 768, 980, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert opened.width() == width
 
 
 def test_no_text_is_trusted(
@@ -309,6 +309,21 @@ def test_no_text_is_trusted(
         assert page.evaluate("window.hacked") is None
         assert page.locator("img[src=x]").count() == 0
         assert opened.width() == width
+
+
+def test_a_partial_training_is_shown_and_is_never_the_best(
+    tmp_path: Path, add_run: Add, open_report: Callable[..., Opened]
+) -> None:
+    def spoil(trial: dict[str, Any]) -> None:
+        if trial["index"] == 3:
+            trial |= {"fidelity": 0.25, "score": 9.0, "status": "ok"}
+
+    edit(add_run(tmp_path, "random", 0), spoil)
+    write_all(tmp_path, COMMAND, only=FEW)
+    opened = open_report(tmp_path / "report.html")
+    assert opened.texts("td.c-score")[0] == "9" and opened.texts("td.c-status")[0] == "ok, 25 %"
+    best = read_frames(tmp_path).runs["best_search"].max()
+    assert opened.texts("#found")[0].endswith(f"best search score {best:.4f}")
 
 
 def test_only_its_own_script_may_run(written: Path) -> None:

@@ -157,7 +157,7 @@ class Explorer {
   toggle(open, focused) {
     this.open = open;
     this.list();
-    this.plot.draw(this.rows, open);
+    this.plot.mark(open);
     this.body.querySelector(`[data-row="${focused}"] button`)?.focus({ preventScroll: true });
   }
 

@@ -137,7 +137,7 @@ class Notebooks {
     const origin = [texts.name && texts.operator, t.origins[t.origin[row]]].filter(Boolean).join(", ") + parents;
     const title = element("p", { class: "title" },
       element("button", { type: "button", class: "toggle", click: () => this.choose(row) }, `${t.index[row]}. ${name}`), this.explorer.link(row, "explorer"));
-    const parts = [title, element("p", {}, t.cells(t.pattern[row]), ` ${score} `, element("small", {}, origin))];
+    const parts = [title, element("p", {}, t.cells(t.pattern[row]), " ", element("b", {}, score), " ", element("small", {}, origin))];
     if (texts.lesson) parts.splice(1, 0, element("p", {}, element("small", {}, "Lesson before it: "), texts.lesson));
     if (texts.hypothesis) parts.push(element("blockquote", {}, texts.hypothesis));
     if (t.verdict[row]) parts.push(this.verdict(t.verdict[row]));

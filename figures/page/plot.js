@@ -7,6 +7,8 @@ class Plot {
     this.canvas = canvas;
     this.trials = trials;
     this.rows = [];
+    this.points = [];
+    this.picture = document.createElement("canvas"); // all points; the chosen one is marked on a copy
     new ResizeObserver(() => this.draw(this.rows, this.chosen)).observe(canvas);
     canvas.addEventListener("click", (event) => {
       const row = this.nearest(event.offsetX, event.offsetY);
@@ -15,15 +17,37 @@ class Plot {
   }
 
   draw(rows, chosen) {
-    Object.assign(this, { rows, chosen });
-    const { canvas, trials } = this, ratio = window.devicePixelRatio || 1;
-    this.width = canvas.clientWidth;
-    this.height = canvas.clientHeight;
+    this.rows = rows;
+    this.width = this.canvas.clientWidth;
+    this.height = this.canvas.clientHeight;
     if (!this.width) return;
+    this.drawAll(rows, this.cleared(this.picture));
+    this.mark(chosen);
+  }
+
+  cleared(canvas) {
+    const ratio = window.devicePixelRatio || 1, pen = canvas.getContext("2d");
     canvas.width = this.width * ratio;
     canvas.height = this.height * ratio;
-    const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
+    return pen;
+  }
+
+  mark(chosen) {
+    this.chosen = chosen;
+    if (!this.width) return;
+    const pen = this.cleared(this.canvas), found = this.points.find(([, , row]) => row === chosen);
+    pen.drawImage(this.picture, 0, 0, this.width, this.height);
+    if (!found) return;
+    pen.lineWidth = 2;
+    pen.strokeStyle = "#222222";
+    pen.beginPath();
+    pen.arc(found[0], found[1], 7, 0, 7);
+    pen.stroke();
+  }
+
+  drawAll(rows, pen) {
+    const { trials } = this;
     const scored = rows.filter((row) => trials.score[row] !== null && trials.status[row] === "ok");
     this.points = [];
     pen.font = "11px system-ui, sans-serif";
@@ -43,15 +67,6 @@ class Plot {
       pen.beginPath();
       pen.arc(x, y, size, 0, 7);
       pen.fill();
-    }
-    pen.globalAlpha = 1;
-    const found = this.points.find(([, , row]) => row === chosen);
-    if (found) {
-      pen.lineWidth = 2;
-      pen.strokeStyle = "#222222";
-      pen.beginPath();
-      pen.arc(found[0], found[1], 7, 0, 7);
-      pen.stroke();
     }
   }
 
@@ -93,7 +108,7 @@ class Plot {
 
   nearest(x, y) {
     let [best, found] = [24 * 24, null];
-    for (const [px, py, row] of this.points || []) {
+    for (const [px, py, row] of this.points) {
       const distance = (px - x) ** 2 + (py - y) ** 2;
       if (distance < best) [best, found] = [distance, row];
     }
