@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nasarena.experiments.measure import report as measure_report
 from nasarena.figures.admission import Run
 from nasarena.figures.comparison import write_all
 from nasarena.figures.frame import read_frames
 from nasarena.figures.report_trials import packed_trials
 from nasarena.figures.stats.intervals import iqm
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
-
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
-)
 
 Add = Callable[..., Path]
 COMMAND = "nasarena report runs/'<b>'"
@@ -32,6 +29,9 @@ NASTY = "</script><img src=x onerror='window.hacked=1'>\"'&{{7*7}}<b>"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium: the one of playwright, else one that is installed."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
+    )
     paths = [None, *filter(None, map(shutil.which, BROWSERS))]
     with sync_api.sync_playwright() as play:
         for path in paths:
@@ -418,3 +418,11 @@ def test_200_runs_of_64_trials_fit(comparison: Path, words: int, limit: int) -> 
     packed = packed_trials([long_run(source, seed, rng, words) for seed in range(200)], frames, {})
     assert packed.num_trials == 12_800 and len(packed.content) < 2_000_000
     assert packed.text_limit == limit
+
+
+def test_the_measured_report_holds_what_it_claims(tmp_path: Path, browser: Any) -> None:
+    measure_report.write_runs(tmp_path, num_searchers=2, num_seeds=2, num_trials=9)
+    runs = [read_run(path) for path in find_runs(tmp_path)]
+    assert len(runs) == 4 and all(run.state == "finished" for run in runs)
+    said = [trial for run in runs for trial in run.trials() if trial.details]
+    assert len(said) == 2 * (9 - 4) and len(said[0].details["hypothesis"].split()) == 20
