@@ -1,0 +1,241 @@
+"""How much faster the engine trains patterns than a user of `transformers` would, in the same run.
+
+Ours and the peer (peer.py) train the same patterns on the same tasks for the same steps and score
+them on as many sequences, repeat by repeat in turn; medians are compared. On a CPU ours runs as a
+comparison does, one process of one thread for each core, each with a population of its own; the
+peer gets the faster of that and of one process with a thread for each core. A pattern of fixed kind
+is trained with as many run seeds as the population has members; the random patterns form a mixed
+population, and count as eight patterns of the same ratio in the geometric mean.
+
+    python -m nasarena.experiments.measure.throughput [--save] [proxy.train.steps=60 ...]
+
+Ours is timed whole: initial weights, data, training, scoring. Of the peer only training and scoring
+are. Trainings are shorter than the preset's, which is to our disadvantage: what a population costs
+once is spread over fewer steps.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import geometric_mean, median
+from typing import TYPE_CHECKING, Any
+
+from nasarena.experiments.measure.crew import Crew, crew
+from nasarena.experiments.measure.record import record
+from nasarena.search.notation import expand
+from nasarena.search.proxy import TrialSeed
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+
+if TYPE_CHECKING:
+    from nasarena.proxies.trained import TrainedProxy
+
+FIXED = {
+    "AM*8": "AM" * 8,
+    "SM*8": "SM" * 8,
+    "S*16": "S" * 16,
+    "A*16": "A" * 16,
+    "M*16": "M" * 16,
+    "ASM*5+M": "ASM" * 5 + "M",
+    "2A5M2A3M1A3M": expand("2A5M2A3M1A3M"),
+}
+NUM_RANDOM = 8
+NUM_REPEATS = 3
+SIZES = (1, 2, 4, 8, 16, 32, 64)  # populations whose cost per trial is shown
+SETTINGS = ("proxy=quick", "proxy.train.steps=15", "proxy.train.num_eval=32")
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds per trial of one kind of pattern, one entry a repeat; `peer` by threads."""
+
+    ours: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    peer: dict[int, list[float]] = field(default_factory=dict)
+
+    @property
+    def peer_s(self) -> float:
+        """The peer's better way, by its median."""
+        return min(median(times_s) for times_s in self.peer.values())
+
+
+def kinds() -> dict[str, list[str]]:
+    """Patterns of each kind: one, or the random ones."""
+    return {name: [pattern] for name, pattern in FIXED.items()} | {
+        f"{NUM_RANDOM} random": random_patterns(NUM_RANDOM)
+    }
+
+
+def random_patterns(count: int) -> list[str]:
+    """The first patterns of one fixed stream."""
+    space, rng = PatternSpace("AMS", 16), stream(0, "throughput patterns")
+    return [space.sample(rng) for _ in range(count)]
+
+
+def measure() -> None:
+    """Train in turn, print, and keep if asked to."""
+    settings = (*SETTINGS, *(word for word in sys.argv[1:] if not word.startswith("--")))
+    num_cores = len(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        ours = stack.enter_context(crew(num_cores, 1))
+        peers = [ours]
+        if num_cores > 1:
+            peers.append(stack.enter_context(crew(1, num_cores)))
+        warm_up_s = warm_up(ours, peers, settings)
+        times = interleaved(ours, peers, settings)
+        peaks = ours.all_do(_peaks)
+        scaling = {size: trial_seconds(ours, settings, size) for size in SIZES}
+    rows, summary = compared(times, settings, [sum(each) for each in zip(*peaks, strict=True)])
+    summary |= {"warm_up_s": warm_up_s, "processes": num_cores, "threads": 1}
+    rows += [{"pattern": f"population of {n}", "ours_s": s} for n, s in scaling.items()]
+    record("throughput", rows, summary)
+
+
+def warm_up(ours: Crew, peers: Sequence[Crew], settings: Sequence[str]) -> float:
+    """Seconds of our first population, imports and compilation among them; then the peer's."""
+    start = time.perf_counter()
+    ours.all_do(_ours, settings, random_patterns(NUM_RANDOM), None)
+    elapsed_s = time.perf_counter() - start
+    for each in peers:
+        each.all_do(_peer, settings, ["AMS"])
+    return elapsed_s
+
+
+def interleaved(
+    ours: Crew, peers: Sequence[Crew], settings: Sequence[str], num_repeats: int = NUM_REPEATS
+) -> dict[str, Times]:
+    """Seconds per trial of every kind: population, alone, and peer in turn within a repeat."""
+    times = {name: Times() for name in kinds()}
+    for _ in range(num_repeats):
+        for name, patterns in kinds().items():
+            took = times[name]
+            took.ours.append(_per_trial(ours, _ours, settings, patterns, None))
+            took.alone.append(_per_trial(ours, _ours, settings, patterns, 1))
+            for each in peers:
+                seconds = _per_trial(each, _peer, settings, patterns)
+                took.peer.setdefault(each.num_threads, []).append(seconds)
+    return times
+
+
+def trial_seconds(ours: Crew, settings: Sequence[str], size: int) -> float:
+    """Seconds per trial of random patterns in populations of `size`."""
+    return _per_trial(ours, _ours, settings, random_patterns(size), size)
+
+
+def compared(
+    times: Mapping[str, Times], settings: Sequence[str], peaks: Sequence[float]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows and summary; `peaks` are FLOPs and bytes a second of all processes together."""
+    proxy = built(tuple(settings))
+    rows, ratios, alone = [], [], []
+    for name, took in times.items():
+        ours_s, alone_s = median(took.ours), median(took.alone)
+        weight = NUM_RANDOM if name not in FIXED else 1
+        ratios += [took.peer_s / ours_s] * weight
+        alone += [took.peer_s / alone_s] * weight
+        flops = sum(trial_flops(proxy, pattern) for pattern in kinds()[name]) / len(kinds()[name])
+        rows.append(
+            {
+                "pattern": name,
+                "ours_s": ours_s,
+                "alone_s": alone_s,
+                **{f"peer_{n}_threads_s": median(took.peer[n]) for n in sorted(took.peer)},
+                "ratio": took.peer_s / ours_s,
+                "peak_share": flops / ours_s / peaks[0],
+            }
+        )
+    summary = {
+        "geomean_ratio": geometric_mean(ratios),
+        "min_kind_ratio": min(ratios),
+        "geomean_ratio_alone": geometric_mean(alone),
+        "peak_share": median(row["peak_share"] for row in rows),
+        "population": proxy.settings.population,
+        "peak_gflops": peaks[0] / 1e9,
+        "copied_gbytes_per_s": peaks[1] / 1e9,
+        "repeats": len(next(iter(times.values())).ours),
+    }
+    return rows, summary
+
+
+def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
+    """Useful FLOPs of one trial: its training, three forward passes a step, and its scoring."""
+    from nasarena.proxies.flops import forward_flops
+    from nasarena.proxies.trained import sequence_shape
+
+    return sum(
+        (3 * proxy.training_of(task).steps * proxy.settings.train.batch_size
+         + proxy.settings.train.num_eval)
+        * forward_flops(pattern, proxy.settings.model, sequence_shape(task))
+        for task in proxy.tasks
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def built(settings: tuple[str, ...]) -> "TrainedProxy":
+    """The proxy of these settings, without the cache."""
+    from nasarena.experiments.config import evaluate_config
+    from nasarena.experiments.scoring import built_proxy
+    from nasarena.proxies.trained import TrainedProxy
+
+    config = evaluate_config(settings)
+    proxy = built_proxy(config.proxy, config.space, cache=False)
+    assert isinstance(proxy, TrainedProxy)
+    return proxy
+
+
+def _per_trial(crew: Crew, work: Any, *arguments: Any) -> float:
+    """Seconds of the slowest process, over the trials of all."""
+    found = crew.all_do(work, *arguments)
+    return float(max(seconds for seconds, _ in found) / sum(trials for _, trials in found))
+
+
+def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) -> tuple[float, int]:
+    """Seconds and number of trials of populations of `size`; None: of the proxy's own size.
+
+    With size 1 the patterns train one after the other.
+    """
+    proxy = built(tuple(settings))
+    members = size or proxy.settings.population
+    rounds = [patterns] if members > 1 else [[pattern] for pattern in patterns]
+    start, trials = time.perf_counter(), 0
+    for some in rounds:
+        chosen = [some[i % len(some)] for i in range(members)]
+        seeds = [TrialSeed(i // len(some)) for i in range(members)]
+        outcomes = proxy.evaluate(chosen, seeds)
+        trials += members
+        if any(outcome.status != "ok" for outcome in outcomes):
+            raise RuntimeError("a training failed: its time would mean nothing")
+    return time.perf_counter() - start, trials
+
+
+def _peer(settings: Sequence[str], patterns: Sequence[str]) -> tuple[float, int]:
+    """Seconds and number of the peer's trials, one after the other."""
+    import torch
+
+    from nasarena.experiments.measure.peer import peer_seconds
+
+    proxy = built(tuple(settings))
+    device = torch.device(proxy.settings.device)
+    times_s = [
+        peer_seconds(pattern, proxy.settings.model, task, proxy.training_of(task), device)
+        for pattern in patterns
+        for task in proxy.tasks
+    ]
+    return sum(times_s), len(patterns)
+
+
+def _peaks() -> tuple[float, float]:
+    import torch
+
+    from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops
+
+    device = torch.device("cpu")
+    return matmul_flops(device), copied_bytes(device)
+
+
+if __name__ == "__main__":
+    measure()
