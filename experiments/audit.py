@@ -1,117 +1,167 @@
 """`nasarena audit`: how far a proxy can be trusted, before a comparison is built on it.
 
-Random patterns, each trained on several seeds. Two questions: how much of the variance of a score
-is due to the pattern rather than the seed (ICC(1), Shrout & Fleiss 1979), and do two seeds rank
-the patterns the same way (mean Kendall tau-b and Spearman rho over pairs of seeds).
+Random patterns, each trained on several seeds: how much of a score is the pattern, how much the
+seed. Then, axis by axis (audit_axes.py), the same patterns where one thing is changed: do their
+ranks hold, and how much worse is what the proxy would have picked. `audits/<name>/` gets the scores
+of all trainings, the table, the figure, the report and a record of the kind of
+docs/measurements/.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from nasarena.experiments.audit_axes import Level, levels, shown_tasks
+from nasarena.experiments.audit_scores import rows, task_rows, trained
+from nasarena.experiments.cli import command_line
 from nasarena.experiments.config import AuditConfig, audit_config
 from nasarena.experiments.console import made_console
-from nasarena.experiments.evaluate import scored
+from nasarena.experiments.provenance import provenance
 from nasarena.experiments.scoring import built_proxy
-from nasarena.figures.stats.agreement import icc1, rank_agreement
-from nasarena.search.errors import ProxyFailed
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.run_folder import config_hash
 from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
 
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What the scores of `(num_patterns, num_seeds)` say about the proxy that made them.
-
-    `sd_pattern` and `sd_seed` are the parts of a score's standard deviation; `top_overlap` is the
-    share of one seed's best quarter that is in another seed's best quarter too, mean over pairs.
-    """
-
-    num_patterns: int
-    num_seeds: int
-    icc: float
-    sd_pattern: float
-    sd_seed: float
-    kendall_tau: float
-    spearman_rho: float
-    top_overlap: float
-
-
-def audited(scores_PK: NDArray[np.float64]) -> Audit:
-    """The audit of a matrix of scores without gaps; see `Audit`."""
-    num_patterns, num_seeds = scores_PK.shape
-    within = scores_PK.var(axis=1, ddof=1).mean()
-    between = max(0.0, scores_PK.mean(axis=1).var(ddof=1) - within / num_seeds)
-    pairs = list(combinations(scores_PK.T, 2))
-    taus, rhos = zip(*[rank_agreement(first, second) for first, second in pairs], strict=True)
-    size = max(1, num_patterns // 4)
-    overlaps = [len(_best(first, size) & _best(second, size)) / size for first, second in pairs]
-    return Audit(
-        num_patterns=num_patterns,
-        num_seeds=num_seeds,
-        icc=icc1(scores_PK),
-        sd_pattern=float(np.sqrt(between)),
-        sd_seed=float(np.sqrt(within)),
-        kendall_tau=float(np.mean(taus)),
-        spearman_rho=float(np.mean(rhos)),
-        top_overlap=float(np.mean(overlaps)),
-    )
-
-
-def _best(scores: NDArray[np.float64], size: int) -> set[int]:
-    best: list[int] = np.argsort(-scores, kind="stable")[:size].tolist()
-    return set(best)
+if TYPE_CHECKING:
+    from nasarena.figures.audit_findings import Findings
 
 
 def audit(arguments: Sequence[str]) -> int:
     """0 where the proxy passes, 1 where its ICC is below the threshold."""
     config = audit_config(arguments)
+    patterns = sampled(config.space, config.patterns, config.first_seed)
     proxy = built_proxy(config.proxy, config.space, config.cache)
-    rng = stream(config.first_seed, "audit")
-    patterns = [proxy.space.sample(rng) for _ in range(config.patterns)]
-    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    tasks, asked = shown_tasks(config, proxy), levels(config, patterns)
+    for level in asked:  # what cannot be built is refused here, before anything is trained
+        built_proxy(level.proxy, level.space, config.cache)
     console = made_console()
-    outcomes = scored(
-        patterns, seeds, config.proxy, config.space, config.cache, config.workers, console
-    )
-    rows = [[outcome.score for outcome in row] for row in outcomes]
-    whole = [row for row in rows if None not in row]
-    if len(whole) < 3:
-        raise ProxyFailed(
-            f"only {len(whole)} of {len(rows)} patterns could be trained on all seeds, at least 3 "
-            f"are needed; the last failure: {outcomes[-1][-1].note or 'none'}"
-        )
-    result = audited(np.array(whole, dtype=np.float64))
-    _show(result, config, len(rows) - len(whole), console)
-    return 0 if result.icc >= config.threshold else 1
+    outcomes = trained(asked, config.cache, config.workers, console)
+    found_rows = rows(asked, outcomes) + task_rows(asked[0], outcomes[0], proxy, tasks)
+    return concluded(found_rows, config, asked, command_line(["audit", *arguments]), console)
 
 
-def _show(result: Audit, config: AuditConfig, num_failed: int, console: Console) -> None:
-    table = Table(title=f"audit of {config.proxy.name}", box=None, show_header=False)
-    failed = f", {num_failed} more failed on a seed" if num_failed else ""
-    lines = {
-        "patterns x seeds": f"{result.num_patterns} x {result.num_seeds}{failed}",
-        "sd due to the pattern": f"{result.sd_pattern:.4f}",
-        "sd due to the seed": f"{result.sd_seed:.4f}",
-        "intraclass correlation": f"{result.icc:.3f} (threshold {config.threshold:g})",
-        "Kendall tau-b between seeds": f"{result.kendall_tau:.3f}",
-        "Spearman rho between seeds": f"{result.spearman_rho:.3f}",
-        "best quarter shared by two seeds": f"{result.top_overlap:.0%}",
+def sampled(space: PatternSpace, count: int, seed: int) -> list[str]:
+    """Distinct random patterns; the first of them are the same however many are asked for."""
+    if count > space.size:
+        raise InvalidSetting(f"patterns must be at most the {space.size} of the space, got {count}")
+    rng = stream(seed, "audit")
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[space.sample(rng)] = None
+    return list(found)
+
+
+def concluded(
+    found_rows: Sequence[dict[str, Any]],
+    config: AuditConfig,
+    asked: Sequence[Level],
+    command: str,
+    console: Console,
+) -> int:
+    """Write everything, print the table and the verdict; the exit code."""
+    import pandas as pd
+
+    from nasarena.figures import audit as figure
+    from nasarena.figures.audit_findings import findings
+    from nasarena.figures.audit_report import markdown, passes, table, verdict
+    from nasarena.figures.saving import Source, save_figure
+
+    scores = pd.DataFrame(found_rows).astype({"score": float})
+    found = findings(scores, config.picks, config.gaps, config.trainings)
+    sentences = verdict(found, config.threshold)
+    folder, name = Path(config.folder) / (config.name or config.proxy.name), config.proxy.name
+    folder.mkdir(parents=True, exist_ok=True)
+    scores.to_csv(folder / "scores.csv", index=False)
+    table(found).to_csv(folder / "table.csv", index=False)
+    origin = provenance(command)
+    source = {key: str(origin[key]) for key in ("command", "commit", "date")}
+    (folder / "audit.md").write_text(markdown(found, sentences, name, source))
+    record = _record(found, sentences, config, asked, origin)
+    (folder / "audit.json").write_text(json.dumps(record, indent=1) + "\n")
+    title = f"Audit of {name}"
+    drawn = figure.draw(scores, found, title, sentences[0])
+    data_hash = config_hash({"rows": list(found_rows)})
+    save_figure(drawn, folder / "audit", title, Source(command, data_hash))
+    _show(found, title, console)
+    for sentence in sentences:
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print(f"[bold]{folder / 'audit.md'}[/bold]", soft_wrap=True)
+    return 0 if passes(found, config.threshold) else 1
+
+
+def _record(
+    found: "Findings",
+    sentences: Sequence[str],
+    config: AuditConfig,
+    asked: Sequence[Level],
+    origin: dict[str, Any],
+) -> dict[str, Any]:
+    """The audit in the form of docs/measurements/; what is not known is null."""
+    from nasarena.figures.audit_report import table
+
+    noise = found.noise
+    summary = {
+        "icc": noise.icc.estimate,
+        "icc_low": noise.icc.low,
+        "icc_high": noise.icc.high,
+        "sd_pattern": noise.sd_pattern,
+        "sd_seed": noise.sd_seed,
+        "sd_paired": noise.sd_paired,
+        "patterns": noise.num_patterns,
+        "seeds": noise.num_seeds,
+        "failed": noise.num_failed,
+        "verdict": list(sentences),
+        "settings": {each.label: each.proxy.options for each in asked},
+        "seeds_needed": [
+            [each.gap_in_sd, each.gap, each.between_patterns, each.between_runs]
+            for each in found.needed
+        ],
     }
-    for name, text in lines.items():
-        table.add_row(name, text)
-    console.print(table)
-    console.print(_verdict(result, config.threshold))
+    record = {
+        "name": f"audit-{config.name or config.proxy.name}",
+        "date": origin["date"][:10],
+        "commit": origin["commit"],
+        "device": _device(config.proxy.options, origin["hardware"]),
+        "command": origin["command"],
+        "rows": table(found).to_dict("records"),
+        "summary": summary,
+    }
+    known: dict[str, Any] = _without_nan(record)
+    return known
 
 
-def _verdict(result: Audit, threshold: float) -> str:
-    share = f"{max(0.0, result.icc):.0%} of the variance of a score is due to the pattern"
-    if result.icc >= threshold:
-        return f"Trustworthy: {share}; one training tells patterns apart."
-    if result.icc >= 0.5:
-        return f"Noisy: {share}; a searcher often follows the seed. Train longer or average seeds."
-    return f"Not to be trusted: {share}; the best score of a search is mostly luck."
+def _device(options: Mapping[str, Any], hardware: Mapping[str, Any]) -> str:
+    """As docs/measurements/ call it: `cpu-2` for two usable cores, a GPU by its name."""
+    if options.get("device", "cpu") != "cpu":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return f"cpu-{hardware['cores']} ({hardware['machine']})"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _show(found: "Findings", title: str, console: Console) -> None:
+    from nasarena.figures.audit_report import level_table
+
+    head, _, *lines = (
+        [cell.strip() for cell in line.strip("|").split("|")] for line in level_table(found)
+    )
+    shown = Table(title=f"{title} (regret in sd of patterns; in brackets by chance)", box=None)
+    for name in head:
+        shown.add_column(name.removesuffix(" (by chance)"), no_wrap=name.startswith("regret"))
+    for line in lines:
+        shown.add_row(*line)
+    console.print(shown)

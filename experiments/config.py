@@ -126,6 +126,34 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleConfig:
+    """An axis of an audit: what its factors multiply, on how many patterns and seeds."""
+
+    factors: tuple[float, ...]
+    patterns: int
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DepthConfig(SampleConfig):
+    """The depth axis; `rules` say how a pattern is stretched."""
+
+    rules: tuple[Literal["repeat", "tile"], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesConfig:
+    """The axis of the user's own: changed settings of the proxy, by name."""
+
+    changes: dict[str, Any]
+    patterns: int
+    seeds: int
+
+
+Axis = Literal["seeds", "tasks", "steps", "width", "depth", "settings"]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditConfig:
     """`nasarena audit`."""
 
@@ -134,17 +162,47 @@ class AuditConfig:
     patterns: int
     seeds: int
     first_seed: int
+    axes: tuple[Axis, ...] | None
+    steps: SampleConfig
+    width: SampleConfig
+    depth: DepthConfig
+    settings: ChangesConfig
+    picks: tuple[int, ...]
+    gaps: tuple[float, ...]
+    trainings: int
     threshold: float
     workers: int | None
     cache: bool
+    folder: str
+    name: str | None
 
     def __post_init__(self) -> None:
         _at_least("patterns", self.patterns, 3)
         _at_least("seeds", self.seeds, 2)
         _at_least("first_seed", self.first_seed, 0)
+        _at_least("trainings", self.trainings, 1)
         _at_least("workers", self.workers, 1)
+        for axis in ("steps", "width", "depth", "settings"):
+            sample: SampleConfig | ChangesConfig = getattr(self, axis)
+            _at_least(f"{axis}.patterns", sample.patterns, 3)
+            _at_least(f"{axis}.seeds", sample.seeds, 1)
+        for axis in ("width", "depth"):
+            for factor in getattr(self, axis).factors:
+                if factor < 2 or factor % 1:
+                    raise InvalidSetting(
+                        f"{axis}.factors must be whole numbers from 2 on, got {factor:g}"
+                    )
+        for name, values in (
+            ("steps.factors", self.steps.factors),
+            ("gaps", self.gaps),
+            ("picks", self.picks),
+        ):
+            for value in values:
+                if not 0 < value < float("inf"):
+                    raise InvalidSetting(f"{name} must be positive and finite, got {value:g}")
         if not 0 <= self.threshold <= 1:
             raise InvalidSetting(f"threshold must be between 0 and 1, got {self.threshold:g}")
+        _check_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
