@@ -88,7 +88,7 @@ def _train(
             group["lr"] = settings.rate(step)
         with _autocast(device):
             loss = _loss(model(inputs).logits, targets)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
         optimizer.step()
         optimizer.zero_grad()
@@ -123,4 +123,4 @@ def _batches(
         for array in (drawn.inputs, drawn.targets)
     )
     size = settings.batch_size * (1 if split == "train" else 4)
-    return list(zip(inputs.split(size), targets.split(size), strict=True))
+    return list(zip(torch.split(inputs, size), torch.split(targets, size), strict=True))

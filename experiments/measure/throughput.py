@@ -131,7 +131,8 @@ def compared(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows and summary; `peaks` are FLOPs and bytes a second of all processes together."""
     proxy = built(tuple(settings))
-    rows, ratios, alone = [], [], []
+    rows: list[dict[str, Any]] = []
+    ratios, alone = [], []
     for name, took in times.items():
         ours_s, alone_s = median(took.ours), median(took.alone)
         weight = NUM_RANDOM if name not in FIXED else 1
