@@ -8,6 +8,9 @@ import pandas as pd
 from nasarena.figures.audit_findings import Findings, Needed, Transfer
 from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER
+from nasarena.figures.stats.reliability import reliability_of_mean
+
+_AVERAGED = 3  # trainings, in the sentence on what averaging buys
 
 
 def table(found: Findings) -> pd.DataFrame:
@@ -88,7 +91,7 @@ def carries_over(each: Transfer, ceiling: Transfer) -> str:
     if tau.low <= 0:
         return "not shown to agree"
     if tau.high >= ceiling.whole.kendall.estimate:
-        return "agrees as far as another seed does"
+        return "agrees, not shown to be worse than another seed"
     return "agrees in part"
 
 
@@ -110,9 +113,13 @@ def _noise(found: Findings, threshold: float) -> str:
 
 def _seeds(found: Findings) -> list[str]:
     noise, tau = found.noise, found.seeds.whole.kendall
+    if np.isnan(noise.icc.estimate):
+        return []
     return [
         f"Training the same pattern again moves its score by {noise.sd_seed:.4f} (standard "
-        f"deviation); patterns differ by {noise.sd_pattern:.4f}.",
+        f"deviation); patterns differ by {noise.sd_pattern:.4f}. Of a mean over {_AVERAGED} seeds, "
+        f"{max(0.0, reliability_of_mean(noise.icc.estimate, _AVERAGED)):.0%} would be due to the "
+        f"pattern.",
         f"Two seeds rank {noise.num_patterns} patterns with Kendall tau {_limits(tau)}: "
         f"that is as far as one training agrees with another.",
     ]

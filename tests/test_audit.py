@@ -192,7 +192,7 @@ def test_planted_agreement_and_none_are_told_apart() -> None:
         }
     )
     same, other, reverse = found.transfers[1:]
-    assert carries_over(same, found.seeds) == "agrees as far as another seed does"
+    assert carries_over(same, found.seeds) == "agrees, not shown to be worse than another seed"
     assert carries_over(other, found.seeds) == "not shown to agree"
     assert carries_over(reverse, found.seeds) == "not shown to agree"
     assert same.regret[2] < 0.3 < reverse.regret[2]
