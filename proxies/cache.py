@@ -37,6 +37,9 @@ _STORE = "INSERT OR IGNORE INTO outcomes_1 VALUES (?, ?, ?, ?, ?, ?)"
 
 Key = tuple[str, str, str, int, str]
 
+# Begins the note of a failure that is the machine's and not the pattern's, so it is never kept.
+OUT_OF_MEMORY = "out of memory"
+
 
 class CachedProxy:
     """`proxy` with a memory at `path`, by default `evaluations.sqlite` among the caches.
@@ -111,7 +114,11 @@ class CachedProxy:
     def _store(self, outcomes: dict[Key, Outcome]) -> None:
         if not self._is_usable:
             return
-        rows = [(*key, json.dumps(asdict(outcome))) for key, outcome in outcomes.items()]
+        rows = [
+            (*key, json.dumps(asdict(outcome)))
+            for key, outcome in outcomes.items()
+            if not outcome.note.startswith(OUT_OF_MEMORY)
+        ]
         try:
             with closing(self._connect()) as connection, connection:
                 connection.executemany(_STORE, rows)

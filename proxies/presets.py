@@ -38,8 +38,9 @@ def trained(
     model: Mapping[str, Any],
     train: Mapping[str, Any],
     score_by: str = "loss",
-    population: int = 16,
+    population: int = 0,
     device: str = "cpu",
+    precision: str = "auto",
 ) -> "TrainedProxy | SweepProxy":
     """The proxy `name`; `data.task` is `text` or `mad`, the rest of `data` goes to the task.
 
@@ -51,7 +52,12 @@ def trained(
 
     shape = _filled(ModelShape, model, "proxy.model")
     settings = TrainedSettings(
-        shape, _filled(TrainSettings, train, "proxy.train"), score_by, population, device
+        shape,
+        _filled(TrainSettings, train, "proxy.train"),
+        score_by,
+        population,
+        device,
+        precision,
     )
     task, rest = data.get("task"), {key: value for key, value in data.items() if key != "task"}
     if task == "text":

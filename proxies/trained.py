@@ -16,7 +16,16 @@ import torch
 
 from nasarena.proxies.calibration import Calibration, calibrated
 from nasarena.proxies.checkpoints import Checkpoints
+from nasarena.proxies.devices import (
+    autocast,
+    chosen_device,
+    chosen_population,
+    chosen_precision,
+    device_suffix,
+)
+from nasarena.proxies.fitting import Fitting
 from nasarena.proxies.flops import SequenceShape, forward_flops
+from nasarena.proxies.memory import MemoryModel
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import Task
@@ -33,20 +42,25 @@ class TrainedSettings:
     """Everything that a trained score depends on, besides pattern, seed and split.
 
     `score_by` is `loss` (score = -loss) or `accuracy`. `population` bounds how many models train
-    in one program; it changes speed and memory, never a result.
+    in one program (0: what suits the device); it changes speed and memory, never a result. `device`
+    and `precision` are as in devices.py, `auto` by default there.
     """
 
     model: ModelShape
     train: TrainSettings
     score_by: str = "loss"
-    population: int = 16
+    population: int = 0
     device: str = "cpu"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if self.score_by not in ("loss", "accuracy"):
             raise InvalidSetting(f"proxy score_by must be loss or accuracy, got {self.score_by!r}")
-        if self.population < 1:
-            raise InvalidSetting(f"proxy population must be at least 1, got {self.population}")
+        if self.population < 0:
+            raise InvalidSetting(
+                f"proxy population must be at least 1, or 0 for what suits the device, "
+                f"got {self.population}"
+            )
 
 
 class TrainedProxy:
@@ -63,14 +77,22 @@ class TrainedProxy:
     ) -> None:
         for letter in space.alphabet:
             settings.model.layer(letter, space.depth)  # refuses a letter that has no layer
+        self._device = chosen_device(settings.device)
+        self._precision = chosen_precision(settings.precision, self._device)
+        population = chosen_population(settings.population, self._device)
+        settings = replace(settings, population=population, precision=self._precision)
         self.name, self.space, self.tasks, self.settings = name, space, list(tasks), settings
         self.metric = settings.score_by
         self.direction: Direction = "min" if settings.score_by == "loss" else "max"
         self.score_range = (-float("inf"), 0.0) if self.metric == "loss" else (0.0, 1.0)
-        self.version = _version(space, self.tasks, settings)
-        self._device = torch.device(settings.device)
+        self.version = _version(space, self.tasks, settings, self._device)
         self._calibration: Calibration | None = None
         self._checkpoints = Checkpoints()
+        self.memory = [
+            MemoryModel(settings.model, sequence_shape(task), self.training_of(task), self._device)
+            for task in self.tasks
+        ]
+        self._fitting = Fitting(self.memory, self._device, population)
 
     def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """Training FLOPs and tokens counted, device seconds from the calibrated model."""
@@ -103,7 +125,8 @@ class TrainedProxy:
     def calibration(self) -> Calibration:
         """Seconds per layer kind on this device: measured once, then read from the cache."""
         if self._calibration is None:
-            self._calibration = calibrated(self._measure_seconds, self.space, self.version)
+            name = f"{self.version}{device_suffix(self._device)}"
+            self._calibration = calibrated(self._measure_seconds, self.space, name)
         return self._calibration
 
     def evaluate(
@@ -113,21 +136,24 @@ class TrainedProxy:
         split: Split = "search",
         fidelities: Sequence[float] | None = None,
     ) -> list[Outcome]:
-        """Train `patterns` as populations of at most `settings.population` models each.
+        """Train `patterns` in populations as large as memory and `settings.population` allow.
 
         Models of one population begin and end at the same step: those that were trained partially
-        before go on from their checkpoints.
+        before go on from their checkpoints. Raises ProxyFailed where the device is gone.
         """
         shares = [1.0] * len(patterns) if fidelities is None else fidelities
         outcomes: dict[int, Outcome] = {}
-        size = self.settings.population
         for fidelity, members in self._together(patterns, seeds, shares):
-            for start in range(0, len(members), size):
-                part = members[start : start + size]
-                found = self._evaluate_population(
-                    [patterns[i] for i in part], [seeds[i] for i in part], split, fidelity
-                )
-                outcomes |= zip(part, found, strict=True)
+
+            def train(part: list[int], fidelity: float = fidelity) -> list[Outcome]:
+                chosen, own = [patterns[i] for i in part], [seeds[i] for i in part]
+                return self._evaluate_population(chosen, own, split, fidelity)
+
+            def fail(member: int, reason: str, fidelity: float = fidelity) -> Outcome:
+                cost = self.cost(patterns[member], fidelity)
+                return Outcome("failed", None, cost, note=reason)
+
+            outcomes |= self._fitting.evaluate(patterns, members, train, fail)
         return [outcomes[i] for i in range(len(patterns))]
 
     def _together(
@@ -189,7 +215,8 @@ class TrainedProxy:
         run_seeds, train = [seed.run for seed in seeds], self.training_of(task)
         keys = [(task.name, *trained) for trained in zip(patterns, seeds, strict=True)]
         part = self._checkpoints.part(keys, self.num_steps(task, fidelity), train.steps)
-        scored = train_and_score(population, task, run_seeds, train, split, self._device, part)
+        with autocast(self._device, self._precision):
+            scored = train_and_score(population, task, run_seeds, train, split, self._device, part)
         self._checkpoints.store(keys, part)
         return scored
 
@@ -217,6 +244,7 @@ class TrainedProxy:
         )
         probe = TrainedProxy.__new__(TrainedProxy)
         probe.tasks, probe.settings, probe._device = self.tasks, settings, self._device
+        probe._precision = self._precision
         probe._checkpoints = Checkpoints()
         whole_s = 0.0
         for task in self.tasks:
@@ -232,9 +260,11 @@ def sequence_shape(task: Task) -> SequenceShape:
     return SequenceShape(task.vocab_size, task.length, task.head)
 
 
-def _version(space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings) -> str:
+def _version(
+    space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings, device: torch.device
+) -> str:
     """Hash of all that an outcome depends on; the population's size is not among it."""
-    described = asdict(settings)
+    described = asdict(settings) | {"device": device.type}
     del described["population"]
     parts = [
         json.dumps([asdict(space), described], sort_keys=True),
@@ -256,6 +286,7 @@ def _code_hash() -> str:
 _CODE = (
     "attention.py",
     "checkpoints.py",
+    "devices.py",
     "fused.py",
     "mamba2.py",
     "mlp.py",

@@ -160,5 +160,5 @@ def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
         trained(SPACE, "toy", {"task": "images"}, {}, {})
     with pytest.raises(InvalidSetting, match="score_by must be loss or accuracy, got 'luck'"):
         trained(SPACE, "toy", text, {}, {}, score_by="luck")
-    with pytest.raises(InvalidSetting, match="population must be at least 1, got 0"):
-        trained(SPACE, "toy", text, {}, {}, population=0)
+    with pytest.raises(InvalidSetting, match="population must be at least 1, or 0"):
+        trained(SPACE, "toy", text, {}, {}, population=-1)
