@@ -52,7 +52,9 @@ class MemoryModel:
     def model_bytes(self, pattern: str) -> int:
         """What one model adds to a population."""
         weights = BYTES_PER_WEIGHT * num_parameters(pattern, self.shape, self.sequence)
-        return weights + self._data_bytes() + self._activation_bytes(pattern)
+        return (
+            weights + self._data_bytes() + self.kept_bytes(pattern) + self._working_bytes(pattern)
+        )
 
     def peak_bytes(self, patterns: Sequence[str]) -> int:
         """What a population of these models takes at its peak."""
@@ -67,15 +69,21 @@ class MemoryModel:
                 return count
         return len(patterns)
 
-    def _activation_bytes(self, pattern: str) -> int:
-        """Kept for the backward pass, and the costliest layer once more for its gradients."""
-        kept = {
+    def kept_bytes(self, pattern: str) -> int:
+        """What one model's forward pass over a batch leaves for its backward pass."""
+        kept = self._by_letter(pattern)
+        ends = _ends_bytes(pattern[0], self.shape, self.sequence, self.device)
+        return self.train.batch_size * (sum(kept[letter] for letter in pattern) + ends)
+
+    def _working_bytes(self, pattern: str) -> int:
+        """Gradients of the costliest layer's tensors, while it is differentiated."""
+        return self.train.batch_size * max(self._by_letter(pattern).values())
+
+    def _by_letter(self, pattern: str) -> dict[str, int]:
+        return {
             letter: _layer_bytes(letter, self.shape, self.sequence, self.device)
             for letter in set(pattern)
         }
-        layers = sum(kept[letter] for letter in pattern) + max(kept.values())
-        ends = _ends_bytes(pattern[0], self.shape, self.sequence, self.device)
-        return self.train.batch_size * (layers + ends)
 
     def _data_bytes(self) -> int:
         """Training and scoring sequences of one model."""

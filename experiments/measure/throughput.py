@@ -21,7 +21,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
-from statistics import geometric_mean, median
+from math import exp, log
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from nasarena.experiments.measure.crew import Crew, crew
@@ -49,18 +50,43 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)  # populations whose cost per trial is shown
 SETTINGS = ("proxy=quick", "proxy.train.steps=15", "proxy.train.num_eval=32")
 
 
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What some trials took: seconds on the clock, and of all processors together."""
+
+    wall_s: float
+    processor_s: float
+    trials: int
+
+
 @dataclass(slots=True)
 class Times:
-    """Seconds per trial of one kind of pattern, one entry a repeat; `peer` by threads."""
+    """Per trial of one kind of pattern, one entry a repeat; `peer` by threads."""
 
-    ours: list[float] = field(default_factory=list)
-    alone: list[float] = field(default_factory=list)
-    peer: dict[int, list[float]] = field(default_factory=dict)
+    ours: list[Took] = field(default_factory=list)
+    alone: list[Took] = field(default_factory=list)
+    peer: dict[int, list[Took]] = field(default_factory=dict)
 
     @property
     def peer_s(self) -> float:
         """The peer's better way, by its median."""
-        return min(median(times_s) for times_s in self.peer.values())
+        return min(wall_s(each) for each in self.peer.values())
+
+    @property
+    def processor_ratio(self) -> float:
+        """The peer's processor time over ours; other work on the machine hardly changes it."""
+        peer_s = min(processor_s(each) for each in self.peer.values())
+        return peer_s / processor_s(self.ours)
+
+
+def wall_s(repeats: Sequence[Took]) -> float:
+    """Median seconds on the clock per trial."""
+    return median(took.wall_s / took.trials for took in repeats)
+
+
+def processor_s(repeats: Sequence[Took]) -> float:
+    """Median seconds of processors per trial."""
+    return median(took.processor_s / took.trials for took in repeats)
 
 
 def kinds() -> dict[str, list[str]]:
@@ -108,22 +134,24 @@ def warm_up(ours: Crew, peers: Sequence[Crew], settings: Sequence[str]) -> float
 def interleaved(
     ours: Crew, peers: Sequence[Crew], settings: Sequence[str], num_repeats: int = NUM_REPEATS
 ) -> dict[str, Times]:
-    """Seconds per trial of every kind: population, alone, and peer in turn within a repeat."""
+    """Trials of every kind: in a population, alone, and the peer's, in turn within a repeat."""
     times = {name: Times() for name in kinds()}
     for _ in range(num_repeats):
         for name, patterns in kinds().items():
             took = times[name]
-            took.ours.append(_per_trial(ours, _ours, settings, patterns, None))
-            took.alone.append(_per_trial(ours, _ours, settings, patterns, 1))
+            took.ours.append(_all(ours, _ours, settings, patterns, None))
+            took.alone.append(_all(ours, _ours, settings, patterns, 1))
             for each in peers:
-                seconds = _per_trial(each, _peer, settings, patterns)
-                took.peer.setdefault(each.num_threads, []).append(seconds)
+                theirs = took.peer.setdefault(each.num_threads, [])
+                theirs.append(_all(each, _peer, settings, patterns))
+            print(f"{name}: {wall_s(took.ours):.3g} s, peer {took.peer_s:.3g} s", flush=True)
     return times
 
 
 def trial_seconds(ours: Crew, settings: Sequence[str], size: int) -> float:
     """Seconds per trial of random patterns in populations of `size`."""
-    return _per_trial(ours, _ours, settings, random_patterns(size), size)
+    sized = (*settings, f"proxy.population={size}")
+    return wall_s([_all(ours, _ours, sized, random_patterns(size), size)])
 
 
 def compared(
@@ -132,34 +160,44 @@ def compared(
     """Rows and summary; `peaks` are FLOPs and bytes a second of all processes together."""
     proxy = built(tuple(settings))
     rows: list[dict[str, Any]] = []
-    ratios, alone = [], []
     for name, took in times.items():
-        ours_s, alone_s = median(took.ours), median(took.alone)
-        weight = NUM_RANDOM if name not in FIXED else 1
-        ratios += [took.peer_s / ours_s] * weight
-        alone += [took.peer_s / alone_s] * weight
-        flops = sum(trial_flops(proxy, pattern) for pattern in kinds()[name]) / len(kinds()[name])
+        patterns, ours_s = kinds()[name], wall_s(took.ours)
         rows.append(
             {
                 "pattern": name,
                 "ours_s": ours_s,
-                "alone_s": alone_s,
-                **{f"peer_{n}_threads_s": median(took.peer[n]) for n in sorted(took.peer)},
+                "alone_s": wall_s(took.alone),
+                **{f"peer_{n}_threads_s": wall_s(took.peer[n]) for n in sorted(took.peer)},
                 "ratio": took.peer_s / ours_s,
-                "peak_share": flops / ours_s / peaks[0],
+                "alone_ratio": took.peer_s / wall_s(took.alone),
+                "processor_ratio": took.processor_ratio,
+                "peak_share": fmean(trial_flops(proxy, p) for p in patterns) / ours_s / peaks[0],
+                "bandwidth_share": fmean(trial_bytes(proxy, p) for p in patterns)
+                / ours_s
+                / peaks[1],
             }
         )
     summary = {
-        "geomean_ratio": geometric_mean(ratios),
-        "min_kind_ratio": min(ratios),
-        "geomean_ratio_alone": geometric_mean(alone),
+        "geomean_ratio": _over_patterns(rows, "ratio"),
+        "min_kind_ratio": min(row["ratio"] for row in rows),
+        "geomean_ratio_alone": _over_patterns(rows, "alone_ratio"),
+        "geomean_processor_ratio": _over_patterns(rows, "processor_ratio"),
         "peak_share": median(row["peak_share"] for row in rows),
+        "bandwidth_share": median(row["bandwidth_share"] for row in rows),
         "population": proxy.settings.population,
+        "steps": proxy.settings.train.steps,
         "peak_gflops": peaks[0] / 1e9,
         "copied_gbytes_per_s": peaks[1] / 1e9,
         "repeats": len(next(iter(times.values())).ours),
     }
     return rows, summary
+
+
+def _over_patterns(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+    """Geometric mean over patterns: the row of the random ones counts as often as they are."""
+    weights = [1 if row["pattern"] in FIXED else NUM_RANDOM for row in rows]
+    logs = [log(row[name]) for row in rows]
+    return exp(fmean(logs, weights))
 
 
 def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
@@ -175,7 +213,22 @@ def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=2)
+def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
+    """Bytes that training must move at least: what is kept for the backward pass is written and
+    read, weights are read twice, gradients written and read, weights and moments updated."""
+    from nasarena.proxies.flops import num_parameters
+
+    return sum(
+        model.train.steps
+        * (
+            2 * model.kept_bytes(pattern)
+            + 10 * 4 * num_parameters(pattern, model.shape, model.sequence)
+        )
+        for model in proxy.memory
+    )
+
+
+@lru_cache(maxsize=16)
 def built(settings: tuple[str, ...]) -> "TrainedProxy":
     """The proxy of these settings, without the cache."""
     from nasarena.experiments.config import evaluate_config
@@ -188,45 +241,47 @@ def built(settings: tuple[str, ...]) -> "TrainedProxy":
     return proxy
 
 
-def _per_trial(crew: Crew, work: Any, *arguments: Any) -> float:
-    """Seconds of the slowest process, over the trials of all."""
-    found = crew.all_do(work, *arguments)
-    return float(max(seconds for seconds, _ in found) / sum(trials for _, trials in found))
+def _all(crew: Crew, work: Any, *arguments: Any) -> Took:
+    """What all processes together took: the clock's time is that of the slowest."""
+    found: list[Took] = crew.all_do(work, *arguments)
+    return Took(
+        max(took.wall_s for took in found),
+        sum(took.processor_s for took in found),
+        sum(took.trials for took in found),
+    )
 
 
-def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) -> tuple[float, int]:
-    """Seconds and number of trials of populations of `size`; None: of the proxy's own size.
-
-    With size 1 the patterns train one after the other.
-    """
+def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) -> Took:
+    """Populations of `size`, None for the proxy's own; with 1 patterns train one after another."""
     proxy = built(tuple(settings))
     members = size or proxy.settings.population
     rounds = [patterns] if members > 1 else [[pattern] for pattern in patterns]
-    start, trials = time.perf_counter(), 0
+    start, start_cpu = time.perf_counter(), time.process_time()
     for some in rounds:
         chosen = [some[i % len(some)] for i in range(members)]
         seeds = [TrialSeed(i // len(some)) for i in range(members)]
         outcomes = proxy.evaluate(chosen, seeds)
-        trials += members
         if any(outcome.status != "ok" for outcome in outcomes):
             raise RuntimeError("a training failed: its time would mean nothing")
-    return time.perf_counter() - start, trials
+    took_s = time.perf_counter() - start, time.process_time() - start_cpu
+    return Took(*took_s, members * len(rounds))
 
 
-def _peer(settings: Sequence[str], patterns: Sequence[str]) -> tuple[float, int]:
-    """Seconds and number of the peer's trials, one after the other."""
+def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
+    """The peer's trials, one after the other."""
     import torch
 
     from nasarena.experiments.measure.peer import peer_seconds
 
     proxy = built(tuple(settings))
     device = torch.device(proxy.settings.device)
+    start_cpu = time.process_time()
     times_s = [
         peer_seconds(pattern, proxy.settings.model, task, proxy.training_of(task), device)
         for pattern in patterns
         for task in proxy.tasks
     ]
-    return sum(times_s), len(patterns)
+    return Took(sum(times_s), time.process_time() - start_cpu, len(patterns))
 
 
 def _peaks() -> tuple[float, float]:
