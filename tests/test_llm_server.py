@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ SPACE = PatternSpace("AMS", 16)
 SMALL = "proxy=additive space.depth=6 budget=trials loop.initial_design=2 references=false".split()
 AGENTS = ["agent-iid", "agent-greedy", "agent-prior-evolution", "agent-override", "random"]
 START = Callable[..., "subprocess.Popen[str]"]
+HALTED = tuple["subprocess.Popen[str]", threading.Thread]  # joined when it has been halted
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +47,31 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def own_server(
-    home: Path, tiny_model: Path, start_command: START
-) -> Iterator["subprocess.Popen[str]"]:
-    """A run that starts a server by itself; it has long begun when the last tests look at it."""
+def own_server(home: Path, tiny_model: Path, start_command: START) -> Iterator[HALTED]:
+    """A run that starts a server by itself, and is halted after three calls until a test looks."""
     arguments = [*SMALL[:-1], "searcher=agent-iid", "budget.amount=10", "name=own", "llm=vllm"]
     model = f"llm.model={tiny_model}"
     process = start_command("run", *arguments, model, "llm.patience_s=2", cwd=home)
-    yield process
+    events = home / "runs" / "own" / "agent-iid" / "seed-0" / "events.jsonl"
+
+    def halt() -> None:
+        while process.poll() is None:
+            if events.exists() and events.read_bytes().count(b'"event":"llm_call"') >= 3:
+                os.killpg(process.pid, signal.SIGSTOP)  # the server is in a group of its own
+                return
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=halt, daemon=True)
+    watcher.start()
+    yield process, watcher
     if process.poll() is None:  # of a selection of tests, none may have ended it
+        os.killpg(process.pid, signal.SIGCONT)
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
-def endpoint(server_url: str, own_server: "subprocess.Popen[str]") -> Endpoint:
+def endpoint(server_url: str, own_server: HALTED) -> Endpoint:
     return canary.connect(LlmSettings(server_url))
 
 
@@ -300,21 +312,22 @@ def test_ctrl_c_while_the_server_starts_leaves_nothing_behind(
 
 def test_a_server_killed_in_the_middle_ends_the_run_which_another_one_goes_on_with(
     home: Path,
-    own_server: "subprocess.Popen[str]",
+    own_server: HALTED,
     server_url: str,
     tiny_model: Path,
     find_servers: Callable[..., list[int]],
 ) -> None:
     path = home / "runs" / "own" / "agent-iid" / "seed-0"
-    while not path.joinpath("events.jsonl").exists() or len(calls(read_run(path))) < 3:
-        assert own_server.poll() is None, own_server.communicate()
-        time.sleep(0.01)
+    process, watcher = own_server
+    watcher.join(timeout=120)
+    assert process.poll() is None, process.communicate()
     url = json.loads((home / "runs" / "own" / "server" / "server.json").read_text())["base_url"]
     assert url != server_url
     (pid,) = find_servers(tiny_model, url)
     os.kill(pid, signal.SIGKILL)
-    _, errors = own_server.communicate(timeout=60)
-    assert own_server.returncode == 2
+    os.killpg(process.pid, signal.SIGCONT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
     assert "does not answer for 2 s" in errors and "the same command goes on" in errors
     assert "vLLM ended by itself" in errors and "Traceback" not in errors
     assert find_servers(tiny_model, url) == []
