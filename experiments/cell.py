@@ -18,6 +18,7 @@ from nasarena.agents.notebook import write_notebook
 from nasarena.experiments.config import ProxyConfig
 from nasarena.experiments.entrant import Entrant
 from nasarena.experiments.llm import Access, recording
+from nasarena.experiments.permuted import Permutation, PermutedLetters
 from nasarena.experiments.registry import load_searcher
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.budget import Ledger
@@ -138,7 +139,10 @@ def _searcher(
     options = dict(cell.entrant.options)
     if spec.uses_llm and "inner" in options:
         options["inner"] = partial(_inner, options["inner"])
-    return build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials, llm=client)
+    built = build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials, llm=client)
+    if cell.entrant.control == "none":
+        return built
+    return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
 
 
 def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Generator) -> Searcher:

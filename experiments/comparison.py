@@ -25,6 +25,7 @@ from nasarena.experiments.llm import (
     replayed_access,
     suited_options,
 )
+from nasarena.experiments.permuted import with_controls
 from nasarena.experiments.provenance import provenance
 from nasarena.experiments.scoring import built_proxy
 from nasarena.experiments.workers import Report, run_tasks
@@ -69,7 +70,8 @@ def planned(config: CompareConfig, command: str) -> Comparison:
     Raises InvalidSetting for anything in the settings that cannot work.
     """
     suited = suited_options(config.llm)
-    entrants = told_apart([enter(searcher, suited) for searcher in config.searchers])
+    wanted = with_controls(config.searchers, config.controls)
+    entrants = told_apart([enter(searcher, suited) for searcher in wanted])
     proxy = built_proxy(config.proxy, config.space, config.cache)
     budget, num_trials = priced(config.budget, proxy)
     made_here = provenance(command)

@@ -59,16 +59,21 @@ class LoopConfig:
     final_replicates: int
 
 
+Control = Literal["none", "permuted_letters"]
+
+
 @dataclass(frozen=True, slots=True)
 class SearcherConfig:
     """One searcher: a name, or a file of the user's as `my_file.py:my_searcher`.
 
-    `label` is what tables call it and where its runs lie.
+    `label` is what tables call it and where its runs lie; `control` makes it a control of itself
+    (`nasarena.experiments.permuted`), which is shown beside it and never ranked.
     """
 
     name: str
     options: dict[str, Any]
     label: str | None = None
+    control: Control = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class CompareConfig:
     cache: bool
     retry_failed: bool
     llm: LlmConfig = LlmConfig("scribe", {})
+    controls: tuple[Literal["permuted_letters"], ...] = ()
 
     def __post_init__(self) -> None:
         _at_least("seeds", self.seeds, 1)
@@ -250,7 +256,7 @@ def run_config(arguments: Sequence[str]) -> CompareConfig:
             raise InvalidSetting("give either searcher=NAME or searcher.path=FILE:NAME, not both")
         name = str(own["path"])
     one = {"searchers": (SearcherConfig(name, dict(own["options"])),), "seeds": 1}
-    rest = {"first_seed": seed, "references": False}
+    rest = {"first_seed": seed, "references": False, "controls": ()}
     return filled(CompareConfig, _prepared(plain, arguments) | one | rest)
 
 
@@ -303,9 +309,10 @@ def _searcher(entry: Any) -> SearcherConfig:
     if (
         isinstance(entry, Mapping)
         and "name" in entry
-        and entry.keys() <= {"name", "options", "label"}
+        and entry.keys() <= {"name", "options", "label", "control"}
     ):
-        return filled(SearcherConfig, {"options": {}, "label": None, **entry}, "searchers")
+        defaults: dict[str, Any] = {"options": {}, "label": None, "control": "none"}
+        return filled(SearcherConfig, defaults | dict(entry), "searchers")
     raise InvalidSetting(
         f"a searcher is a name, my_file.py:my_searcher or {{name:...,options:{{...}}}}, "
         f"got {entry!r}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.compose import nearest
-from nasarena.experiments.config import SearcherConfig
+from nasarena.experiments.config import Control, SearcherConfig
 from nasarena.experiments.registry import load_searcher
 from nasarena.experiments.typed import hints_of, typed
 from nasarena.search.errors import InvalidSetting
@@ -34,6 +34,7 @@ class Entrant:
     uses_llm: bool
     requires: str | None
     source: str | None = None
+    control: Control = "none"
 
     def config(self) -> dict[str, Any]:
         """What `run.json` says about the searcher."""
@@ -47,6 +48,8 @@ class Entrant:
             values["label"] = self.label
         if self.source is not None:
             values |= {"path": self.target, "source": self.source}
+        if self.control != "none":
+            values["control"] = self.control
         return values
 
 
@@ -65,8 +68,9 @@ def enter(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> En
     if spec.uses_llm and "inner" in options:
         options["inner"] = complete_inner(options["inner"])
     source = Path(file).expanduser().read_bytes() if is_file else b""
+    suffix = "" if config.control == "none" else f"-{config.control}"
     return Entrant(
-        label=config.label or name,
+        label=(config.label or name) + suffix,
         name=name,
         target=str(Path(file).expanduser().resolve()) + f":{attribute}" if is_file else name,
         options=options,
@@ -74,6 +78,7 @@ def enter(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> En
         uses_llm=spec.uses_llm,
         requires=spec.requires,
         source=hashlib.sha256(source).hexdigest()[:16] if is_file else None,
+        control=config.control,
     )
 
 

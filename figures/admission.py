@@ -4,12 +4,13 @@ Three questions in turn: is the run whole, with something scored; was it made un
 that most share (proxy version, space, budget, loop settings); and does it lie in the largest
 complete block of searchers x seeds, so that all searchers kept have the same seeds. A run that
 fails one is set apart with the reason in words. Reference patterns need the same proxy and space
-only: they search nothing and are never ranked.
+only: they search nothing and are never ranked. Nor are controls (a searcher behind permuted
+letters): each needs its real thing beside it, on every seed.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ class Apart:
 class Admitted:
     """Runs to compare, ordered by (searcher, seed) and all made under `condition`.
 
-    `everything` is every run that was read, those apart too.
+    `everything` is every run that was read, those apart too. `real` leads from the searcher of a
+    run in `controls` to the one in `ranked` that it is a control of.
     """
 
     everything: list[Run]
@@ -54,6 +56,8 @@ class Admitted:
     references: list[Run]
     apart: list[Apart]
     condition: dict[str, Any]
+    controls: list[Run]
+    real: dict[str, str]
 
 
 def admit(folder: Path) -> Admitted:
@@ -63,13 +67,15 @@ def admit(folder: Path) -> Admitted:
     no condition is shared by more than half of them.
     """
     records = [read_run(path) for path in find_runs(folder)]
-    searching, references = _labelled([_checked(record) for record in records])
+    labelled, references = _labelled([_checked(record) for record in records])
+    controls = [run for run in labelled if control_of(run.record)]
+    searching = [run for run in labelled if run not in controls]
     if not searching:
         raise NasArenaError(
             f"{folder} holds no run of a searcher; give the folder of a comparison, "
             f"such as runs/<comparison>, or make one with `nasarena compare`"
         )
-    _refuse_twins(searching)
+    _refuse_twins(labelled)
     condition = _majority_condition(searching, folder)
     reasons = {run: _fault(run, condition) for run in searching}
     whole = [run for run in searching if not reasons[run]]
@@ -77,8 +83,11 @@ def admit(folder: Path) -> Admitted:
     reasons.update(outside)
     seeds = {run.seed for run in block} or {run.seed for run in searching}
     reasons.update({run: _reference_fault(run, condition, seeds) for run in references})
+    real = {run.searcher: _real_thing(run, block) for run in controls}
+    reasons.update({run: _fault(run, condition) for run in controls})
+    reasons.update(_unpaired([run for run in controls if not reasons[run]], real, seeds))
     return Admitted(
-        everything=[*searching, *references],
+        everything=[*labelled, *references],
         ranked=block,
         references=[run for run in references if not reasons[run]],
         apart=[
@@ -87,7 +96,14 @@ def admit(folder: Path) -> Admitted:
             if reason
         ],
         condition=condition,
+        controls=[run for run in controls if not reasons[run]],
+        real=real,
     )
+
+
+def control_of(record: RunRecord) -> str:
+    """What the harness hid from the searcher of a run; empty where nothing was."""
+    return str(record.config["searcher"].get("control") or "")
 
 
 def _checked(record: RunRecord) -> RunRecord:
@@ -178,6 +194,32 @@ def _reference_fault(run: Run, condition: Mapping[str, Any], seeds: set[int]) ->
     if run.seed not in seeds:
         return f"no searcher is compared on seed {run.seed}"
     return _unfinished(run)
+
+
+def _real_thing(control: Run, block: Iterable[Run]) -> str:
+    """The searcher that `control` is a control of; empty if it is not in the block."""
+    wanted = _identity(control)
+    return next((run.searcher for run in block if _identity(run) == wanted), "")
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """What makes a searcher what it is, apart from its label and from what is hidden from it."""
+    settings = run.record.config["searcher"]
+    return {key: settings[key] for key in settings if key not in ("label", "control")}
+
+
+def _unpaired(
+    controls: Sequence[Run], real: Mapping[str, str], seeds: set[int]
+) -> Iterator[tuple[Run, str]]:
+    """Controls that lack their real thing or a seed of it, and why that sets them apart."""
+    for run in controls:
+        own = {other.seed for other in controls if other.searcher == run.searcher}
+        if not real[run.searcher]:
+            yield run, "a control without its real thing: that one is not compared here"
+        elif run.seed not in seeds:
+            yield run, f"no searcher is compared on seed {run.seed}"
+        elif missing := sorted(seeds - own):
+            yield run, f"a control that lacks seed {missing[0]} of its real thing"
 
 
 def _unfinished(run: Run) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from nasarena.figures.admission import Apart, Run, admit
+from nasarena.figures.admission import Admitted, Apart, Run, admit, control_of
 from nasarena.search.fidelity import Payments, comparable
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import Trial
@@ -49,7 +49,8 @@ class Frames:
     of `METERS` as cumulative columns and `best_so_far` (NaN before the first full score: a partial
     training, `fidelity` below 1, never counts). `finals`: one row per re-training. `references`:
     name, pattern, seed, `score` and `final` of each reference pattern. `condition` is what all
-    kept runs share; `seeds` are the paired seeds.
+    kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers behind
+    permuted letters, with `control` (what was hidden) and `real` (the searcher without it).
     """
 
     runs: pd.DataFrame = field(repr=False)
@@ -62,6 +63,7 @@ class Frames:
     seeds: tuple[int, ...]
     data_hash: str
     name: str
+    controls: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
     def searchers(self) -> list[str]:
@@ -109,6 +111,7 @@ def read_frames(folder: Path) -> Frames:
         seeds=tuple(sorted({run.seed for run in admitted.ranked})),
         data_hash=_data_hash(admitted.everything),
         name=folder.resolve().name,
+        controls=_controls(admitted),
     )
 
 
@@ -122,6 +125,7 @@ TRIAL_COLUMNS = (
     "duplicate_of name note price spent trials flops tokens device_seconds measured_seconds "
     "training_seconds"
 ).split()
+CONTROL_COLUMNS = [*RUN_COLUMNS, "control", "real"]
 FINAL_COLUMNS = "searcher seed pattern replicate status score search_score".split()
 REFERENCE_COLUMNS = "name pattern seed score final".split()
 
@@ -233,6 +237,20 @@ def _totals(
         "llm_calls": llm.get("calls", 0),
         "llm_tokens": llm.get("prompt_tokens", 0) + llm.get("completion_tokens", 0),
     }
+
+
+def _controls(admitted: Admitted) -> pd.DataFrame:
+    rows = [
+        {
+            "searcher": run.searcher,
+            "seed": run.seed,
+            "control": control_of(run.record),
+            "real": admitted.real[run.searcher],
+            **_totals(run.record, _trial_rows(run.record), _final_rows(run.record)),
+        }
+        for run in admitted.controls
+    ]
+    return _table(rows, CONTROL_COLUMNS)
 
 
 def _references(runs: Sequence[Run]) -> pd.DataFrame:

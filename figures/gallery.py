@@ -14,6 +14,7 @@ from nasarena.figures import (
     critical,
     heatmap,
     improvement,
+    letter_control,
     profiles,
     ranking,
     ranks,
@@ -52,6 +53,10 @@ def gallery(frames: Frames, standing: Standings, anchors: Anchors | None) -> lis
     if critical.is_shown(standing):
         title = "Critical difference of mean ranks"
         plates.append(Plate("critical", title, lambda: critical.draw(frames, standing)))
+    if not frames.controls.empty:
+        plates.append(
+            Plate("controls", letter_control.TITLE, lambda: letter_control.draw(frames, standing))
+        )
     best, all_ = "Layer kinds by position, among the best", "Layer kinds by position, all proposals"
     return plates + [
         Plate("cost", "Regret against total cost", lambda: cost.draw(frames, standing, anchors)),

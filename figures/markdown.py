@@ -3,6 +3,7 @@
 from nasarena.figures.anytime import reference_scores
 from nasarena.figures.conclusion import Conclusion
 from nasarena.figures.frame import BASELINE, Frames
+from nasarena.figures.letter_control import in_words, letter_controls
 from nasarena.figures.standings import Standings
 
 
@@ -31,6 +32,13 @@ def markdown(conclusion: Conclusion) -> str:
         lines += ["## Fairness", ""]
         lines += [f"- {point.mark} {point.claim}: {point.detail}." for point in conclusion.fairness]
         lines += ["", "[x] holds, [ ] does not, [?] the runs do not say.", ""]
+    if blinded := letter_controls(frames, standing):
+        lines += ["## Controls: permuted letters", "", in_words(blinded), ""]
+        lines += [
+            f"- {each.real} less {each.control}: {each.pair.difference}, p = {each.pair.p_holm:.2g}"
+            for each in blinded
+        ]
+        lines.append("")
     if frames.apart:
         lines += ["## Runs set apart, in no average", ""]
         lines += [

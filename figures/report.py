@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nasarena.figures.admission import admit
 from nasarena.figures.conclusion import Conclusion
 from nasarena.figures.frame import METERS, Frames
+from nasarena.figures.letter_control import in_words, letter_controls
 from nasarena.figures.report_controls import controls
 from nasarena.figures.report_figures import data_url, packed_figures
 from nasarena.figures.report_strips import curse_strips, score_strips
@@ -32,6 +33,7 @@ def render(conclusion: Conclusion, folder: Path) -> str:
     frames, standing, table = conclusion.frames, conclusion.standings, conclusion.table
     runs = admit(folder).everything
     drawings = conclusion.drawings if standing.places else []
+    behind_letters = letter_controls(frames, standing)
     style, script = _read("report.css"), "\n".join(map(_read, _SCRIPTS))
     template = _environment().get_template("report.html.jinja")
     return template.render(
@@ -45,6 +47,7 @@ def render(conclusion: Conclusion, folder: Path) -> str:
         scores=score_strips(standing),
         curse=curse_strips(frames, standing),
         controls=controls(frames, standing, runs),
+        letter_words=in_words(behind_letters) if behind_letters else "",
         figures=packed_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
         trials=packed_trials(runs, frames, _colors(frames)),

@@ -1,8 +1,9 @@
-"""Controls beside the real thing: the same agent, blinded in one way, on the same seeds.
+"""Controls beside the real thing: the same searcher, blinded in one way, on the same seeds.
 
-A run is a control when its searcher has an option `control` other than `none`; the real thing is
-the searcher of the same name whose other options are equal. What is left of the advantage over
-random search under a control does not come from what was withheld.
+An agent blinds itself: its option `control` is other than `none`, it is ranked like everyone, and
+the real thing is the searcher of the same name whose other options are equal. Any searcher can be
+put behind permuted letters by the harness (`letter_control.py`); such runs are never ranked. What
+is left of the advantage over random search under a control does not come from what was withheld.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,27 +12,32 @@ from typing import Any
 
 from nasarena.figures.admission import Run
 from nasarena.figures.frame import Frames
-from nasarena.figures.standings import Standing, Standings
+from nasarena.figures.letter_control import LetterControl, letter_controls
+from nasarena.figures.standings import Standings
+from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.multiple import Comparison
 
 WITHHELD = {
     "shuffled_scores": "which score belongs to which pattern",
     "anonymous_letters": "what the letters mean, and which is which",
     "no_history": "every earlier trial",
+    "permuted_letters": "which letter is which: each is shown under the name of another",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Blinded:
-    """One control. `pair` is `real` less the control; both None where the real one is missing.
+    """One control, `searcher`. `pair` is `real` less it; None where the real one is missing.
 
     `seeds` holds (seed, score of the real thing, score of the control), the score that decides.
     """
 
     control: str
     withheld: str
-    blinded: Standing
-    real: Standing | None = None
+    searcher: str
+    score: Interval
+    real: str = ""
+    real_score: Interval | None = None
     pair: Comparison | None = None
     seeds: tuple[tuple[int, float, float], ...] = ()
 
@@ -42,7 +48,7 @@ class Blinded:
 
 
 def controls(frames: Frames, standing: Standings, runs: Sequence[Run]) -> list[Blinded]:
-    """Every control that was ranked, in order of its name."""
+    """Every control: agents that blind themselves by name, then permuted letters by standing."""
     places = {place.searcher: place for place in standing.places}
     settings = {
         run.searcher: run.record.config["searcher"] for run in runs if run.searcher in places
@@ -52,14 +58,30 @@ def controls(frames: Frames, standing: Standings, runs: Sequence[Run]) -> list[B
         control = _control(settings[name])
         if control == "none":
             continue
-        blinded = Blinded(control, WITHHELD.get(control, control), places[name])
+        blinded = Blinded(control, WITHHELD.get(control, control), name, places[name].score)
         real = next((r for r in settings if _is_real(settings[r], settings[name])), None)
         if real is not None:
             scores = zip(frames.seeds, standing.scores[real], standing.scores[name], strict=True)
             pair = standing.pair(real, name)
-            blinded = replace(blinded, real=places[real], pair=pair, seeds=tuple(scores))
+            blinded = replace(
+                blinded, real=real, real_score=places[real].score, pair=pair, seeds=tuple(scores)
+            )
         found.append(blinded)
-    return found
+    scores_of = {name: place.score for name, place in places.items()}
+    return found + [_behind_letters(each, scores_of) for each in letter_controls(frames, standing)]
+
+
+def _behind_letters(each: LetterControl, scores: Mapping[str, Interval]) -> Blinded:
+    return Blinded(
+        control="permuted_letters",
+        withheld=WITHHELD["permuted_letters"],
+        searcher=each.control,
+        score=each.score,
+        real=each.real,
+        real_score=scores[each.real],
+        pair=each.pair,
+        seeds=each.seeds,
+    )
 
 
 def _is_real(candidate: Mapping[str, Any], control: Mapping[str, Any]) -> bool:

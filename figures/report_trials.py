@@ -123,7 +123,7 @@ def _collected(
                 "reason": reasons.get((run.searcher, run.seed), ""),
                 "reference": settings["name"] == REFERENCES,
                 "llm": bool(settings.get("uses_llm")),
-                "control": str((settings.get("options") or {}).get("control") or "none"),
+                "control": _hidden(settings),
                 "first": first,
                 "length": columns.length - first,
                 "finals": list(_finals(run)),
@@ -137,6 +137,12 @@ def _collected(
         "origins": columns.origins,
         "length": columns.length,
     }
+
+
+def _hidden(settings: Mapping[str, Any]) -> str:
+    """What was hidden from the searcher, by itself or by the harness."""
+    own = (settings.get("options") or {}).get("control")
+    return str(settings.get("control") or own or "none")
 
 
 def _finals(run: Run) -> Iterator[tuple[str, str, float | None]]:

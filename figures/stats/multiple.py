@@ -110,6 +110,16 @@ def compare_all(
     return _compare(list(combinations(scores, 2)), scores, rope, seed)
 
 
+def compare_pairs(
+    pairs: Sequence[tuple[str, str]],
+    scores: Mapping[str, ArrayLike],
+    rope: float = 0.0,
+    seed: int = 0,
+) -> list[Comparison]:
+    """These pairs alone, in this order; `p_holm` pays for them and no others."""
+    return _compare(pairs, scores, rope, seed)
+
+
 def shared_ranks(names: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, int]:
     """Rank of each name: 1 + the number of searchers that were shown to be better.
 
