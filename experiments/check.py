@@ -126,6 +126,7 @@ def _settings(
         workers=config.workers,
         cache=False,
         retry_failed=True,
+        report=True,
     )
 
 

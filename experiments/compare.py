@@ -39,10 +39,10 @@ def compare(arguments: Sequence[str]) -> int:
     console = made_console()
     with with_model(comparison, config, console) as comparison:
         troubles = carried_out(comparison, command, console, config.workers, config.retry_failed)
-    conclude(comparison.folder, command, console)
+    conclude(comparison.folder, command, console, config.report)
+    written = comparison.folder / ("report.html" if config.report else "report.md")
     console.print(
-        f"[bold]{comparison.folder / 'report.html'}[/bold]  "
-        f"({time.monotonic() - start_s:.0f} s wall time)",
+        f"[bold]{written}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
         soft_wrap=True,
     )
     return told(troubles)
@@ -93,12 +93,12 @@ def carried_out(
     return troubles
 
 
-def conclude(folder: Path, command: str, console: Console) -> "Conclusion":
+def conclude(folder: Path, command: str, console: Console, draws: bool = True) -> "Conclusion":
     """Write table, figures and report of a comparison, and print its ranking."""
     from nasarena.experiments.ranking import ranking
     from nasarena.figures.comparison import write_all
 
-    conclusion = write_all(folder, command)
+    conclusion = write_all(folder, command, draws=draws)
     console.print(ranking(conclusion.table))
     for sentence in conclusion.verdict:
         console.print(sentence, markup=False)

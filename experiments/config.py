@@ -101,6 +101,7 @@ class CompareConfig:
     workers: int | None
     cache: bool
     retry_failed: bool
+    report: bool
     llm: LlmConfig = LlmConfig("scribe", {})
     controls: tuple[Literal["permuted_letters"], ...] = ()
 
@@ -255,7 +256,7 @@ def run_config(arguments: Sequence[str]) -> CompareConfig:
         if any(argument.startswith("searcher=") for argument in arguments):
             raise InvalidSetting("give either searcher=NAME or searcher.path=FILE:NAME, not both")
         name = str(own["path"])
-    one = {"searchers": (SearcherConfig(name, dict(own["options"])),), "seeds": 1}
+    one = {"searchers": (SearcherConfig(name, dict(own["options"])),), "seeds": 1, "report": True}
     rest = {"first_seed": seed, "references": False, "controls": ()}
     return filled(CompareConfig, _prepared(plain, arguments) | one | rest)
 

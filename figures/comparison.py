@@ -21,35 +21,39 @@ from nasarena.figures.verdict import verdict
 from nasarena.search.errors import NasArenaError
 
 
-def write_all(folder: Path, command: str, only: Collection[str] = ()) -> Conclusion:
+def write_all(
+    folder: Path, command: str, only: Collection[str] = (), draws: bool = True
+) -> Conclusion:
     """Draw and write all of it into `folder`, from the runs below it.
 
     `command` is what the user typed; it goes into the metadata of every figure. `only`
-    names the figures to draw, by default all. Raises
-    NasArenaError where the runs cannot be compared or the folder cannot be written.
+    names the figures to draw, by default all; without `draws` there are the tables and the
+    verdict alone. Raises NasArenaError where the runs cannot be compared or the folder cannot
+    be written.
     """
     frames = read_frames(folder)
     source = Source(command, frames.data_hash)
     try:
-        (folder / "figures").mkdir(exist_ok=True)
+        if draws:
+            (folder / "figures").mkdir(exist_ok=True)
         anchors = frozen_anchors(frames, folder / FILE_NAME)
         standing = standings(frames, deciding_scale(frames, anchors))
+        plates = gallery(frames, standing, anchors) if draws else []
         conclusion = Conclusion(
             frames=frames,
             standings=standing,
             verdict=verdict(frames, standing),
             fairness=fairness(frames),
             table=standings_table(frames, standing, anchors),
-            drawings=draw_into(
-                folder / "figures", gallery(frames, standing, anchors), source, only
-            ),
+            drawings=draw_into(folder / "figures", plates, source, only),
             source=source,
         )
         conclusion.table.to_csv(
             folder / "table.csv", index=False, float_format="%.6g", lineterminator="\n"
         )
         (folder / "report.md").write_text(markdown(conclusion), encoding="utf-8")
-        (folder / "report.html").write_text(render(conclusion, folder), encoding="utf-8")
+        if draws:
+            (folder / "report.html").write_text(render(conclusion, folder), encoding="utf-8")
     except OSError as error:
         raise NasArenaError(f"cannot write into {folder}: {error.strerror}") from error
     return conclusion

@@ -157,12 +157,12 @@ def test_batches_are_valid_and_distinct(name: str, tmp_path: Path) -> None:
 def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
     """Its string hashes differ, so an order taken from a set or a dict of hashes would show."""
     proxy = additive(SMALL, failure_rate=0.2)
-    here = {name: asked(run(tmp_path / name, name, proxy, num_trials=12)) for name in CLASSICAL}
+    here = {name: asked(run(tmp_path / name, name, proxy, num_trials=9)) for name in CLASSICAL}
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
         "from test_baselines import CLASSICAL, SMALL, additive, asked, run\n"
         "proxy = additive(SMALL, failure_rate=0.2)\n"
-        "print(json.dumps({name: asked(run(Path(sys.argv[2]) / name, name, proxy, num_trials=12))"
+        "print(json.dumps({name: asked(run(Path(sys.argv[2]) / name, name, proxy, num_trials=9))"
         " for name in CLASSICAL}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1"}

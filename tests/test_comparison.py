@@ -47,7 +47,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def compare(*arguments: str) -> int:
-    return main(["compare", *SMALL, *arguments])
+    return main(["compare", *SMALL, "report=false", *arguments])
 
 
 def runs(folder: str = "runs/x") -> dict[str, RunRecord]:
@@ -59,7 +59,7 @@ def contents(folder: str = "runs/x") -> dict[str, bytes]:
 
 
 def test_a_comparison_runs_ranks_and_is_not_run_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare("searchers=[random,evolution]") == 0
+    assert compare("searchers=[random,evolution]", "report=true") == 0
     out = capsys.readouterr().out
     assert "6 of 6 runs to do" in out and "report.html" in out
     written = {path.name for path in Path("runs/x").iterdir()}
@@ -88,7 +88,7 @@ def test_pairs_share_their_initial_design_and_their_landscape() -> None:
 
 
 def test_budgets_are_spent_equally_to_within_one_trial() -> None:
-    settings = ["proxy=additive", "name=x", "budget.patterns=20", "seeds=2"]
+    settings = ["proxy=additive", "name=x", "budget.patterns=20", "seeds=2", "report=false"]
     assert main(["compare", *settings, "searchers=[random,evolution,local-search]"]) == 0
     for name, run in runs().items():
         if name.startswith("references"):
@@ -182,7 +182,8 @@ def test_a_fault_of_the_settings_alone_is_told_once(capsys: pytest.CaptureFixtur
 
 
 def test_the_default_name_holds_what_all_runs_share() -> None:
-    base = ["compare", "proxy=additive", "budget=trials", "budget.amount=5", "searchers=[random]"]
+    small = [setting for setting in SMALL if setting != "name=x"]
+    base = ["compare", *small, "searchers=[random]", "report=false"]
     assert main([*base, "seeds=1"]) == 0
     assert main([*base, "seeds=2"]) == 0
     (folder,) = Path("runs").iterdir()
@@ -198,7 +199,7 @@ def test_a_run_is_a_cell_of_the_comparison_of_its_settings(
     assert main(["run", *same, "searcher=evolution", "seed=1"]) == 0
     capsys.readouterr()
     whole = ["compare", *same, "searchers=[random,evolution]", "seeds=2", "references=false"]
-    assert main(whole) == 0
+    assert main([*whole, "report=false"]) == 0
     assert "3 of 4 runs to do (1 were done before)" in capsys.readouterr().out
 
 
@@ -225,13 +226,14 @@ def test_what_was_planned_and_is_not_there_is_missing(capsys: pytest.CaptureFixt
     assert main(["status", "runs/x"]) == 0
 
 
-def test_figures_and_report_are_drawn_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_figures_and_report_can_be_drawn_later(capsys: pytest.CaptureFixture[str]) -> None:
     assert compare("searchers=[random,evolution]") == 0
+    out = capsys.readouterr().out
+    assert "report.md" in out and "report.html" not in out and "evolution" in out
+    assert not Path("runs/x/figures").exists() and not Path("runs/x/report.html").exists()
     table = Path("runs/x/table.csv").read_bytes()
-    for name in ("table.csv", "report.html", "figures/ranking.png"):
-        Path("runs/x", name).unlink()
-    assert main(["figures", "runs/x"]) == 0
-    assert Path("runs/x/figures/ranking.png").exists()
+    Path("runs/x/table.csv").unlink()
     assert main(["report", "runs/x"]) == 0
-    assert Path("runs/x/table.csv").read_bytes() == table
     assert "report.html" in capsys.readouterr().out
+    assert Path("runs/x/figures/ranking.png").exists() and Path("runs/x/report.html").exists()
+    assert Path("runs/x/table.csv").read_bytes() == table

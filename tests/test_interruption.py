@@ -19,7 +19,9 @@ def slow(space, rng, pause_s=0.004):
         time.sleep(pause_s)
         yield space.sample(rng)
 """
-ARGUMENTS = "compare proxy=additive name=x budget=trials budget.amount=150 seeds=2 workers=2"
+ARGUMENTS = (
+    "compare proxy=additive name=x budget=trials budget.amount=150 seeds=2 report=false workers=2"
+)
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":

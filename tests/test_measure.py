@@ -22,7 +22,7 @@ def test_regret_is_that_of_the_best_seen_pattern_of_each_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
     settings = ["searchers=[random,evolution]", "seeds=2", "proxy=additive", "name=x"]
-    budget = ["budget=trials", "budget.amount=9", "references=false"]
+    budget = ["budget=trials", "budget.amount=9", "references=false", "report=false"]
     assert main(["compare", *settings, *budget]) == 0
     regrets = separation.regrets_in(Path("runs/x"))
     assert set(regrets) == {"random", "evolution"}

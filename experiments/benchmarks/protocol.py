@@ -58,6 +58,7 @@ class Protocol:
             f"folder={folder}",
             f"name={proxy}",
             "references=false",
+            "report=false",
         ]
 
 
