@@ -33,7 +33,8 @@ from nasarena.search.trial import Trial
 class Cell:
     """What one run is made of; `num_trials` is how many average patterns the budget pays for.
 
-    `access` leads to the language model of an agent.
+    `access` leads to the language model of an agent. `judge` is the proxy that trains the best
+    patterns again, with its version, where it is not the one searched.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Cell:
     cache: bool
     provenance: Mapping[str, Any] = field(repr=False)
     access: Access | None = None
+    judge: tuple[ProxyConfig, str] | None = None
 
     @property
     def seed(self) -> int:
@@ -62,9 +64,11 @@ class Cell:
         loop = asdict(self.settings)
         budget = loop.pop("budget")
         llm = {"llm": dict(self.access.identity)} if self.access else {}
+        judge = {"final_proxy": _versioned(*self.judge)} if self.judge else {}
         return {
             "searcher": self.entrant.config(),
-            "proxy": {**asdict(self.proxy), "version": self.proxy_version},
+            "proxy": _versioned(self.proxy, self.proxy_version),
+            **judge,
             "space": asdict(self.space),
             "budget": budget,
             "loop": loop,
@@ -106,9 +110,14 @@ class Advance:
         return Advance(self.num_trials + 1, min(1.0, ledger.spent / ledger.budget.amount), best)
 
 
+def _versioned(proxy: ProxyConfig, version: str) -> dict[str, Any]:
+    return {**asdict(proxy), "version": version}
+
+
 def run_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
     """Run a cell to its end, from wherever its folder stands; raises what `run_search` raises."""
     proxy = built_proxy(cell.proxy, cell.space, cell.cache)
+    judge = built_proxy(cell.judge[0], cell.space, cell.cache) if cell.judge else None
     spec = load_searcher(cell.entrant.target)
     advance = Advance()
 
@@ -121,7 +130,13 @@ def run_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
         make = partial(_searcher, cell, spec, client)
         try:
             run_search(
-                folder, make, proxy, cell.settings, max_parallel=spec.max_parallel, watch=watch
+                folder,
+                make,
+                proxy,
+                cell.settings,
+                final_proxy=judge,
+                max_parallel=spec.max_parallel,
+                watch=watch,
             )
         finally:
             if cell.access is not None:

@@ -117,6 +117,7 @@ def _settings(
         seeds=num_seeds,
         first_seed=0,
         proxy=ProxyConfig("additive", {"noise": _NOISE}),
+        final_proxy=None,
         space=PatternSpace(),
         budget=BudgetConfig("trials", num_trials, None, False),
         loop=LoopConfig(4, 1, "reuse", 100, 60.0, 1, 1),

@@ -16,7 +16,12 @@ from rich.console import Console
 
 from nasarena.experiments.budget import priced
 from nasarena.experiments.cell import Advance, Cell, run_cell
-from nasarena.experiments.config import CompareConfig, SearcherConfig
+from nasarena.experiments.config import (
+    CompareConfig,
+    ProxyConfig,
+    SearcherConfig,
+    evaluate_config,
+)
 from nasarena.experiments.entrant import Entrant, enter, told_apart
 from nasarena.experiments.llm import (
     Access,
@@ -38,6 +43,7 @@ from nasarena.search.space import PatternSpace
 
 REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
 PLAN = "plan.json"
+SAME = "same"  # final_proxy: the proxy searched, whatever it stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,11 @@ def planned(config: CompareConfig, command: str) -> Comparison:
     wanted = with_controls(config.searchers, config.controls)
     entrants = told_apart([enter(searcher, suited) for searcher in wanted])
     proxy = built_proxy(config.proxy, config.space, config.cache)
+    judge = _judge(config, proxy)
     budget, num_trials = priced(config.budget, proxy)
     made_here = provenance(command)
-    folder = Path(config.folder) / (config.name or _default_name(config, proxy, budget))
+    name = config.name or _default_name(config, proxy, budget, judge)
+    folder = Path(config.folder) / name
 
     def cell(entrant: Entrant, settings: LoopSettings) -> Cell:
         return Cell(
@@ -88,6 +96,7 @@ def planned(config: CompareConfig, command: str) -> Comparison:
             num_trials=num_trials,
             cache=config.cache,
             provenance=made_here,
+            judge=judge,
         )
 
     seeds = range(config.first_seed, config.first_seed + config.seeds)
@@ -100,9 +109,26 @@ def planned(config: CompareConfig, command: str) -> Comparison:
     return Comparison(folder, _ordered(searching) + scoring, budget)
 
 
-def _default_name(config: CompareConfig, proxy: Proxy, budget: Budget) -> str:
+def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | None:
+    """What trains the best patterns again, where it is not the proxy searched: what the user
+    named, else what a benchmark stands for."""
+    name = config.final_proxy or getattr(proxy, "stands_for", None)
+    if name is None or name in (SAME, config.proxy.name):
+        return None
+    chosen = evaluate_config([f"proxy={name}"]).proxy
+    return chosen, built_proxy(chosen, config.space, config.cache).version
+
+
+def _default_name(
+    config: CompareConfig,
+    proxy: Proxy,
+    budget: Budget,
+    judge: tuple[ProxyConfig, str] | None,
+) -> str:
     """Proxy and a hash of what all runs share: searchers and seeds can be added to it later."""
     shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(config.loop)}
+    if judge:
+        shared["final_proxy"] = judge[1]
     return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
 
 
@@ -193,7 +219,8 @@ def refuse_mixture(comparison: Comparison) -> None:
 def _shared(config: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be equal between the searching runs of one comparison."""
     loop = {key: value for key, value in config["loop"].items() if key != "seed"}
-    return {key: config[key] for key in ("proxy", "space", "budget")} | {"loop": loop}
+    keys = ("proxy", "final_proxy", "space", "budget")
+    return {key: config.get(key) for key in keys} | {"loop": loop}
 
 
 def write_plan(comparison: Comparison, command: str) -> None:

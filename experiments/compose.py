@@ -42,7 +42,11 @@ def groups_of(command: str) -> dict[str, str]:
 
     defaults = safe_load((CONF / f"{command}.yaml").read_text())["defaults"]
     return {
-        group: choice for entry in defaults if entry != "_self_" for group, choice in entry.items()
+        group: choice
+        for entry in defaults
+        if entry != "_self_"
+        for group, choice in entry.items()
+        if not group.startswith("optional ")  # follows another choice, is not one
     }
 
 

@@ -92,6 +92,7 @@ class CompareConfig:
     seeds: int
     first_seed: int
     proxy: ProxyConfig
+    final_proxy: str | None
     space: PatternSpace
     budget: BudgetConfig
     loop: LoopConfig

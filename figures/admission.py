@@ -161,7 +161,7 @@ def _condition(run: Run) -> dict[str, Any]:
     """What has to be equal for scores to be comparable, as plain values."""
     config = run.record.config
     loop = {key: value for key, value in config["loop"].items() if key != "seed"}
-    shared = {key: config.get(key) for key in ("proxy", "space", "budget")}
+    shared = {key: config.get(key) for key in ("proxy", "final_proxy", "space", "budget")}
     return {**shared, "loop": loop}
 
 
@@ -188,7 +188,7 @@ def _fault(run: Run, condition: Mapping[str, Any]) -> str:
 
 def _reference_fault(run: Run, condition: Mapping[str, Any], seeds: set[int]) -> str:
     own = _condition(run)
-    for key in ("proxy", "space"):
+    for key in ("proxy", "final_proxy", "space"):
         if own[key] != condition[key]:
             return f"made under another condition: {_difference(own, condition)}"
     if run.seed not in seeds:

@@ -78,12 +78,14 @@ def run_search(
     proxy: Proxy,
     settings: LoopSettings,
     *,
+    final_proxy: Proxy | None = None,
     max_parallel: int | None = None,
     watch: Watch | None = None,
 ) -> list[Trial]:
     """Run to the end, from wherever the folder stands, and return all trials.
 
-    `make_searcher` is given the searcher's own random stream. `watch` is called after each trial.
+    `make_searcher` is given the searcher's own random stream. `final_proxy` trains the best
+    patterns again, by default `proxy` itself. `watch` is called after each trial.
     Raises SearcherFailed (recorded, resumable) and InvalidSetting for a budget below one trial.
     """
     journal = Journal(folder)
@@ -93,8 +95,9 @@ def run_search(
     with TimeLimit(settings.ask_timeout_s) as limit:
         run = _Run(proxy, settings, journal, _Guarded(make_searcher, rng, journal, limit), watch)
         reason = run.search(max_parallel)
+    judge = final_proxy or proxy
     retrain_best(
-        run.trials, proxy, settings.seed, settings.top_k, settings.final_replicates, journal
+        run.trials, judge, settings.seed, settings.top_k, settings.final_replicates, journal
     )
     journal.finished(reason, run.ledger)
     return run.trials

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from nasarena.experiments.cli import main
+from nasarena.proxies.landscapes import additive, nk
+from nasarena.search.final import final_seed
+from nasarena.search.proxy import TrialSeed
 from nasarena.search.run_folder import RunRecord, find_runs, read_run, without_measured
+from nasarena.search.space import PatternSpace
 
 SMALL = ["proxy=additive", "name=x", "budget=trials", "budget.amount=8", "seeds=2"]
 
@@ -211,6 +215,30 @@ def test_the_number_of_workers_changes_no_event() -> None:
     assert one.keys() == three.keys()
     for name in one:
         assert without_measured(one[name].events) == without_measured(three[name].events)
+
+
+def test_another_proxy_may_judge_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["searchers=[random,evolution]", "loop.top_k=2"]
+    assert compare(*arguments, "final_proxy=nk") == 0
+    space = PatternSpace("AMS", 16)
+    searched, judge = additive(space), nk(space)
+    for name, run in runs().items():
+        seed = int(name[-1])
+        for trial in run.trials():
+            (outcome,) = searched.evaluate([trial.pattern], [TrialSeed(seed)])
+            assert trial.score == outcome.score
+        finals = list(run.of_kind("final"))
+        assert len(finals) == 2 or name.startswith("references")
+        for event in finals:
+            again = final_seed(seed, event["replicate"])
+            (outcome,) = judge.evaluate([event["pattern"]], [again], "held_out")
+            assert event["outcome"]["score"] == outcome.score
+        assert run.config["final_proxy"]["name"] == "nk"
+    capsys.readouterr()
+    assert compare(*arguments) == 2  # a final score of another kind never joins
+    assert "runs/x" in capsys.readouterr().err
+    assert compare(*arguments, "final_proxy=nkk") == 2
+    assert "no proxy is called 'nkk'" in capsys.readouterr().err
 
 
 def test_what_was_planned_and_is_not_there_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
