@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from nasarena.experiments.cli import main
+from nasarena.experiments.comparison import planned
+from nasarena.experiments.config import compare_config
 from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.final import final_seed
 from nasarena.search.proxy import TrialSeed
@@ -110,6 +112,8 @@ def test_references_are_scored_and_charged_to_nobody() -> None:
     assert {"Llama 3.2", "Composer", "Jamba 1:7"} <= names and len(names) == len(trials)
     assert len(list(record.of_kind("final"))) == len(trials)
     assert len(runs()["random/seed-0"].trials()) == 8
+    many = planned(compare_config([*SMALL, "seeds=7"]), "by hand").cells
+    assert sorted(cell.seed for cell in many if cell.entrant.name == "references") == [*range(5)]
 
 
 def test_a_searcher_of_ones_own_takes_part_by_path() -> None:
