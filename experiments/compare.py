@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from nasarena.experiments.benchmark_facts import write_facts
 from nasarena.experiments.cli import command_line
 from nasarena.experiments.comparison import (
     Comparison,
@@ -22,6 +23,7 @@ from nasarena.experiments.comparison import (
 from nasarena.experiments.config import compare_config, run_config
 from nasarena.experiments.console import made_console
 from nasarena.experiments.display import Display
+from nasarena.experiments.scoring import built_proxy
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
 from nasarena.search.run_folder import find_runs, read_run
@@ -87,6 +89,8 @@ def carried_out(
             display.update(progress)
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)
+    if to_do:
+        _note_what_is_known(comparison)
     error = refused_everywhere(troubles, len(comparison.cells))
     if error is not None:
         raise error
@@ -120,6 +124,12 @@ def told(troubles: Sequence[Progress]) -> int:
             errors.print(trouble.traceback, markup=False, soft_wrap=True)
             break
     return 2 if troubles else 0
+
+
+def _note_what_is_known(comparison: Comparison) -> None:
+    """A benchmark knows its optimum and true scores: for figures, which read the folder alone."""
+    cell = comparison.cells[0]
+    write_facts(comparison.folder, built_proxy(cell.proxy, cell.space, cell.cache))
 
 
 def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:

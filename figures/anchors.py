@@ -1,7 +1,8 @@
 """Frozen anchors: the two scores that every normalized number is measured between.
 
-0 is the optimum, or the best score known when the anchors were frozen; 1 is random search under the
-same budget (the median of its runs, pooled over all seeds). Scales taken from the searchers at hand
+0 is the optimum where a benchmark knows it (`benchmark.py`), else the best score known when the
+anchors were frozen; 1 is random search under the same budget (the median of its runs, pooled over
+all seeds). Scales taken from the searchers at hand
 would move everybody's numbers when one joins; so anchors are written to a versioned file at the
 first drawing and only read from then on. A score beyond the best known is below 0, which says so.
 
@@ -53,7 +54,8 @@ class Scale:
 class Anchors:
     """`search` for search scores, `final` for re-trained ones (None without re-training).
 
-    `is_optimum`: `best` is exact, else the best known. `key` is the hash of condition and seeds.
+    `is_optimum`: `search.best` is exact, else the best known. `key` is the hash of condition and
+    seeds.
     """
 
     key: str
@@ -93,10 +95,16 @@ def anchors_key(frames: Frames) -> str:
 
 
 def observed_anchors(frames: Frames) -> Anchors:
-    """Anchors from the runs at hand: what is frozen where nothing was before."""
+    """Anchors from the runs at hand: what is frozen where nothing was before.
+
+    The optimum of a benchmark is that of its true scores; what a run saw carries noise on top, so
+    the normalized search score of a lucky run may lie below 0. Final scores that another proxy
+    trained have no known optimum.
+    """
     scored = [frames.trials["best_so_far"].max(), frames.references["score"].max()]
+    optimum = None if frames.benchmark is None else frames.benchmark.best
     search = Scale(
-        best=float(np.nanmax(scored)),
+        best=float(np.nanmax(scored)) if optimum is None else optimum,
         random=_random_level(frames, "best_search"),
         noise=noise_floor(frames, is_final=False),
     )
@@ -104,12 +112,13 @@ def observed_anchors(frames: Frames) -> Anchors:
     if (frames.runs["num_finals"] > 0).all():
         means = frames.references.groupby("pattern")["final"].mean()
         highest = [frames.runs["final"].max(), means.max()]
+        is_known = optimum is not None and not frames.condition.get("final_proxy")
         final = Scale(
-            best=float(np.nanmax(highest)),
+            best=search.best if is_known else float(np.nanmax(highest)),
             random=_random_level(frames, "final"),
             noise=noise_floor(frames, is_final=True),
         )
-    return Anchors(anchors_key(frames), search, final)
+    return Anchors(anchors_key(frames), search, final, is_optimum=optimum is not None)
 
 
 def _random_level(frames: Frames, column: str) -> float | None:

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from nasarena.figures.admission import Admitted, Apart, Run, admit, control_of
+from nasarena.figures.benchmark import Benchmark, read_benchmark
 from nasarena.search.fidelity import Payments, comparable
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import Trial
@@ -51,6 +52,7 @@ class Frames:
     name, pattern, seed, `score` and `final` of each reference pattern. `condition` is what all
     kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers behind
     permuted letters, with `control` (what was hidden) and `real` (the searcher without it).
+    `benchmark`: what is known exactly, None where the proxy is trained.
     """
 
     runs: pd.DataFrame = field(repr=False)
@@ -64,6 +66,7 @@ class Frames:
     data_hash: str
     name: str
     controls: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    benchmark: Benchmark | None = field(default=None, repr=False)
 
     @property
     def searchers(self) -> list[str]:
@@ -93,6 +96,7 @@ def read_frames(folder: Path) -> Frames:
     than half of them, or where two runs claim the same searcher and seed.
     """
     admitted = admit(folder)
+    benchmark = read_benchmark(folder, admitted.condition)
     runs, trials, finals = [], [], []
     for run in admitted.ranked:
         key = {"searcher": run.searcher, "seed": run.seed}
@@ -109,9 +113,10 @@ def read_frames(folder: Path) -> Frames:
         condition=admitted.condition,
         provenance=tuple(_provenance(run.record) for run in admitted.ranked),
         seeds=tuple(sorted({run.seed for run in admitted.ranked})),
-        data_hash=_data_hash(admitted.everything),
+        data_hash=_data_hash(admitted.everything, benchmark),
         name=folder.resolve().name,
         controls=_controls(admitted),
+        benchmark=benchmark,
     )
 
 
@@ -283,9 +288,9 @@ def _provenance(record: RunRecord) -> Mapping[str, Any]:
     return {key: value for key, value in record.header.items() if key != "config"}
 
 
-def _data_hash(runs: Sequence[Run]) -> str:
+def _data_hash(runs: Sequence[Run], benchmark: Benchmark | None) -> str:
     """Hash of everything that was read, measured times included."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"" if benchmark is None else benchmark.content.encode())
     for run in runs:
         content = [run.record.config, run.record.events]
         digest.update(json.dumps(content, sort_keys=True).encode())

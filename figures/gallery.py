@@ -12,6 +12,7 @@ from nasarena.figures import (
     budget,
     cost,
     critical,
+    exact,
     heatmap,
     improvement,
     letter_control,
@@ -20,6 +21,7 @@ from nasarena.figures import (
     ranks,
     regret,
     runtime,
+    surrogate,
 )
 from nasarena.figures.anchors import Anchors
 from nasarena.figures.frame import METERS, Frames
@@ -41,6 +43,7 @@ def gallery(frames: Frames, standing: Standings, anchors: Anchors | None) -> lis
     plates = [
         Plate("ranking", "Final ranking", lambda: ranking.draw(frames, standing)),
         Plate("regret", "Regret over the budget", lambda: regret.draw(frames, anchors)),
+        *_known_exactly(frames),
         Plate("anytime", "Best score found so far", lambda: anytime.draw(frames)),
         *_other_meters(frames),
         Plate("ranks", "Rank over the budget", lambda: ranks.draw(frames)),
@@ -65,6 +68,18 @@ def gallery(frames: Frames, standing: Standings, anchors: Anchors | None) -> lis
         Plate("heatmap", best, lambda: heatmap.draw(frames)),
         Plate("letters", all_, lambda: heatmap.draw(frames, of_best=False)),
     ]
+
+
+def _known_exactly(frames: Frames) -> list[Plate]:
+    """What only a benchmark can show: true regret, rank in the space, and its surrogate."""
+    known, plates = frames.benchmark, []
+    if known is not None:
+        plates.append(Plate("exact", exact.REGRET, lambda: exact.draw_regret(frames)))
+        if known.ranks:
+            plates.append(Plate("exact-rank", exact.RANK, lambda: exact.draw_rank(frames)))
+        if known.surrogate is not None:
+            plates.append(Plate("surrogate", surrogate.TITLE, lambda: surrogate.draw(frames)))
+    return plates
 
 
 def _other_meters(frames: Frames) -> list[Plate]:

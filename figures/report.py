@@ -18,6 +18,7 @@ from nasarena.figures.admission import admit
 from nasarena.figures.conclusion import Conclusion
 from nasarena.figures.frame import METERS, Frames
 from nasarena.figures.letter_control import in_words, letter_controls
+from nasarena.figures.report_benchmark import benchmark_part
 from nasarena.figures.report_controls import controls
 from nasarena.figures.report_figures import data_url, packed_figures
 from nasarena.figures.report_strips import curse_strips, score_strips
@@ -46,6 +47,7 @@ def render(conclusion: Conclusion, folder: Path) -> str:
         references=table[table["kind"] == "reference"].to_dict("records"),
         scores=score_strips(standing),
         curse=curse_strips(frames, standing),
+        benchmark=benchmark_part(frames, standing),
         controls=controls(frames, standing, runs),
         letter_words=in_words(behind_letters) if behind_letters else "",
         figures=packed_figures(drawings),

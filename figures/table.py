@@ -7,6 +7,7 @@ import pandas as pd
 from nasarena.figures.anchors import Anchors
 from nasarena.figures.anytime import reference_scores
 from nasarena.figures.frame import Frames
+from nasarena.figures.report_benchmark import exact
 from nasarena.figures.runtime import areas, running_times
 from nasarena.figures.standings import Standings
 from nasarena.figures.stats.intervals import Interval, interval
@@ -16,7 +17,8 @@ from nasarena.search.seeding import stream
 
 TABLE_COLUMNS = (
     "kind name rank seeds score score_low score_high search_score search_low search_high "
-    "gap gap_low gap_high regret regret_low regret_high vs_random vs_random_low vs_random_high "
+    "gap gap_low gap_high regret regret_low regret_high exact_regret exact_regret_low "
+    "exact_regret_high exact_rank exact_percentile vs_random vs_random_low vs_random_high "
     "p_vs_random effect_vs_random wins_vs_random vs_evolution vs_evolution_low vs_evolution_high "
     "p_vs_evolution area area_low area_high ert_budgets ert_at_least ert_successes trials failed "
     "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
@@ -27,16 +29,22 @@ def standings_table(frames: Frames, standing: Standings, anchors: Anchors | None
     """One row per searcher in order of rank, then reference patterns, then what stood apart.
 
     Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
-    random search); `vs_random` and `vs_evolution` are mean paired differences with their
-    Holm-corrected p; `area` is the mean regret over the budget and `ert_budgets` the expected
-    number of budgets, with restarts, to the median best search score of random search
-    (`ert_at_least` without a success); counts and seconds are means per run. `kind` is searcher,
-    reference or apart.
+    random search); `exact_regret`, `exact_rank` and `exact_percentile` judge each run's best
+    pattern by its true score where a benchmark knows it (the last two are medians); `vs_random`
+    and `vs_evolution` are mean paired differences with their Holm-corrected p; `area` is the mean
+    regret over the budget and `ert_budgets` the expected number of budgets, with restarts, to the
+    median best search score of random search (`ert_at_least` without a success); counts and
+    seconds are means per run. `kind` is searcher, reference or apart.
     """
     rows = [_place_row(frames, standing, number) for number in range(len(standing.places))]
     times, area = running_times(frames, anchors), areas(frames, anchors)
     for row in rows:
         row |= _speed(str(row["name"]), times, area, float(frames.condition["budget"]["amount"]))
+    if frames.benchmark is not None:
+        truths = exact(frames, frames.benchmark, [str(row["name"]) for row in rows])
+        for row, truth in zip(rows, truths, strict=True):
+            row |= _limits("exact_regret", truth.regret)
+            row |= {"exact_rank": truth.rank, "exact_percentile": truth.percentile}
     finals = reference_scores(frames, "final")
     for name, score in reference_scores(frames).items():
         rows.append(

@@ -5,10 +5,12 @@ than the test: searchers that were not told apart are tied, and too few seeds ar
 """
 
 from nasarena.figures.frame import BASELINE, Frames
+from nasarena.figures.report_benchmark import surrogate_in_words
 from nasarena.figures.standings import Standings
 from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
+from nasarena.figures.winners import in_words, winners
 
 _AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 
@@ -20,7 +22,7 @@ def verdict(frames: Frames, standing: Standings) -> list[str]:
             f"No conclusion: none of the {len(frames.apart)} runs finished with a score. "
             f"The list of runs set apart says why."
         ]
-    sentences = [_leader(standing)]
+    sentences = [_leader(standing), *_benchmark(frames)]
     if len(standing.places) > 1:
         sentences += [_power(standing), *_planning(standing)]
         for baseline in standing.against:
@@ -48,6 +50,14 @@ def _leader(standing: Standings) -> str:
         f"{first.searcher} has the highest estimate ({score}), but shares the first place: it was "
         f"not shown to be better than {names}."
     )
+
+
+def _benchmark(frames: Frames) -> list[str]:
+    """Plainly: whose scores these are, how far they can be trusted, who was trained for real."""
+    known = frames.benchmark
+    if known is None or known.surrogate is None:
+        return []
+    return [*surrogate_in_words(known), in_words(frames, known, winners(frames, known))]
 
 
 def _power(standing: Standings) -> str:

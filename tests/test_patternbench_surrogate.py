@@ -245,6 +245,26 @@ def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:
     assert rows == made_up_rows()
 
 
+def test_what_is_told_about_the_surrogate_is_what_the_fit_found(bench: PatternBench) -> None:
+    facts = bench.surrogate_facts()
+    assert len(facts["held_out"]) == facts["test"]["num_patterns"] == 60
+    predicted = np.array([row[1] for row in facts["held_out"]])
+    pairs = np.array([row[2:] for row in facts["held_out"]])
+    assert kendall(predicted, pairs.mean(axis=1)) == pytest.approx(facts["test"]["kendall_tau"])
+    assert ceiling(pairs) == pytest.approx(facts["test"]["noise_ceiling"])
+    assert [kind["name"] for kind in facts["kinds"]][0] == facts["winner"]
+    assert all(0 < kind["tau"] < 1 and 0 < kind["ceiling"] <= 1 for kind in facts["kinds"])
+    assert json.loads(json.dumps(facts)) == json.loads(json.dumps(facts | {}))  # plain values
+
+
+def test_without_its_report_a_surrogate_says_so(data: Path, tmp_path: Path) -> None:
+    for name in (ROWS, SURROGATE):
+        (tmp_path / name).write_bytes((data / name).read_bytes())
+    bench = PatternBench("patternbench", SLICE, tmp_path)
+    with pytest.raises(ProxyFailed, match="fit.json must be the report"):
+        bench.surrogate_facts()
+
+
 def test_contract(check_proxy: Callable[..., None], bench: PatternBench, data: Path) -> None:
     check_proxy(bench)
     check_proxy(PatternBench("patternbench", SLICE, data))
@@ -312,6 +332,9 @@ def test_materialized_scores_optimum_and_percentile_are_exact(
     pattern, value = part.optimum()
     assert value == max(everything) and part.true_score(pattern) == value
     assert part.regret(pattern) == 0.0 and part.percentile(pattern) == 100.0
+    asked = [SLICE.pattern(index) for index in (12345, 7, 12345, 65535)] + [pattern]
+    by_hand = [1 + sum(v > part.true_score(p) for v in everything) for p in asked]
+    assert part.ranks(asked) == by_hand and by_hand[-1] == 1 and part.ranks([]) == []
     middle = SLICE.pattern(12345)
     assert part.regret(middle) == value - everything[12345]
     assert part.percentile(middle) == 100 * sum(v <= everything[12345] for v in everything) / 2**16

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import inf, isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.proxies.patternbench.held_out import surrogate_facts
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.rows import Row, read_rows
 from nasarena.proxies.patternbench.surrogate import Surrogate
@@ -46,8 +48,9 @@ class PatternBench:
         self, name: str, space: PatternSpace, data: Path = DATA, noise: float = 1.0
     ) -> None:
         _check(space, noise)
-        self.name, self.space, self.noise = name, space, noise
+        self.name, self.space, self.noise, self._data = name, space, noise, data
         files, self._surrogate, self.header, self._rows = _loaded(data)
+        self.stands_for = str(self.header["proxy"])  # trains winners for real
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
         # "code" goes up whenever a change to this folder changes a score.
         described = {"patternbench": files, "code": 1}
@@ -91,6 +94,14 @@ class PatternBench:
         """Percent of the space whose true score is not higher, exact; the optimum has 100."""
         return self.truth.percentile(self.space.validate(pattern))
 
+    def ranks(self, patterns: Sequence[str]) -> list[int]:
+        """1 + the number of patterns of the space with a higher true score, exact; 1 is best."""
+        return self.truth.ranks([self.space.validate(pattern) for pattern in patterns])
+
+    def surrogate_facts(self) -> dict[str, Any]:
+        """How good the surrogate is, as plain values; raises ProxyFailed without its report."""
+        return surrogate_facts(self._data, self._surrogate, self._rows)
+
     def trainings(self, pattern: str) -> int:
         """How many real trainings of `pattern` are on record; 0: a surrogate's score."""
         return sum(row.score is not None for row in self._rows.get(pattern, ()))
@@ -129,9 +140,11 @@ class PatternBench:
         return noise.offset_spread * float(rng.standard_normal())
 
 
-def patternbench(space: PatternSpace, name: str, noise: float = 1.0) -> PatternBench:
-    """The benchmark that ships with the package."""
-    return PatternBench(name, space, noise=noise)
+def patternbench(
+    space: PatternSpace, name: str, noise: float = 1.0, data: str | None = None
+) -> PatternBench:
+    """The benchmark that ships with the package, or the one in the folder `data`."""
+    return PatternBench(name, space, Path(data).expanduser() if data else DATA, noise)
 
 
 def _check(space: PatternSpace, noise: float) -> None:

@@ -25,6 +25,7 @@ from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.search.space import PatternSpace
 
 WHOLE = PatternSpace(LETTERS, DEPTH)
+_CHUNK = 1 << 20
 
 
 class Truth:
@@ -103,6 +104,19 @@ class Truth:
         """Percent of the space whose true score is not higher; the optimum has 100."""
         value = np.float32(self.score(pattern))
         return 100.0 * int(np.count_nonzero(self.all_scores <= value)) / self.space.size
+
+    def ranks(self, patterns: Sequence[str]) -> list[int]:
+        """1 + the number of patterns with a higher true score, for each of many: one pass."""
+        if not patterns:
+            return []
+        values = np.array([self.score(pattern) for pattern in patterns], dtype=np.float32)
+        levels = np.unique(values)
+        counts = np.zeros(len(levels) + 1, dtype=np.int64)  # by how many levels lie below
+        for start in range(0, self.space.size, _CHUNK):
+            below = np.searchsorted(levels, self.all_scores[start : start + _CHUNK])
+            counts += np.bincount(below, minlength=len(counts))
+        higher = self.space.size - np.cumsum(counts)
+        return [int(higher[place]) + 1 for place in np.searchsorted(levels, values)]
 
     def _moved(self, pattern: str, rows: Sequence[Row]) -> int:
         """How far trainings move the score of a pattern, in steps of the grid."""

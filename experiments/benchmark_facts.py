@@ -1,0 +1,84 @@
+"""What a proxy knows exactly, kept in the folder of a comparison: figures read folders alone.
+
+`benchmark.json` holds the optimum, and of every pattern that was scored its true score, its rank in
+the whole space and its real trainings; for PatternBench also how good the surrogate is. It is
+written again after each `nasarena compare`; what belongs to a pattern never changes while the
+proxy's version does not, so a searcher that joins moves no number of another.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from nasarena.search.errors import NasArenaError
+from nasarena.search.proxy import Proxy
+from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.space import PatternSpace
+
+FILE = "benchmark.json"
+VERSION = 1
+_SMALL = 1 << 17  # spaces where ranks are found one pattern at a time
+
+
+@runtime_checkable
+class KnownProxy(Protocol):
+    """A proxy whose optimum and noise-free scores are known exactly; `percentile` is exact too."""
+
+    name: str
+    version: str
+    space: PatternSpace
+
+    def optimum(self) -> tuple[str, float]: ...
+    def true_score(self, pattern: str) -> float: ...
+    def percentile(self, pattern: str) -> float: ...
+
+
+def write_facts(folder: Path, proxy: Proxy) -> None:
+    """Write the file for all runs below `folder`; nothing where the proxy knows no truth."""
+    if not isinstance(proxy, KnownProxy):
+        return
+    text = json.dumps(known_facts(proxy, scored_patterns(folder)), separators=(",", ":"))
+    try:
+        draft = (folder / FILE).with_suffix(".draft")
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(folder / FILE)
+    except OSError as error:
+        raise NasArenaError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def known_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
+    """The content of the file; `patterns` are those that a figure may ask for."""
+    pattern, score = proxy.optimum()
+    trainings = getattr(proxy, "trainings", None)
+    surrogate = getattr(proxy, "surrogate_facts", None)
+    return {
+        "version": VERSION,
+        "proxy": {"name": proxy.name, "version": proxy.version},
+        "size": proxy.space.size,
+        "optimum": {"pattern": pattern, "score": score},
+        "scores": {pattern: proxy.true_score(pattern) for pattern in patterns},
+        "ranks": _ranks(proxy, patterns),
+        "trainings": {p: trainings(p) for p in patterns if trainings(p)} if trainings else None,
+        "surrogate": surrogate() if surrogate else None,
+    }
+
+
+def scored_patterns(folder: Path) -> list[str]:
+    """Every pattern that any run below `folder` scored, sorted."""
+    records = [read_run(path) for path in find_runs(folder)]
+    found = {
+        trial.pattern for record in records for trial in record.trials() if trial.score is not None
+    }
+    return sorted(found)
+
+
+def _ranks(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, int] | None:
+    """Rank in the whole space, 1 the best; None where that would take a pass for each pattern."""
+    ranks = getattr(proxy, "ranks", None)
+    if ranks is not None:
+        return dict(zip(patterns, ranks(patterns), strict=True))
+    if proxy.space.size > _SMALL:
+        return None
+    size = proxy.space.size
+    return {p: size - round(proxy.percentile(p) * size / 100) + 1 for p in patterns}
