@@ -21,15 +21,23 @@ if TYPE_CHECKING:
     import optuna
 
 
-class _OptunaSearch:
-    """Shared by both samplers; not a searcher by itself."""
+class OptunaSearch:
+    """Shared by all samplers; not a searcher by itself. Without a pruner trials are never cut."""
 
-    def __init__(self, space: PatternSpace, sampler: "optuna.samplers.BaseSampler") -> None:
+    def __init__(
+        self,
+        space: PatternSpace,
+        sampler: "optuna.samplers.BaseSampler",
+        pruner: "optuna.pruners.BasePruner | None" = None,
+    ) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._space = space
-        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        # Optuna's Hyperband draws brackets by the name of the study, which is random by default.
+        self._study = optuna.create_study(
+            direction="maximize", sampler=sampler, pruner=pruner, study_name="nasarena"
+        )
         self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
             f"layer_{slot:02d}": optuna.distributions.CategoricalDistribution(list(space.alphabet))
             for slot in range(space.depth)
@@ -40,8 +48,7 @@ class _OptunaSearch:
         """`n` patterns; the sampler sees those asked before it in the batch as running."""
         patterns = []
         for _ in range(n):
-            trial = self._study.ask(self._distributions)
-            pattern = "".join(trial.params[name] for name in self._distributions)
+            trial, pattern = self._drawn()
             self._waiting.setdefault(pattern, []).append(trial)
             patterns.append(pattern)
         return patterns
@@ -53,6 +60,11 @@ class _OptunaSearch:
                 self._finish(waiting.pop(0), trial)
             elif trial.pattern in self._space:
                 self._study.add_trial(self._foreign(trial))
+
+    def _drawn(self) -> "tuple[optuna.Trial, str]":
+        """A new trial of the study and the pattern that its parameters spell."""
+        trial = self._study.ask(self._distributions)
+        return trial, "".join(trial.params[name] for name in self._distributions)
 
     def _finish(self, asked: "optuna.Trial", trial: Trial) -> None:
         from optuna.trial import TrialState
@@ -74,7 +86,7 @@ class _OptunaSearch:
 
 
 @searcher("tpe", requires="optuna")
-class TPE(_OptunaSearch):
+class TPE(OptunaSearch):
     """Tree-structured Parzen estimator; `num_startup` random patterns before the model is used.
 
     `multivariate` models the letters jointly; by default Optuna decides (5.0: jointly).
@@ -87,22 +99,28 @@ class TPE(_OptunaSearch):
         num_startup: int = 10,
         multivariate: bool | None = None,
     ) -> None:
-        import warnings
+        super().__init__(space, tpe_sampler(rng, num_startup, multivariate))
 
-        import optuna
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # multivariate is marked experimental
-            sampler = optuna.samplers.TPESampler(
-                seed=int(rng.integers(2**31)),
-                n_startup_trials=num_startup,
-                multivariate=multivariate,
-            )
-        super().__init__(space, sampler)
+def tpe_sampler(
+    rng: np.random.Generator, num_startup: int, multivariate: bool | None
+) -> "optuna.samplers.TPESampler":
+    """The sampler of `tpe`; its seed is one integer drawn from `rng`."""
+    import warnings
+
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # multivariate is marked experimental
+        return optuna.samplers.TPESampler(
+            seed=int(rng.integers(2**31)),
+            n_startup_trials=num_startup,
+            multivariate=multivariate,
+        )
 
 
 @searcher("gp-optuna", requires="optuna")
-class GaussianProcess(_OptunaSearch):
+class GaussianProcess(OptunaSearch):
     """Optuna's GPSampler; `num_startup` random patterns before the model is used."""
 
     def __init__(

@@ -35,6 +35,7 @@ SEARCHERS = {
     "botorch": "nasarena.baselines.botorch_gp:BotorchSearch",
     "successive-halving": "nasarena.baselines.successive_halving:SuccessiveHalving",
     "hyperband": "nasarena.baselines.hyperband:Hyperband",
+    "tpe-pruned": "nasarena.baselines.pruned_tpe:PrunedTPE",
     "composer": "nasarena.baselines.composer:Composer",
     "composer-end": "nasarena.baselines.composer:ComposerEnd",
     "composer-middle": "nasarena.baselines.composer:ComposerMiddle",

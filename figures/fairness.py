@@ -94,10 +94,10 @@ def _initial_design(frames: Frames) -> Point:
 
 
 def _landscape(frames: Frames) -> Point:
-    """The same pattern, seed and replicate must score the same, whoever asked."""
+    """The same pattern, seed, replicate and fidelity must score the same, whoever asked."""
     claim = "Same score for the same pattern and seed, whoever asks"
     scored = frames.trials[frames.trials["status"] == "ok"]
-    groups = scored.groupby(["seed", "pattern", "replicate"])
+    groups = scored.groupby(["seed", "pattern", "replicate", "fidelity"])
     shared = groups["searcher"].nunique() > 1
     if not shared.any():
         return Point(claim, "unknown", "no pattern was trained by two searchers")

@@ -81,7 +81,8 @@ def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> 
     config = run_config([f"searcher={name}", f"folder={tmp_path}", "loop.initial_design=0", *small])
     (cell,) = planned(config, "test").cells
     # Nine ninths of a training, then three times two ninths; the last two thirds do not fit.
-    num_trials = 12 if name in ("successive-halving", "hyperband") else 2
+    # The pruned: two in full, each by way of a ninth and a third.
+    num_trials = {"successive-halving": 12, "hyperband": 12, "tpe-pruned": 6}.get(name, 2)
     assert run_cell(cell, lambda advance: None).num_trials == num_trials
     assert cell.state() == "finished"
 

@@ -14,7 +14,8 @@ from nasarena.baselines.hyperband import hyperband_brackets
 from nasarena.baselines.successive_halving import Bracket
 from nasarena.experiments.conformance import Kit
 from nasarena.experiments.registry import load_searcher
-from nasarena.figures.frame import _trial_rows
+from nasarena.figures.fairness import Point, fairness
+from nasarena.figures.frame import _trial_rows, read_frames
 from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.checkpoints import Checkpoint, Checkpoints, Part
 from nasarena.proxies.landscapes import Landscape, additive
@@ -519,3 +520,43 @@ def test_both_beat_random_at_equal_budget(tmp_path: Path) -> None:
 
 def _regret(proxy: Landscape, trials: Sequence[Trial]) -> float:
     return proxy.regret(best_patterns(trials, 1)[0])
+
+
+def test_fairness_tells_runs_of_different_fidelity_apart(tmp_path: Path) -> None:
+    """One pattern after a ninth and in full are two scores, not one that differs; a mixed-up score
+    of one fidelity is still found out."""
+    space = PatternSpace("AM", 4)
+    proxy = additive(space)
+    budget = {"unit": "trials", "amount": 10, "charge_llm": False}
+    for name in ("random", *NAMES):
+        config = {
+            "searcher": {"name": name, "options": {}},
+            "proxy": {"name": proxy.name, "version": proxy.version},
+            "space": {"alphabet": space.alphabet, "depth": space.depth},
+            "budget": budget,
+            "loop": {"seed": 0, "initial_design": 0},
+        }
+        settings = LoopSettings(0, Budget("trials", 10), initial_design=0, top_k=0)
+
+        def make(rng: np.random.Generator, name: str = name) -> Searcher:
+            return build_searcher(load_searcher(name), space, rng, {})
+
+        with RunFolder(tmp_path / name / "seed-0", config, {}) as folder:
+            run_search(folder, make, proxy, settings)
+    frames = read_frames(tmp_path)
+    scored = frames.trials[frames.trials["status"] == "ok"]
+    by_pattern = scored.groupby(["pattern", "replicate"])
+    assert (by_pattern["fidelity"].nunique() > 1).any() and (
+        by_pattern["score"].nunique() > 1
+    ).any()
+
+    def landscape() -> Point:
+        return next(p for p in fairness(read_frames(tmp_path)) if "whoever asks" in p.claim)
+
+    assert landscape().answer == "yes" and "0 differ" in landscape().detail
+    shared = scored.groupby(["pattern", "replicate", "fidelity"])["searcher"].nunique()
+    pattern, _, fidelity = shared[(shared > 1)].index[0]
+    rows = scored[(scored["pattern"] == pattern) & (scored["fidelity"] == fidelity)]
+    file = tmp_path / str(rows["searcher"].iloc[0]) / "seed-0" / "events.jsonl"
+    file.write_text(file.read_text().replace(f'"score":{rows["score"].iloc[0]}', '"score":9.5'))
+    assert landscape().answer == "no" and "1 differ" in landscape().detail
