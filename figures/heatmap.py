@@ -24,7 +24,11 @@ def best_patterns(frames: Frames, searcher: str) -> list[str]:
     if not finals.empty:
         unique = finals.drop_duplicates(["seed", "pattern"])
         return [str(pattern) for pattern in unique["pattern"]]
-    own = frames.trials[(frames.trials["searcher"] == searcher) & (frames.trials["status"] == "ok")]
+    own = frames.trials[
+        (frames.trials["searcher"] == searcher)
+        & (frames.trials["status"] == "ok")
+        & (frames.trials["fidelity"] == 1)
+    ]
     rows = own.groupby("seed")["score"].idxmax()
     return [str(pattern) for pattern in own.loc[rows, "pattern"]]
 
