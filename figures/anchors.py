@@ -35,12 +35,19 @@ FILE_NAME = "anchors.json"
 class Scale:
     """Anchors of one kind of score: best and random search, and the noise floor (None: unknown).
 
+    `is_optimum`: `best` is exact, else the best known.
+
     `random` is None where the comparison had no random search: there is no unit to count in.
     """
 
     best: float
     random: float | None
     noise: float | None
+    is_optimum: bool = False
+
+    @property
+    def best_in_words(self) -> str:
+        return "the optimum" if self.is_optimum else "the best score known"
 
     def normalized(self, scores: ArrayLike) -> Floats:
         """Regret in units of random search's: 0 best known, 1 random search, lower is better."""
@@ -54,19 +61,13 @@ class Scale:
 class Anchors:
     """`search` for search scores, `final` for re-trained ones (None without re-training).
 
-    `is_optimum`: `search.best` is exact, else the best known. `key` is the hash of condition and
-    seeds.
+    `key` is the hash of condition and seeds.
     """
 
     key: str
     search: Scale
     final: Scale | None
-    is_optimum: bool = False
     version: int = VERSION
-
-    @property
-    def best_in_words(self) -> str:
-        return "the optimum" if self.is_optimum else "the best score known"
 
 
 def frozen_anchors(frames: Frames, file: Path, may_write: bool = True) -> Anchors | None:
@@ -107,6 +108,7 @@ def observed_anchors(frames: Frames) -> Anchors:
         best=float(np.nanmax(scored)) if optimum is None else optimum,
         random=_random_level(frames, "best_search"),
         noise=noise_floor(frames, is_final=False),
+        is_optimum=optimum is not None,
     )
     final = None
     if (frames.runs["num_finals"] > 0).all():
@@ -117,8 +119,9 @@ def observed_anchors(frames: Frames) -> Anchors:
             best=search.best if is_known else float(np.nanmax(highest)),
             random=_random_level(frames, "final"),
             noise=noise_floor(frames, is_final=True),
+            is_optimum=is_known,
         )
-    return Anchors(anchors_key(frames), search, final, is_optimum=optimum is not None)
+    return Anchors(anchors_key(frames), search, final)
 
 
 def _random_level(frames: Frames, column: str) -> float | None:
@@ -147,4 +150,4 @@ def _to_json(anchors: Anchors) -> dict[str, Any]:
 
 def _from_json(key: str, entry: Mapping[str, Any]) -> Anchors:
     final = None if entry["final"] is None else Scale(**entry["final"])
-    return Anchors(key, Scale(**entry["search"]), final, bool(entry["is_optimum"]))
+    return Anchors(key, Scale(**entry["search"]), final)

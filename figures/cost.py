@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter
 
 from nasarena.figures.anchors import Anchors
 from nasarena.figures.frame import Frames
-from nasarena.figures.standings import Standings
+from nasarena.figures.standings import Standings, deciding_scale
 from nasarena.figures.style import (
     MUTED,
     EndLabel,
@@ -84,7 +84,8 @@ def _draw_points(axes: Axes, costs: pd.Series, standing: Standings) -> None:
 
 def _detail(frames: Frames, standing: Standings, anchors: Anchors | None) -> str:
     kind = "final" if standing.is_final else "search"
-    best = anchors.best_in_words if anchors else "the best score known"
+    scale = deciding_scale(frames, anchors)
+    best = scale.best_in_words if scale else "the best score known"
     return (
         f"Interquartile mean of the {kind} score's regret over {frames.seeds_in_words} with 95 % "
         f"interval; 0 is {best}, 1 the median of random search, frozen. Costs are means; answers "

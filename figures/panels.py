@@ -1,7 +1,8 @@
 """Curves over a budget on one sheet: an overview with all lines, and a small panel a searcher.
 
-Lines are steps, never straight connections. With more than six searchers the bands move into
-the small panels, where a line and its band stand before all others in light grey.
+Lines are steps, never straight connections, and carry their searcher's marker now and then. With
+more than six searchers the bands move into the small panels, where a line and its band stand before
+all others in light grey.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ from nasarena.figures.style import (
 
 _MAX_BANDS_TOGETHER = 6
 _NUM_COLUMNS = 4
+_NUM_MARKERS = 4  # on each line of the overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def _draw_overview(
         if bands:
             _draw_band(axes, curve, style[name])
         _draw_line(axes, curve, style[name].color, 1.6, style[name].dash)
+    for number, (name, curve) in enumerate(found.items()):
+        _draw_markers(axes, curve, style[name], number / len(found))
 
 
 def _draw_panels(
@@ -145,6 +149,17 @@ def _draw_line(axes: Axes, curve: Curve, color: str, width: float, dash: Dash = 
     axes.step(grid, middle, where="post", color=color, lw=width, linestyle=dash)
 
 
+def _draw_markers(axes: Axes, curve: Curve, look: Look, shift: float) -> None:
+    """A few points of the line; `shift`, a share of their distance, keeps searchers apart."""
+    shares = (np.arange(_NUM_MARKERS) + shift + 0.5 / _NUM_MARKERS) / _NUM_MARKERS
+    places = np.unique((shares * len(curve.grid)).astype(int).clip(0, len(curve.grid) - 1))
+    places = places[~np.isnan(curve.middle[places])]
+    axes.plot(
+        curve.grid[places], curve.middle[places], linestyle="none", marker=look.marker, ms=4.8,
+        color=look.color, mec="white", mew=0.6, zorder=3,
+    )  # fmt: skip
+
+
 def _draw_band(axes: Axes, curve: Curve, look: Look) -> None:
     grid = np.append(curve.grid, curve.grid[-1] + _overhang(curve))
     low, high = np.append(curve.low, curve.low[-1]), np.append(curve.high, curve.high[-1])
@@ -164,8 +179,9 @@ def _scale_axes(axes: Axes, found: Mapping[str, Curve], sheet: Sheet, bands: boo
     low, high = _limits(found, sheet, bands)
     if sheet.log:
         axes.set_yscale("log")
-        plain_log(axes.yaxis)
     axes.set_ylim((high, low) if sheet.upside_down else (low, high))
+    if sheet.log:
+        plain_log(axes.yaxis)  # which looks at the limits
 
 
 def _start(found: Mapping[str, Curve]) -> float:

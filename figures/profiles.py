@@ -46,7 +46,7 @@ def draw(frames: Frames, standing: Standings, scale: Scale | None) -> Figure:
     sheet = Sheet(
         title=title,
         detail=f"Distribution over {frames.seeds_in_words} with 95 % bootstrap band. Regret of the "
-        f"{kind} score: 0 the best known, 1 the median of random search; frozen.",
+        f"{kind} score: 0 {scale.best_in_words}, 1 the median of random search; frozen.",
         x_label="normalized regret (lower is better)",
         y_label="share of runs with this regret or less\n(higher is better)",
         panel_label="share of runs",

@@ -32,7 +32,8 @@ def regret_curves(frames: Frames, best: float, meter: str) -> dict[str, Curve]:
 
 def draw(frames: Frames, anchors: Anchors | None) -> Figure:
     """The figure, against the budget's own unit; logarithmic where no regret is 0 or less."""
-    title = "Regret: how far the best score so far is from the best known"
+    best = anchors.search.best_in_words if anchors else "the best score known"
+    title = f"Regret: how far the best score so far is from {best}"
     empty = unmetered(frames, title, frames.unit)
     if empty is not None:
         return empty
@@ -45,7 +46,7 @@ def draw(frames: Frames, anchors: Anchors | None) -> Figure:
         title=title,
         detail=band_in_words(frames) + _floor_in_words(anchors) + aware_in_words(frames),
         x_label=meter_label(frames, frames.unit),
-        y_label="regret: search score below\nthe best known (lower is better)",
+        y_label=f"regret: search score below\n{best} (lower is better)",
         panel_label="regret",
         levels=[
             Level(name, scale.best - score) for name, score in reference_scores(frames).items()
@@ -58,7 +59,7 @@ def draw(frames: Frames, anchors: Anchors | None) -> Figure:
 
 
 def _floor_in_words(anchors: Anchors) -> str:
-    words = f"Measured from {anchors.best_in_words}, {anchors.search.best:.4f}, frozen. "
+    words = f"Measured from {anchors.search.best_in_words}, {anchors.search.best:.4f}, frozen. "
     if anchors.search.noise is None:
         return words + "The noise floor is not known: no pattern was trained on several seeds. "
     return words + "Shaded: below the standard deviation of re-training one pattern. "

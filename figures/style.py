@@ -1,8 +1,9 @@
 """The house style: one set of fonts, lines and colours for every figure.
 
 Colours come from seaborn's colour-blind palette; no meaning hangs on colour alone. Every searcher
-also has a dash and a marker, curves are labelled where they end, and bars carry hatches, so that a
-figure printed in grey still reads. Figures are made without pyplot: no backend, no global state.
+also has a dash and a marker, a pair of its own among 28; curves carry their markers and are
+labelled where they end, and bars carry hatches, so that a figure printed in grey still reads.
+Figures are made without pyplot: no backend, no global state.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, StrMethodFormatter
 from scipy.optimize import isotonic_regression
 
 from nasarena.figures.frame import BASELINE
@@ -26,8 +27,9 @@ from nasarena.figures.stats.intervals import Floats
 Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib's `linestyle`: on and off in points
 
 INK, MUTED, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-# seaborn's "colorblind" palette without its pale and grey members.
-_COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9")
+# seaborn's "colorblind" palette without its pale and grey members. Colours four apart share a dash;
+# the order keeps their lightness apart.
+_COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#56b4e9", "#ca9161")
 _DASHES: tuple[Dash, ...] = (
     "solid",
     (0, (4, 1.5)),
@@ -52,13 +54,13 @@ def looks(searchers: Sequence[str]) -> dict[str, Look]:
     assigned = {
         name: Look(
             _COLORS[number % len(_COLORS)],
-            _DASHES[number // len(_COLORS) % len(_DASHES)],
+            _DASHES[number % len(_DASHES)],  # four dashes and seven markers: 28 pairs
             _MARKERS[number % len(_MARKERS)],
         )
         for number, name in enumerate(others)
     }
     if BASELINE in searchers:
-        assigned[BASELINE] = Look("#444444", (0, (1.2, 1.2)), "o")
+        assigned[BASELINE] = Look("#444444", (0, (5, 1, 1, 1, 1, 1)), "X")
     return assigned
 
 
@@ -119,11 +121,11 @@ def headline(figure: Figure, title: str, detail: str) -> None:
 
 
 def plain_log(axis: Axis) -> None:
-    """Ticks of a log axis as plain numbers; more of them where it spans little."""
+    """Ticks of a log axis as plain numbers, large ones as 1k or 1M; more where it spans little."""
     low, high = sorted(axis.get_view_interval())
     subs = (1.0, 2.0, 3.0, 5.0) if high < 100 * low else (1.0,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=12))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_major_formatter(EngFormatter(sep="") if high > 1e4 else StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())
 
 

@@ -144,4 +144,4 @@ def test_without_random_search_nothing_is_normalized(tmp_path: Path, add_run: Ad
     anchors = observed_anchors(frames)
     assert anchors.search.random is None and target_scores(anchors.search) is None
     assert running_times(frames, anchors) == {} and areas(frames, anchors) == {}
-    assert isinstance(anchors, Anchors) and anchors.best_in_words == "the best score known"
+    assert isinstance(anchors, Anchors) and anchors.search.best_in_words == "the best score known"
