@@ -135,7 +135,7 @@ def renamed_trial(trial: Trial) -> Trial:
 
 
 # Cheap enough for hundreds of asks. Nevergrad's default encoding orders the letters, one variable
-# per layer, so which letter lies between the two others does matter to it: the report measures it.
+# per layer, so which letter lies between the two others may matter to it: the report measures it.
 @pytest.mark.parametrize(
     "name", ["random", "local-search", "evolution", "genetic", "tpe", "successive-halving"]
 )

@@ -353,6 +353,54 @@ def test_controls_stand_beside_the_real_thing(
     assert cells[7] == f"{(final[real] > final[blind]).sum()} of 3"
 
 
+def test_a_benchmark_says_what_its_scores_are_worth(
+    tmp_path: Path, add_comparison: Add, open_report: Callable[..., Opened]
+) -> None:
+    folder = add_comparison(tmp_path, seeds=2)
+    trials = [trial for run in find_runs(folder) for trial in read_run(run).trials()]
+    patterns = sorted({trial.pattern for trial in trials if trial.score is not None})
+    scores = {pattern: number / len(patterns) for number, pattern in enumerate(patterns)}
+    best = patterns[-1]
+    pairs = [[p, scores[p], scores[p] + 0.1, scores[p] - 0.1] for p in patterns[:12]]
+    test = {
+        "kendall_tau": 0.81, "tau_interval": [0.7, 0.9], "noise_ceiling": 0.85,
+        "ceiling_interval": [0.8, 0.9], "tau_top_tenth": 0.4, "ceiling_top_tenth": 0.5, "r2": 0.9,
+    }  # fmt: skip
+    kinds = [
+        {"name": NASTY, "error": 0.1, "tau": 0.8, "tau_interval": [0.7, 0.9], "ceiling": 0.85,
+         "tau_top_tenth": 0.4, "ceiling_top_tenth": 0.5},
+        {"name": "ridge", "error": 0.2, "tau": None, "tau_interval": None, "ceiling": None,
+         "tau_top_tenth": None, "ceiling_top_tenth": None},
+    ]  # fmt: skip
+    facts = {
+        "version": 1,
+        "proxy": {"name": "letters", "version": "7"},
+        "size": 3**6,
+        "optimum": {"pattern": best, "score": scores[best]},
+        "scores": scores,
+        "ranks": {pattern: len(patterns) - number for number, pattern in enumerate(patterns)},
+        "trainings": {best: 2},
+        "surrogate": {
+            "winner": "ridge", "test": test, "kinds": kinds, "spread": 0.1, "held_out": pairs,
+            "sample": {"trainings": 24, "patterns": 12, "repeated": 12},
+            "proxy": {"proxy": "quick", "version": "1", "date": "today"},
+        },
+    }  # fmt: skip
+    (folder / "benchmark.json").write_text(json.dumps(facts))
+    write_all(folder, COMMAND, only=(*FEW, "surrogate"))
+    opened = open_report(folder / "report.html", 400)
+    section = opened.page.locator("#benchmark")
+    words = section.inner_text()
+    assert "Kendall tau against the mean of two trainings is 0.810" in words
+    assert "reaches what the noise of those trainings allows (0.850)" in words
+    assert "No winner was trained for real afterwards" in words and best in words
+    assert NASTY in words and opened.page.evaluate("window.hacked") is None
+    assert section.locator("table").first.locator("tbody tr").count() == 3
+    assert "nan" not in words.lower().split() and opened.width() == 400
+    section.locator("summary").click()
+    assert section.locator("details tbody tr").count() > 0
+
+
 def test_the_winners_curse_is_search_less_final(
     written: Path, open_report: Callable[..., Opened]
 ) -> None:
