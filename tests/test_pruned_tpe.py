@@ -9,7 +9,6 @@ import optuna
 import pytest
 
 from nasarena.baselines.pruned_tpe import PrunedTPE
-from nasarena.experiments.conformance import Kit
 from nasarena.experiments.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.budget import Budget
@@ -163,11 +162,6 @@ def test_it_beats_random_at_equal_cost(tmp_path: Path) -> None:
         ]
         saved.append(regrets[0] - regrets[1])
     assert np.mean(saved) > 0 and np.sum(np.array(saved) > 0) >= 8
-
-
-def test_the_conformance_kit_passes() -> None:
-    findings = list(Kit(load_searcher("tpe-pruned"), {}).findings())
-    assert [(f.question, f.words) for f in findings if not f.passed] == []
 
 
 @pytest.mark.parametrize(
