@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nasarena.figures.frame import METERS, Frames
+from nasarena.figures.winners import trained_on
 
 Answer = Literal["yes", "no", "unknown"]
 # Sums of seconds carry rounding, as in the ledger.
@@ -125,7 +126,9 @@ def _retrained(frames: Frames) -> Point:
     if (counts == 0).all():
         return Point(claim, "no", "no run was re-trained: its scores are search scores")
     most = f" to {counts.max()}" if counts.max() > counts.min() else ""
-    detail = f"{counts.min()}{most} re-trainings per run, {failed} failed"
+    judge = trained_on(frames)
+    where = f" on {judge}" if judge else ""
+    detail = f"{counts.min()}{most} re-trainings per run{where}, {failed} failed"
     return Point(claim, "yes" if counts.min() > 0 and not failed else "no", detail)
 
 

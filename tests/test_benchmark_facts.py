@@ -241,6 +241,8 @@ def test_the_report_says_whose_scores_these_are_and_who_was_trained(compared: Pa
         f"{len(found)} of {len(found)} winners were trained for real afterwards, on additive"
         in (text)
     )
+    retrained = next(p for p in conclusion.fairness if p.claim.startswith("Winners re-trained"))
+    assert "per run on additive, 0 failed" in retrained.detail
     judge = additive(SLICE)
     for each in found[:5]:  # real scores are those of the other proxy, noise aside
         assert each.real == pytest.approx(judge.true_score(each.pattern), abs=0.5)
