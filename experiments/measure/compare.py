@@ -1,6 +1,7 @@
 """Bare `nasarena compare`, cold: no run folder and no cache from before.
 
-`python -m nasarena.experiments.measure.compare [--save]`
+`python -m nasarena.experiments.measure.compare [--save] [proxy=quick]`; with another proxy than the
+bare one its name joins that of the measurement.
 """
 
 import os
@@ -17,8 +18,10 @@ from nasarena.search.run_folder import RunRecord, find_runs, read_run
 
 def main() -> None:
     """Measure and record."""
+    settings = [word for word in sys.argv[1:] if not word.startswith("--")]
+    proxies = [word.partition("=")[2] for word in settings if word.startswith("proxy=")]
     with tempfile.TemporaryDirectory() as folder:
-        wall_s = _compared(Path(folder))
+        wall_s = _compared(Path(folder), settings)
         runs = [read_run(path) for path in find_runs(Path(folder) / "runs")]
     searching = [run for run in runs if run.config["searcher"]["name"] != "references"]
     names = sorted({str(run.config["searcher"]["name"]) for run in searching})
@@ -31,15 +34,15 @@ def main() -> None:
         "unfinished": sum(run.state != "finished" for run in runs),
         "largest_rest_in_trials": max(row["largest_rest_in_trials"] for row in rows),
     }
-    record("compare", rows, summary)
+    record("_".join(["compare", *proxies]), rows, summary)
 
 
-def _compared(folder: Path) -> float:
+def _compared(folder: Path, settings: list[str]) -> float:
     """Wall time of the command in an empty folder with an empty cache."""
     code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
     start_s = time.monotonic()
     subprocess.run(
-        [sys.executable, "-c", code, "compare"],
+        [sys.executable, "-c", code, "compare", *settings],
         cwd=folder,
         env={**os.environ, "NASARENA_CACHE": str(folder / "cache")},
         check=True,
