@@ -23,6 +23,7 @@ from nasarena.experiments.comparison import (
 from nasarena.experiments.config import compare_config, run_config
 from nasarena.experiments.console import made_console
 from nasarena.experiments.display import Display
+from nasarena.experiments.drawing import draw_by_all_cores
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
@@ -102,7 +103,7 @@ def conclude(folder: Path, command: str, console: Console, draws: bool = True) -
     from nasarena.experiments.ranking import ranking
     from nasarena.figures.comparison import write_all
 
-    conclusion = write_all(folder, command, draws=draws)
+    conclusion = write_all(folder, command, draws=draws, drawer=draw_by_all_cores)
     console.print(ranking(conclusion.table))
     for sentence in conclusion.verdict:
         console.print(sentence, markup=False)

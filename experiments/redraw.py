@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nasarena.experiments.cli import command_line
 from nasarena.experiments.console import made_console
+from nasarena.experiments.drawing import draw_by_all_cores
 from nasarena.search.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -66,4 +67,4 @@ def existing_folder(command: str, arguments: Sequence[str]) -> Path:
 def _written(folder: Path, command: str) -> "Conclusion":
     from nasarena.figures.comparison import write_all
 
-    return write_all(folder, command)
+    return write_all(folder, command, drawer=draw_by_all_cores)

@@ -4,48 +4,53 @@ Read from run folders alone and written the same way each time, so that drawing 
 runs by the same command gives the same bytes. What is frozen at the first time is `anchors.json`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from nasarena.figures.anchors import FILE_NAME, frozen_anchors
+from nasarena.figures.anchors import FILE_NAME, Anchors, frozen_anchors
 from nasarena.figures.conclusion import Conclusion, Drawing
 from nasarena.figures.fairness import fairness
-from nasarena.figures.frame import read_frames
+from nasarena.figures.frame import Frames, read_frames
 from nasarena.figures.gallery import Plate, gallery
 from nasarena.figures.markdown import markdown
 from nasarena.figures.report import render
 from nasarena.figures.saving import Source, save_figure
-from nasarena.figures.standings import deciding_scale, standings
+from nasarena.figures.standings import Standings, deciding_scale, standings
 from nasarena.figures.table import standings_table
 from nasarena.figures.verdict import verdict
 from nasarena.search.errors import NasArenaError
 
+Drawer = Callable[[Path, Sequence[Plate], Source, Collection[str]], list[Drawing]]
+
 
 def write_all(
-    folder: Path, command: str, only: Collection[str] = (), draws: bool = True
+    folder: Path,
+    command: str,
+    only: Collection[str] = (),
+    draws: bool = True,
+    drawer: Drawer | None = None,
 ) -> Conclusion:
     """Draw and write all of it into `folder`, from the runs below it.
 
     `command` is what the user typed; it goes into the metadata of every figure. `only`
     names the figures to draw, by default all; without `draws` there are the tables and the
-    verdict alone. Raises NasArenaError where the runs cannot be compared or the folder cannot
-    be written.
+    verdict alone. `drawer` draws as `draw_into` does, faster. Raises NasArenaError where the
+    runs cannot be compared or the folder cannot be written.
     """
     frames = read_frames(folder)
     source = Source(command, frames.data_hash)
     try:
         if draws:
             (folder / "figures").mkdir(exist_ok=True)
-        anchors = frozen_anchors(frames, folder / FILE_NAME)
-        standing = standings(frames, deciding_scale(frames, anchors))
-        plates = gallery(frames, standing, anchors) if draws else []
+        anchors, standing, plates = _prepared(frames, folder)
+        draw = drawer or draw_into
         conclusion = Conclusion(
             frames=frames,
             standings=standing,
             verdict=verdict(frames, standing),
             fairness=fairness(frames),
             table=standings_table(frames, standing, anchors),
-            drawings=draw_into(folder / "figures", plates, source, only),
+            drawings=draw(folder / "figures", plates, source, only) if draws else [],
             source=source,
         )
         conclusion.table.to_csv(
@@ -57,6 +62,20 @@ def write_all(
     except OSError as error:
         raise NasArenaError(f"cannot write into {folder}: {error.strerror}") from error
     return conclusion
+
+
+def draw_only(folder: Path, command: str, names: Collection[str]) -> None:
+    """Draw the figures of these names as `write_all` would, and write nothing else."""
+    frames = read_frames(folder)
+    _, _, plates = _prepared(frames, folder)
+    draw_into(folder / "figures", plates, Source(command, frames.data_hash), names)
+
+
+def _prepared(frames: Frames, folder: Path) -> tuple[Anchors | None, Standings, list[Plate]]:
+    """What every figure is drawn from, and all figures, not drawn yet."""
+    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    standing = standings(frames, deciding_scale(frames, anchors))
+    return anchors, standing, gallery(frames, standing, anchors)
 
 
 def draw_into(

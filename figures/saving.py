@@ -22,9 +22,14 @@ class Source:
     data_hash: str
 
 
+def paths_of(stem: Path) -> list[Path]:
+    """The files of a saved figure."""
+    return [stem.with_suffix(suffix) for suffix in SUFFIXES]
+
+
 def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
     """Write `stem` as PNG, SVG and PDF and return the paths; the folder must exist."""
-    png, svg, pdf = (stem.with_suffix(suffix) for suffix in SUFFIXES)
+    png, svg, pdf = paths_of(stem)
     figure.savefig(
         png,
         dpi=150,

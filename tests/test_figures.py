@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from nasarena.experiments import drawing
 from nasarena.experiments.cli import main
 from nasarena.figures import anytime, budget, heatmap, ranking
 from nasarena.figures.comparison import write_all
@@ -282,6 +283,21 @@ def test_figures_are_checked_against_their_runs(
     shutil.rmtree(folder / "figures")
     with pytest.raises(NasArenaError, match="has no figures to check"):
         check_figures(folder)
+
+
+def test_workers_draw_the_same_bytes(
+    written: tuple[Path, Conclusion], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "small"
+    shutil.copytree(written[0], folder, ignore=shutil.ignore_patterns("figures"))
+    monkeypatch.setattr(drawing, "_MANY_RUNS", 1)
+    monkeypatch.setattr(drawing, "num_cores", lambda: 2)
+    again = write_all(folder, COMMAND, only=FEW, drawer=drawing.draw_by_all_cores)
+    assert [drawn.png.stem for drawn in again.drawings] == list(FEW)
+    files = sorted((folder / "figures").iterdir())
+    assert len(files) == 3 * len(FEW)
+    for file in files:
+        assert file.read_bytes() == (written[0] / "figures" / file.name).read_bytes()
 
 
 def test_the_table_reads_back(written: tuple[Path, Conclusion]) -> None:
