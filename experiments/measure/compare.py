@@ -34,7 +34,7 @@ def main() -> None:
         "unfinished": sum(run.state != "finished" for run in runs),
         "largest_rest_in_trials": max(row["largest_rest_in_trials"] for row in rows),
     }
-    record("_".join(["compare", *proxies]), rows, summary)
+    record("_".join(["compare", *proxies]), rows, summary, module="compare")
 
 
 def _compared(folder: Path, settings: list[str]) -> float:

@@ -28,11 +28,13 @@ def record(
     summary: Mapping[str, Any],
     device: str | None = None,
     argv: Sequence[str] | None = None,
+    module: str | None = None,
 ) -> None:
     """Print `rows` as a table and everything as a last line of JSON; keep it if asked to.
 
     `argv` are the arguments of the measuring module (default: the process's own); `--save` among
-    them writes the file into `docs/measurements/` below the current folder.
+    them writes the file into `docs/measurements/` below the current folder. `module` is where it was
+    measured, if that is not called as the measurement.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     device = device or device_name()
@@ -41,7 +43,9 @@ def record(
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
         "device": f"{device} ({platform.machine()}, Python {platform.python_version()})",
-        "command": " ".join(["python -m", f"nasarena.experiments.measure.{name}", *arguments]),
+        "command": " ".join(
+            ["python -m", f"nasarena.experiments.measure.{module or name}", *arguments]
+        ),
         "rows": [dict(row) for row in rows],
         "summary": dict(summary),
     }
