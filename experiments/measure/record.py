@@ -33,8 +33,8 @@ def record(
     """Print `rows` as a table and everything as a last line of JSON; keep it if asked to.
 
     `argv` are the arguments of the measuring module (default: the process's own); `--save` among
-    them writes the file into `docs/measurements/` below the current folder. `module` is where it was
-    measured, if that is not called as the measurement.
+    them writes the file into `docs/measurements/` below the current folder. `module` is where it
+    was measured, if that is not called as the measurement.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     device = device or device_name()
