@@ -4,10 +4,13 @@ Plain sentences from the standings, the same for report.md and report.html. They
 than the test: searchers that were not told apart are tied, and too few seeds are called that.
 """
 
+import numpy as np
+
+from nasarena.figures.exact import final_values, true_regrets
 from nasarena.figures.frame import BASELINE, Frames
 from nasarena.figures.report_benchmark import surrogate_in_words
 from nasarena.figures.standings import Standings
-from nasarena.figures.stats.multiple import Comparison
+from nasarena.figures.stats.multiple import Comparison, compare_to
 from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
 from nasarena.figures.winners import in_words, winners
@@ -27,6 +30,7 @@ def verdict(frames: Frames, standing: Standings) -> list[str]:
         sentences += [_power(standing), *_planning(standing)]
         for baseline in standing.against:
             sentences += _against(standing, baseline)
+        sentences += _exactly(frames, standing)
         sentences += _equivalence(standing)
     if not standing.is_final:
         sentences.append(
@@ -119,6 +123,26 @@ def _against(standing: Standings, baseline: str) -> list[str]:
     if open_:
         sentences.append(f"Not told apart from {words}: {listed(open_)}.")
     return sentences
+
+
+def _exactly(frames: Frames, standing: Standings) -> list[str]:
+    """The same question put to the truth of a benchmark: there the noise of a training is gone,
+    that of the search is not."""
+    known = frames.benchmark
+    if known is None or standing.num_seeds < 2:
+        return []
+    regrets = final_values(true_regrets(frames, known))
+    scores = {name: -np.array(of_runs) for name, of_runs in regrets.items()}
+    whole = {name: own for name, own in scores.items() if np.isfinite(own).all()}
+    if BASELINE not in whole or len(whole) < 2:
+        return []
+    words = _AS_WORDS[BASELINE]
+    apart = [_apart(pair) for pair in compare_to(whole, BASELINE) if pair.is_told_apart]
+    found = f"told apart from {words}: {listed(apart)}" if apart else f"nobody differs from {words}"
+    return [
+        f"By the true score in {known.proxy} of the best pattern of each run (exact paired test, "
+        f"Holm-corrected), {found}."
+    ]
 
 
 def _apart(pair: Comparison) -> str:

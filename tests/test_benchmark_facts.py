@@ -4,6 +4,7 @@ import json
 import lzma
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nasarena.experiments.benchmark_facts import FILE
 from nasarena.experiments.cli import main
 from nasarena.experiments.patternbench.quality import kendall, quality
 from nasarena.figures import exact, surrogate
+from nasarena.figures import verdict as verdict_words
 from nasarena.figures.anchors import FILE_NAME, frozen_anchors
 from nasarena.figures.comparison import write_all
 from nasarena.figures.frame import Frames, read_frames
@@ -325,3 +327,24 @@ def test_a_file_of_something_else_is_refused(
     with pytest.raises(NasArenaError, match=message) as caught:
         read_frames(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_the_truth_tells_apart_what_noise_hides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight seeds, one searcher better on each: of 2^8 sign patterns two are as extreme."""
+    at_random = [0.10, 0.13, 0.11, 0.18, 0.12, 0.15, 0.14, 0.16]
+    regrets = {
+        "random": at_random,
+        "sharp": [value - 0.05 - place / 1000 for place, value in enumerate(at_random)],
+        "blunt": at_random[::-1],
+        "silent": [float("nan"), *at_random[1:]],
+    }
+    runs = {name: [np.array([np.nan, last]) for last in own] for name, own in regrets.items()}
+    monkeypatch.setattr(verdict_words, "true_regrets", lambda frames, known: runs)
+    frames: Any = SimpleNamespace(benchmark=SimpleNamespace(proxy="bench"))
+    standing: Any = SimpleNamespace(num_seeds=8)
+    (sentence,) = verdict_words._exactly(frames, standing)
+    assert "true score in bench" in sentence and "sharp (+0.0535," in sentence
+    assert f"p = {2 * 2 / 2**8:.2g})" in sentence  # Holm: the smaller of two p-values, doubled
+    assert "blunt" not in sentence and "silent" not in sentence
+    frames.benchmark = None
+    assert verdict_words._exactly(frames, standing) == []
