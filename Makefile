@@ -48,7 +48,7 @@ patternbench: $(VENV)/.installed-test ## train PatternBench's sample and fit its
 	@mkdir -p $@/nasarena
 	@for p in $(PACKAGES); do ln -sfn ../../$$p $@/nasarena/$$p; done
 
-MEASURES := overhead separation quick_icc resume agents compare calibration report
+MEASURES := overhead separation quick_icc resume agents compare calibration report bootstrap patternbench memory throughput
 measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew into docs/measurements/
 	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
