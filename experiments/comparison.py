@@ -43,7 +43,7 @@ from nasarena.search.space import PatternSpace
 
 REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
 PLAN = "plan.json"
-_REFERENCE_SEEDS = 5  # lines in figures and no entrants: a mean over more would only cost
+_REFERENCE_SEEDS = 3  # lines in figures and no entrants: a mean over more would only cost
 SAME = "same"  # final_proxy: the proxy searched, whatever it stands for
 
 

@@ -2,7 +2,7 @@
 
 One line per searcher: the interquartile mean over its seeds, with a bootstrap band. Between trials
 a run keeps its last best score, nothing is interpolated, and a curve starts only where every seed
-has a score. Reference patterns are thin lines at their mean search score over the first seeds, five
+has a score. Reference patterns are thin lines at their mean search score over the first seeds, three
 at most.
 """
 

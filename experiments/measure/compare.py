@@ -55,13 +55,14 @@ def _name(run: RunRecord) -> str:
 
 
 def _row(name: str, runs: list[RunRecord]) -> dict[str, Any]:
-    """What one searcher did; what is left of a budget is told in trials of its mean price."""
+    """What one searcher did; what is left of a budget is told in trials, the dearest of the run."""
     trained, rests, searcher_s, training_s = 0, [], 0.0, 0.0
     for run in runs:
         trials = [trial for trial in run.trials() if trial.status in ("ok", "failed")]
         spent = run.events[-1]["spent"]
         trained += len(trials)
-        rests.append((run.config["budget"]["amount"] - spent) / (spent / len(trials)))
+        dearest = max(trial.cost.flops for trial in trials)
+        rests.append((run.config["budget"]["amount"] - spent) / dearest)
         for event in run.events:
             clock = event.get("measured", {})
             searcher_s += clock.get("ask_s", 0.0) + clock.get("tell_s", 0.0)
