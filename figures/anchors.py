@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nasarena.figures.exact import worth_so_far
 from nasarena.figures.frame import BASELINE, Frames
 from nasarena.figures.noise import noise_floor
 from nasarena.figures.stats.intervals import Floats
@@ -98,15 +99,15 @@ def anchors_key(frames: Frames) -> str:
 def observed_anchors(frames: Frames) -> Anchors:
     """Anchors from the runs at hand: what is frozen where nothing was before.
 
-    The optimum of a benchmark is that of its true scores; what a run saw carries noise on top, so
-    the normalized search score of a lucky run may lie below 0. Final scores that another proxy
-    trained have no known optimum.
+    On a benchmark both anchors are true scores: the optimum, and what the patterns that random
+    search holds in the end are worth. Final scores that another proxy trained have no known
+    optimum.
     """
     scored = [frames.trials["best_so_far"].max(), frames.references["score"].max()]
     optimum = None if frames.benchmark is None else frames.benchmark.best
     search = Scale(
         best=float(np.nanmax(scored)) if optimum is None else optimum,
-        random=_random_level(frames, "best_search"),
+        random=_random_worth(frames),
         noise=noise_floor(frames, is_final=False),
         is_optimum=optimum is not None,
     )
@@ -122,6 +123,15 @@ def observed_anchors(frames: Frames) -> Anchors:
             is_optimum=is_known,
         )
     return Anchors(anchors_key(frames), search, final)
+
+
+def _random_worth(frames: Frames) -> float | None:
+    """What random search's runs hold in the end, by their median."""
+    if frames.benchmark is None:
+        return _random_level(frames, "best_search")
+    trials = frames.trials.assign(worth=worth_so_far(frames))
+    held = trials[trials["searcher"] == BASELINE].groupby("seed")["worth"].last()
+    return None if held.empty else float(held.median())
 
 
 def _random_level(frames: Frames, column: str) -> float | None:

@@ -2,8 +2,8 @@
 
 One line per searcher: the interquartile mean over its seeds, with a bootstrap band. Between trials
 a run keeps its last best score, nothing is interpolated, and a curve starts only where every seed
-has a score. Reference patterns are thin lines at their mean search score over the first seeds, three
-at most.
+has a score. Reference patterns are thin lines at their mean search score over the first seeds,
+three at most.
 """
 
 import numpy as np

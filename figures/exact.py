@@ -43,6 +43,18 @@ def incumbents(run: pd.DataFrame) -> list[str | None]:
     return found
 
 
+def worth_so_far(frames: Frames) -> "pd.Series[float]":
+    """What a run holds after each trial, in the order of `frames.trials`: on a benchmark the true
+    score of its incumbent, else its best search score."""
+    if frames.benchmark is None:
+        return frames.trials["best_so_far"]
+    worth = pd.Series(np.nan, index=frames.trials.index)
+    scores = frames.benchmark.scores
+    for _, run in frames.trials.groupby(["searcher", "seed"]):
+        worth.loc[run.index] = np.array([scores.get(str(held), np.nan) for held in incumbents(run)])
+    return worth
+
+
 def true_regrets(frames: Frames, known: Benchmark) -> dict[str, list[Floats]]:
     """By searcher and seed, the exact regret after each trial; NaN before the first score."""
     return _by_run(frames, {p: known.best - score for p, score in known.scores.items()})
@@ -90,10 +102,16 @@ def draw_regret(frames: Frames) -> Figure:
             for name, pattern in _references(frames).items()
             if pattern in known.scores
         ],
+        floor=_noise_of_a_training(known),
         names=starred(frames),
         log=all(float(np.nanmin(curve.middle)) > 0 for curve in found.values()),
     )
     return draw_curves(found, sheet)
+
+
+def _noise_of_a_training(known: Benchmark) -> Level | None:
+    spread = known.surrogate.spread if known.surrogate else 0.0
+    return Level(f"noise of one training {spread:.3g}", spread) if spread > 0 else None
 
 
 def draw_rank(frames: Frames) -> Figure:

@@ -40,10 +40,10 @@ class Plate:
 def gallery(frames: Frames, standing: Standings, anchors: Anchors | None) -> list[Plate]:
     """All figures; none is drawn yet."""
     scale = deciding_scale(frames, anchors)
+    of_best_known = partial(regret.draw, frames, anchors)
     plates = [
         Plate("ranking", "Final ranking", lambda: ranking.draw(frames, standing)),
-        Plate("regret", "Regret over the budget", lambda: regret.draw(frames, anchors)),
-        *_known_exactly(frames),
+        *(_known_exactly(frames) or [Plate("regret", "Regret over the budget", of_best_known)]),
         Plate("anytime", "Best score found so far", lambda: anytime.draw(frames)),
         *_other_meters(frames),
         Plate("ranks", "Rank over the budget", lambda: ranks.draw(frames)),
@@ -71,7 +71,8 @@ def gallery(frames: Frames, standing: Standings, anchors: Anchors | None) -> lis
 
 
 def _known_exactly(frames: Frames) -> list[Plate]:
-    """What only a benchmark can show: true regret, rank in the space, and its surrogate."""
+    """What only a benchmark can show: true regret, rank in the space, and its surrogate. There
+    the regret of a noisy best score would say nothing: it may lie above the optimum."""
     known, plates = frames.benchmark, []
     if known is not None:
         plates.append(Plate("exact", exact.REGRET, lambda: exact.draw_regret(frames)))

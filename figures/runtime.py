@@ -2,7 +2,9 @@
 
 Targets are regrets between the frozen anchors, from twice random search's down to the best known
 in 40 equal steps, so they never depend on the searchers at hand. A curve at 0.6 says that 60 % of
-all (seed, target) pairs were reached by then; to its right the budget was spent in vain.
+all (seed, target) pairs were reached by then; to its right the budget was spent in vain. On a
+benchmark a target is reached once the best pattern so far truly has that score (`exact.py`): what
+a run saw carries noise, and its best may lie above the optimum.
 """
 
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ from nasarena.figures.anytime import (
     starred,
     unmetered,
 )
+from nasarena.figures.exact import worth_so_far
 from nasarena.figures.frame import Frames
 from nasarena.figures.panels import Curve, Sheet, draw_curves
 from nasarena.figures.stats.curves import area_under_steps
@@ -46,12 +49,14 @@ def target_scores(scale: Scale, regrets: Floats = TARGETS) -> Floats | None:
 
 def hits_by_seed(frames: Frames, targets: Floats) -> dict[str, Floats]:
     """Budget at which each target was first reached, `(num_seeds, num_targets)`; inf: never."""
-    column = meter_column(frames, frames.unit)
+    column, trials = meter_column(frames, frames.unit), frames.trials
+    highest = trials.assign(worth=worth_so_far(frames)).groupby(["searcher", "seed"])["worth"]
+    trials = trials.assign(highest=highest.cummax())
     return {
         name: np.array(
             [
-                first_hits(run[column].to_numpy(), run["best_so_far"].to_numpy(), targets)
-                for _, run in frames.trials[frames.trials["searcher"] == name].groupby("seed")
+                first_hits(run[column].to_numpy(), run["highest"].ffill().to_numpy(), targets)
+                for _, run in trials[trials["searcher"] == name].groupby("seed")
             ]
         )
         for name in frames.searchers
@@ -81,13 +86,13 @@ def areas(frames: Frames, anchors: Anchors | None) -> Mapping[str, list[float]]:
     if anchors is None or target_scores(anchors.search) is None:
         return {}
     column, end = meter_column(frames, frames.unit), float(frames.condition["budget"]["amount"])
-    scored = frames.trials.dropna(subset="best_so_far")
+    scored = frames.trials.assign(worth=worth_so_far(frames)).dropna(subset="worth")
     start = float(scored.groupby(["searcher", "seed"])[column].min().max())
     if not start < end:
         return {}
     return {
         name: [
-            area_under_steps(run[column], anchors.search.normalized(run["best_so_far"]), start, end)
+            area_under_steps(run[column], anchors.search.normalized(run["worth"]), start, end)
             for _, run in scored[scored["searcher"] == name].groupby("seed")
         ]
         for name in frames.searchers

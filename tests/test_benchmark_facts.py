@@ -21,7 +21,7 @@ from nasarena.figures.comparison import write_all
 from nasarena.figures.frame import Frames, read_frames
 from nasarena.figures.report_benchmark import exact as exact_rows
 from nasarena.figures.report_benchmark import surrogate_in_words
-from nasarena.figures.runtime import areas
+from nasarena.figures.runtime import areas, hits_by_seed
 from nasarena.figures.standings import deciding_scale, standings
 from nasarena.figures.table import standings_table
 from nasarena.figures.verdict import verdict
@@ -173,6 +173,14 @@ def test_the_optimum_is_the_anchor_of_search_scores(compared: Path, bench: Patte
     anchors = frozen_anchors(frames, compared / FILE_NAME)
     assert anchors is not None and anchors.search.best_in_words == "the optimum"
     assert anchors.search.best == bench.optimum()[1]
+    held = []
+    for path in find_runs(compared / "random"):
+        scored = [trial for trial in read_run(path).trials() if trial.score is not None]
+        held.append(bench.true_score(max(scored, key=lambda trial: trial.score or 0.0).pattern))
+    assert anchors.search.random == np.median(held) <= anchors.search.best
+    reached = hits_by_seed(frames, np.array([bench.optimum()[1] + 1e-9, min(held)]))
+    assert np.isinf(reached["random"][:, 0]).all()  # noise alone reaches nothing
+    assert np.isfinite(reached["random"][:, 1]).all()
     # Final scores came from another proxy, whose optimum nobody asked.
     means = frames.references.groupby("pattern")["final"].mean()
     highest = max(frames.runs["final"].max(), means.max())
