@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe patternbench measure clean
+.PHONY: help install compare test vllm train-scribe patternbench measure gpu-check clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -53,6 +53,9 @@ measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew
 	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
 	  $(BIN)/python -m nasarena.experiments.measure.$$name --save || exit 1; done
+
+gpu-check: $(VENV)/.installed-test ## everything that only a GPU can show, into docs/measurements/
+	$(BIN)/python -m nasarena.experiments.measure.gpu --save
 
 clean: ## remove what was built, not what was run
 	rm -rf $(VENV) .venv-vllm .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache

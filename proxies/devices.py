@@ -97,5 +97,5 @@ def kernels(device: torch.device) -> Kernels:
     scan = "Triton kernels of mamba-ssm" if has_triton_scan() else "chunked products of ours"
     return Kernels(
         "bfloat16, weights and moments float32", "flash attention of torch", scan,
-        "CUDA graph", torch.get_num_threads(),
+        "eager", torch.get_num_threads(),
     )  # fmt: skip

@@ -19,7 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.attention import causal_mask
+from nasarena.proxies.devices import has_triton_scan
 from nasarena.proxies.fused import causal_conv_silu, rms_norm
+from nasarena.proxies.triton_scan import folded_scan
 
 CHUNK = 64
 
@@ -64,9 +66,12 @@ def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Te
     xbc = causal_conv_silu(xbc, weights["conv"], weights["conv_bias"])
     x, b, c = torch.split(xbc, [E, N, N], dim=-1)
     dt_PBTH = F.softplus(dt + weights["dt_bias"][:, None, None])
-    decay_PBTH = dt_PBTH * -weights["a_log"].exp()[:, None, None]
     x_PBTHK = x.reshape(P, B, T, H, E // H)
-    y = chunked_scan(x_PBTHK * dt_PBTH[..., None], decay_PBTH, b, c)
+    if x.is_cuda and has_triton_scan():
+        y = folded_scan(x_PBTHK, dt_PBTH, -weights["a_log"].exp(), b, c)
+    else:
+        decay_PBTH = dt_PBTH * -weights["a_log"].exp()[:, None, None]
+        y = chunked_scan(x_PBTHK * dt_PBTH[..., None], decay_PBTH, b, c)
     y = y + x_PBTHK * weights["skip"][:, None, None, :, None]
     normed = rms_norm(y.flatten(-2) * F.silu(z), weights["gate_norm"])
     return torch.bmm(normed.view(P, B * T, E), weights["out_proj"]).view(P, B, T, D)

@@ -294,4 +294,5 @@ _CODE = (
     "population.py",
     "trained.py",
     "trainer.py",
+    "triton_scan.py",
 )

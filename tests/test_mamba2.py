@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.mamba2 import Mamba2Shape, chunked_scan, mamba2, recurrent_scan
+from nasarena.proxies.triton_scan import folded_scan
 
 B, H, K, N = 2, 3, 4, 5
 P = 2
@@ -104,6 +105,23 @@ def test_scan_is_listing_1_of_the_paper(author: Any, length: int) -> None:
     heads = [part[:, :, None].expand(-1, -1, H, -1) for part in (b, c)]
     wanted = listing(x, decay, *heads, 8)[0].view(P, B, length, H, K)
     assert_same_with_gradients(chunked_scan(*inputs, chunk=8), wanted, inputs)
+
+
+def test_a_population_folded_into_groups_is_the_scan_of_each_model(author: Any) -> None:
+    """What the authors' kernel is asked for, answered by their plain listing."""
+    listing = author("mamba_ssm.modules.ssd_minimal").ssd_minimal_discrete
+
+    def kernel(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, chunk: int) -> Tensor:
+        heads_of_group = x.shape[2] // b.shape[2]
+        b, c = (part.repeat_interleave(heads_of_group, dim=2) for part in (b, c))
+        y: Tensor = listing(x * dt[..., None], dt * a, b, c, 8)[0]
+        return y
+
+    x, decay, b, c = scan_inputs(24)
+    dt = (-decay.detach()).requires_grad_()
+    a = (-normal(P, H, seed=4).exp()).requires_grad_()
+    wanted = chunked_scan(x * dt[..., None], dt * a[:, None, None], b, c, chunk=8)
+    assert_same_with_gradients(folded_scan(x, dt, a, b, c, kernel), wanted, [x, dt, a, b, c])
 
 
 def test_scan_is_mambas_selective_scan(author: Any) -> None:

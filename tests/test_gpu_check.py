@@ -1,0 +1,48 @@
+"""The GPU check, on the CPU: its parts compute what they say, and one that fails stops no other."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from nasarena.experiments.measure import gpu
+
+TINY = (
+    "proxy=mad", "proxy.data.tasks=[in-context-recall]", "proxy.train.num_train=0",
+    "proxy.train.steps=2", "proxy.train.num_eval=8", "proxy.train.batch_size=4",
+    "proxy.model.width=16", "proxy.model.num_heads=2",
+)  # fmt: skip
+SMALL_QUICK = ("proxy=quick", "proxy.train.steps=2", "proxy.train.num_eval=8")
+
+
+def test_the_cpu_agrees_with_itself_and_bfloat16_does_not() -> None:
+    found = gpu.parity("cpu", TINY)
+    exact = [value for name, value in found.items() if not name.endswith("bfloat16")]
+    assert len(exact) == 8 and exact == [0.0] * 8
+    coarse = [value for name, value in found.items() if name.endswith("bfloat16")]
+    assert all(0 < value < 0.05 for value in coarse)
+
+
+def test_scores_do_not_move_within_populations() -> None:
+    moved = gpu.invariance("cpu", SMALL_QUICK)
+    assert sorted(moved) == ["population_of_2", "population_of_64", "population_of_7"]
+    assert max(moved.values()) <= 1e-4
+
+
+def test_a_part_that_fails_is_recorded_and_the_others_go_on() -> None:
+    def broken(device: str) -> dict[str, Any]:
+        raise RuntimeError(f"no kernel for {device}\nand a long trace")
+
+    rows = gpu.checked("cpu", {"broken": broken, "whole": lambda device: {"ratio": 30.0}})
+    assert rows[0]["failed"] == "RuntimeError: no kernel for cpu" and rows[0]["took_s"] >= 0
+    assert rows[1]["failed"] == "" and rows[1]["ratio"] == 30.0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_without_a_gpu_it_is_one_line() -> None:
+    command = [sys.executable, "-m", "nasarena.experiments.measure.gpu"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "needs a GPU" in line
