@@ -4,8 +4,8 @@ A cell is plain values, so that it can be sent to a worker process. Its `config`
 `run.json`: all that its events depend on, whose hash a run folder is checked against.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from nasarena.experiments.permuted import Permutation, PermutedLetters
 from nasarena.experiments.registry import load_searcher
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.budget import Ledger
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.final import conclude
+from nasarena.search.loop import LoopSettings, already_searched, search
 from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
 from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.space import PatternSpace
@@ -114,10 +115,9 @@ def _versioned(proxy: ProxyConfig, version: str) -> dict[str, Any]:
     return {**asdict(proxy), "version": version}
 
 
-def run_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
-    """Run a cell to its end, from wherever its folder stands; raises what `run_search` raises."""
+def search_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
+    """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
     proxy = built_proxy(cell.proxy, cell.space, cell.cache)
-    judge = built_proxy(cell.judge[0], cell.space, cell.cache) if cell.judge else None
     spec = load_searcher(cell.entrant.target)
     advance = Advance()
 
@@ -129,19 +129,27 @@ def run_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
     with cell.open() as folder, _client(cell, folder) as client:
         make = partial(_searcher, cell, spec, client)
         try:
-            run_search(
-                folder,
-                make,
-                proxy,
-                cell.settings,
-                final_proxy=judge,
-                max_parallel=spec.max_parallel,
-                watch=watch,
-            )
+            search(folder, make, proxy, cell.settings, max_parallel=spec.max_parallel, watch=watch)
         finally:
             if cell.access is not None:
                 _keep_notebook(cell)
     return advance
+
+
+def conclude_cells(cells: Sequence[Cell]) -> None:
+    """Train the best patterns of cells that were searched again, in one population.
+
+    They are cells of one comparison: what trains them is the same for all.
+    """
+    config = cells[0].judge[0] if cells[0].judge else cells[0].proxy
+    proxy = built_proxy(config, cells[0].space, cells[0].cache)
+    with ExitStack() as stack:
+        folders = [stack.enter_context(cell.open()) for cell in cells]
+        runs = [
+            already_searched(folder, cell.settings)
+            for folder, cell in zip(folders, cells, strict=True)
+        ]
+        conclude(runs, proxy)
 
 
 def _client(cell: Cell, folder: RunFolder) -> AbstractContextManager[Client | None]:

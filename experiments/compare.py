@@ -11,11 +11,8 @@ from nasarena.experiments.benchmark_facts import write_facts
 from nasarena.experiments.cli import command_line
 from nasarena.experiments.comparison import (
     Comparison,
-    Progress,
     planned,
     refuse_mixture,
-    refused_everywhere,
-    run_cells,
     to_be_run,
     with_model,
     write_plan,
@@ -24,6 +21,7 @@ from nasarena.experiments.config import compare_config, run_config
 from nasarena.experiments.console import made_console
 from nasarena.experiments.display import Display
 from nasarena.experiments.drawing import draw_by_all_cores
+from nasarena.experiments.running import Progress, refused_everywhere, run_cells
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from nasarena.experiments.budget import priced
-from nasarena.experiments.cell import Advance, Cell, run_cell
+from nasarena.experiments.cell import Cell
 from nasarena.experiments.config import (
     CompareConfig,
     ProxyConfig,
@@ -33,12 +33,11 @@ from nasarena.experiments.llm import (
 from nasarena.experiments.permuted import with_controls
 from nasarena.experiments.provenance import provenance
 from nasarena.experiments.scoring import built_proxy
-from nasarena.experiments.workers import Report, run_tasks
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefused
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
-from nasarena.search.run_folder import State, config_hash, find_runs, read_run
+from nasarena.search.run_folder import config_hash, find_runs, read_run
 from nasarena.search.space import PatternSpace
 
 REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
@@ -54,21 +53,6 @@ class Comparison:
     folder: Path
     cells: list[Cell]
     budget: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """News of one cell: how far it is, its state, and what went wrong in words.
-
-    `partial` after `working` means that its process is gone or that a fault of ours stopped it.
-    """
-
-    cell: Cell
-    state: State
-    is_working: bool
-    advance: Advance | None
-    trouble: str = ""
-    traceback: str = ""
 
 
 def planned(config: CompareConfig, command: str) -> Comparison:
@@ -247,40 +231,3 @@ def read_plan(folder: Path) -> dict[str, Any]:
         return {"command": plan["command"], "runs": list(plan["runs"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {"command": "", "runs": []}
-
-
-@dataclass(frozen=True, slots=True)
-class CellTask:
-    """A cell as a worker does it."""
-
-    cell: Cell
-
-    def __call__(self, report: Report) -> Advance:
-        return run_cell(self.cell, report)
-
-
-def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progress]:
-    """Run the cells and yield what happens; each ends with one that is not working."""
-    for news in run_tasks([CellTask(cell) for cell in cells], num_workers):
-        cell = cells[news.task]
-        if news.kind == "working":
-            yield Progress(cell, "partial", True, news.value)
-        elif news.kind == "done":
-            yield Progress(cell, "finished", False, news.value)
-        elif news.kind == "refused":
-            yield Progress(cell, cell.state(), False, None, str(news.value))
-        elif news.kind == "killed":
-            trouble = f"its process was ended ({news.value}); the same command resumes it"
-            yield Progress(cell, cell.state(), False, None, trouble)
-        else:
-            last = news.value.strip().splitlines()[-1]
-            trouble = f"internal fault: {last}; the same command resumes it"
-            yield Progress(cell, cell.state(), False, None, trouble, news.value)
-
-
-def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:
-    """The one error that stopped every cell, if it is the same one: a fault of the settings."""
-    words = {progress.trouble for progress in troubles}
-    if len(troubles) == num_cells and len(words) == 1 and num_cells > 1:
-        return InvalidSetting(words.pop())
-    return None

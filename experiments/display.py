@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from nasarena.experiments.cell import Advance, Cell
-from nasarena.experiments.comparison import Progress
+from nasarena.experiments.running import Progress
 
 
 @dataclass(slots=True)

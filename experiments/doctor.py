@@ -76,6 +76,18 @@ def _torch() -> Iterator[Finding]:
             yield f"cuda:{index}", f"{torch.cuda.get_device_name(index)}, {memory:.0f} GiB", True
     else:
         yield "GPU", "none that torch can use; proxies train on the CPU", None
+    yield from _choice()
+
+
+def _choice() -> Iterator[Finding]:
+    """What `proxy.device=auto` and `proxy.precision=auto` come to here."""
+    from nasarena.proxies.devices import chosen_device, chosen_population, kernels
+
+    device = chosen_device("auto")
+    found = kernels(device)
+    population = chosen_population(0, device)
+    yield "proxies train", f"on {device} in {found.precision}, {population} at most together", None
+    yield "their kernels", f"attention: {found.attention}; scan: {found.scan}; {found.step}", None
 
 
 def _models() -> Iterator[Finding]:

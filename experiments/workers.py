@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,27 +60,49 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_tasks(tasks: Sequence[Task], num_workers: int | None = None) -> Iterator[News]:
+class Queue:
+    """Tasks that wait for a worker. More may come while others are being done."""
+
+    def __init__(self, tasks: Sequence[Task] = ()) -> None:
+        self._waiting = deque(enumerate(tasks))
+        self._num_tasks = len(self._waiting)
+
+    def add_first(self, task: Task) -> int:
+        """Put a task before all that wait; returns its number."""
+        self._num_tasks += 1
+        self._waiting.appendleft((self._num_tasks - 1, task))
+        return self._num_tasks - 1
+
+    def take(self) -> tuple[int, Task]:
+        """The next task and its number."""
+        return self._waiting.popleft()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+
+def run_tasks(tasks: Sequence[Task] | Queue, num_workers: int | None = None) -> Iterator[News]:
     """Run all tasks, in their order as workers come free, and yield what happens.
 
     Closing the iterator, or an exception such as KeyboardInterrupt inside it, ends the workers.
     """
-    waiting = list(enumerate(tasks))
+    queue = tasks if isinstance(tasks, Queue) else Queue(tasks)
     bound = num_workers or num_cores()
     workers: list[_Worker] = []
     try:
-        while waiting or any(worker.task is not None for worker in workers):
-            while waiting and len(workers) < bound and all(w.task is not None for w in workers):
+        while queue or any(worker.task is not None for worker in workers):
+            for worker in workers:
+                if queue and worker.task is None:
+                    _hand_out(worker, queue)
+            while queue and len(workers) < bound:
                 workers.append(_started())
-                _hand_out(workers[-1], waiting)
+                _hand_out(workers[-1], queue)
             busy = [worker for worker in workers if worker.task is not None]
             ready = wait([worker.pipe for worker in busy])
             for worker in [worker for worker in busy if worker.pipe in ready]:
                 news = _received(worker)
                 if news.kind == "killed":
                     workers.remove(worker)
-                elif worker.task is None and waiting:
-                    _hand_out(worker, waiting)
                 yield news
     finally:
         _end(workers)
@@ -99,8 +122,8 @@ def results(tasks: Sequence[Task], num_workers: int | None, watch: Report) -> li
     return [values[number] for number in range(len(tasks))]
 
 
-def _hand_out(worker: _Worker, waiting: list[tuple[int, Task]]) -> None:
-    number, task = waiting.pop(0)
+def _hand_out(worker: _Worker, queue: Queue) -> None:
+    number, task = queue.take()
     worker.task = number
     try:
         worker.pipe.send((number, task))

@@ -6,12 +6,14 @@ there by luck. Not charged: it measures the searcher, it does not help it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from nasarena.search.fidelity import comparable
 from nasarena.search.journal import Journal
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream_seed
-from nasarena.search.trial import Trial
+from nasarena.search.trial import Outcome, Trial
 
 
 def best_patterns(trials: Sequence[Trial], top_k: int) -> list[str]:
@@ -28,31 +30,47 @@ def final_seed(run_seed: int, replicate: int) -> TrialSeed:
     return TrialSeed(stream_seed(run_seed, "final", replicate))
 
 
-def retrain_best(
-    trials: Sequence[Trial],
-    proxy: Proxy,
-    run_seed: int,
-    top_k: int,
-    num_replicates: int,
-    journal: Journal,
-) -> None:
-    """Train the best patterns again and record each outcome.
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A run whose search has ended; its best patterns are to be trained again.
 
-    They are one population. Where its record was cut it is trained whole again, for in a smaller
-    one the last digits could differ; what is on record is not recorded twice.
+    `top_k` patterns, `num_replicates` times each.
     """
-    wanted = [
-        (pattern, replicate)
-        for pattern in best_patterns(trials, top_k)
-        for replicate in range(num_replicates)
+
+    journal: Journal
+    trials: list[Trial]
+    seed: int
+    top_k: int
+    num_replicates: int
+
+    def wanted(self) -> list[tuple[str, int]]:
+        """Pattern and replicate of each re-training; empty where all are on record."""
+        patterns = best_patterns(self.trials, self.top_k)
+        wanted = [(pattern, i) for pattern in patterns for i in range(self.num_replicates)]
+        return [] if self.journal.num_recorded("final") == len(wanted) else wanted
+
+    def end(self, wanted: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
+        """Note the outcomes of `wanted`, what is on record already not twice, and end the run."""
+        for (pattern, replicate), outcome in zip(wanted, outcomes, strict=True):
+            if self.journal.replay("final") is None:
+                self.journal.final(pattern, replicate, outcome)
+        self.journal.finished()
+
+
+def conclude(runs: Sequence[Searched], proxy: Proxy) -> None:
+    """Train the best patterns of all runs again, record each outcome and end the runs.
+
+    They are one population, whatever run they come from. That of a run whose record was cut is
+    trained whole again, for in a smaller one the last digits could differ.
+    """
+    runs = [run for run in runs if not run.journal.is_finished]
+    wanted = [run.wanted() for run in runs]
+    patterns = [pattern for part in wanted for pattern, _ in part]
+    seeds = [
+        final_seed(run.seed, replicate)
+        for run, part in zip(runs, wanted, strict=True)
+        for _, replicate in part
     ]
-    num_recorded = 0
-    while journal.replay("final") is not None:
-        num_recorded += 1
-    if num_recorded == len(wanted):
-        return
-    patterns = [pattern for pattern, _ in wanted]
-    seeds = [final_seed(run_seed, replicate) for _, replicate in wanted]
-    outcomes = proxy.evaluate(patterns, seeds, split="held_out")
-    for (pattern, replicate), outcome in list(zip(wanted, outcomes, strict=True))[num_recorded:]:
-        journal.final(pattern, replicate, outcome)
+    outcomes = iter(proxy.evaluate(patterns, seeds, split="held_out") if patterns else [])
+    for run, part in zip(runs, wanted, strict=True):
+        run.end(part, list(islice(outcomes, len(part))))

@@ -30,6 +30,19 @@ class Journal:
             event["trial"]["index"]: event["trial"] for event in self._recorded.get("settled", ())
         }
         self.is_finished = "finished" in self._recorded
+        ends = [*self._recorded.get("finished", ()), *self._recorded.get("searched", ())]
+        self._end: dict[str, Any] | None = (
+            {key: ends[0][key] for key in ("reason", "spent", "llm")} if ends else None
+        )
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the search has come to its end, whatever became of its best patterns since."""
+        return self._end is not None
+
+    def num_recorded(self, kind: str) -> int:
+        """How many events of a kind the record still holds unplayed."""
+        return len(self._recorded.get(kind, ()))
 
     def replay(self, kind: str) -> Event | None:
         """The next recorded event of a kind, or None when the record has no more of it."""
@@ -84,9 +97,16 @@ class Journal:
         seconds = record.pop("measured_s")
         self.append("final", {"s": seconds}, pattern=pattern, replicate=replicate, outcome=record)
 
-    def finished(self, reason: str, ledger: Ledger) -> None:
-        """Note the end of the run."""
-        self.append("finished", reason=reason, spent=ledger.spent, llm=asdict(ledger.llm))
+    def searched(self, reason: str, ledger: Ledger) -> None:
+        """Note the end of the search, and what was spent on it."""
+        self._end = {"reason": reason, "spent": ledger.spent, "llm": asdict(ledger.llm)}
+        self.append("searched", **self._end)
+
+    def finished(self) -> None:
+        """Note the end of the run, the reason and the account being those of its search."""
+        assert self._end is not None
+        self.append("finished", **self._end)
+        self.is_finished = True
 
     def failed(self, reason: str, trace: str) -> None:
         """Note why the run broke down; a later attempt replays up to here and tries again."""

@@ -29,7 +29,7 @@ from nasarena.search.errors import (
     SearcherFailed,
 )
 from nasarena.search.fidelity import Payments, checked_fidelity, cost_at, evaluate_at
-from nasarena.search.final import retrain_best
+from nasarena.search.final import Searched, conclude
 from nasarena.search.journal import Journal, shown
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.run_folder import RunFolder
@@ -84,23 +84,49 @@ def run_search(
 ) -> list[Trial]:
     """Run to the end, from wherever the folder stands, and return all trials.
 
-    `make_searcher` is given the searcher's own random stream. `final_proxy` trains the best
-    patterns again, by default `proxy` itself. `watch` is called after each trial.
+    `final_proxy` trains the best patterns again, by default `proxy` itself. All else is as `search`
+    has it.
+    """
+    run = search(folder, make_searcher, proxy, settings, max_parallel=max_parallel, watch=watch)
+    conclude([run], final_proxy or proxy)
+    return run.trials
+
+
+def search(
+    folder: RunFolder,
+    make_searcher: MakeSearcher,
+    proxy: Proxy,
+    settings: LoopSettings,
+    *,
+    max_parallel: int | None = None,
+    watch: Watch | None = None,
+) -> Searched:
+    """Search to the end, from wherever the folder stands; `search.final.conclude` does the rest.
+
+    `make_searcher` is given the searcher's own random stream. `watch` is called after each trial.
     Raises SearcherFailed (recorded, resumable) and InvalidSetting for a budget below one trial.
     """
     journal = Journal(folder)
-    if journal.is_finished:
-        return journal.recorded_trials()
+    if journal.is_searched:
+        return _searched(journal, journal.recorded_trials(), settings)
     rng = stream(settings.seed, "searcher")
     with TimeLimit(settings.ask_timeout_s) as limit:
         run = _Run(proxy, settings, journal, _Guarded(make_searcher, rng, journal, limit), watch)
         reason = run.search(max_parallel)
-    judge = final_proxy or proxy
-    retrain_best(
-        run.trials, judge, settings.seed, settings.top_k, settings.final_replicates, journal
-    )
-    journal.finished(reason, run.ledger)
-    return run.trials
+    journal.searched(reason, run.ledger)
+    return _searched(journal, run.trials, settings)
+
+
+def already_searched(folder: RunFolder, settings: LoopSettings) -> Searched:
+    """What `search` returned when it ended in this folder, maybe in another process."""
+    journal = Journal(folder)
+    if not journal.is_searched:
+        raise NasArenaError(f"{folder.path}: its search has not ended; run the same command again")
+    return _searched(journal, journal.recorded_trials(), settings)
+
+
+def _searched(journal: Journal, trials: list[Trial], settings: LoopSettings) -> Searched:
+    return Searched(journal, trials, settings.seed, settings.top_k, settings.final_replicates)
 
 
 @dataclass(slots=True)

@@ -12,8 +12,9 @@ runs are the same run when their events agree in everything else. `first` is a t
 | `llm_call` | a language model replied (agents) | `key`, tokens |
 | `settled` | a trial is finished and charged | `trial`, `spent` |
 | `note` | a searcher wrote something down | `text` |
+| `searched` | the search came to its end | `reason`, `spent`, `llm` |
 | `final` | one of the best was trained again on held-out data | `pattern`, `replicate`, `outcome` |
-| `finished` | the run came to its end | `reason`, `spent` |
+| `finished` | the run came to its end | those of `searched` |
 | `failed` | the searcher broke down; the same command may try again | `reason`, `traceback` |
 """
 

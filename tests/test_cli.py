@@ -134,6 +134,7 @@ def test_doctor_knows_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "torch" in text and "NASARENA_CACHE" in text and "GiB free" in text
+    assert "proxies train" in text and "their kernels" in text
 
 
 def test_run_goes_on_and_status_knows(capsys: pytest.CaptureFixture[str]) -> None:

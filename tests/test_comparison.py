@@ -269,3 +269,17 @@ def test_figures_and_report_can_be_drawn_later(capsys: pytest.CaptureFixture[str
     assert "report.html" in capsys.readouterr().out
     assert Path("runs/x/figures/ranking.png").exists() and Path("runs/x/report.html").exists()
     assert Path("runs/x/table.csv").read_bytes() == table
+
+
+def test_a_run_is_the_same_alone_and_within_a_comparison() -> None:
+    assert compare("searchers=[random,evolution]", "workers=2") == 0
+    together = runs()
+    for name, record in together.items():
+        searcher, seed = name.split("/seed-")
+        if searcher == "references":
+            continue
+        one = ["run", f"searcher={searcher}", f"seed={seed}", *SMALL[:-1], "folder=alone"]
+        assert main(one) == 0
+        alone = read_run(Path("alone/x") / name)
+        assert without_measured(alone.events) == without_measured(record.events)
+        assert sum(1 for _ in record.of_kind("final")) == record.config["loop"]["top_k"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from nasarena.experiments.cell import run_cell
+from nasarena.experiments.cell import conclude_cells, search_cell
 from nasarena.experiments.comparison import planned
 from nasarena.experiments.compose import CONF, choices_of, compose_settings
 from nasarena.experiments.config import (
@@ -83,7 +83,8 @@ def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> 
     # Nine ninths of a training, then three times two ninths; the last two thirds do not fit.
     # The pruned: two in full, each by way of a ninth and a third.
     num_trials = {"successive-halving": 12, "hyperband": 12, "tpe-pruned": 6}.get(name, 2)
-    assert run_cell(cell, lambda advance: None).num_trials == num_trials
+    assert search_cell(cell, lambda advance: None).num_trials == num_trials
+    conclude_cells([cell])
     assert cell.state() == "finished"
 
 
@@ -91,7 +92,7 @@ def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> 
 def test_every_landscape_yaml_runs_two_trials(name: str, tmp_path: Path) -> None:
     small = ["space.depth=6", "budget=trials", "budget.amount=2"]
     (cell,) = planned(run_config([f"proxy={name}", f"folder={tmp_path}", *small]), "test").cells
-    assert run_cell(cell, lambda advance: None).num_trials == 2
+    assert search_cell(cell, lambda advance: None).num_trials == 2
 
 
 def test_overrides_reach_the_dataclasses() -> None:

@@ -23,8 +23,9 @@ from nasarena.agents.server_client import ServerClient
 from nasarena.agents.weights import active_params
 from nasarena.experiments.cli import main
 from nasarena.experiments.compare import carried_out
-from nasarena.experiments.comparison import Progress, planned, with_model
+from nasarena.experiments.comparison import planned, with_model
 from nasarena.experiments.config import compare_config
+from nasarena.experiments.running import Progress
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.run_folder import Event, RunRecord, find_runs, read_run, without_measured
 from nasarena.search.space import PatternSpace

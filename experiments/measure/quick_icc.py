@@ -5,8 +5,9 @@
 
     ICC = (MSB - MSW) / (MSB + (k - 1) MSW)        k seeds, mean squares between and within patterns
 
-The price is wall time a pattern when each core trains patterns one by one in a process of its own
-with one thread, as the workers of `nasarena compare` do.
+The price is wall time a pattern, each core with a process and a thread of its own as the workers
+of `nasarena compare`: when patterns are trained one by one, and when they are trained in
+populations of 16, which must give the same scores.
 
     python -m nasarena.experiments.measure.quick_icc [--save] [proxy.train.steps=60 ...]
 
@@ -29,6 +30,7 @@ from nasarena.search.space import PatternSpace
 
 NUM_PATTERNS = 48
 NUM_SEEDS = 4
+POPULATION = 16
 
 
 def measure() -> None:
@@ -42,7 +44,19 @@ def measure() -> None:
         pool.map(_train, jobs[:num_processes], chunksize=1)  # imports and warm-up are not counted
         start = time.perf_counter()
         outcomes = pool.map(_train, jobs, chunksize=1)
-        elapsed_s = time.perf_counter() - start
+        alone_s = time.perf_counter() - start
+        # Every 12th job: 16 patterns under one run seed, as a searcher that asks for batches has.
+        num_populations = len(jobs) // POPULATION
+        populations = [jobs[i::num_populations] for i in range(num_populations)]
+        start = time.perf_counter()
+        together = pool.map(_train_together, populations, chunksize=1)
+        together_s = time.perf_counter() - start
+    again = {
+        job: score
+        for part in zip(populations, together, strict=True)
+        for job, score in zip(*part, strict=True)
+    }
+    moved = max(abs(again[job] - score) for job, (score, _, _) in zip(jobs, outcomes, strict=True))
     scores, accuracies, seconds = (
         np.array(column).reshape(NUM_PATTERNS, NUM_SEEDS) for column in zip(*outcomes, strict=True)
     )
@@ -62,7 +76,9 @@ def measure() -> None:
         {
             "icc": icc1(scores),
             "icc_of_accuracy": icc1(accuracies),
-            "seconds_per_pattern": elapsed_s / len(jobs),
+            "seconds_per_pattern": together_s / len(jobs),
+            "seconds_one_by_one": alone_s / len(jobs),
+            "largest_move_in_populations": moved,
             "core_seconds_per_pattern": float(seconds.mean()),
             "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
             "seed_noise": within,
@@ -98,6 +114,13 @@ def _train(job: tuple[str, int]) -> tuple[float, float, float]:
     if outcome.score is None:
         raise RuntimeError(f"{job[0]} with seed {job[1]} failed: {outcome.note}")
     return outcome.score, outcome.metrics["accuracy"], time.perf_counter() - start
+
+
+def _train_together(jobs: list[tuple[str, int]]) -> list[float]:
+    assert _proxy is not None
+    patterns, seeds = zip(*jobs, strict=True)
+    outcomes = _proxy.evaluate(patterns, [TrialSeed(seed) for seed in seeds])
+    return [float("nan") if found.score is None else found.score for found in outcomes]
 
 
 def quick(settings: Sequence[str] = ()) -> Proxy:

@@ -1,0 +1,114 @@
+"""The cells of a comparison in worker processes: searched, then their best trained again.
+
+The best patterns of several runs train as one population, which takes half the time. So a run whose
+search has ended waits until a population has come together, or until no search waits for a worker.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from nasarena.experiments.cell import Advance, Cell, conclude_cells, search_cell
+from nasarena.experiments.workers import News, Queue, Report, num_cores, run_tasks
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.run_folder import State
+
+POPULATION = 16  # re-trainings that are worth waiting for
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """News of one cell: how far it is, its state, and what went wrong in words.
+
+    `partial` and not working means that its process is gone or that a fault of ours stopped it.
+    """
+
+    cell: Cell
+    state: State
+    is_working: bool
+    advance: Advance | None
+    trouble: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search of a cell as a worker does it."""
+
+    cell: Cell
+
+    def __call__(self, report: Report) -> Advance:
+        return search_cell(self.cell, report)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """The re-trainings of cells that were searched, as a worker does them."""
+
+    cells: Sequence[Cell]
+
+    def __call__(self, report: Report) -> None:
+        conclude_cells(self.cells)
+
+
+def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progress]:
+    """Run the cells and yield what happens; each ends with one that is not working."""
+    queue = Queue([Search(cell) for cell in cells])
+    cells_of = {number: [cell] for number, cell in enumerate(cells)}
+    searched: list[Cell] = []
+    advances: dict[Path, Advance] = {}
+    for news in run_tasks(queue, num_workers):
+        about = cells_of[news.task]
+        if news.kind == "working":
+            yield Progress(about[0], "partial", True, news.value)
+        elif news.kind == "done" and news.task < len(cells):
+            advances[about[0].path] = news.value
+            searched += about
+            yield Progress(about[0], "partial", True, news.value)
+        else:
+            for cell in about:
+                yield _ended(cell, news, advances.get(cell.path))
+        for part in _populations(searched, not queue, num_workers or num_cores()):
+            cells_of[queue.add_first(Conclude(part))] = part
+
+
+def _populations(searched: list[Cell], is_last: bool, num_workers: int) -> list[list[Cell]]:
+    """The cells to conclude now, as populations, all taken out of `searched`; none if too early.
+
+    The last ones are shared out among the workers.
+    """
+    sizes = [max(1, cell.settings.top_k * cell.settings.final_replicates) for cell in searched]
+    if not searched or (sum(sizes) < POPULATION and not is_last):
+        return []
+    bound = min(POPULATION, ceil(sum(sizes) / num_workers)) if is_last else POPULATION
+    parts, size = [list[Cell]()], 0
+    for cell, added in zip(searched, sizes, strict=True):
+        if size >= bound:
+            parts.append([])
+            size = 0
+        parts[-1].append(cell)
+        size += added
+    searched.clear()
+    return parts
+
+
+def _ended(cell: Cell, news: News, advance: Advance | None) -> Progress:
+    if news.kind == "done":
+        return Progress(cell, "finished", False, advance)
+    if news.kind == "refused":
+        return Progress(cell, cell.state(), False, None, str(news.value))
+    if news.kind == "killed":
+        trouble = f"its process was ended ({news.value}); the same command resumes it"
+        return Progress(cell, cell.state(), False, None, trouble)
+    last = news.value.strip().splitlines()[-1]
+    trouble = f"internal fault: {last}; the same command resumes it"
+    return Progress(cell, cell.state(), False, None, trouble, news.value)
+
+
+def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:
+    """The one error that stopped every cell, if it is the same one: a fault of the settings."""
+    words = {progress.trouble for progress in troubles}
+    if len(troubles) == num_cells and len(words) == 1 and num_cells > 1:
+        return InvalidSetting(words.pop())
+    return None
