@@ -22,14 +22,10 @@ def normalized(x_PBTD: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
     return x_PBTD * scale, scale
 
 
-def normalized_backward(
-    grad: Tensor, normed: Tensor, scale: Tensor, weight_PD: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of `x` and of the weight, from that of the weighted norm."""
-    grad_weight = (grad * normed).sum((1, 2))
-    grad_normed = grad * weight_PD[:, None, None]
-    inner = (normed * grad_normed).mean(-1, keepdim=True)
-    return grad_normed.addcmul_(normed, inner, value=-1).mul_(scale), grad_weight
+def normalized_backward(grad: Tensor, normed: Tensor, scale: Tensor) -> Tensor:
+    """Gradient of `x`, written over that of its norm."""
+    inner = (normed * grad).mean(-1, keepdim=True)
+    return grad.addcmul_(normed, inner, value=-1).mul_(scale)
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -43,7 +39,10 @@ class _RmsNorm(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
-        return *normalized_backward(grad, *ctx.saved_tensors), None
+        normed, scale, weight_PD = ctx.saved_tensors
+        grad_weight = (grad * normed).sum((1, 2))
+        grad_x = normalized_backward(grad * weight_PD[:, None, None], normed, scale)
+        return grad_x, grad_weight, None
 
 
 def rms_norm(x_PBTD: Tensor, weight_PD: Tensor, eps: float = 1e-5) -> Tensor:

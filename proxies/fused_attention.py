@@ -7,6 +7,7 @@ Shapes: P models, B sequences, T positions, H heads, K head width, D = H K, J = 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class AttentionCore:
 
     num_heads: int
     rotary: bool
+    weight_names: ClassVar = ()
 
     def forward(
         self, projected: Tensor, weights: Sequence[Tensor]

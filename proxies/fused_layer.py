@@ -22,7 +22,11 @@ from nasarena.proxies.fused import normalized, normalized_backward
 
 
 class Core(Protocol):
-    """What stands between the two projections of a layer; `weights` are its own."""
+    """What stands between the two projections of a layer; `weights` are those it names."""
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """Names of its weights among the layer's."""
 
     def forward(
         self, projected: Tensor, weights: Sequence[Tensor]
@@ -45,44 +49,40 @@ class Core(Protocol):
 class _Layer(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, core: Core, x: Tensor, norm: Tensor, in_proj: Tensor, out_proj: Tensor,
-        *weights: Tensor,
-    ) -> Tensor:  # fmt: skip
+        ctx: Any, core: Core, x: Tensor, in_proj: Tensor, out_proj: Tensor, *weights: Tensor
+    ) -> Tensor:
         normed, scale = normalized(x)
-        projected = torch.bmm((normed * norm[:, None, None]).flatten(1, 2), in_proj)
-        projected = projected.view(*x.shape[:3], -1)
+        projected = torch.bmm(normed.flatten(1, 2), in_proj).view(*x.shape[:3], -1)
         out, kept = core.forward(projected, weights)
         ctx.core, ctx.num_weights = core, len(weights)
-        ctx.save_for_backward(normed, scale, norm, in_proj, out_proj, projected, *weights, *kept)
+        ctx.save_for_backward(normed, scale, in_proj, out_proj, projected, *weights, *kept)
         return torch.baddbmm(x.flatten(1, 2), out.flatten(1, 2), out_proj).view(x.shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        normed, scale, norm, in_proj, out_proj, projected, *rest = ctx.saved_tensors
+        normed, scale, in_proj, out_proj, projected, *rest = ctx.saved_tensors
         weights, kept = rest[: ctx.num_weights], rest[ctx.num_weights :]
         grad_PND = grad.flatten(1, 2)
         grad_core = torch.bmm(grad_PND, out_proj.mT).view(*grad.shape[:3], -1)
         out, grad_projected, grad_weights = ctx.core.backward(grad_core, projected, weights, kept)
         grad_out_proj = torch.bmm(out.flatten(1, 2).mT, grad_PND)
         grad_projected = grad_projected.flatten(1, 2)
-        weighted = (normed * norm[:, None, None]).flatten(1, 2)
-        grad_in_proj = torch.bmm(weighted.mT, grad_projected)
-        grad_weighted = torch.bmm(grad_projected, in_proj.mT).view(grad.shape)
-        grad_x, grad_norm = normalized_backward(grad_weighted, normed, scale, norm)
-        return None, grad_x.add_(grad), grad_norm, grad_in_proj, grad_out_proj, *grad_weights
+        grad_in_proj = torch.bmm(normed.flatten(1, 2).mT, grad_projected)
+        grad_normed = torch.bmm(grad_projected, in_proj.mT).view(grad.shape)
+        grad_x = normalized_backward(grad_normed, normed, scale).add_(grad)
+        return None, grad_x, grad_in_proj, grad_out_proj, *grad_weights
 
 
-def fused_layer(
-    core: Core,
-    x_PBTD: Tensor,
-    norm: Tensor,
-    in_proj: Tensor,
-    out_proj: Tensor,
-    *weights: Tensor,
-) -> Tensor:
-    """`x` plus the layer's update; `norm` `(P, D)`, `in_proj` `(P, D, F)`, `out_proj` `(P, E, D)`."""
-    result: Tensor = _Layer.apply(  # type: ignore[no-untyped-call]
-        core, x_PBTD, norm, in_proj, out_proj, *weights
-    )
+def fused_layer(core: Core, x_PBTD: Tensor, weights: dict[str, Tensor]) -> Tensor:
+    """`x` plus the update of a layer of these `weights`, stacked over P as the composed form has.
+
+    The weight of a norm is that of the rows of the projection behind it: of `in_proj` `(P, D, F)`
+    for `norm` `(P, D)`, of `out_proj` `(P, E, D)` for Mamba-2's `gate_norm` `(P, E)`.
+    """
+    in_proj, out_proj = weights["in_proj"] * weights["norm"][:, :, None], weights["out_proj"]
+    if "gate_norm" in weights:
+        out_proj = out_proj * weights["gate_norm"][:, :, None]
+    own = [weights[name] for name in core.weight_names]
+    result: Tensor = _Layer.apply(core, x_PBTD, in_proj, out_proj, *own)  # type: ignore[no-untyped-call]
     return result

@@ -17,6 +17,7 @@ C = E + 2 N convolved channels.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import e, log2
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,20 +31,21 @@ from nasarena.proxies.fused import (
     normalized_backward,
 )
 
-CORE_WEIGHTS = ("conv", "conv_bias", "dt_bias", "a_log", "skip", "gate_norm")
-
-
 @dataclass(frozen=True, slots=True)
 class Mamba2Core:
-    """`Core` of a Mamba-2 layer; `weights` in the order of `CORE_WEIGHTS`."""
+    """`Core` of a Mamba-2 layer.
+
+    The norm's own weight is that of the columns of the output projection.
+    """
 
     inner: int
     num_heads: int
+    weight_names: ClassVar = ("conv", "conv_bias", "dt_bias", "a_log", "skip")
 
     def forward(
         self, projected: Tensor, weights: Sequence[Tensor]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        conv, conv_bias, dt_bias, a_log, skip, gate_norm = weights
+        conv, conv_bias, dt_bias, a_log, skip = weights
         z, convolvable, dt = self._columns(projected)
         mixed = convolved(convolvable, conv, conv_bias)
         x, b, c = self._parts(F.silu(mixed))
@@ -53,21 +55,20 @@ class Mamba2Core:
         heads = zip(matrix.flatten(1, 2), x.chunk(self.num_heads, -1), strict=True)
         y = torch.cat([torch.bmm(of_head, x_head) for of_head, x_head in heads], -1).view(z.shape)
         normed, scale = normalized(y * F.silu(z))
-        return normed.mul_(gate_norm[:, None, None]), (mixed, match, decay, y, scale)
+        return normed, (mixed, match, decay, y, scale)
 
     def backward(
         self, grad: Tensor, projected: Tensor, weights: Sequence[Tensor], kept: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        conv, _, dt_bias, a_log, skip, gate_norm = weights
+        conv, _, dt_bias, a_log, skip = weights
         mixed, match, decay, y, scale = kept
         grad_projected = torch.empty_like(projected)
         z, convolvable, dt = self._columns(projected)
         grad_z, grad_convolvable, grad_dt = self._columns(grad_projected)
 
         gate = F.silu(z)
-        normed = (y * gate).mul_(scale)
-        grad_gated, grad_norm = normalized_backward(grad, normed, scale, gate_norm)
-        out = normed.mul_(gate_norm[:, None, None])
+        out = (y * gate).mul_(scale)
+        grad_gated = normalized_backward(grad, out, scale)
         grad_y = gate.mul_(grad_gated).flatten(0, 1).chunk(self.num_heads, -1)
         torch.ops.aten.silu_backward.grad_input(grad_gated.mul_(y), z, grad_input=grad_z)
 
@@ -90,7 +91,7 @@ class Mamba2Core:
         )
         grad_dt.copy_(grad_raw.permute(1, 2, 3, 0))
         grad_dt_bias = grad_raw.sum((2, 3)).T
-        grads = (grad_conv, grad_bias, grad_dt_bias, grad_a_log, grad_skip, grad_norm)
+        grads = (grad_conv, grad_bias, grad_dt_bias, grad_a_log, grad_skip)
         return out, grad_projected, grads
 
     def _columns(self, projected: Tensor) -> tuple[Tensor, ...]:

@@ -21,7 +21,7 @@ from nasarena.proxies.attention import attention
 from nasarena.proxies.fused import permuted, rms_norm
 from nasarena.proxies.fused_attention import AttentionCore
 from nasarena.proxies.fused_layer import Core, fused_layer
-from nasarena.proxies.fused_mamba2 import CORE_WEIGHTS, Mamba2Core
+from nasarena.proxies.fused_mamba2 import Mamba2Core
 from nasarena.proxies.fused_mlp import GeluCore
 from nasarena.proxies.mamba2 import CHUNK, mamba2
 from nasarena.proxies.mlp import mlp
@@ -111,9 +111,7 @@ class Population:
         weights, shape = group.weights, self.shape
         core = _core(group.letter, shape, x_PBTD)
         if core is not None:
-            own = [weights[name] for name in CORE_WEIGHTS] if group.letter == "S" else []
-            ends = (weights[name] for name in ("norm", "in_proj", "out_proj"))
-            return fused_layer(core, x_PBTD, *ends, *own)
+            return fused_layer(core, x_PBTD, weights)
         normed = rms_norm(x_PBTD, weights["norm"])
         if group.letter == "A":
             return x_PBTD + attention(normed, weights, shape.num_heads, shape.rotary)

@@ -7,7 +7,8 @@ Hutter 2019) works on the one flat vector of all weights.
 Shapes: P models, B sequences, T positions, S steps.
 """
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import cos, log, pi
 from typing import Literal
@@ -100,7 +101,7 @@ def train_and_score(
     limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
     failures = [""] * population.size
     alive_P = torch.ones(population.size, dtype=torch.bool, device=device)
-    for step in range(part.start, part.stop):
+    for step in _steps(part):
         inputs_PBT, targets_PBT = batches.at(step)
         loss_P = _losses(population.logits(inputs_PBT), targets_PBT)
         healthy_P = loss_P.detach() <= limit  # false for nan too
@@ -115,6 +116,20 @@ def train_and_score(
         optimizer.step(gradients, settings.rate(step), alive_P)
     part.keep(population.owner, optimizer.state(part.stop), failures)
     return _score(population, task, run_seeds, settings, split, device, failures)
+
+
+def _steps(part: Part) -> Iterator[int]:
+    """Steps of the training, each without Python's search for objects that refer to each other.
+
+    A step leaves none, but makes so many tensors that the search takes a tenth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield from range(part.start, part.stop)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def deterministic() -> None:

@@ -11,7 +11,7 @@ from nasarena.proxies.attention import attention
 from nasarena.proxies.fused import rms_norm
 from nasarena.proxies.fused_attention import AttentionCore
 from nasarena.proxies.fused_layer import Core, fused_layer
-from nasarena.proxies.fused_mamba2 import CORE_WEIGHTS, Mamba2Core
+from nasarena.proxies.fused_mamba2 import Mamba2Core
 from nasarena.proxies.fused_mlp import GeluCore
 from nasarena.proxies.mamba2 import Mamba2Shape, mamba2
 from nasarena.proxies.mlp import mlp
@@ -19,7 +19,7 @@ from nasarena.proxies.mlp import mlp
 P, B, D, H = 2, 2, 4, 2
 MAMBA = Mamba2Shape(width=D, num_heads=H, state=2, conv=3)
 KINDS = ["A", "A rotary", "M", "S"]
-NAMES = ("norm", "in_proj", "out_proj")
+NAMES = ("norm", "in_proj", "out_proj", *Mamba2Core.weight_names, "gate_norm")
 
 Update = Callable[[Tensor, dict[str, Tensor]], Tensor]
 LAYERS: dict[str, tuple[Core, Update]] = {
@@ -57,13 +57,17 @@ def inputs(kind: str, length: int) -> list[Tensor]:
     ]
 
 
+def fused(kind: str, x: Tensor, *weights: Tensor) -> Tensor:
+    return fused_layer(LAYERS[kind][0], x, dict(zip(NAMES, weights, strict=False)))
+
+
 def composed(kind: str, x: Tensor, *weights: Tensor) -> Tensor:
-    named = dict(zip((*NAMES, *CORE_WEIGHTS), weights, strict=False))
+    named = dict(zip(NAMES, weights, strict=False))
     return x + LAYERS[kind][1](rms_norm(x, named["norm"]), named)
 
 
 def assert_same_with_gradients(kind: str, parts: list[Tensor], **tolerance: float) -> None:
-    got, wanted = fused_layer(LAYERS[kind][0], *parts), composed(kind, *parts)
+    got, wanted = fused(kind, *parts), composed(kind, *parts)
     torch.testing.assert_close(got, wanted, **tolerance)
     upstream = torch.randn(got.shape, generator=torch.Generator().manual_seed(1)).to(got)
     gradients = [torch.autograd.grad(y, parts, upstream) for y in (got, wanted)]
@@ -80,14 +84,13 @@ def test_it_is_the_composed_form_with_its_gradients(kind: str, length: int) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_has_the_gradient_of_its_formula(kind: str) -> None:
-    core = LAYERS[kind][0]
-    assert torch.autograd.gradcheck(lambda *parts: fused_layer(core, *parts), inputs(kind, 4))
+    assert torch.autograd.gradcheck(lambda *parts: fused(kind, *parts), inputs(kind, 4))
 
 
 @pytest.mark.parametrize("bias", [-200.0, 200.0])  # softplus is 0, or linear
 def test_extreme_step_sizes_of_mamba_give_what_the_composed_form_gives(bias: float) -> None:
     parts = [part.detach().float().requires_grad_() for part in inputs("S", 6)]
-    parts[4 + CORE_WEIGHTS.index("dt_bias")] = torch.full((P, H), bias, requires_grad=True)
+    parts[1 + NAMES.index("dt_bias")] = torch.full((P, H), bias, requires_grad=True)
     assert_same_with_gradients("S", parts, rtol=1e-3, atol=1e-3)
 
 
