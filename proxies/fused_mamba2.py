@@ -31,6 +31,7 @@ from nasarena.proxies.fused import (
     normalized_backward,
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Mamba2Core:
     """`Core` of a Mamba-2 layer.
@@ -74,7 +75,9 @@ class Mamba2Core:
 
         x, b, c = self._parts(F.silu(mixed))
         matrix = _matrix(decay, match, skip).flatten(1, 2)
-        grad_parts = [torch.bmm(of_head.mT, own) for of_head, own in zip(matrix, grad_y, strict=True)]
+        grad_parts = [
+            torch.bmm(of_head.mT, own) for of_head, own in zip(matrix, grad_y, strict=True)
+        ]
         grad_matrix = matrix.view(decay.shape)  # no longer needed, so its place is free
         for own, x_head, place in zip(grad_y, x.chunk(self.num_heads, -1), matrix, strict=True):
             torch.bmm(own, x_head.mT, out=place)

@@ -158,7 +158,7 @@ def _core(letter: str, shape: ModelShape, x_PBTD: Tensor) -> Core | None:
     if device.type != "cpu" or torch.is_autocast_enabled("cpu") or T > CHUNK:
         return None
     if letter == "A":
-        return AttentionCore(shape.num_heads, shape.rotary)
+        return AttentionCore(shape.num_heads, shape.rotary) if shape.width % 2 == 0 else None
     if letter == "M":
         return GeluCore() if shape.mlp == "gelu" else None
     return Mamba2Core(shape.mamba.inner, shape.mamba.num_heads)
