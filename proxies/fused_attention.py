@@ -66,7 +66,7 @@ class AttentionCore:
     def _pairs(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         """Queries and keys as complex numbers `(P, B, T, D)`, and what to multiply them by."""
         T, D = projected.shape[2], projected.shape[3] // 3
-        pairs = torch.view_as_complex(projected.unflatten(-1, (-1, 2)))[..., :D]
+        pairs = torch.view_as_complex(projected.view(*projected.shape[:3], -1, 2))[..., :D]
         K = D // self.num_heads
         return pairs, _turns(T, K, 2 * self.num_heads, self.rotary, pairs.device, pairs.dtype)
 
@@ -88,4 +88,5 @@ def _turns(
         turns = rotary_table(length, head_width, device).repeat(1, repeats)
     else:
         turns = torch.ones(length, head_width * repeats // 2, device=device)
-    return turns.to(dtype) * head_width**-0.25
+    scaled: Tensor = turns.to(dtype) * head_width**-0.25
+    return scaled

@@ -100,12 +100,13 @@ class Mamba2Core:
     def _columns(self, projected: Tensor) -> tuple[Tensor, ...]:
         """z, what is convolved, and dt."""
         convolved_columns = projected.shape[-1] - self.inner - self.num_heads
-        return projected.split([self.inner, convolved_columns, self.num_heads], dim=-1)
+        widths = [self.inner, convolved_columns, self.num_heads]
+        return torch.split(projected, widths, dim=-1)
 
     def _parts(self, active: Tensor) -> tuple[Tensor, ...]:
         """x, B and C of what the convolution gave, each `(P B, T, columns)`."""
         state = (active.shape[-1] - self.inner) // 2
-        return active.flatten(0, 1).split([self.inner, state, state], dim=-1)
+        return torch.split(active.flatten(0, 1), [self.inner, state, state], dim=-1)
 
 
 def _step_sizes(dt: Tensor, dt_bias: Tensor) -> Tensor:

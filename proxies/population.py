@@ -104,7 +104,7 @@ class Population:
         """A layer of each member with its residual, members in the order of `groups`."""
         if len(groups) == 1:
             return self._layer(x_PBTD, groups[0])
-        parts = x_PBTD.split([len(group.members) for group in groups])
+        parts = torch.split(x_PBTD, [len(group.members) for group in groups])
         return torch.cat([self._layer(*each) for each in zip(parts, groups, strict=True)])
 
     def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:

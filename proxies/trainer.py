@@ -165,11 +165,11 @@ class _FlatAdamW:
         sizes = [leaf.numel() for leaf in leaves]
         flat = self._gradient[: sum(sizes)]
         self._parts = [
-            part.view_as(leaf) for part, leaf in zip(flat.split(sizes), leaves, strict=True)
+            part.view_as(leaf) for part, leaf in zip(torch.split(flat, sizes), leaves, strict=True)
         ]
         self._rows = torch.cat(population.members)  # the models of all leaves' rows
         self._norms = weights.new_zeros(len(self._rows))
-        self._norms_of = self._norms.split([len(leaf) for leaf in leaves])
+        self._norms_of = torch.split(self._norms, [len(leaf) for leaf in leaves])
         self._shrink = settings.weight_decay * population.decays
         self._count = weights.new_zeros(())
 
@@ -201,7 +201,7 @@ class _FlatAdamW:
         squares_P = torch.zeros(len(alive_P), device=alive_P.device)
         squares_P.index_add_(0, self._rows, self._norms.square())
         scale_P = (self._settings.clip / (squares_P.sqrt() + 1e-6)).clamp(max=1.0)
-        scales = scale_P.index_select(0, self._rows).split([len(part) for part in gradients])
+        scales = torch.split(scale_P.index_select(0, self._rows), [len(part) for part in gradients])
         for part, scale, own in zip(gradients, scales, self._parts, strict=True):
             torch.mul(part, scale.view(-1, *[1] * (part.dim() - 1)), out=own)
         if not bool(alive_P.all()):  # nan times zero is nan
