@@ -1,7 +1,7 @@
-"""Norm and causal convolution with their gradients written out.
+"""Norm, causal convolution and other small operations with their gradients written out.
 
 At width 32 a layer's arithmetic takes microseconds and each autograd node costs as much again, so
-the two operations that the library composes from many are one node each here, with the few tensor
+operations that the library composes from many are one node each here, with the few tensor
 operations that the formulas need. Checked against the library's forms and by finite differences.
 
 Shapes: P models, B sequences, T positions, D or C channels, W taps.
@@ -15,12 +15,23 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+def normalized(x_PBTD: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
+    """`x` over its root mean square, and the factor `(P, B, T, 1)` that made it so."""
+    size = torch.linalg.vector_norm(x_PBTD, dim=-1, keepdim=True)
+    scale = size.square_().div_(x_PBTD.shape[-1]).add_(eps).rsqrt_()
+    return x_PBTD * scale, scale
+
+
+def normalized_backward(grad: Tensor, normed: Tensor, scale: Tensor) -> Tensor:
+    """Gradient of `x`, written over that of its norm."""
+    inner = (normed * grad).mean(-1, keepdim=True)
+    return grad.addcmul_(normed, inner, value=-1).mul_(scale)
+
+
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_PBTD: Tensor, weight_PD: Tensor, eps: float) -> Tensor:
-        size = torch.linalg.vector_norm(x_PBTD, dim=-1, keepdim=True)
-        scale = size.square_().div_(x_PBTD.shape[-1]).add_(eps).rsqrt_()
-        normed = x_PBTD * scale
+        normed, scale = normalized(x_PBTD, eps)
         ctx.save_for_backward(normed, scale, weight_PD)
         weighted: Tensor = normed * weight_PD[:, None, None]
         return weighted
@@ -29,11 +40,8 @@ class _RmsNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         normed, scale, weight_PD = ctx.saved_tensors
-        along = grad * normed
-        grad_weight = along.sum((1, 2))
-        grad_normed = grad * weight_PD[:, None, None]
-        inner = (normed * grad_normed).mean(-1, keepdim=True)
-        grad_x = grad_normed.addcmul_(normed, inner, value=-1).mul_(scale)
+        grad_weight = (grad * normed).sum((1, 2))
+        grad_x = normalized_backward(grad * weight_PD[:, None, None], normed, scale)
         return grad_x, grad_weight, None
 
 
@@ -43,32 +51,51 @@ def rms_norm(x_PBTD: Tensor, weight_PD: Tensor, eps: float = 1e-5) -> Tensor:
     return result
 
 
+def convolved(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
+    """Depthwise convolution over the last W positions; the last tap weighs the present one."""
+    T, taps = x_PBTC.shape[2], _taps(weight_PCW)
+    mixed = torch.addcmul(bias_PC[:, None, None], x_PBTC, taps[0])
+    for lag in range(1, min(T, len(taps))):
+        mixed[:, :, lag:].addcmul_(x_PBTC[:, :, : T - lag], taps[lag])
+    return mixed
+
+
+def convolved_backward(
+    grad: Tensor, x_PBTC: Tensor, weight_PCW: Tensor, grad_x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of weight and bias; that of `x` is written into `grad_x`."""
+    T, taps = x_PBTC.shape[2], _taps(weight_PCW)
+    torch.mul(grad, taps[0], out=grad_x)
+    grad_taps = [(grad * x_PBTC).sum((1, 2))]
+    for lag in range(1, len(taps)):
+        late, early = grad[:, :, lag:], slice(0, max(0, T - lag))
+        grad_x[:, :, early].addcmul_(late, taps[lag])
+        grad_taps.append((late * x_PBTC[:, :, early]).sum((1, 2)))
+    return torch.stack(grad_taps[::-1], -1), grad.sum((1, 2))
+
+
+def _taps(weight_PCW: Tensor) -> tuple[Tensor, ...]:
+    """W times `(P, 1, 1, C)`, the present position's first.
+
+    Contiguous: to multiply by strided ones takes five times as long.
+    """
+    return weight_PCW.permute(2, 0, 1)[:, :, None, None].contiguous().unbind()[::-1]
+
+
 class _CausalConvSilu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
-        T, W = x_PBTC.shape[2], weight_PCW.shape[-1]
-        padded = F.pad(x_PBTC, (0, 0, W - 1, 0))
-        taps = weight_PCW[:, None, None].unbind(-1)  # W times (P, 1, 1, C)
-        mixed = torch.addcmul(bias_PC[:, None, None], padded[:, :, :T], taps[0])
-        for tap in range(1, W):
-            mixed.addcmul_(padded[:, :, tap : tap + T], taps[tap])
-        ctx.save_for_backward(padded, mixed, weight_PCW)
+        mixed = convolved(x_PBTC, weight_PCW, bias_PC)
+        ctx.save_for_backward(x_PBTC, mixed, weight_PCW)
         return F.silu(mixed)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        padded, mixed, weight_PCW = ctx.saved_tensors
-        T, W = mixed.shape[2], weight_PCW.shape[-1]
+        x_PBTC, mixed, weight_PCW = ctx.saved_tensors
         grad_mixed = torch.ops.aten.silu_backward(grad, mixed)
-        taps = weight_PCW[:, None, None].unbind(-1)
-        grad_padded = torch.zeros_like(padded)
-        grad_taps = []
-        for tap in range(W):
-            seen = slice(tap, tap + T)
-            grad_padded[:, :, seen].addcmul_(grad_mixed, taps[tap])
-            grad_taps.append((grad_mixed * padded[:, :, seen]).sum((1, 2)))
-        return grad_padded[:, :, W - 1 :], torch.stack(grad_taps, -1), grad_mixed.sum((1, 2))
+        grad_x = torch.empty_like(mixed)
+        return grad_x, *convolved_backward(grad_mixed, x_PBTC, weight_PCW, grad_x)
 
 
 def causal_conv_silu(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
@@ -79,4 +106,26 @@ def causal_conv_silu(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Ten
     result: Tensor = _CausalConvSilu.apply(  # type: ignore[no-untyped-call]
         x_PBTC, weight_PCW, bias_PC
     )
+    return result
+
+
+class _Permuted(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
+        ctx.save_for_backward(back_P)
+        return x.index_select(0, there_P)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (back_P,) = ctx.saved_tensors
+        return grad.index_select(0, back_P), None, None
+
+
+def permuted(x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
+    """`x` with its first axis in the order `there_P`, a permutation whose inverse is `back_P`.
+
+    The library's gradient of a selection adds into zeros; that of a permutation is one too.
+    """
+    result: Tensor = _Permuted.apply(x, there_P, back_P)  # type: ignore[no-untyped-call]
     return result

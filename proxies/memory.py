@@ -2,7 +2,7 @@
 
 The peak of a training is modelled as
 
-    40 bytes a weight + what the backward pass needs of every layer + one layer at work + data
+    36 bytes a weight + what the backward pass needs of every layer + one layer at work + data
 
 What a layer keeps for the backward pass is counted, not derived: a small model of each kind runs
 forward once and autograd is asked what it holds, so the count follows the code of the layers and
@@ -31,8 +31,8 @@ from nasarena.proxies.population import Population
 from nasarena.proxies.trainer import TrainSettings
 
 # Of each weight: itself 4, its gradient alone and in the flat vector 8, two moments 8, its model's
-# number in two widths 12, and whether and how much it decays 8.
-BYTES_PER_WEIGHT = 40
+# number 8, and whether and how much it decays 8.
+BYTES_PER_WEIGHT = 36
 _TOKEN_BYTES = 16  # input and target, eight bytes each
 # Of free memory, what populations may fill. The C library's heap keeps up to twice what is in use.
 _USABLE = {"cpu": 0.4, "cuda": 0.9}

@@ -1,9 +1,10 @@
 """A population: models of different patterns that train in one program.
 
 Activations carry the population axis first. At each layer slot the members that hold the same
-kind of layer form a group, with their weights stacked, and share one batched operation. All
-weights lie in one flat vector, so an optimizer step is a handful of operations whatever the number
-of layers; each group's tensors are views into it.
+kind of layer form a group, with their weights stacked, and share one batched operation. Between
+slots the activations are brought into the next slot's order, in which each group is a slice. All
+weights lie in one flat vector, so that one operation updates them, whatever the number of layers;
+each group's tensors are views into it.
 
 Shapes: P models, B sequences, T positions, D width, V vocabulary.
 """
@@ -17,8 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.attention import attention
-from nasarena.proxies.fused import rms_norm
-from nasarena.proxies.mamba2 import mamba2
+from nasarena.proxies.fused import permuted, rms_norm
+from nasarena.proxies.fused_attention import AttentionCore
+from nasarena.proxies.fused_layer import Core, fused_layer
+from nasarena.proxies.fused_mamba2 import Mamba2Core
+from nasarena.proxies.fused_mlp import GeluCore
+from nasarena.proxies.mamba2 import CHUNK, mamba2
 from nasarena.proxies.mlp import mlp
 from nasarena.proxies.model_shape import HeadKind, ModelShape, TensorSpec
 
@@ -27,13 +32,10 @@ _VECTOR = 64  # elements; a multiple of any register's
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Members of a population with the same kind of layer at one slot, weights stacked.
-
-    `members` are their indices, or None where the group is the whole population.
-    """
+    """Members of a population with the same kind of layer at one slot, weights stacked."""
 
     letter: str
-    members: Tensor | None
+    members: list[int]
     weights: dict[str, Tensor]
 
 
@@ -79,11 +81,10 @@ class Population:
                 continue
             groups = self.groups[block.slot]
             if not groups or groups[-1].letter != block.letter:
-                whole = len(block.members) == self.size
-                members = None if whole else self.members[len(self.leaves) - 1]
-                groups.append(Group(block.letter, members, {}))
+                groups.append(Group(block.letter, block.members, {}))
             groups[-1].weights[block.name] = view
         self.ends = named[-1]
+        self._moves = _moves(self.groups, self.size, device)
         self.positions_TD = _sinusoids(length, shape.width).to(device)
 
     def logits(self, tokens_PBT: Tensor) -> Tensor:
@@ -92,30 +93,31 @@ class Population:
         D, vocab_size = self.shape.width, self.ends["embedding"].shape[1]
         offsets = torch.arange(P, device=tokens_PBT.device)[:, None, None] * vocab_size
         x = F.embedding(tokens_PBT + offsets, self.ends["embedding"].view(-1, D))
-        for groups in self.groups:
-            x = self._slot(x, groups)
-        x = rms_norm(x, self.ends["final_norm"])
+        for move, groups in zip(self._moves, self.groups, strict=False):
+            x = self._slot(move(x), groups)
+        x = rms_norm(self._moves[-1](x), self.ends["final_norm"])
         if self.head == "auto_encoder":
             x = self._decode(x[:, :, -1:])
         return torch.bmm(x.reshape(P, B * T, D), self.ends["head"]).view(P, B, T, vocab_size)
 
     def _slot(self, x_PBTD: Tensor, groups: list[Group]) -> Tensor:
-        if groups[0].members is None:
-            return x_PBTD + self._layer(x_PBTD, groups[0])
-        updates = torch.zeros_like(x_PBTD)
-        for group in groups:
-            assert group.members is not None
-            chosen = x_PBTD.index_select(0, group.members)
-            updates = updates.index_copy(0, group.members, self._layer(chosen, group))
-        return x_PBTD + updates
+        """A layer of each member with its residual, members in the order of `groups`."""
+        if len(groups) == 1:
+            return self._layer(x_PBTD, groups[0])
+        parts = torch.split(x_PBTD, [len(group.members) for group in groups])
+        return torch.cat([self._layer(*each) for each in zip(parts, groups, strict=True)])
 
     def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:
-        normed = rms_norm(x_PBTD, group.weights["norm"])
+        weights, shape = group.weights, self.shape
+        core = _core(group.letter, shape, x_PBTD)
+        if core is not None:
+            return fused_layer(core, x_PBTD, weights)
+        normed = rms_norm(x_PBTD, weights["norm"])
         if group.letter == "A":
-            return attention(normed, group.weights, self.shape.num_heads, self.shape.rotary)
+            return x_PBTD + attention(normed, weights, shape.num_heads, shape.rotary)
         if group.letter == "M":
-            return mlp(normed, group.weights, self.shape.mlp)
-        return mamba2(normed, group.weights, self.shape.mamba)
+            return x_PBTD + mlp(normed, weights, shape.mlp)
+        return x_PBTD + mamba2(normed, weights, shape.mamba)
 
     def _decode(self, last_PB1D: Tensor) -> Tensor:
         """Every position from the last state: state plus position through a two-layer MLP."""
@@ -124,6 +126,42 @@ class Population:
         queries = (last_PB1D + self.positions_TD).reshape(P, B * T, D)
         hidden = F.gelu(torch.bmm(queries, self.ends["decoder_in"]), approximate="tanh")
         return torch.bmm(hidden, self.ends["decoder_out"]).view(P, B, T, D)
+
+
+class _Move:
+    """Brings members from one order into another; its gradient is the way back."""
+
+    def __init__(self, before: list[int], after: list[int], device: torch.device) -> None:
+        self._is_needed = before != after
+        self._there = torch.tensor([before.index(member) for member in after], device=device)
+        self._back = torch.tensor([after.index(member) for member in before], device=device)
+
+    def __call__(self, x_PBTD: Tensor) -> Tensor:
+        if not self._is_needed:
+            return x_PBTD
+        return permuted(x_PBTD, self._there, self._back)
+
+
+def _moves(groups: list[list[Group]], size: int, device: torch.device) -> list[_Move]:
+    """The way into each slot's order and, at last, back into the order of the population."""
+    own = list(range(size))
+    orders = [[member for group in slot for member in group.members] for slot in groups]
+    return [
+        _Move(before, after, device)
+        for before, after in zip([own, *orders], [*orders, own], strict=True)
+    ]
+
+
+def _core(letter: str, shape: ModelShape, x_PBTD: Tensor) -> Core | None:
+    """What makes a whole layer one operation, where there is such: short sequences on a CPU."""
+    device, T = x_PBTD.device, x_PBTD.shape[2]
+    if device.type != "cpu" or torch.is_autocast_enabled("cpu") or T > CHUNK:
+        return None
+    if letter == "A":
+        return AttentionCore(shape.num_heads, shape.rotary) if shape.width % 2 == 0 else None
+    if letter == "M":
+        return GeluCore() if shape.mlp == "gelu" else None
+    return Mamba2Core(shape.mamba.inner, shape.mamba.num_heads)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasarena.proxies.fused import causal_conv_silu, rms_norm
+from nasarena.proxies.fused import causal_conv_silu, permuted, rms_norm
 
 P, B, T, C, W = 2, 3, 6, 4, 3
 
@@ -37,3 +37,15 @@ def test_convolution_is_the_librarys_for_each_model() -> None:
 def test_convolution_has_the_gradient_of_its_formula() -> None:
     inputs = (normal(P, B, T, C), normal(P, C, W, seed=1), normal(P, C, seed=2))
     assert torch.autograd.gradcheck(causal_conv_silu, inputs)
+
+
+def test_convolution_of_fewer_positions_than_taps_has_the_gradient_of_its_formula() -> None:
+    inputs = (normal(P, B, 2, C), normal(P, C, W, seed=1), normal(P, C, seed=2))
+    assert torch.autograd.gradcheck(causal_conv_silu, inputs)
+
+
+def test_permuted_members_get_their_own_gradients_back() -> None:
+    there, back = torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
+    x = normal(3, 2, 2, 1)
+    assert torch.equal(permuted(permuted(x, there, back), back, there), x)
+    assert torch.autograd.gradcheck(permuted, (x, there, back))
