@@ -166,7 +166,7 @@ def test_a_run_replays_from_any_point_with_the_same_requests(
     play(tmp_path / "whole", agent, whole, 24, parallel, proxy)
     events = (tmp_path / "whole" / "events.jsonl").read_text().splitlines(keepends=True)
     end = next(number for number, line in enumerate(events) if '"searched"' in line)
-    for kept in (min(3, end), end // 2, end):  # what was searched to its end is not asked again
+    for kept in {min(3, end), end // 2, end}:  # what was searched to its end is not asked again
         resumed = ScriptedClient(climbing)
         folder = tmp_path / f"cut-{kept}"
         folder.mkdir()
