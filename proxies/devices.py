@@ -16,6 +16,7 @@ import torch
 from nasarena.search.errors import InvalidSetting
 
 Precision = Literal["float32", "bfloat16"]
+StepKind = Literal["eager", "graph"]
 # Models that train in one program where the user names no number. A CPU core has nothing to gain
 # from more; a GPU is filled up to what its memory holds, but for the time a failure may cost.
 _POPULATION = {"cpu": 16, "cuda": 256}
@@ -68,6 +69,17 @@ def chosen_population(wanted: int, device: torch.device) -> int:
     return wanted or _POPULATION[device.type]
 
 
+def chosen_step(name: str, device: torch.device) -> StepKind:
+    """How a training step is launched: `eager` kernel by kernel, `graph` all at once, on a GPU."""
+    if name == "auto":
+        return "graph" if device.type == "cuda" else "eager"
+    if name not in get_args(StepKind):
+        raise InvalidSetting(f"proxy.step must be auto, eager or graph, got {name!r}")
+    if name == "graph" and device.type != "cuda":
+        raise InvalidSetting("proxy.step=graph needs a GPU: use proxy.step=auto")
+    return cast(StepKind, name)
+
+
 def device_suffix(device: torch.device) -> str:
     """What tells the times of one GPU from another's; nothing on a CPU."""
     return "" if device.type == "cpu" else f"-{torch.cuda.get_device_name(device)}"
@@ -77,7 +89,8 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     """Within it products run in `precision`; float32 needs no help."""
     if precision == "float32":
         return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    # Its cache holds copies of weights, which every step changes.
+    return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
 
 
 @lru_cache(maxsize=1)
@@ -97,5 +110,5 @@ def kernels(device: torch.device) -> Kernels:
     scan = "Triton kernels of mamba-ssm" if has_triton_scan() else "chunked products of ours"
     return Kernels(
         "bfloat16, weights and moments float32", "flash attention of torch", scan,
-        "eager", torch.get_num_threads(),
+        "one CUDA graph", torch.get_num_threads(),
     )  # fmt: skip

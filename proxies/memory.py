@@ -28,7 +28,7 @@ from torch import Tensor
 from nasarena.proxies.flops import SequenceShape, num_parameters
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.population import Population
-from nasarena.proxies.trainer import TrainSettings
+from nasarena.proxies.train_settings import TrainSettings
 
 # Of each weight: itself 4, its gradient alone and in the flat vector 8, two moments 8, its model's
 # number 8, and whether and how much it decays 8.

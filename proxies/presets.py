@@ -41,14 +41,15 @@ def trained(
     population: int = 0,
     device: str = "cpu",
     precision: str = "auto",
+    step: str = "auto",
 ) -> "TrainedProxy | SweepProxy":
     """The proxy `name`; `data.task` is `text` or `mad`, the rest of `data` goes to the task.
 
     Raises InvalidSetting for a setting that the task, the model or the trainer does not have.
     """
     from nasarena.proxies.model_shape import ModelShape
+    from nasarena.proxies.train_settings import TrainSettings
     from nasarena.proxies.trained import TrainedSettings
-    from nasarena.proxies.trainer import TrainSettings
 
     shape = _filled(ModelShape, model, "proxy.model")
     settings = TrainedSettings(
@@ -58,6 +59,7 @@ def trained(
         population,
         device,
         precision,
+        step,
     )
     task, rest = data.get("task"), {key: value for key, value in data.items() if key != "task"}
     if task == "text":

@@ -21,6 +21,7 @@ from nasarena.proxies.devices import (
     chosen_device,
     chosen_population,
     chosen_precision,
+    chosen_step,
     device_suffix,
 )
 from nasarena.proxies.fitting import Fitting
@@ -29,7 +30,8 @@ from nasarena.proxies.memory import MemoryModel
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import Task
-from nasarena.proxies.trainer import Scored, TrainSettings, train_and_score
+from nasarena.proxies.train_settings import TrainSettings
+from nasarena.proxies.trainer import Scored, train_and_score
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.seeding import stream_seed
@@ -42,8 +44,9 @@ class TrainedSettings:
     """Everything that a trained score depends on, besides pattern, seed and split.
 
     `score_by` is `loss` (score = -loss) or `accuracy`. `population` bounds how many models train
-    in one program (0: what suits the device); it changes speed and memory, never a result. `device`
-    and `precision` are as in devices.py, `auto` by default there.
+    in one program (0: what suits the device) and `step` says how a step is launched: they change
+    speed and memory, never a result. `device`, `precision` and `step` are as in devices.py, `auto`
+    by default there.
     """
 
     model: ModelShape
@@ -52,6 +55,7 @@ class TrainedSettings:
     population: int = 0
     device: str = "cpu"
     precision: str = "auto"
+    step: str = "auto"
 
     def __post_init__(self) -> None:
         if self.score_by not in ("loss", "accuracy"):
@@ -80,6 +84,7 @@ class TrainedProxy:
         self._device = chosen_device(settings.device)
         self._precision = chosen_precision(settings.precision, self._device)
         population = chosen_population(settings.population, self._device)
+        self._captures = chosen_step(settings.step, self._device) == "graph"
         settings = replace(settings, population=population, precision=self._precision)
         self.name, self.space, self.tasks, self.settings = name, space, list(tasks), settings
         self.metric = settings.score_by
@@ -216,7 +221,9 @@ class TrainedProxy:
         keys = [(task.name, *trained) for trained in zip(patterns, seeds, strict=True)]
         part = self._checkpoints.part(keys, self.num_steps(task, fidelity), train.steps)
         with autocast(self._device, self._precision):
-            scored = train_and_score(population, task, run_seeds, train, split, self._device, part)
+            scored = train_and_score(
+                population, task, run_seeds, train, split, self._device, part, self._captures
+            )
         self._checkpoints.store(keys, part)
         return scored
 
@@ -244,7 +251,7 @@ class TrainedProxy:
         )
         probe = TrainedProxy.__new__(TrainedProxy)
         probe.tasks, probe.settings, probe._device = self.tasks, settings, self._device
-        probe._precision = self._precision
+        probe._precision, probe._captures = self._precision, self._captures
         probe._checkpoints = Checkpoints()
         whole_s = 0.0
         for task in self.tasks:
@@ -263,9 +270,9 @@ def sequence_shape(task: Task) -> SequenceShape:
 def _version(
     space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings, device: torch.device
 ) -> str:
-    """Hash of all that an outcome depends on; the population's size is not among it."""
+    """Hash of all that an outcome depends on, which the two settings of speed are not among."""
     described = asdict(settings) | {"device": device.type}
-    del described["population"]
+    del described["population"], described["step"]
     parts = [
         json.dumps([asdict(space), described], sort_keys=True),
         torch.__version__,
@@ -284,7 +291,9 @@ def _code_hash() -> str:
 
 
 _CODE = (
+    "adamw.py",
     "attention.py",
+    "batches.py",
     "checkpoints.py",
     "devices.py",
     "fused.py",
@@ -296,6 +305,8 @@ _CODE = (
     "mlp.py",
     "model_shape.py",
     "population.py",
+    "train_settings.py",
+    "train_step.py",
     "trained.py",
     "trainer.py",
     "triton_scan.py",

@@ -12,12 +12,13 @@ from nasarena.proxies.devices import (
     chosen_device,
     chosen_population,
     chosen_precision,
+    chosen_step,
     kernels,
 )
 from nasarena.proxies.mad import mad_task
 from nasarena.proxies.model_shape import ModelShape
+from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
-from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.space import PatternSpace
@@ -47,6 +48,26 @@ def test_without_a_gpu_the_cpu_is_chosen_and_a_gpu_refused_in_one_line() -> None
     for name in ("cuda", "cuda:1"):
         with pytest.raises(InvalidSetting, match="finds no GPU here: use proxy.device=auto"):
             proxy(replace(SETTINGS, device=name))
+
+
+def test_a_step_is_captured_on_a_gpu_alone() -> None:
+    assert [chosen_step("auto", device) for device in (CPU, GPU)] == ["eager", "graph"]
+    assert chosen_step("eager", GPU) == "eager"
+    with pytest.raises(InvalidSetting, match="proxy.step=graph needs a GPU"):
+        proxy(replace(SETTINGS, step="graph"))
+    with pytest.raises(InvalidSetting, match="must be auto, eager or graph, got 'compiled'"):
+        proxy(replace(SETTINGS, step="compiled"))
+
+
+@needs_gpu
+def test_a_captured_training_is_the_launched_one() -> None:
+    found = [
+        proxy(replace(SETTINGS, device="cuda", step=kind)).evaluate(
+            ["AMSM", "SSSS", "MMMM"], [TrialSeed(0)] * 3
+        )
+        for kind in ("eager", "graph")
+    ]
+    assert [one.score for one in found[0]] == [one.score for one in found[1]]
 
 
 def test_a_gpu_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ from nasarena.proxies.checkpoints import Checkpoint, Checkpoints, Part
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.task import Batch, TaskSplit
+from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
-from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.budget import Budget, Unit
 from nasarena.search.errors import InvalidSetting, ReplayDiverged
 from nasarena.search.final import best_patterns

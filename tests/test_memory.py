@@ -20,7 +20,7 @@ from nasarena.proxies.memory import (
     usable_bytes,
 )
 from nasarena.proxies.model_shape import ModelShape
-from nasarena.proxies.trainer import TrainSettings
+from nasarena.proxies.train_settings import TrainSettings
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.trial import Cost, Outcome
 

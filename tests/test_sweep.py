@@ -14,8 +14,8 @@ from nasarena.proxies.mad import MadTask, mad_sweep, mad_task
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.presets import trained
 from nasarena.proxies.sweep import SweepProxy
+from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings, sequence_shape
-from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.space import PatternSpace

@@ -21,8 +21,8 @@ from nasarena.proxies.shards import SPLITS, Shards
 from nasarena.proxies.text import TextTask
 from nasarena.proxies.text_data import ByteText, TextSettings, open_corpus, text_task
 from nasarena.proxies.token_text import TokenText
+from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
-from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.space import PatternSpace

@@ -14,8 +14,8 @@ from nasarena.proxies.mad import mad_task
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.presets import trained
 from nasarena.proxies.task import Batch, TaskSplit
+from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
-from nasarena.proxies.trainer import TrainSettings
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream

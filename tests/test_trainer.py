@@ -11,7 +11,8 @@ from torch import Tensor
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import IGNORE, Batch, TaskSplit
-from nasarena.proxies.trainer import Scored, TrainSettings, train_and_score
+from nasarena.proxies.train_settings import TrainSettings
+from nasarena.proxies.trainer import Scored, train_and_score
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 

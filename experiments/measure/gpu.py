@@ -1,8 +1,9 @@
 """Everything that only a GPU can show, in one command: `make gpu-check`, under 9 minutes.
 
 Parity of losses and gradients with the CPU in float32, scores alone and within populations, speed
-against the peer at MAD's sizes, memory against its model, and a comparison of two searchers on
-`mad`. A part that fails is recorded with its reason and the others go on. Not run on a GPU yet.
+against the peer at MAD's sizes, steps captured and not, memory against its model, and a comparison
+of two searchers on `mad`. A part that fails is recorded with its reason and the others go on. Not
+run on a GPU yet.
 
     python -m nasarena.experiments.measure.gpu [--save] [--device=cuda]
 """
@@ -125,6 +126,24 @@ def _peer_seconds(proxy: TrainedProxy, pattern: str, device: str) -> float:
     return peer_seconds(pattern, proxy.settings.model, task, settings, torch.device(device))
 
 
+def launches(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
+    """Seconds of a training step launched kernel by kernel over those of a captured one, and how
+    far the scores differ. The steps are few, so the capture weighs more than in a real training."""
+    patterns, seeds = random_patterns(8), [TrialSeed(0)] * 8
+    seconds: dict[str, list[float]] = {"eager": [], "graph": []}
+    scores = {}
+    proxies = {kind: built((*settings, f"proxy.device={device}", f"proxy.step={kind}"))
+               for kind in seconds}  # fmt: skip
+    for _ in range(NUM_REPEATS + 1):
+        for kind, proxy in proxies.items():
+            start = time.perf_counter()
+            scores[kind] = [found.score or 0.0 for found in proxy.evaluate(patterns, seeds)]
+            seconds[kind].append(time.perf_counter() - start)
+    moved = max(abs(one - other) for one, other in zip(*scores.values(), strict=True))
+    ratio = median(seconds["eager"][1:]) / median(seconds["graph"][1:])
+    return {"eager_over_graph": ratio, "largest_move": moved}
+
+
 def memory_model(device: str) -> dict[str, Any]:
     """Predicted over measured peaks."""
     return memory.measured(memory.CASES, device)[1]
@@ -151,6 +170,7 @@ PARTS: dict[str, Part] = {
     "parity": parity,
     "invariance": invariance,
     "throughput": throughput,
+    "launches": launches,
     "memory": memory_model,
     "comparison": comparison,
 }

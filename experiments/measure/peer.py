@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.task import IGNORE, Task, TaskSplit
-from nasarena.proxies.trainer import TrainSettings
+from nasarena.proxies.train_settings import TrainSettings
 
 KINDS = {"A": "full_attention", "M": "mlp", "S": "linear_attention"}
 ACTIVATIONS = {"gelu": "gelu_pytorch_tanh", "relu2": "relu2"}

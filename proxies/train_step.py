@@ -1,0 +1,108 @@
+"""One training step of a population, as it is, or captured once as a CUDA graph and replayed.
+
+A small model's step is some thousand short kernels: to launch them one by one from Python takes a
+GPU longer than to run them. A graph launches all at once. What is captured must read its arguments
+from fixed places, wait for nothing and decide nothing by values; that `TrainStep` is so is tested
+on the CPU by tracing it. Not run on a GPU yet: where capturing fails, the step goes on uncaptured.
+
+Shapes: P models, B sequences, T positions.
+"""
+
+import logging
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nasarena.proxies.adamw import FlatAdamW
+from nasarena.proxies.memory import is_out_of_memory
+from nasarena.proxies.population import Population
+from nasarena.proxies.task import IGNORE
+
+# Inputs and targets (P, B, T), learning rate -> losses (P,) before the update
+Step = Callable[[Tensor, Tensor, float], Tensor]
+
+_WARM_UP = 3  # steps outside the graph, in which kernels are tuned and libraries take their memory
+_log = logging.getLogger(__name__)
+
+
+class TrainStep:
+    """Losses, gradients and update; a model whose loss is not below `limit` is dead from then on.
+
+    `alive_P` says who is not. The others do not notice: no gradient of a dead model is used.
+    """
+
+    def __init__(self, population: Population, optimizer: FlatAdamW, limit: float) -> None:
+        self._population, self._optimizer, self._limit = population, optimizer, limit
+        device = population.flat.device
+        self.alive_P = torch.ones(population.size, dtype=torch.bool, device=device)
+
+    def __call__(self, inputs_PBT: Tensor, targets_PBT: Tensor, rate: float | Tensor) -> Tensor:
+        loss_P = losses(self._population.logits(inputs_PBT), targets_PBT)
+        self.alive_P.logical_and_(loss_P.detach() <= self._limit)  # false for nan too
+        gradients = torch.autograd.grad(loss_P.sum(), self._population.leaves)
+        self._optimizer.step(gradients, rate, self.alive_P)
+        return loss_P.detach()
+
+
+def losses(logits_PBTV: Tensor, targets_PBT: Tensor) -> Tensor:
+    """Mean loss of each model over its counted targets, in nats, shape `(P,)`."""
+    P = len(targets_PBT)
+    each = F.cross_entropy(
+        logits_PBTV.view(-1, logits_PBTV.shape[-1]),
+        targets_PBT.reshape(-1),
+        ignore_index=IGNORE,
+        reduction="none",
+    )
+    counted = (targets_PBT.view(P, -1) != IGNORE).sum(1).clamp(min=1)
+    return each.view(P, -1).sum(1) / counted
+
+
+class CapturedStep:
+    """The same step from a CUDA graph, after a few steps that warm up."""
+
+    def __init__(self, step: TrainStep, device: torch.device) -> None:
+        self._step, self._device = step, device
+        self._num_calls = 0
+        self._rate = torch.zeros((), device=device)
+        self._tokens: tuple[Tensor, Tensor] | None = None
+        self._losses = torch.empty(0)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, inputs_PBT: Tensor, targets_PBT: Tensor, rate: float) -> Tensor:
+        if self._tokens is None:
+            self._tokens = torch.empty_like(inputs_PBT), torch.empty_like(targets_PBT)
+        for place, value in zip(self._tokens, (inputs_PBT, targets_PBT), strict=True):
+            place.copy_(value)
+        self._rate.fill_(rate)
+        if self._num_calls == _WARM_UP:
+            self._capture(*self._tokens)
+        self._num_calls += 1
+        if self._graph is None:
+            return self._uncaptured(*self._tokens)
+        self._graph.replay()
+        return self._losses
+
+    def _uncaptured(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
+        """A step on a stream of its own, as a capture demands of what comes before it."""
+        main = torch.cuda.current_stream(self._device)
+        own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        own.wait_stream(main)
+        with torch.cuda.stream(own):
+            found = self._step(inputs_PBT, targets_PBT, self._rate)
+        main.wait_stream(own)
+        return found
+
+    def _capture(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> None:
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                self._losses = self._step(inputs_PBT, targets_PBT, self._rate)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            reason = str(error).splitlines()[0]
+            _log.warning("the training step cannot be captured, so it is launched: %s", reason)
+        else:
+            self._graph = graph
