@@ -31,6 +31,7 @@ def main() -> None:
         "searchers": len(names),
         "seeds": len({run.config["loop"]["seed"] for run in searching}),
         "trials": sum(row["trials"] for row in rows),
+        "fewest_trials_of_a_run": min(row["fewest_trials"] for row in rows),
         "unfinished": sum(run.state != "finished" for run in runs),
         "largest_rest_in_trials": max(row["largest_rest_in_trials"] for row in rows),
     }
@@ -56,11 +57,11 @@ def _name(run: RunRecord) -> str:
 
 def _row(name: str, runs: list[RunRecord]) -> dict[str, Any]:
     """What one searcher did; what is left of a budget is told in trials, the dearest of the run."""
-    trained, rests, searcher_s, training_s = 0, [], 0.0, 0.0
+    trained, rests, searcher_s, training_s = list[int](), [], 0.0, 0.0
     for run in runs:
         trials = [trial for trial in run.trials() if trial.status in ("ok", "failed")]
         spent = run.events[-1]["spent"]
-        trained += len(trials)
+        trained.append(len(trials))
         dearest = max(trial.cost.flops for trial in trials)
         rests.append((run.config["budget"]["amount"] - spent) / dearest)
         for event in run.events:
@@ -70,7 +71,8 @@ def _row(name: str, runs: list[RunRecord]) -> dict[str, Any]:
     return {
         "searcher": name,
         "runs": len(runs),
-        "trials": trained,
+        "trials": sum(trained),
+        "fewest_trials": min(trained),
         "largest_rest_in_trials": max(rests),
         "searcher_s": searcher_s,
         "training_s": training_s,
