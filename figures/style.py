@@ -53,7 +53,9 @@ def looks(searchers: Sequence[str]) -> dict[str, Look]:
     others = [name for name in searchers if name != BASELINE]
     assigned = {
         name: Look(
-            _COLORS[number % len(_COLORS)],
+            _COLORS[
+                (number + number // len(_COLORS)) % len(_COLORS)
+            ],  # never again with its marker
             _DASHES[number % len(_DASHES)],  # four dashes and seven markers: 28 pairs
             _MARKERS[number % len(_MARKERS)],
         )

@@ -35,6 +35,11 @@ def test_without_colour_29_searchers_still_differ() -> None:
     assert len({(look.dash, look.marker) for look in found.values()}) == 29
 
 
+def test_in_colour_a_marker_alone_tells_them_apart() -> None:
+    found = looks([*NAMES, BASELINE])
+    assert len({(look.color, look.marker) for look in found.values()}) == 29
+
+
 def test_random_search_has_a_dash_of_its_own() -> None:
     found = looks([*NAMES, BASELINE])
     assert found[BASELINE].dash not in {found[name].dash for name in NAMES}
