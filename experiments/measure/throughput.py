@@ -10,8 +10,8 @@ population, and count as eight patterns of the same ratio in the geometric mean.
     python -m nasarena.experiments.measure.throughput [--save] [proxy.train.steps=60 ...]
 
 Ours is timed whole: initial weights, data, training, scoring. Of the peer only training and scoring
-are. Trainings are half as long as the preset's, which is to our disadvantage: what a population costs
-once is spread over fewer steps.
+are. Trainings are half as long as the preset's, which is to our disadvantage: what a population
+costs once is spread over fewer steps.
 """
 
 import os
