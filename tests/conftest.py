@@ -33,8 +33,12 @@ REFERENCES = {"striped": "AMSAMS", "all attention": "AAAAAA"}
 
 
 def pytest_configure() -> None:
-    """One thread, before anything imports torch: on two busy cores threads mostly wait."""
+    """One thread, before anything imports torch: on two busy cores threads mostly wait.
+
+    And Ctrl-C works: a shell that runs the suite in the background has commands ignore it.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

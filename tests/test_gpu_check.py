@@ -26,8 +26,8 @@ def test_the_cpu_agrees_with_itself_and_bfloat16_does_not() -> None:
 
 
 def test_scores_do_not_move_within_populations() -> None:
-    moved = gpu.invariance("cpu", SMALL_QUICK)
-    assert sorted(moved) == ["population_of_2", "population_of_64", "population_of_7"]
+    moved = gpu.invariance("cpu", SMALL_QUICK, sizes=(2, 7))
+    assert sorted(moved) == ["population_of_2", "population_of_7"]
     assert max(moved.values()) <= 1e-4
 
 

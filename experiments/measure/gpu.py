@@ -76,13 +76,15 @@ def _loss_and_gradient(
     return float(loss.detach()), torch.cat([part.flatten() for part in parts])
 
 
-def invariance(device: str, settings: Sequence[str] = QUICK) -> dict[str, Any]:
-    """How far the score of a pattern moves within populations of 2, 7 and 64."""
+def invariance(
+    device: str, settings: Sequence[str] = QUICK, sizes: Sequence[int] = (2, 7, 64)
+) -> dict[str, Any]:
+    """How far the score of a pattern moves within populations of these sizes."""
     proxy = built((*settings, f"proxy.device={device}", "proxy.population=64"))
     watched = ["A" * 16, "M" * 16, "S" * 16, "AMS" * 5 + "A"]
     alone = [proxy.evaluate([pattern], [TrialSeed(1)])[0].score or 0.0 for pattern in watched]
     moved = {}
-    for size in (2, 7, 64):
+    for size in sizes:
         others = random_patterns(size - 1)
         outcomes = [
             proxy.evaluate([*others, pattern], [TrialSeed(2)] * (size - 1) + [TrialSeed(1)])[-1]
