@@ -13,10 +13,11 @@ from typing import Literal, cast, get_args
 
 import torch
 
+from nasarena.proxies.native_library import native_library
 from nasarena.search.errors import InvalidSetting
 
 Precision = Literal["float32", "bfloat16"]
-StepKind = Literal["eager", "graph"]
+StepKind = Literal["native", "eager", "graph"]
 # Models that train in one program where the user names no number. A CPU core has nothing to gain
 # from more; a GPU is filled up to what its memory holds, but for the time a failure may cost.
 _POPULATION = {"cpu": 16, "cuda": 256}
@@ -69,14 +70,24 @@ def chosen_population(wanted: int, device: torch.device) -> int:
     return wanted or _POPULATION[device.type]
 
 
-def chosen_step(name: str, device: torch.device) -> StepKind:
-    """How a training step is launched: `eager` kernel by kernel, `graph` all at once, on a GPU."""
+def chosen_step(name: str, device: torch.device, precision: Precision) -> StepKind:
+    """By what a training step is done.
+
+    `native`: the CPU's own kernels, in float32; `eager`: torch, kernel by kernel; `graph`: torch,
+    all kernels launched at once, on a GPU.
+    """
     if name == "auto":
-        return "graph" if device.type == "cuda" else "eager"
+        if device.type == "cuda":
+            return "graph"
+        return "native" if precision == "float32" and native_library() else "eager"
     if name not in get_args(StepKind):
-        raise InvalidSetting(f"proxy.step must be auto, eager or graph, got {name!r}")
+        raise InvalidSetting(f"proxy.step must be auto, native, eager or graph, got {name!r}")
     if name == "graph" and device.type != "cuda":
         raise InvalidSetting("proxy.step=graph needs a GPU: use proxy.step=auto")
+    if name == "native" and (device.type != "cpu" or precision != "float32"):
+        raise InvalidSetting("proxy.step=native computes in float32 on a CPU: use proxy.step=auto")
+    if name == "native" and native_library() is None:
+        raise InvalidSetting("proxy.step=native needs a C++ compiler: see nasarena doctor")
     return cast(StepKind, name)
 
 
@@ -102,10 +113,14 @@ def has_triton_scan() -> bool:
 
 def kernels(device: torch.device) -> Kernels:
     """What a proxy on this device would use."""
+    if device.type == "cpu" and native_library():
+        own = "kernels of ours, compiled for this processor"
+        return Kernels("float32", own, own, "native", torch.get_num_threads())
     if device.type == "cpu":
         return Kernels(
             "float32", "plain products up to 128 positions, then the library's kernel",
-            "chunked products of ours", "eager", torch.get_num_threads(),
+            "chunked products of ours", "eager, for want of a C++ compiler",
+            torch.get_num_threads(),
         )  # fmt: skip
     scan = "Triton kernels of mamba-ssm" if has_triton_scan() else "chunked products of ours"
     return Kernels(

@@ -41,7 +41,7 @@ class Fitting:
 
     def bytes_of(self, pattern: str) -> int:
         """What one model of the pattern takes, in the task that takes most."""
-        return max(model.model_bytes(pattern) for model in self.models)
+        return max(model.peak_bytes([pattern]) for model in self.models)
 
     def size(self, patterns: Sequence[str]) -> int:
         """How many of `patterns`, from the first on, may train together; at least one."""

@@ -52,20 +52,23 @@ class MemoryModel:
     def model_bytes(self, pattern: str) -> int:
         """What one model adds to a population."""
         weights = BYTES_PER_WEIGHT * num_parameters(pattern, self.shape, self.sequence)
-        return (
-            weights + self._data_bytes() + self.kept_bytes(pattern) + self._working_bytes(pattern)
-        )
+        return weights + self.data_bytes() + self.kept_bytes(pattern) + self._working_bytes(pattern)
+
+    def shared_bytes(self, patterns: Sequence[str]) -> int:
+        """What models of these patterns use one after the other."""
+        return 0
 
     def peak_bytes(self, patterns: Sequence[str]) -> int:
         """What a population of these models takes at its peak."""
-        return sum(self.model_bytes(pattern) for pattern in patterns)
+        own = sum(self.model_bytes(pattern) for pattern in patterns)
+        return own + self.shared_bytes(patterns)
 
     def prefix_that_fits(self, patterns: Sequence[str], free: int) -> int:
         """How many of `patterns`, from the first on, fit into `free` bytes together."""
         used = 0
         for count, pattern in enumerate(patterns):
             used += self.model_bytes(pattern)
-            if used > free:
+            if used + self.shared_bytes(patterns[: count + 1]) > free:
                 return count
         return len(patterns)
 
@@ -85,7 +88,7 @@ class MemoryModel:
             for letter in set(pattern)
         }
 
-    def _data_bytes(self) -> int:
+    def data_bytes(self) -> int:
         """Training and scoring sequences of one model."""
         train = self.train
         distinct = train.num_train or train.steps * train.batch_size

@@ -11,6 +11,7 @@ Shapes: P models, B sequences, T positions, D width, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import log
 
 import torch
@@ -19,11 +20,7 @@ from torch import Tensor
 
 from nasarena.proxies.attention import attention
 from nasarena.proxies.fused import permuted, rms_norm
-from nasarena.proxies.fused_attention import AttentionCore
-from nasarena.proxies.fused_layer import Core, fused_layer
-from nasarena.proxies.fused_mamba2 import Mamba2Core
-from nasarena.proxies.fused_mlp import GeluCore
-from nasarena.proxies.mamba2 import CHUNK, mamba2
+from nasarena.proxies.mamba2 import mamba2
 from nasarena.proxies.mlp import mlp
 from nasarena.proxies.model_shape import HeadKind, ModelShape, TensorSpec
 
@@ -39,13 +36,25 @@ class Group:
     weights: dict[str, Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model's tensor lies in the flat vector: its elements from `start` on, in a row."""
+
+    member: int
+    slot: int | None  # None: before or after the layers
+    name: str
+    start: int
+    size: int
+    decays: bool
+
+
 class Population:
     """Models for `patterns`, with initial weights drawn from `generators`, one per model.
 
     `flat` holds all weights, and is the first part of `padded`. `leaves` are the tensors that
     autograd sees, views into it in order; `members` has the models of each leaf's rows. `owner`
     says for each element of `flat` which model it belongs to; `decays` is 1 where weight decay
-    applies.
+    applies; `places` says where each model's tensors lie.
     """
 
     def __init__(
@@ -68,6 +77,7 @@ class Population:
         self.members = [torch.tensor(block.members, device=device) for block in blocks]
         self.owner = torch.cat([block.owner() for block in blocks]).to(device)
         self.decays = torch.cat([block.decays() for block in blocks]).to(device)
+        self.patterns, self.places = list(patterns), _places(blocks)
         self.leaves: list[Tensor] = []
         named: list[dict[str, Tensor]] = [{} for _ in range(len(patterns[0]) + 1)]
         self.groups: list[list[Group]] = [[] for _ in patterns[0]]
@@ -109,9 +119,6 @@ class Population:
 
     def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:
         weights, shape = group.weights, self.shape
-        core = _core(group.letter, shape, x_PBTD)
-        if core is not None:
-            return fused_layer(core, x_PBTD, weights)
         normed = rms_norm(x_PBTD, weights["norm"])
         if group.letter == "A":
             return x_PBTD + attention(normed, weights, shape.num_heads, shape.rotary)
@@ -152,18 +159,6 @@ def _moves(groups: list[list[Group]], size: int, device: torch.device) -> list[_
     ]
 
 
-def _core(letter: str, shape: ModelShape, x_PBTD: Tensor) -> Core | None:
-    """What makes a whole layer one operation, where there is such: short sequences on a CPU."""
-    device, T = x_PBTD.device, x_PBTD.shape[2]
-    if device.type != "cpu" or torch.is_autocast_enabled("cpu") or T > CHUNK:
-        return None
-    if letter == "A":
-        return AttentionCore(shape.num_heads, shape.rotary) if shape.width % 2 == 0 else None
-    if letter == "M":
-        return GeluCore() if shape.mlp == "gelu" else None
-    return Mamba2Core(shape.mamba.inner, shape.mamba.num_heads)
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """One tensor of one layer slot, stacked over the models that have it."""
@@ -180,6 +175,16 @@ class _Block:
 
     def decays(self) -> Tensor:
         return torch.full((self.values.numel(),), float(self.spec.decays))
+
+
+def _places(blocks: Sequence[_Block]) -> list[Place]:
+    starts = accumulate((block.values.numel() for block in blocks), initial=0)
+    return [
+        Place(member, block.slot, block.name, start + row * size, size, block.spec.decays)
+        for block, start in zip(blocks, starts, strict=False)
+        for row, member in enumerate(block.members)
+        for size in [block.spec.size]
+    ]
 
 
 def _draw_blocks(

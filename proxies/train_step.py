@@ -10,6 +10,7 @@ Shapes: P models, B sequences, T positions.
 
 import logging
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,18 +21,35 @@ from nasarena.proxies.memory import is_out_of_memory
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import IGNORE
 
-# Inputs and targets (P, B, T), learning rate -> losses (P,) before the update
-Step = Callable[[Tensor, Tensor, float], Tensor]
+# Inputs and targets (P, B, T), learning rate (a number or a scalar tensor) -> losses (P,) before
+Step = Callable[[Tensor, Tensor, Any], Tensor]
 
 _WARM_UP = 3  # steps outside the graph, in which kernels are tuned and libraries take their memory
 _log = logging.getLogger(__name__)
 
 
-class TrainStep:
-    """Losses, gradients and update; a model whose loss is not below `limit` is dead from then on.
+class Engine(Protocol):
+    """What trains and scores a population: through torch (`TrainStep`) or natively.
 
-    `alive_P` says who is not. The others do not notice: no gradient of a dead model is used.
+    Called, it does one step. A model whose loss is not at most a limit is dead from then on;
+    `alive_P` says who is not. The others do not notice.
     """
+
+    alive_P: Tensor
+
+    def __call__(self, inputs_PBT: Tensor, targets_PBT: Tensor, rate: float) -> Tensor:
+        """Losses `(P,)` before the update."""
+
+    def state(self, num_steps: int) -> list[Tensor]:
+        """Weights and moments after `num_steps`, each as long as `population.owner`, to be read
+        or written."""
+
+    def sums(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
+        """Over each model's counted targets `(P, 3)`: losses, right guesses, their number."""
+
+
+class TrainStep:
+    """Losses, gradients and update through torch, on any device; an `Engine`."""
 
     def __init__(self, population: Population, optimizer: FlatAdamW, limit: float) -> None:
         self._population, self._optimizer, self._limit = population, optimizer, limit
@@ -44,6 +62,16 @@ class TrainStep:
         gradients = torch.autograd.grad(loss_P.sum(), self._population.leaves)
         self._optimizer.step(gradients, rate, self.alive_P)
         return loss_P.detach()
+
+    def state(self, num_steps: int) -> list[Tensor]:
+        return self._optimizer.state(num_steps)
+
+    @torch.no_grad()
+    def sums(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
+        logits = self._population.logits(inputs_PBT)
+        counted_P = (targets_PBT != IGNORE).flatten(1).sum(1)
+        hits_P = (logits.argmax(-1) == targets_PBT).flatten(1).sum(1)
+        return torch.stack([losses(logits, targets_PBT) * counted_P, hits_P, counted_P], 1)
 
 
 def losses(logits_PBTV: Tensor, targets_PBT: Tensor) -> Tensor:
@@ -62,7 +90,7 @@ def losses(logits_PBTV: Tensor, targets_PBT: Tensor) -> Tensor:
 class CapturedStep:
     """The same step from a CUDA graph, after a few steps that warm up."""
 
-    def __init__(self, step: TrainStep, device: torch.device) -> None:
+    def __init__(self, step: Step, device: torch.device) -> None:
         self._step, self._device = step, device
         self._num_calls = 0
         self._rate = torch.zeros((), device=device)

@@ -28,6 +28,8 @@ from nasarena.proxies.fitting import Fitting
 from nasarena.proxies.flops import SequenceShape, forward_flops
 from nasarena.proxies.memory import MemoryModel
 from nasarena.proxies.model_shape import ModelShape
+from nasarena.proxies.native_library import SOURCES
+from nasarena.proxies.native_memory import NativeMemoryModel
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import Task
 from nasarena.proxies.train_settings import TrainSettings
@@ -44,9 +46,8 @@ class TrainedSettings:
     """Everything that a trained score depends on, besides pattern, seed and split.
 
     `score_by` is `loss` (score = -loss) or `accuracy`. `population` bounds how many models train
-    in one program (0: what suits the device) and `step` says how a step is launched: they change
-    speed and memory, never a result. `device`, `precision` and `step` are as in devices.py, `auto`
-    by default there.
+    in one program (0: what suits the device): it changes speed and memory, never a result.
+    `device`, `precision` and `step` are as in devices.py, `auto` by default there.
     """
 
     model: ModelShape
@@ -84,8 +85,10 @@ class TrainedProxy:
         self._device = chosen_device(settings.device)
         self._precision = chosen_precision(settings.precision, self._device)
         population = chosen_population(settings.population, self._device)
-        self._captures = chosen_step(settings.step, self._device) == "graph"
-        settings = replace(settings, population=population, precision=self._precision)
+        self._step = chosen_step(settings.step, self._device, self._precision)
+        settings = replace(
+            settings, population=population, precision=self._precision, step=self._step
+        )
         self.name, self.space, self.tasks, self.settings = name, space, list(tasks), settings
         self.metric = settings.score_by
         self.direction: Direction = "min" if settings.score_by == "loss" else "max"
@@ -93,8 +96,9 @@ class TrainedProxy:
         self.version = _version(space, self.tasks, settings, self._device)
         self._calibration: Calibration | None = None
         self._checkpoints = Checkpoints()
+        in_memory = NativeMemoryModel if self._step == "native" else MemoryModel
         self.memory = [
-            MemoryModel(settings.model, sequence_shape(task), self.training_of(task), self._device)
+            in_memory(settings.model, sequence_shape(task), self.training_of(task), self._device)
             for task in self.tasks
         ]
         self._fitting = Fitting(self.memory, self._device, population)
@@ -222,7 +226,7 @@ class TrainedProxy:
         part = self._checkpoints.part(keys, self.num_steps(task, fidelity), train.steps)
         with autocast(self._device, self._precision):
             scored = train_and_score(
-                population, task, run_seeds, train, split, self._device, part, self._captures
+                population, task, run_seeds, train, split, self._device, part, self._step
             )
         self._checkpoints.store(keys, part)
         return scored
@@ -251,7 +255,7 @@ class TrainedProxy:
         )
         probe = TrainedProxy.__new__(TrainedProxy)
         probe.tasks, probe.settings, probe._device = self.tasks, settings, self._device
-        probe._precision, probe._captures = self._precision, self._captures
+        probe._precision, probe._step = self._precision, self._step
         probe._checkpoints = Checkpoints()
         whole_s = 0.0
         for task in self.tasks:
@@ -270,8 +274,11 @@ def sequence_shape(task: Task) -> SequenceShape:
 def _version(
     space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings, device: torch.device
 ) -> str:
-    """Hash of all that an outcome depends on, which the two settings of speed are not among."""
-    described = asdict(settings) | {"device": device.type}
+    """Hash of all that an outcome depends on.
+
+    How many train together is not among it. The native step rounds in another order than torch.
+    """
+    described = asdict(settings) | {"device": device.type, "native": settings.step == "native"}
     del described["population"], described["step"]
     parts = [
         json.dumps([asdict(space), described], sort_keys=True),
@@ -285,8 +292,9 @@ def _version(
 def _code_hash() -> str:
     """Hash of the sources that a trained score depends on."""
     digest = hashlib.sha256()
-    for name in _CODE:
-        digest.update((Path(__file__).parent / name).read_bytes())
+    here = Path(__file__).parent
+    for file in [*(here / name for name in _CODE), *sorted(SOURCES.glob("*.[ch]*"))]:
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -297,13 +305,11 @@ _CODE = (
     "checkpoints.py",
     "devices.py",
     "fused.py",
-    "fused_attention.py",
-    "fused_layer.py",
-    "fused_mamba2.py",
-    "fused_mlp.py",
     "mamba2.py",
     "mlp.py",
     "model_shape.py",
+    "native_library.py",
+    "native_step.py",
     "population.py",
     "train_settings.py",
     "train_step.py",

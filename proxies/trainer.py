@@ -16,10 +16,12 @@ from torch import Tensor
 from nasarena.proxies.adamw import FlatAdamW
 from nasarena.proxies.batches import TrainBatches, scored_batches
 from nasarena.proxies.checkpoints import Part
+from nasarena.proxies.devices import StepKind
+from nasarena.proxies.native_step import NativeStep
 from nasarena.proxies.population import Population
-from nasarena.proxies.task import IGNORE, Task, TaskSplit
+from nasarena.proxies.task import Task, TaskSplit
 from nasarena.proxies.train_settings import TrainSettings
-from nasarena.proxies.train_step import CapturedStep, Step, TrainStep, losses
+from nasarena.proxies.train_step import CapturedStep, Engine, Step, TrainStep
 
 # How often it is asked whether any model is left: to ask makes a GPU wait.
 _ASKED_EVERY = {"cpu": 1, "cuda": 100}
@@ -42,34 +44,41 @@ def train_and_score(
     split: TaskSplit,
     device: torch.device,
     part: Part | None = None,
-    captures: bool = False,
+    kind: StepKind = "eager",
 ) -> list[Scored]:
     """Train all models of a population on `task`, then score each on `split`.
 
     `run_seeds` names the data stream of each model. With `part`, only those steps of the training
-    are done, at the learning rates that the whole training has there. `captures` replays the step
-    from a CUDA graph.
+    are done, at the learning rates that the whole training has there. `kind` says by what.
     """
     part = part or Part(0, settings.steps)
     deterministic()
     batches = TrainBatches(
         task, run_seeds, settings.steps, settings.batch_size, settings.num_train, device
     )
-    betas = (settings.beta1, settings.beta2)
-    optimizer = FlatAdamW(population, betas, settings.weight_decay, settings.clip)
-    part.restore(population.owner, optimizer.state(part.start))
     limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
-    step = TrainStep(population, optimizer, limit)
-    run: Step = CapturedStep(step, device) if captures else step
+    engine = _engine(population, settings, limit, kind)
+    run: Step = CapturedStep(engine, device) if kind == "graph" else engine
+    part.restore(population.owner, engine.state(part.start))
     losses_SP = torch.zeros(part.stop - part.start, population.size, device=device)
     for number in _steps(part):
         losses_SP[number - part.start] = run(*batches.at(number), settings.rate(number))
         is_asked = (number + 1) % _ASKED_EVERY[device.type] == 0
-        if is_asked and not bool(step.alive_P.any()):
+        if is_asked and not bool(engine.alive_P.any()):
             break
     failures = _failures(losses_SP, limit, part.start)
-    part.keep(population.owner, optimizer.state(part.stop), failures)
-    return _score(population, task, run_seeds, settings, split, device, failures)
+    part.keep(population.owner, engine.state(part.stop), failures)
+    return _score(engine, task, run_seeds, settings, split, device, failures)
+
+
+def _engine(
+    population: Population, settings: TrainSettings, limit: float, kind: StepKind
+) -> Engine:
+    if kind == "native":
+        return NativeStep(population, settings, limit)
+    betas = (settings.beta1, settings.beta2)
+    optimizer = FlatAdamW(population, betas, settings.weight_decay, settings.clip)
+    return TrainStep(population, optimizer, limit)
 
 
 def _steps(part: Part) -> Iterator[int]:
@@ -104,9 +113,8 @@ def _failures(losses_SP: Tensor, limit: float, start: int) -> list[str]:
     return failures
 
 
-@torch.no_grad()
 def _score(
-    population: Population,
+    engine: Engine,
     task: Task,
     run_seeds: Sequence[int],
     settings: TrainSettings,
@@ -114,17 +122,16 @@ def _score(
     device: torch.device,
     failures: list[str],
 ) -> list[Scored]:
-    loss_P, hits_P, counted_P = (torch.zeros(population.size, device=device) for _ in range(3))
+    sums = torch.zeros(len(run_seeds), 3, device=device)
     for inputs, targets in scored_batches(
         task, run_seeds, split, settings.num_eval, 4 * settings.batch_size, device
     ):
-        logits = population.logits(inputs)
-        counted = (targets != IGNORE).flatten(1).sum(1)
-        loss_P += losses(logits, targets) * counted
-        hits_P += (logits.argmax(-1) == targets).flatten(1).sum(1)
-        counted_P += counted
-    means, accuracies = (loss_P / counted_P).tolist(), (hits_P / counted_P).tolist()
+        sums = sums + engine.sums(inputs, targets)
     return [
-        Scored(loss, accuracy, failure or ("" if loss == loss else "diverged: loss is nan"))
-        for loss, accuracy, failure in zip(means, accuracies, failures, strict=True)
+        Scored(loss / counted, hits / counted, failure or _undefined(loss))
+        for (loss, hits, counted), failure in zip(sums.tolist(), failures, strict=True)
     ]
+
+
+def _undefined(loss: float) -> str:
+    return "" if loss == loss else "diverged: loss is nan"

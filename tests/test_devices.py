@@ -51,11 +51,11 @@ def test_without_a_gpu_the_cpu_is_chosen_and_a_gpu_refused_in_one_line() -> None
 
 
 def test_a_step_is_captured_on_a_gpu_alone() -> None:
-    assert [chosen_step("auto", device) for device in (CPU, GPU)] == ["eager", "graph"]
-    assert chosen_step("eager", GPU) == "eager"
+    assert chosen_step("auto", GPU, "bfloat16") == "graph"
+    assert chosen_step("eager", GPU, "bfloat16") == chosen_step("eager", CPU, "float32") == "eager"
     with pytest.raises(InvalidSetting, match="proxy.step=graph needs a GPU"):
         proxy(replace(SETTINGS, step="graph"))
-    with pytest.raises(InvalidSetting, match="must be auto, eager or graph, got 'compiled'"):
+    with pytest.raises(InvalidSetting, match="auto, native, eager or graph, got 'compiled'"):
         proxy(replace(SETTINGS, step="compiled"))
 
 

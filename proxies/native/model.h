@@ -1,0 +1,169 @@
+// One model of a population: embedding, its pattern's layers, head; a training step, and a score.
+
+#pragma once
+
+#include <algorithm>
+
+#include "attention.h"
+#include "head.h"
+#include "layer.h"
+#include "mamba2.h"
+#include "mlp.h"
+
+// Places of a layer's tensors among its offsets; norm and projections are every kind's.
+enum { NORM, IN_PROJ, OUT_PROJ, CONV, CONV_BIAS, DT_BIAS, A_LOG, SKIP, GATE_NORM, LAYER_TENSORS };
+enum { EMBEDDING, FINAL_NORM, HEAD, DECODER_IN, DECODER_OUT, END_TENSORS };
+
+class Model {
+  public:
+    // `offsets`: of each layer's tensors and then of the ends', in the flat vectors.
+    Model(const Sizes &sizes, int depth, const char *letters, const int64_t *offsets,
+          const float *weights, float *gradient, const float *turns, const float *positions,
+          Room &room)
+        : sizes_(sizes), depth_(depth), letters_(letters), offsets_(offsets), weights_(weights),
+          gradient_(gradient), turns_(turns), positions_(positions), kept_(room.kept), scratch_(room.scratch),
+          state_(size_t(sizes.T) * sizes.D) {}
+
+    // Mean loss over the counted targets of B sequences, and the gradients of all tensors: these
+    // only where the loss is at most `limit`.
+    float train(int B, const int64_t *inputs, const int64_t *targets, float limit) {
+        auto mark = kept_.mark();
+        int T = sizes_.T;
+        auto counted = std::count_if(targets, targets + B * T, [](auto t) { return t != IGNORED; });
+        float share = 1.0f / std::max<int64_t>(counted, 1);
+        size_t room = (depth_ + 1) * Arena::whole(B * state_);
+        for (int slot = 0; slot < depth_; ++slot) room += Arena::whole(B * kept_each(slot));
+        kept_.reserve(room);
+        std::vector<float *> states = {kept_.take(B * state_)}, kept;
+        embed(B, inputs, states[0]);
+        for (int slot = 0; slot < depth_; ++slot) {
+            kept.push_back(kept_.take(B * kept_each(slot)));
+            states.push_back(kept_.take(B * state_));
+            with_layer<false>(slot, [&](auto &layer) {
+                layer.forward(B, states[slot], states[slot + 1], kept[slot], kept_each(slot));
+            });
+        }
+        float *grad = states[depth_]; // read first, then written over
+        float loss = head(B, states[depth_], targets, share, grad) * share;
+        if (loss <= limit) {
+            for (int slot = depth_ - 1; slot >= 0; --slot)
+                with_layer<true>(slot, [&](auto &layer) {
+                    layer.backward(B, states[slot], grad, kept[slot], kept_each(slot),
+                                   projection_grads(slot));
+                });
+            embed_backward(B, inputs, grad);
+        }
+        kept_.release(mark);
+        return loss;
+    }
+
+    // Sums over the counted targets of B sequences: their losses, right guesses, and their number.
+    void score(int B, const int64_t *inputs, const int64_t *targets, double *sums) {
+        auto mark = kept_.mark();
+        float *state = kept_.take(B * state_), *next = kept_.take(B * state_);
+        embed(B, inputs, state);
+        for (int slot = 0; slot < depth_; ++slot)
+            with_layer<false>(slot, [&](auto &layer) {
+                layer.forward(B, state, next, scratch_.take(kept_each(slot)), 0);
+                std::swap(state, next);
+            });
+        Head head(sizes_, head_weights(), positions_, kept_);
+        float *logits = kept_.take(sizes_.T * sizes_.V);
+        for (int b = 0; b < B; ++b, state += state_) {
+            head.forward(state, logits);
+            for (int t = 0; t < sizes_.T; ++t) {
+                int64_t target = targets[b * sizes_.T + t];
+                if (target == IGNORED) continue;
+                float *row = logits + t * sizes_.V;
+                sums[1] += std::max_element(row, row + sizes_.V) - row == target;
+                sums[0] += cross_entropy(row, sizes_.V, target, 1.0f);
+                sums[2] += 1.0;
+            }
+        }
+        kept_.release(mark);
+    }
+
+  private:
+    const float *weight(int slot, int which) const { return weights_ + at(slot, which); }
+    float *grad(int slot, int which) const { return gradient_ + at(slot, which); }
+    int64_t at(int slot, int which) const { return offsets_[slot * LAYER_TENSORS + which]; }
+
+    // Floats that a layer keeps of one sequence.
+    size_t kept_each(int slot) const {
+        if (letters_[slot] == 'A') return Layer<AttentionCore>::kept(sizes_);
+        if (letters_[slot] == 'M') return Layer<MlpCore>::kept(sizes_);
+        return Layer<MambaCore>::kept(sizes_);
+    }
+
+    // `f` with the layer of a slot, ready to go forward or, with `BACK`, backward.
+    template <bool BACK, class F> void with_layer(int slot, F f) {
+        auto mark = scratch_.mark();
+        Projections projections{weight(slot, NORM), weight(slot, IN_PROJ), weight(slot, OUT_PROJ),
+                                letters_[slot] == 'S' ? weight(slot, GATE_NORM) : nullptr};
+        if (letters_[slot] == 'A') {
+            AttentionCore core(sizes_, turns_, scratch_);
+            Layer<AttentionCore> layer(sizes_, core, projections, scratch_);
+            f(layer);
+        } else if (letters_[slot] == 'M') {
+            MlpCore core(sizes_);
+            Layer<MlpCore> layer(sizes_, core, projections, scratch_);
+            f(layer);
+        } else {
+            MambaWeights own{weight(slot, CONV), weight(slot, CONV_BIAS), weight(slot, DT_BIAS),
+                             weight(slot, A_LOG), weight(slot, SKIP)};
+            MambaGrads grads{grad(slot, CONV), grad(slot, CONV_BIAS), grad(slot, DT_BIAS),
+                             grad(slot, A_LOG), grad(slot, SKIP)};
+            MambaCore core(sizes_, own, scratch_, BACK ? &grads : nullptr);
+            Layer<MambaCore> layer(sizes_, core, projections, scratch_);
+            f(layer);
+            if (BACK) core.finish();
+        }
+        scratch_.release(mark);
+    }
+
+    ProjectionGrads projection_grads(int slot) const {
+        return {grad(slot, NORM), grad(slot, IN_PROJ), grad(slot, OUT_PROJ),
+                letters_[slot] == 'S' ? grad(slot, GATE_NORM) : nullptr};
+    }
+
+    HeadWeights head_weights() const {
+        return {weight(depth_, FINAL_NORM), weight(depth_, HEAD), weight(depth_, DECODER_IN),
+                weight(depth_, DECODER_OUT)};
+    }
+
+    // Sum of the losses; `grad`, which may be `x`, becomes the gradient of x.
+    double head(int B, const float *x, const int64_t *targets, float share, float *grad_x) {
+        auto mark = scratch_.mark();
+        HeadGrads grads{grad(depth_, FINAL_NORM), grad(depth_, HEAD), grad(depth_, DECODER_IN),
+                        grad(depth_, DECODER_OUT)};
+        Head head(sizes_, head_weights(), positions_, scratch_, &grads);
+        double loss = 0.0;
+        for (int b = 0; b < B; ++b)
+            loss += head.train(x + b * state_, targets + b * sizes_.T, share, grad_x + b * state_);
+        scratch_.release(mark);
+        return loss;
+    }
+
+    void embed(int B, const int64_t *inputs, float *x) const {
+        const float *table = weight(depth_, EMBEDDING);
+        for (int i = 0; i < B * sizes_.T; ++i)
+            std::memcpy(x + i * sizes_.D, table + inputs[i] * sizes_.D, sizeof(float) * sizes_.D);
+    }
+
+    void embed_backward(int B, const int64_t *inputs, const float *grad_x) const {
+        float *table = grad(depth_, EMBEDDING);
+        std::memset(table, 0, sizeof(float) * sizes_.V * sizes_.D);
+        for (int i = 0; i < B * sizes_.T; ++i)
+            add_to(table + inputs[i] * sizes_.D, grad_x + i * sizes_.D, sizes_.D);
+    }
+
+    const Sizes &sizes_;
+    int depth_;
+    const char *letters_;
+    const int64_t *offsets_;
+    const float *weights_;
+    float *gradient_;
+    const float *turns_, *positions_;
+    Arena &kept_, &scratch_;
+    size_t state_;
+};

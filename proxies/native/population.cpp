@@ -1,0 +1,121 @@
+// What Python calls: a training step, and a score, of a whole population, on some threads.
+//
+// Models do not know of each other, so each is computed the same whatever the population is.
+
+#include <atomic>
+#include <thread>
+
+#include "model.h"
+
+// As in `native_library.py`. `offsets` has, for each model, those of its layers and its ends;
+// `segments` the first element and the number of elements of each of a model's tensors, and whether
+// weight decay applies; `segment_ends` where each model's segments end.
+struct Population {
+    Sizes sizes;
+    int32_t count, depth;
+    const char *letters;
+    const int64_t *offsets, *segments, *segment_ends;
+    float *weights, *gradient, *first, *second;
+    const float *turns, *positions;
+};
+
+struct Update {
+    float rate, beta1, beta2, weight_decay, clip, limit;
+    double number; // of this step, from 1
+};
+
+namespace {
+
+struct Workspace {
+    std::vector<Room> rooms;
+};
+
+Model model_of(const Population &all, int p, Room &room) {
+    return Model(all.sizes, all.depth, all.letters + p * all.depth,
+                 all.offsets + p * (all.depth * LAYER_TENSORS + END_TENSORS), all.weights,
+                 all.gradient, all.turns, all.positions, room);
+}
+
+// AdamW (Loshchilov & Hutter 2019) on one model, its gradient clipped by its own norm.
+void update(const Population &all, int p, const Update &by) {
+    const int64_t *begin = all.segments + 3 * (p ? all.segment_ends[p - 1] : 0);
+    const int64_t *end = all.segments + 3 * all.segment_ends[p];
+    double squares = 0.0;
+    for (auto s = begin; s < end; s += 3) {
+        const float *gradient = all.gradient + s[0];
+        squares += sum_of(int(s[1]), [&](auto get) { return get(gradient) * get(gradient); });
+    }
+    float scale = std::min(1.0, by.clip / (std::sqrt(squares) + 1e-6));
+    float step = by.rate / (1.0 - std::pow(double(by.beta1), by.number));
+    float root = 1.0 / std::sqrt(1.0 - std::pow(double(by.beta2), by.number));
+    for (auto s = begin; s < end; s += 3) {
+        float *weight = all.weights + s[0], *gradient = all.gradient + s[0];
+        float *first = all.first + s[0], *second = all.second + s[0];
+        float left = s[2] ? 1.0f - by.rate * by.weight_decay : 1.0f;
+        for (int64_t i = 0; i < s[1]; ++i) {
+            float g = gradient[i] * scale;
+            first[i] += (g - first[i]) * (1.0f - by.beta1);
+            second[i] = second[i] * by.beta2 + g * g * (1.0f - by.beta2);
+            weight[i] = weight[i] * left - step * first[i] / (std::sqrt(second[i]) * root + 1e-8f);
+        }
+    }
+}
+
+// `f(model number, room)` for all models, shared out among the threads; whether memory sufficed.
+template <class F> bool each_model(Workspace &workspace, int count, F f) {
+    std::atomic<int> next{0};
+    std::atomic<bool> sufficed{true};
+    auto work = [&](Room &room) {
+        try {
+            for (int p = next++; p < count && sufficed; p = next++) f(p, room);
+        } catch (const std::bad_alloc &) {
+            sufficed = false;
+        }
+    };
+    std::vector<std::thread> others;
+    for (size_t i = 1; i < workspace.rooms.size() && int(i) < count; ++i)
+        others.emplace_back(work, std::ref(workspace.rooms[i]));
+    work(workspace.rooms[0]);
+    for (auto &thread : others) thread.join();
+    return sufficed;
+}
+
+} // namespace
+
+extern "C" {
+
+void *nasarena_workspace(int32_t threads) {
+    auto *workspace = new Workspace;
+    workspace->rooms.resize(threads);
+    return workspace;
+}
+
+void nasarena_release(void *workspace) { delete static_cast<Workspace *>(workspace); }
+
+// Largest memory that all workspaces of this process held at once.
+size_t nasarena_most_bytes() { return most_held_bytes; }
+
+// Tokens are (P, B, T). A model whose loss is not at most the limit is not alive from then on, and
+// the loss of one that is not alive is undefined. False where memory did not suffice: then the
+// workspace, and weights, are of no more use.
+bool nasarena_step(void *workspace, const Population *all, int32_t B, const int64_t *inputs,
+                   const int64_t *targets, const Update *by, float *losses, bool *alive) {
+    return each_model(*static_cast<Workspace *>(workspace), all->count, [&](int p, Room &room) {
+        size_t start = size_t(p) * B * all->sizes.T;
+        losses[p] = NAN;
+        if (!alive[p]) return;
+        losses[p] = model_of(*all, p, room).train(B, inputs + start, targets + start, by->limit);
+        alive[p] = losses[p] <= by->limit;
+        if (alive[p]) update(*all, p, *by);
+    });
+}
+
+// Adds to `sums` (P, 3): losses, right guesses, and the number of counted targets.
+bool nasarena_score(void *workspace, const Population *all, int32_t B, const int64_t *inputs,
+                    const int64_t *targets, double *sums) {
+    return each_model(*static_cast<Workspace *>(workspace), all->count, [&](int p, Room &room) {
+        size_t start = size_t(p) * B * all->sizes.T;
+        model_of(*all, p, room).score(B, inputs + start, targets + start, sums + 3 * p);
+    });
+}
+}

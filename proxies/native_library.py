@@ -1,0 +1,120 @@
+"""The CPU's kernels: C++ sources of this folder, compiled for this processor once and kept.
+
+A compiler's vectors are as wide as the processor's, which no ready-made file could know; so the
+sources are compiled where they run, in a few seconds, into the cache. Without a C++ compiler
+training goes through torch, several times as slow. `CXX` names another compiler than `c++`.
+"""
+
+import ctypes
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from nasarena.proxies.cache_folder import cache_folder
+
+SOURCES = Path(__file__).parent / "native"
+# No -ffast-math: a training that diverges must show it.
+_FLAGS = (
+    "-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
+    "-shared", "-fPIC", "-pthread",
+)  # fmt: skip
+_log = logging.getLogger(__name__)
+
+
+class Sizes(ctypes.Structure):
+    """As in native/sizes.h."""
+
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in (
+            "T", "D", "V", "attention_heads", "F", "activation",
+            "E", "N", "mamba_heads", "taps", "decodes",
+        )
+    ]  # fmt: skip
+
+
+class Models(ctypes.Structure):
+    """`Population` of native/population.cpp."""
+
+    _fields_ = [
+        ("sizes", Sizes),
+        ("count", ctypes.c_int32),
+        ("depth", ctypes.c_int32),
+        ("letters", ctypes.c_char_p),
+        *((name, ctypes.c_void_p) for name in ("offsets", "segments", "segment_ends")),
+        *((name, ctypes.c_void_p) for name in ("weights", "gradient", "first", "second")),
+        *((name, ctypes.c_void_p) for name in ("turns", "positions")),
+    ]
+
+
+class Update(ctypes.Structure):
+    """As in native/population.cpp."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_float)
+            for name in ("rate", "beta1", "beta2", "weight_decay", "clip", "limit")
+        ),
+        ("number", ctypes.c_double),
+    ]
+
+
+@lru_cache(maxsize=1)
+def native_library() -> ctypes.CDLL | None:
+    """The compiled kernels, or nothing where they cannot be had: then the reason is logged."""
+    compiler = shlex.split(os.environ.get("CXX", "c++"))
+    if shutil.which(compiler[0]) is None:
+        _log.warning("no C++ compiler (%s): patterns train through torch, slower", compiler[0])
+        return None
+    try:
+        return _loaded(_compiled(compiler))
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        _log.warning("patterns train through torch, slower: %s", reason[0] if reason else error)
+        return None
+
+
+def _compiled(compiler: list[str]) -> Path:
+    """The library in the cache, built now if it is not there."""
+    command = [*compiler, *_FLAGS]
+    # What the compiler takes this processor for: a cache may be shared by machines.
+    target = subprocess.run(
+        [*command, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, check=True
+    ).stdout
+    sources = [file.read_bytes() for file in sorted(SOURCES.glob("*.[ch]*"))]
+    digest = hashlib.sha256(b"\n".join([" ".join(command).encode(), target, *sources]))
+    library = cache_folder() / "native" / f"{digest.hexdigest()[:16]}.so"
+    if not library.exists():
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+            draft = Path(folder) / library.name
+            subprocess.run(
+                [*command, str(SOURCES / "population.cpp"), "-o", str(draft)],
+                capture_output=True, check=True, text=True,
+            )  # fmt: skip
+            draft.replace(library)
+    return library
+
+
+def _loaded(file: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(file))
+    pointer, int32 = ctypes.c_void_p, ctypes.c_int32
+    library.nasarena_workspace.argtypes, library.nasarena_workspace.restype = [int32], pointer
+    library.nasarena_release.argtypes, library.nasarena_release.restype = [pointer], None
+    library.nasarena_step.argtypes = [
+        pointer, ctypes.POINTER(Models), int32, pointer, pointer, ctypes.POINTER(Update), pointer,
+        pointer,
+    ]  # fmt: skip
+    library.nasarena_step.restype = ctypes.c_bool
+    library.nasarena_score.argtypes = [
+        pointer, ctypes.POINTER(Models), int32, pointer, pointer, pointer
+    ]  # fmt: skip
+    library.nasarena_score.restype = ctypes.c_bool
+    library.nasarena_most_bytes.argtypes, library.nasarena_most_bytes.restype = [], ctypes.c_size_t
+    return library
