@@ -6,8 +6,10 @@ read from the cache ever after. All searchers pay the same price for the same pa
 """
 
 import json
+import logging
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from nasarena.search.space import PatternSpace
 
 _NUM_STEPS = 8
 _NUM_REPEATS = 3
+_LONG_S = 1.0  # of a step; where it takes longer, fewer steps are measured, once
+_log = logging.getLogger(__name__)
 
 # (pattern, number of steps) -> seconds that a whole training would take at that pace.
 Measure = Callable[[str, int], float]
@@ -50,10 +54,17 @@ def _measured(measure: Measure, space: PatternSpace) -> Calibration:
     """
     first = space.alphabet[0]
     half = max(1, space.depth // 2)
-    measure(first, 2)  # warm-up
+    patterns = [first * half, *(letter * space.depth for letter in space.alphabet)]
+    start = time.perf_counter()
+    measure(first * space.depth, 2)  # warm-up
+    step_s = (time.perf_counter() - start) / 2
+    num_steps, num_repeats = (_NUM_STEPS, _NUM_REPEATS) if step_s < _LONG_S else (2, 1)
+    expected_s = step_s * num_steps * num_repeats * len(patterns)
+    if expected_s > 10:
+        _log.warning("measuring once what training costs here: about %.0f s", expected_s)
     best = {
-        pattern: min(measure(pattern, _NUM_STEPS) for _ in range(_NUM_REPEATS))
-        for pattern in [first * half, *(letter * space.depth for letter in space.alphabet)]
+        pattern: min(measure(pattern, num_steps) for _ in range(num_repeats))
+        for pattern in patterns
     }
     whole = best[first * space.depth]
     per_first = max(0.0, (whole - best[first * half]) / max(1, space.depth - half))

@@ -1,8 +1,9 @@
 """The CPU's kernels: C++ sources of this folder, compiled for this processor once and kept.
 
 A compiler's vectors are as wide as the processor's, which no ready-made file could know; so the
-sources are compiled where they run, in a few seconds, into the cache. Without a C++ compiler
-training goes through torch, several times as slow. `CXX` names another compiler than `c++`.
+sources are compiled where they run, in a few seconds, into `NASARENA_KERNELS` or else the cache.
+Without a C++ compiler training goes through torch, several times as slow. `CXX` names another
+compiler than `c++`.
 """
 
 import ctypes
@@ -89,11 +90,13 @@ def _compiled(compiler: list[str]) -> Path:
     ).stdout
     sources = [file.read_bytes() for file in sorted(SOURCES.glob("*.[ch]*"))]
     digest = hashlib.sha256(b"\n".join([" ".join(command).encode(), target, *sources]))
-    library = cache_folder() / "native" / f"{digest.hexdigest()[:16]}.so"
+    chosen = os.environ.get("NASARENA_KERNELS")
+    folder = Path(chosen) if chosen else cache_folder() / "native"
+    library = folder / f"{digest.hexdigest()[:16]}.so"
     if not library.exists():
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-            draft = Path(folder) / library.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as drafts:
+            draft = Path(drafts) / library.name
             subprocess.run(
                 [*command, str(SOURCES / "population.cpp"), "-o", str(draft)],
                 capture_output=True, check=True, text=True,

@@ -24,7 +24,7 @@ from nasarena.proxies.task import IGNORE
 # Inputs and targets (P, B, T), learning rate (a number or a scalar tensor) -> losses (P,) before
 Step = Callable[[Tensor, Tensor, Any], Tensor]
 
-_WARM_UP = 3  # steps outside the graph, in which kernels are tuned and libraries take their memory
+WARM_UP = 3  # steps outside the graph, in which kernels are tuned and libraries take their memory
 _log = logging.getLogger(__name__)
 
 
@@ -97,6 +97,8 @@ class CapturedStep:
         self._tokens: tuple[Tensor, Tensor] | None = None
         self._losses = torch.empty(0)
         self._graph: torch.cuda.CUDAGraph | None = None
+        # One stream of its own for warming up and capturing: memory is kept apart by stream.
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def __call__(self, inputs_PBT: Tensor, targets_PBT: Tensor, rate: float) -> Tensor:
         if self._tokens is None:
@@ -104,30 +106,31 @@ class CapturedStep:
         for place, value in zip(self._tokens, (inputs_PBT, targets_PBT), strict=True):
             place.copy_(value)
         self._rate.fill_(rate)
-        if self._num_calls == _WARM_UP:
+        if self._num_calls == WARM_UP:
             self._capture(*self._tokens)
         self._num_calls += 1
-        if self._graph is None:
-            return self._uncaptured(*self._tokens)
-        self._graph.replay()
-        return self._losses
+        if self._graph is not None:
+            self._graph.replay()
+            return self._losses
+        if self._num_calls > WARM_UP:  # it could not be captured
+            return self._step(*self._tokens, self._rate)
+        return self._warm_up(*self._tokens)
 
-    def _uncaptured(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
-        """A step on a stream of its own, as a capture demands of what comes before it."""
+    def _warm_up(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
         main = torch.cuda.current_stream(self._device)
-        own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        own.wait_stream(main)
-        with torch.cuda.stream(own):
+        self._stream.wait_stream(main)
+        with torch.cuda.stream(self._stream):
             found = self._step(inputs_PBT, targets_PBT, self._rate)
-        main.wait_stream(own)
+        main.wait_stream(self._stream)
         return found
 
     def _capture(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> None:
-        graph = torch.cuda.CUDAGraph()
+        graph, main = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.device(self._device), torch.cuda.graph(graph, stream=self._stream):
                 self._losses = self._step(inputs_PBT, targets_PBT, self._rate)
         except RuntimeError as error:
+            torch.cuda.set_stream(main)
             if is_out_of_memory(error):
                 raise
             reason = str(error).splitlines()[0]

@@ -58,14 +58,8 @@ def train_and_score(
     )
     limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
     engine = _engine(population, settings, limit, kind)
-    run: Step = CapturedStep(engine, device) if kind == "graph" else engine
     part.restore(population.owner, engine.state(part.start))
-    losses_SP = torch.zeros(part.stop - part.start, population.size, device=device)
-    for number in _steps(part):
-        losses_SP[number - part.start] = run(*batches.at(number), settings.rate(number))
-        is_asked = (number + 1) % _ASKED_EVERY[device.type] == 0
-        if is_asked and not bool(engine.alive_P.any()):
-            break
+    losses_SP = _trained(engine, batches, settings, part, device, kind)
     failures = _failures(losses_SP, limit, part.start)
     part.keep(population.owner, engine.state(part.stop), failures)
     return _score(engine, task, run_seeds, settings, split, device, failures)
@@ -79,6 +73,25 @@ def _engine(
     betas = (settings.beta1, settings.beta2)
     optimizer = FlatAdamW(population, betas, settings.weight_decay, settings.clip)
     return TrainStep(population, optimizer, limit)
+
+
+def _trained(
+    engine: Engine,
+    batches: TrainBatches,
+    settings: TrainSettings,
+    part: Part,
+    device: torch.device,
+    kind: StepKind,
+) -> Tensor:
+    """Losses of all models before each step; a graph, and the memory it holds, ends with it."""
+    step: Step = CapturedStep(engine, device) if kind == "graph" else engine
+    losses_SP = torch.zeros(part.stop - part.start, len(engine.alive_P), device=device)
+    for number in _steps(part):
+        losses_SP[number - part.start] = step(*batches.at(number), settings.rate(number))
+        is_asked = (number + 1) % _ASKED_EVERY[device.type] == 0
+        if is_asked and not bool(engine.alive_P.any()):
+            break
+    return losses_SP
 
 
 def _steps(part: Part) -> Iterator[int]:

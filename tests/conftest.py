@@ -35,9 +35,11 @@ REFERENCES = {"striped": "AMSAMS", "all attention": "AAAAAA"}
 def pytest_configure() -> None:
     """One thread, before anything imports torch: on two busy cores threads mostly wait.
 
-    And Ctrl-C works: a shell that runs the suite in the background has commands ignore it.
+    Kernels are compiled once, though tests have caches of their own. And Ctrl-C works: a shell that
+    runs the suite in the background has commands ignore it.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("NASARENA_KERNELS", str(cache_folder() / "native"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

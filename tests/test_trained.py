@@ -9,9 +9,11 @@ import pytest
 
 from nasarena.experiments.config import evaluate_config
 from nasarena.experiments.scoring import built_proxy
+from nasarena.proxies import calibration
 from nasarena.proxies.flops import SequenceShape, forward_flops
 from nasarena.proxies.mad import mad_task
 from nasarena.proxies.model_shape import ModelShape
+from nasarena.proxies.native_library import native_library
 from nasarena.proxies.presets import trained
 from nasarena.proxies.task import Batch, TaskSplit
 from nasarena.proxies.train_settings import TrainSettings
@@ -86,6 +88,34 @@ def test_seconds_are_measured_once_and_kept(tmp_path: Path) -> None:
     assert proxy().cost("SSMA").device_seconds == pytest.approx(first.device_seconds)
 
 
+def test_where_a_step_takes_long_fewer_are_measured_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, asked = [0.0], []
+
+    def measure(pattern: str, num_steps: int) -> float:
+        asked.append(num_steps)
+        clock[0] += 3.0 * num_steps
+        return 300.0 + 100 * pattern.count("S")
+
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: clock[0])
+    found = calibration.calibrated(measure, SPACE, "slow")
+    assert set(asked) == {2} and len(asked) == 1 + 4
+    assert "about 24 s" in caplog.text  # two steps of each of four stacks
+    assert found.seconds("SSAA") == pytest.approx(500.0)
+
+
+def test_native_and_torch_agree_but_are_not_the_same_proxy() -> None:
+    native, eager = (proxy(replace(SETTINGS, step=step)) for step in ("auto", "eager"))
+    assert (native.version == eager.version) is (native_library() is None)
+    patterns, seeds = ["AMSA", "SSMM"], [TrialSeed(3)] * 2
+    for one, other in zip(
+        *(each.evaluate(patterns, seeds) for each in (native, eager)), strict=True
+    ):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert one.metrics["accuracy"] == pytest.approx(other.metrics["accuracy"], abs=0.02)
+
+
 def test_measured_seconds_of_a_population_are_shared_by_modelled_ones() -> None:
     patterns = ["AAAA", "SSSS", "MMMM"]
     toy = proxy()
@@ -103,10 +133,14 @@ def test_populations_are_cut_to_the_limit_without_any_effect_on_scores() -> None
         assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
+@pytest.mark.parametrize("step", ["auto", "eager"])
 @pytest.mark.parametrize("size", [2, 7, 64])
-def test_on_quick_a_score_is_the_same_to_the_last_bit_in_any_population(size: int) -> None:
-    """Its sizes fill whole vectors of the processor, so nothing depends on who stands beside."""
-    config = evaluate_config(["proxy.train.steps=6", "proxy.train.num_eval=32"])
+def test_on_quick_a_score_is_the_same_to_the_last_bit_in_any_population(
+    size: int, step: str
+) -> None:
+    """Through torch too: sizes fill whole vectors of the processor, so neighbours do not matter."""
+    settings = ["proxy.train.steps=6", "proxy.train.num_eval=32", f"proxy.step={step}"]
+    config = evaluate_config(settings)
     quick = built_proxy(config.proxy, config.space, cache=False)
     rng = stream(size, "companions")
     waiting = ["S" * 16, "A" * 16, "M" * 16, "AMS" * 5 + "A"]

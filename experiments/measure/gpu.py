@@ -8,12 +8,14 @@ run on a GPU yet.
     python -m nasarena.experiments.measure.gpu [--save] [--device=cuda]
 """
 
+import logging
 import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from logging.handlers import BufferingHandler
 from math import exp, log
 from statistics import fmean, median
 from typing import Any
@@ -25,6 +27,7 @@ from nasarena.experiments.measure.peer import peer_seconds, synchronize
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.throughput import FIXED, built, random_patterns
 from nasarena.proxies.population import Population
+from nasarena.proxies.train_step import CapturedStep
 from nasarena.proxies.trained import TrainedProxy
 from nasarena.search.proxy import TrialSeed
 
@@ -130,7 +133,10 @@ def _peer_seconds(proxy: TrainedProxy, pattern: str, device: str) -> float:
 
 def launches(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
     """Seconds of a training step launched kernel by kernel over those of a captured one, and how
-    far the scores differ. The steps are few, so the capture weighs more than in a real training."""
+    far the scores differ. The steps are few, so the capture weighs more than in a real training.
+    Raises RuntimeError where a step was not captured, or a training failed."""
+    said = BufferingHandler(1000)
+    logging.getLogger(CapturedStep.__module__).addHandler(said)
     patterns, seeds = random_patterns(8), [TrialSeed(0)] * 8
     seconds: dict[str, list[float]] = {"eager": [], "graph": []}
     scores = {}
@@ -139,8 +145,11 @@ def launches(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
     for _ in range(NUM_REPEATS + 1):
         for kind, proxy in proxies.items():
             start = time.perf_counter()
-            scores[kind] = [found.score or 0.0 for found in proxy.evaluate(patterns, seeds)]
+            outcomes = proxy.evaluate(patterns, seeds)
             seconds[kind].append(time.perf_counter() - start)
+            scores[kind] = [one.score for one in outcomes if one.score is not None]
+    if said.buffer:
+        raise RuntimeError(said.buffer[0].getMessage())
     moved = max(abs(one - other) for one, other in zip(*scores.values(), strict=True))
     ratio = median(seconds["eager"][1:]) / median(seconds["graph"][1:])
     return {"eager_over_graph": ratio, "largest_move": moved}

@@ -1,9 +1,10 @@
 """Does a population take the memory that the model says? Predicted against measured peaks.
 
 Each population trains for a few steps in a process of its own. On a CPU the measured peak is that
-of torch's allocator, from the memory events of its profiler, and what the process's resident memory
-grew by stands beside it: the C library keeps freed blocks, and that is why a population is given
-less than half of what is free (memory.py of the proxies). On a GPU it is `max_memory_allocated`.
+of torch's allocator, from the memory events of its profiler, and of our kernels' arenas; what the
+process's resident memory grew by stands beside it: the C library keeps freed blocks, and that is
+why a population is given less than half of what is free (memory.py of the proxies). On a GPU it is
+`max_memory_allocated`.
 
     python -m nasarena.experiments.measure.memory [--save] [--device=cuda]
 """
@@ -87,8 +88,11 @@ def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:
 
 
 def _allocated_peak(work: Any) -> int:
-    """Largest sum of what torch had allocated on the CPU during `work`, above its beginning."""
+    """Largest sum of what torch had allocated on the CPU during `work`, above its beginning, and
+    the largest that our kernels' arenas ever held."""
     from torch.profiler import ProfilerActivity, profile
+
+    from nasarena.proxies.native_library import native_library
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()
@@ -98,7 +102,8 @@ def _allocated_peak(work: Any) -> int:
     for _, change in changes:
         held += change
         peak = max(peak, held)
-    return peak
+    library = native_library()
+    return peak + (library.nasarena_most_bytes() if library else 0)
 
 
 def _resident_growth(work: Any) -> int:
