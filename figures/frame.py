@@ -49,9 +49,10 @@ class Frames:
     `runs`: searcher, seed, state and totals. `trials`: one row per settled trial with the meters
     of `METERS` as cumulative columns and `best_so_far` (NaN before the first full score: a partial
     training, `fidelity` below 1, never counts). `finals`: one row per re-training. `references`:
-    name, pattern, seed, `score` and `final` of each reference pattern. `condition` is what all
-    kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers behind
-    permuted letters, with `control` (what was hidden) and `real` (the searcher without it).
+    name, pattern, seed and `score` of each reference pattern, and `final`, the mean of `trainings`
+    re-trainings. `condition` is what all kept runs share; `seeds` are the paired seeds.
+    `controls`: as `runs`, for searchers behind permuted letters, with `control` (what was hidden)
+    and `real` (the searcher without it).
     `benchmark`: what is known exactly, None where the proxy is trained.
     """
 
@@ -132,7 +133,7 @@ TRIAL_COLUMNS = (
 ).split()
 CONTROL_COLUMNS = [*RUN_COLUMNS, "control", "real"]
 FINAL_COLUMNS = "searcher seed pattern replicate status score search_score".split()
-REFERENCE_COLUMNS = "name pattern seed score final".split()
+REFERENCE_COLUMNS = "name pattern seed score final trainings".split()
 
 
 def _trial_rows(record: RunRecord) -> list[dict[str, Any]]:
@@ -262,7 +263,8 @@ def _references(runs: Sequence[Run]) -> pd.DataFrame:
     rows = []
     for run in runs:
         finals = pd.DataFrame(_final_rows(run.record), columns=["pattern", "score"])
-        held_out = finals.astype({"score": float}).groupby("pattern")["score"].mean()
+        held_out = finals.astype({"score": float}).groupby("pattern")["score"]
+        means, counts = held_out.mean(), held_out.count()
         for trial in run.record.trials():
             rows.append(
                 {
@@ -270,7 +272,8 @@ def _references(runs: Sequence[Run]) -> pd.DataFrame:
                     "pattern": trial.pattern,
                     "seed": run.seed,
                     "score": trial.score,
-                    "final": held_out.get(trial.pattern),
+                    "final": means.get(trial.pattern),
+                    "trainings": counts.get(trial.pattern, 0),
                 }
             )
     return _table(rows, REFERENCE_COLUMNS)

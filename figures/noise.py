@@ -24,7 +24,8 @@ def noise_floor(frames: Frames, is_final: bool) -> float | None:
     column = "final" if is_final else "score"
     table = frames.references.pivot_table(index="name", columns="seed", values=column).dropna()
     if min(table.shape) >= 2 and (table.shape[0] - 1) * (table.shape[1] - 1) >= _MIN_DEGREES:
-        return paired_noise(table.to_numpy())
+        averaged = float(frames.references["trainings"].mean()) if is_final else 1.0
+        return paired_noise(table.to_numpy()) * float(np.sqrt(averaged))
     scored = frames.finals if is_final else frames.trials
     return _pooled(scored[scored["status"] == "ok"])
 

@@ -155,6 +155,7 @@ def write_run(
     patterns: Sequence[str] | None = None,
     version: str = "7",
     top_k: int = 2,
+    replicates: int = 1,
     options: dict[str, Any] | None = None,
     budget_aware: bool = False,
 ) -> Path:
@@ -165,7 +166,11 @@ def write_run(
         amount, unit = len(references), "trials"
     budget = Budget(unit, amount)  # type: ignore[arg-type]
     settings = LoopSettings(
-        seed, budget, initial_design=0 if references else 4, top_k=len(references or ()) or top_k
+        seed,
+        budget,
+        initial_design=0 if references else 4,
+        top_k=len(references or ()) or top_k,
+        final_replicates=replicates,
     )
     config = {
         "searcher": {"name": searcher, "options": options or {}, "budget_aware": budget_aware},

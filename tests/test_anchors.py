@@ -105,6 +105,20 @@ def test_the_noise_floor_is_the_noise_of_the_proxy(tmp_path: Path, add_run: Add)
     assert standings(frames).rope == pytest.approx(noise / np.sqrt(2))
 
 
+def test_the_noise_is_that_of_one_training_however_many_are_averaged(
+    tmp_path: Path, add_run: Add
+) -> None:
+    patterns = {f"p{k}": f"{a}{b}MMMM" for k, (a, b) in enumerate(["AA", "AM", "SA", "MS", "SM"])}
+    for seed in range(12):
+        add_run(tmp_path, "references", seed, references=patterns, replicates=9)
+        add_run(tmp_path, "random", seed, replicates=9)
+    frames = read_frames(tmp_path)
+    noise = noise_floor(frames, is_final=True) or 0
+    assert noise == pytest.approx(0.05, rel=0.35)
+    # A run's score averages nine re-trainings of each of two patterns.
+    assert standings(frames).rope == pytest.approx(noise / np.sqrt(18))
+
+
 def test_without_references_the_noise_is_not_known(tmp_path: Path, add_run: Add) -> None:
     add_run(tmp_path, "random", 0)
     frames = read_frames(tmp_path)

@@ -109,7 +109,12 @@ def simulated(rng: np.random.Generator, num_seeds: int, gap: float, shape: str) 
             for seed in seeds
         ]
     references = [
-        {"name": f"reference {k}", "seed": seed, "final": k + shared[seed] + rng.normal(0, NOISE)}
+        {
+            "name": f"reference {k}",
+            "seed": seed,
+            "final": k + shared[seed] + rng.normal(0, NOISE),
+            "trainings": 1,
+        }
         for k in range(8)
         for seed in seeds
     ]
