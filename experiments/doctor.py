@@ -87,7 +87,9 @@ def _choice() -> Iterator[Finding]:
     found = kernels(device)
     population = chosen_population(0, device)
     yield "proxies train", f"on {device} in {found.precision}, {population} at most together", None
-    yield "their kernels", f"attention: {found.attention}; scan: {found.scan}; {found.step}", None
+    layers = f"attention: {found.attention}; scan: {found.scan}"
+    words = found.attention if found.attention == found.scan else layers
+    yield "their kernels", f"{words}; step: {found.step}", None
 
 
 def _models() -> Iterator[Finding]:

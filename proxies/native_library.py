@@ -9,6 +9,7 @@ compiler than `c++`.
 import ctypes
 import hashlib
 import logging
+import multiprocessing
 import os
 import shlex
 import shutil
@@ -71,14 +72,20 @@ def native_library() -> ctypes.CDLL | None:
     """The compiled kernels, or nothing where they cannot be had: then the reason is logged."""
     compiler = shlex.split(os.environ.get("CXX", "c++"))
     if shutil.which(compiler[0]) is None:
-        _log.warning("no C++ compiler (%s): patterns train through torch, slower", compiler[0])
+        _say(f"no C++ compiler ({compiler[0]})")
         return None
     try:
         return _loaded(_compiled(compiler))
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        _log.warning("patterns train through torch, slower: %s", reason[0] if reason else error)
+        _say(reason[0] if reason else type(error).__name__)
         return None
+
+
+def _say(reason: str) -> None:
+    """Once: the workers of a comparison would say the same."""
+    if multiprocessing.parent_process() is None:
+        _log.warning("patterns train through torch, three times as slow: %s", reason)
 
 
 def _compiled(compiler: list[str]) -> Path:
@@ -86,10 +93,10 @@ def _compiled(compiler: list[str]) -> Path:
     command = [*compiler, *_FLAGS]
     # What the compiler takes this processor for: a cache may be shared by machines.
     target = subprocess.run(
-        [*command, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, check=True
+        [*command, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, check=True, text=True
     ).stdout
     sources = [file.read_bytes() for file in sorted(SOURCES.glob("*.[ch]*"))]
-    digest = hashlib.sha256(b"\n".join([" ".join(command).encode(), target, *sources]))
+    digest = hashlib.sha256(b"\n".join([" ".join(command).encode(), target.encode(), *sources]))
     chosen = os.environ.get("NASARENA_KERNELS")
     folder = Path(chosen) if chosen else cache_folder() / "native"
     library = folder / f"{digest.hexdigest()[:16]}.so"
