@@ -2,6 +2,8 @@
 
 The best patterns of several runs train as one population, which takes half the time. So a run whose
 search has ended waits until a population has come together, or until no search waits for a worker.
+Where a population cannot be trained or recorded, each of its runs is tried alone: what one of them
+is refused for is no fault of the others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from nasarena.experiments.cell import Advance, Cell, conclude_cells, search_cell
 from nasarena.experiments.workers import News, Queue, Report, num_cores, run_tasks
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, RunFolderRefused
 from nasarena.search.run_folder import State
 
 POPULATION = 16  # re-trainings that are worth waiting for
@@ -66,6 +68,9 @@ def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progre
             advances[about[0].path] = news.value
             searched += about
             yield Progress(about[0], "partial", True, news.value)
+        elif news.kind != "done" and len(about) > 1:
+            for cell in about:
+                cells_of[queue.add_first(Conclude([cell]))] = [cell]
         else:
             for cell in about:
                 yield _ended(cell, news, advances.get(cell.path))
@@ -96,14 +101,23 @@ def _populations(searched: list[Cell], is_last: bool, num_workers: int) -> list[
 def _ended(cell: Cell, news: News, advance: Advance | None) -> Progress:
     if news.kind == "done":
         return Progress(cell, "finished", False, advance)
+    state = _state(cell)
     if news.kind == "refused":
-        return Progress(cell, cell.state(), False, None, str(news.value))
+        return Progress(cell, state, False, advance, str(news.value))
     if news.kind == "killed":
         trouble = f"its process was ended ({news.value}); the same command resumes it"
-        return Progress(cell, cell.state(), False, None, trouble)
+        return Progress(cell, state, False, advance, trouble)
     last = news.value.strip().splitlines()[-1]
     trouble = f"internal fault: {last}; the same command resumes it"
-    return Progress(cell, cell.state(), False, None, trouble, news.value)
+    return Progress(cell, state, False, advance, trouble, news.value)
+
+
+def _state(cell: Cell) -> State:
+    """Where a run that broke off stands; a record that cannot be read is a failed run."""
+    try:
+        return cell.state()
+    except RunFolderRefused:
+        return "failed"
 
 
 def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:

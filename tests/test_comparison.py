@@ -42,6 +42,12 @@ def leaves(history, space, rng):
         import os
         os._exit(9)
     return space.sample(rng)
+
+def spoils(history, space, rng):
+    if len(history) == 6:
+        with open("runs/x/spoils/seed-0/events.jsonl", "a") as file:
+            file.write("nonsense\\n")
+    return space.sample(rng)
 '''
 
 
@@ -155,6 +161,14 @@ def test_searchers_that_fail_do_not_stop_the_others(capsys: pytest.CaptureFixtur
     assert contents()[raised] == before[raised]
     assert compare(*arguments, "retry_failed=true") == 2
     assert contents()[raised].startswith(before[raised]) and contents()[raised] != before[raised]
+
+
+def test_a_damaged_run_stops_none_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    three = "searchers=[my.py:spoils,random,evolution]"  # one population of two, if one worker
+    assert compare(three, "seeds=1", "references=false", "workers=1") == 2
+    assert "events.jsonl is damaged at line" in capsys.readouterr().err
+    for name in ("random", "evolution"):
+        assert read_run(Path(f"runs/x/{name}/seed-0")).state == "finished"
 
 
 def test_a_failing_run_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The one loop: budget, duplicates, failures, searchers that misbehave, resume by replay."""
 
+import threading
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -361,6 +362,14 @@ def test_two_writers_cannot_share_a_folder(tmp_path: Path) -> None:
     with RunFolder(tmp_path, {}, {}):
         with pytest.raises(RunFolderRefused, match="being written by another process"):
             RunFolder(tmp_path, {}, {})
+
+
+def test_a_folder_that_is_only_looked_at_is_waited_for(tmp_path: Path) -> None:
+    looking = RunFolder(tmp_path, {}, {})
+    closing = threading.Timer(0.2, looking.close)
+    closing.start()
+    RunFolder(tmp_path, {}, {}).close()
+    closing.join()
 
 
 def test_damage_in_the_middle_is_refused_not_dropped(tmp_path: Path) -> None:

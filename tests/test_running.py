@@ -1,14 +1,17 @@
-"""Which runs wait for which, until their best patterns are trained together."""
+"""Which runs wait for which until their best patterns are trained together; who fails alone."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nasarena.experiments.cell import Cell
+from nasarena.experiments import running
+from nasarena.experiments.cell import Advance, Cell
 from nasarena.experiments.comparison import planned
 from nasarena.experiments.config import compare_config
-from nasarena.experiments.running import _populations
+from nasarena.experiments.running import Conclude, Search, _populations, run_cells
+from nasarena.experiments.workers import News, Queue
 
 
 @pytest.fixture
@@ -46,3 +49,36 @@ def test_populations_form(
     found = _populations(waiting, is_last, num_workers=2)
     assert [len(part) for part in found] == parts
     assert [cell for part in found for cell in part] + waiting == before
+
+
+class Worker:
+    """Does the tasks of `run_cells` in this process; those with a cell of `bad` end as `how`."""
+
+    def __init__(self, bad: int, how: str) -> None:
+        self.bad, self.how = bad, how
+        self.concluded: list[list[int]] = []
+
+    def __call__(self, queue: Queue, num_workers: int | None) -> Iterator[News]:
+        while queue:
+            number, task = queue.take()
+            if isinstance(task, Search):
+                yield News(number, "done", Advance(8, 1.0, 0.5))
+                continue
+            assert isinstance(task, Conclude)
+            found = [cell.num_trials for cell in task.cells]
+            self.concluded.append(found)
+            yield News(number, self.how if self.bad in found else "done", "it says why")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", ["refused", "crashed", "killed"])
+def test_a_run_that_cannot_be_concluded_fails_alone(
+    cell: Cell, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(bad=2, how=how)
+    monkeypatch.setattr(running, "run_tasks", worker)
+    news = list(run_cells(cells(cell, 4, top_k=3), 1))
+    ends = {each.cell.num_trials: each for each in news if not each.is_working}
+    assert worker.concluded[0] == [0, 1, 2, 3]
+    assert sorted(worker.concluded[1:]) == [[0], [1], [2], [3]]
+    assert [number for number, end in ends.items() if end.state != "finished"] == [2]
+    assert "it says why" in ends[2].trouble and len(news) == 8
