@@ -40,6 +40,12 @@ class Journal:
         """Whether the search has come to its end, whatever became of its best patterns since."""
         return self._end is not None
 
+    @property
+    def spent(self) -> float:
+        """What the search took from the budget; it must have ended."""
+        assert self._end is not None
+        return float(self._end["spent"])
+
     def num_recorded(self, kind: str) -> int:
         """How many events of a kind the record still holds unplayed."""
         return len(self._recorded.get(kind, ()))

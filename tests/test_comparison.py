@@ -171,6 +171,20 @@ def test_a_damaged_run_stops_none_of_the_others(capsys: pytest.CaptureFixture[st
         assert read_run(Path(f"runs/x/{name}/seed-0")).state == "finished"
 
 
+def test_a_run_cut_after_its_search_is_shown_with_what_it_found(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["searchers=[random]", "seeds=1", "references=false"]
+    assert compare(*arguments) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[1/1")]
+    file = Path("runs/x/random/seed-0/events.jsonl")
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-2]))
+    assert compare(*arguments) == 0
+    (again,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[1/1")]
+    assert "finished, 8 trials, best 0." in line
+    assert again.partition("]")[2] == line.partition("]")[2]
+
+
 def test_a_failing_run_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *SMALL[:-1], "searcher.path=my.py:raises"]) == 2
     (line,) = capsys.readouterr().err.splitlines()

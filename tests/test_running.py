@@ -82,3 +82,4 @@ def test_a_run_that_cannot_be_concluded_fails_alone(
     assert sorted(worker.concluded[1:]) == [[0], [1], [2], [3]]
     assert [number for number, end in ends.items() if end.state != "finished"] == [2]
     assert "it says why" in ends[2].trouble and len(news) == 8
+    assert {end.advance for end in ends.values()} == {Advance(8, 1.0, 0.5)}
