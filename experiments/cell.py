@@ -55,6 +55,11 @@ class Cell:
         return self.settings.seed
 
     @property
+    def judged_by(self) -> ProxyConfig:
+        """What trains its best patterns again."""
+        return self.judge[0] if self.judge else self.proxy
+
+    @property
     def name(self) -> str:
         """As a person names it."""
         return f"{self.entrant.label} seed {self.seed}"
@@ -139,8 +144,7 @@ def conclude_cells(cells: Sequence[Cell]) -> None:
 
     They are cells of one comparison: what trains them is the same for all.
     """
-    config = cells[0].judge[0] if cells[0].judge else cells[0].proxy
-    proxy = built_proxy(config, cells[0].space, cells[0].cache)
+    proxy = built_proxy(cells[0].judged_by, cells[0].space, cells[0].cache)
     with ExitStack() as stack:
         folders = [stack.enter_context(cell.open()) for cell in cells]
         runs = [

@@ -9,9 +9,11 @@ import pytest
 from nasarena.experiments import running
 from nasarena.experiments.cell import Advance, Cell
 from nasarena.experiments.comparison import planned
-from nasarena.experiments.config import compare_config
+from nasarena.experiments.config import CompareConfig, compare_config
 from nasarena.experiments.running import Conclude, Search, _populations, run_cells
+from nasarena.experiments.scoring import built_proxy, num_together
 from nasarena.experiments.workers import News, Queue
+from nasarena.proxies.trained import TrainedProxy
 
 
 @pytest.fixture
@@ -30,15 +32,17 @@ def cells(cell: Cell, count: int, top_k: int) -> list[Cell]:
     [
         (0, 3, True, []),
         (5, 3, False, []),  # fifteen are to be trained: one more run may come
-        (6, 3, False, [6]),
+        (6, 3, False, [5]),  # an eighteen would be trained as sixteen and two
+        (12, 3, False, [5, 5]),
         (15, 1, False, []),
         (16, 1, False, [16]),
+        (3, 20, False, [1, 1, 1]),  # each is more than a population by itself
         (15, 0, False, []),
         (16, 0, False, [16]),
         (5, 3, True, [3, 2]),  # half each
         (1, 3, True, [1]),
-        (12, 3, True, [6, 6]),
-        (40, 1, True, [16, 16, 8]),
+        (12, 3, True, [3, 3, 3, 3]),  # two each
+        (40, 1, True, [10, 10, 10, 10]),
     ],
 )
 def test_populations_form(
@@ -46,9 +50,22 @@ def test_populations_form(
 ) -> None:
     waiting = cells(cell, count, top_k)
     before = list(waiting)
-    found = _populations(waiting, is_last, num_workers=2)
+    found = _populations(waiting, is_last, num_workers=2, bound=16)
     assert [len(part) for part in found] == parts
     assert [cell for part in found for cell in part] + waiting == before
+    assert all(len(part) == 1 or len(part) * top_k <= 16 for part in found)
+
+
+@pytest.mark.parametrize("population", [0, 24])
+def test_a_population_is_as_large_as_the_proxy_trains_it(population: int) -> None:
+    config = compare_config(["proxy=quick", f"proxy.population={population}"])
+    assert num_together(config.proxy) == built_population(config)
+
+
+def built_population(config: CompareConfig) -> int:
+    proxy = built_proxy(config.proxy, config.space, cache=False)
+    assert isinstance(proxy, TrainedProxy)
+    return proxy.settings.population
 
 
 class Worker:
