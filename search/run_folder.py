@@ -160,6 +160,11 @@ class RunRecord:
             return "finished"
         return "failed" if last == "failed" else "partial"
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether its search has ended, so that nobody will be asked again."""
+        return any(event["event"] in ("searched", "finished") for event in self.events)
+
     def of_kind(self, kind: str) -> Iterator[Event]:
         """Events of one kind, in order."""
         return (event for event in self.events if event["event"] == kind)
