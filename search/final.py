@@ -60,8 +60,9 @@ class Searched:
 def conclude(runs: Sequence[Searched], proxy: Proxy) -> None:
     """Train the best patterns of all runs again, record each outcome and end the runs.
 
-    They are one population, whatever run they come from. That of a run whose record was cut is
-    trained whole again, for in a smaller one the last digits could differ.
+    They are one population, whatever run they come from. A run whose record was cut has all its
+    own trained again, without those of runs that had ended: a score depends on what trains beside
+    it in its last digits at most, and on most sizes and devices not even in those.
     """
     runs = [run for run in runs if not run.journal.is_finished]
     wanted = [run.wanted() for run in runs]
