@@ -21,7 +21,7 @@ from nasarena.experiments.llm import Access, recording
 from nasarena.experiments.permuted import Permutation, PermutedLetters
 from nasarena.experiments.registry import load_searcher
 from nasarena.experiments.scoring import built_proxy
-from nasarena.search.budget import Ledger
+from nasarena.search.budget import Budget, Ledger
 from nasarena.search.final import conclude
 from nasarena.search.loop import LoopSettings, already_searched, search
 from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
@@ -53,6 +53,11 @@ class Cell:
     @property
     def seed(self) -> int:
         return self.settings.seed
+
+    @property
+    def judged_by(self) -> ProxyConfig:
+        """What trains its best patterns again."""
+        return self.judge[0] if self.judge else self.proxy
 
     @property
     def name(self) -> str:
@@ -99,16 +104,11 @@ class Advance:
     share: float = 0.0
     best: float | None = None
 
-    def after(self, trial: Trial, ledger: Ledger) -> "Advance":
+    def after(self, trial: Trial, spent: float, budget: Budget) -> "Advance":
         """This run one trial later."""
-        best = self.best
-        if (
-            trial.score is not None
-            and not trial.is_partial
-            and (best is None or trial.score > best)
-        ):
-            best = trial.score
-        return Advance(self.num_trials + 1, min(1.0, ledger.spent / ledger.budget.amount), best)
+        scores = [self.best, None if trial.is_partial else trial.score]
+        best = max((score for score in scores if score is not None), default=None)
+        return Advance(self.num_trials + 1, min(1.0, spent / budget.amount), best)
 
 
 def _versioned(proxy: ProxyConfig, version: str) -> dict[str, Any]:
@@ -119,20 +119,23 @@ def search_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
     """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
     proxy = built_proxy(cell.proxy, cell.space, cell.cache)
     spec = load_searcher(cell.entrant.target)
-    advance = Advance()
+    loop, advance = cell.settings, Advance()
 
     def watch(trial: Trial, ledger: Ledger) -> None:
         nonlocal advance
-        advance = advance.after(trial, ledger)
+        advance = advance.after(trial, ledger.spent, loop.budget)
         report(advance)
 
     with cell.open() as folder, _client(cell, folder) as client:
         make = partial(_searcher, cell, spec, client)
         try:
-            search(folder, make, proxy, cell.settings, max_parallel=spec.max_parallel, watch=watch)
+            found = search(folder, make, proxy, loop, max_parallel=spec.max_parallel, watch=watch)
         finally:
             if cell.access is not None:
                 _keep_notebook(cell)
+    advance = Advance()
+    for trial in found.trials:  # anew, for a search that had ended before is not watched again
+        advance = advance.after(trial, found.journal.spent, loop.budget)
     return advance
 
 
@@ -141,8 +144,7 @@ def conclude_cells(cells: Sequence[Cell]) -> None:
 
     They are cells of one comparison: what trains them is the same for all.
     """
-    config = cells[0].judge[0] if cells[0].judge else cells[0].proxy
-    proxy = built_proxy(config, cells[0].space, cells[0].cache)
+    proxy = built_proxy(cells[0].judged_by, cells[0].space, cells[0].cache)
     with ExitStack() as stack:
         folders = [stack.enter_context(cell.open()) for cell in cells]
         runs = [

@@ -142,17 +142,18 @@ def with_model(
 ) -> Iterator[Comparison]:
     """The comparison with a language model for the runs that need one, while the context lasts.
 
-    No server is started or asked where all such runs have ended. Raises what `model_access` does.
+    No server is started or asked where the searches of all such runs have ended. Raises what
+    `model_access` does.
     """
     agents = [cell for cell in comparison.cells if cell.entrant.uses_llm]
-    to_do = to_be_run(agents, config.retry_failed)
+    asking = [cell for cell in to_be_run(agents, config.retry_failed) if not _is_searched(cell)]
     if config.llm.name == "replay":
         accesses = {
             cell.path: replayed_access(config.llm, cell.path.relative_to(comparison.folder))
             for cell in agents
         }
         yield _equipped(comparison, accesses)
-    elif to_do:
+    elif asking:
         with model_access(config.llm, comparison.folder, console) as access:
             _refuse_free_calls(access, comparison.budget)
             yield _equipped(comparison, {cell.path: access for cell in agents})
@@ -168,6 +169,11 @@ def to_be_run(cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
     """What is missing or was cut off, and on demand what failed."""
     ended = ("finished",) if retry_failed else ("finished", "failed")
     return [cell for cell in cells if cell.state() not in ended]
+
+
+def _is_searched(cell: Cell) -> bool:
+    record = cell.record()
+    return record is not None and record.is_searched
 
 
 def _equipped(comparison: Comparison, accesses: Mapping[Path, Access]) -> Comparison:

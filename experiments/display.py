@@ -95,7 +95,7 @@ class Display:
         count = f"[{self._num_ended}/{self._num_to_do}, {self._elapsed_s:.0f} s]"
         if progress.state != "finished":
             return f"{count} {progress.cell.name}: {progress.state}, {progress.trouble}"
-        advance = progress.advance or Advance()
+        advance = self._rows[progress.cell.entrant.label].advances[progress.cell.seed]
         best = "no score" if advance.best is None else f"best {advance.best:.4f}"
         return f"{count} {progress.cell.name}: finished, {advance.num_trials} trials, {best}"
 

@@ -2,6 +2,8 @@
 
 The best patterns of several runs train as one population, which takes half the time. So a run whose
 search has ended waits until a population has come together, or until no search waits for a worker.
+Where a population cannot be trained or recorded, each of its runs is tried alone: what one of them
+is refused for is no fault of the others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +12,10 @@ from math import ceil
 from pathlib import Path
 
 from nasarena.experiments.cell import Advance, Cell, conclude_cells, search_cell
+from nasarena.experiments.scoring import num_together
 from nasarena.experiments.workers import News, Queue, Report, num_cores, run_tasks
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, RunFolderRefused
 from nasarena.search.run_folder import State
-
-POPULATION = 16  # re-trainings that are worth waiting for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,9 @@ class Conclude:
 
 def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progress]:
     """Run the cells and yield what happens; each ends with one that is not working."""
+    if not cells:
+        return
+    bound = num_together(cells[0].judged_by)  # they are of one comparison
     queue = Queue([Search(cell) for cell in cells])
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
     searched: list[Cell] = []
@@ -66,44 +70,66 @@ def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progre
             advances[about[0].path] = news.value
             searched += about
             yield Progress(about[0], "partial", True, news.value)
+        elif news.kind != "done" and len(about) > 1:
+            for cell in about:
+                cells_of[queue.add_first(Conclude([cell]))] = [cell]
         else:
             for cell in about:
                 yield _ended(cell, news, advances.get(cell.path))
-        for part in _populations(searched, not queue, num_workers or num_cores()):
+        for part in _populations(searched, not queue, num_workers or num_cores(), bound):
             cells_of[queue.add_first(Conclude(part))] = part
 
 
-def _populations(searched: list[Cell], is_last: bool, num_workers: int) -> list[list[Cell]]:
+def _populations(
+    searched: list[Cell], is_last: bool, num_workers: int, bound: int
+) -> list[list[Cell]]:
     """The cells to conclude now, as populations, all taken out of `searched`; none if too early.
 
+    A population of more than `bound` would be trained as two, so only one run's own may be larger.
     The last ones are shared out among the workers.
     """
-    sizes = [max(1, cell.settings.top_k * cell.settings.final_replicates) for cell in searched]
-    if not searched or (sum(sizes) < POPULATION and not is_last):
+    if not searched:
         return []
-    bound = min(POPULATION, ceil(sum(sizes) / num_workers)) if is_last else POPULATION
+    total = sum(map(_num_trainings, searched))
+    num_turns = ceil(total / (bound * num_workers))
+    enough = ceil(total / (num_turns * num_workers)) if is_last else bound
     parts, size = [list[Cell]()], 0
-    for cell, added in zip(searched, sizes, strict=True):
-        if size >= bound:
+    for cell in searched:
+        added = _num_trainings(cell)
+        if parts[-1] and (size >= enough or size + added > bound):
             parts.append([])
             size = 0
         parts[-1].append(cell)
         size += added
-    searched.clear()
+    searched[:] = [] if is_last or size >= bound else parts.pop()
     return parts
+
+
+def _num_trainings(cell: Cell) -> int:
+    """At least 1: where nothing is trained, too, there is an end to be recorded."""
+    return max(1, cell.settings.top_k * cell.settings.final_replicates)
 
 
 def _ended(cell: Cell, news: News, advance: Advance | None) -> Progress:
     if news.kind == "done":
         return Progress(cell, "finished", False, advance)
+    state = _state(cell)
     if news.kind == "refused":
-        return Progress(cell, cell.state(), False, None, str(news.value))
+        return Progress(cell, state, False, advance, str(news.value))
     if news.kind == "killed":
         trouble = f"its process was ended ({news.value}); the same command resumes it"
-        return Progress(cell, cell.state(), False, None, trouble)
+        return Progress(cell, state, False, advance, trouble)
     last = news.value.strip().splitlines()[-1]
     trouble = f"internal fault: {last}; the same command resumes it"
-    return Progress(cell, cell.state(), False, None, trouble, news.value)
+    return Progress(cell, state, False, advance, trouble, news.value)
+
+
+def _state(cell: Cell) -> State:
+    """Where a run that broke off stands; a record that cannot be read is a failed run."""
+    try:
+        return cell.state()
+    except RunFolderRefused:
+        return "failed"
 
 
 def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:

@@ -3,7 +3,7 @@
 import inspect
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,8 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome
+
+_ENOUGH = 16  # evaluations of a table or a formula at once; more are no faster
 
 
 def built_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
@@ -40,9 +42,19 @@ def _built(name: str, options: str, space: PatternSpace, cache: bool) -> Proxy:
     return CachedProxy(proxy)
 
 
-def _is_trained(keywords: dict[str, Any]) -> bool:
+def _is_trained(keywords: Mapping[str, Any]) -> bool:
     """A synthetic landscape answers faster than the cache would."""
     return "train" in keywords
+
+
+def num_together(config: ProxyConfig) -> int:
+    """How many patterns are worth evaluating at once: where models train, a whole population."""
+    if not _is_trained(config.options):
+        return _ENOUGH
+    from nasarena.proxies.devices import chosen_device, chosen_population
+
+    device = chosen_device(config.options["device"])
+    return chosen_population(int(config.options["population"]), device)
 
 
 def _checked(name: str, factory: Callable[..., Proxy], options: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The house style: one set of fonts, lines and colours for every figure.
 
 Colours come from seaborn's colour-blind palette; no meaning hangs on colour alone. Every searcher
-also has a dash and a marker, a pair of its own among 28; curves carry their markers and are
-labelled where they end, and bars carry hatches, so that a figure printed in grey still reads.
+also has a dash and a marker, and among 28 any two of the three tell it apart; curves carry their
+markers and are labelled where they end, and bars carry hatches, so that a figure printed in grey
+still reads.
 Figures are made without pyplot: no backend, no global state.
 """
 
@@ -27,8 +28,7 @@ from nasarena.figures.stats.intervals import Floats
 Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib's `linestyle`: on and off in points
 
 INK, MUTED, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-# seaborn's "colorblind" palette without its pale and grey members. Colours four apart share a dash;
-# the order keeps their lightness apart.
+# seaborn's "colorblind" palette without its pale and grey members.
 _COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#56b4e9", "#ca9161")
 _DASHES: tuple[Dash, ...] = (
     "solid",
@@ -37,6 +37,9 @@ _DASHES: tuple[Dash, ...] = (
     (0, (6, 1.5, 1.2, 1.5)),
 )
 _MARKERS = "os^Dv<>"
+# Which dash each colour begins with: those that share one then are apart in lightness, and no
+# marker comes twice among the first seven searchers.
+_FIRST_DASHES = (0, 2, 3, 1, 2, 3, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,21 @@ class Look:
 def looks(searchers: Sequence[str]) -> dict[str, Look]:
     """A distinct look for each searcher, up to 28 of them; random search is always dark grey."""
     others = [name for name in searchers if name != BASELINE]
-    assigned = {
-        name: Look(
-            _COLORS[
-                (number + number // len(_COLORS)) % len(_COLORS)
-            ],  # never again with its marker
-            _DASHES[number % len(_DASHES)],  # four dashes and seven markers: 28 pairs
-            _MARKERS[number % len(_MARKERS)],
-        )
-        for number, name in enumerate(others)
-    }
+    assigned = {name: _look(number) for number, name in enumerate(others)}
     if BASELINE in searchers:
         assigned[BASELINE] = Look("#444444", (0, (5, 1, 1, 1, 1, 1)), "X")
     return assigned
+
+
+def _look(number: int) -> Look:
+    """The next dash each time the colours come round, and the marker at the sum of both.
+
+    So two searchers with the same colour differ in dash, thus in the sum; and with the same sum
+    they differ in both.
+    """
+    lap, color = divmod(number, len(_COLORS))
+    dash = (_FIRST_DASHES[color] + lap) % len(_DASHES)
+    return Look(_COLORS[color], _DASHES[dash], _MARKERS[(color + dash) % len(_MARKERS)])
 
 
 @contextmanager

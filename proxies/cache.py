@@ -2,7 +2,7 @@
 
 An outcome is addressed by (proxy version, pattern, seed, split), for a partial training its
 fidelity too, and the version hashes the proxy's configuration, data and code. It saves wall time,
-never budget: a hit is charged what the training cost. SQLite in WAL mode, one short connection per
+never budget: a hit is charged what the training costs. SQLite in WAL mode, one short connection per
 call, so that worker processes share a file and a `CachedProxy` can be copied into them.
 
 A cache is a convenience: where its file is damaged, locked or the disk is full, evaluation goes
@@ -70,12 +70,17 @@ class CachedProxy:
     ) -> list[Outcome]:
         """Outcomes from the cache; all that it lacks are evaluated in one call, then stored.
 
-        A hit has the cost and metrics of the training; its `measured_s` is the time of reading.
+        A hit has the score and metrics of the training; its `measured_s` is the time of reading.
+        It costs what `cost` says now: seconds on record may be another machine's, or from before
+        a calibration was made anew, and the loop has reserved those of here.
         """
         shares = [1.0] * len(patterns) if fidelities is None else fidelities
-        asked = zip(patterns, seeds, shares, strict=True)
+        asked = list(zip(patterns, seeds, shares, strict=True))
         keys = [self._key(pattern, seed, split, share) for pattern, seed, share in asked]
         found = self._load(keys)
+        for key, (pattern, _, share) in zip(keys, asked, strict=True):
+            if key in found:
+                found[key] = replace(found[key], cost=self.cost(pattern, share))
         missing = {key: i for i, key in enumerate(keys) if key not in found}
         self.hits += len(keys) - len(missing)
         self.misses += len(missing)

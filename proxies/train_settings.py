@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from math import cos, pi
-from typing import Literal
+from typing import Literal, get_args
 
 from nasarena.search.errors import InvalidSetting
+
+Schedule = Literal["linear", "cosine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class TrainSettings:
     num_eval: int = 64
     learning_rate: float = 6e-3
     warmup_steps: int = 10
-    schedule: Literal["linear", "cosine"] = "linear"
+    schedule: Schedule = "linear"
     final_fraction: float = 0.0
     weight_decay: float = 0.0
     beta1: float = 0.9
@@ -37,6 +39,10 @@ class TrainSettings:
         for name in ("steps", "batch_size", "num_eval", "learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise InvalidSetting(f"proxy {name} must be positive, got {getattr(self, name)}")
+        if self.warmup_steps < 0:
+            raise InvalidSetting(f"proxy warmup_steps must be at least 0, got {self.warmup_steps}")
+        if self.schedule not in get_args(Schedule):
+            raise InvalidSetting(f"proxy schedule must be linear or cosine, got {self.schedule!r}")
         if self.num_train and self.num_train < self.batch_size:
             raise InvalidSetting(
                 f"proxy num_train must be 0 or at least batch_size {self.batch_size}, "

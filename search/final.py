@@ -44,24 +44,27 @@ class Searched:
     num_replicates: int
 
     def wanted(self) -> list[tuple[str, int]]:
-        """Pattern and replicate of each re-training; empty where all are on record."""
+        """Pattern and replicate of each re-training; empty where all are on record.
+
+        Raises ReplayDiverged where others are on record.
+        """
         patterns = best_patterns(self.trials, self.top_k)
         wanted = [(pattern, i) for pattern in patterns for i in range(self.num_replicates)]
-        return [] if self.journal.num_recorded("final") == len(wanted) else wanted
+        return [] if self.journal.num_finals(wanted) == len(wanted) else wanted
 
     def end(self, wanted: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
         """Note the outcomes of `wanted`, what is on record already not twice, and end the run."""
         for (pattern, replicate), outcome in zip(wanted, outcomes, strict=True):
-            if self.journal.replay("final") is None:
-                self.journal.final(pattern, replicate, outcome)
+            self.journal.final(pattern, replicate, outcome)
         self.journal.finished()
 
 
 def conclude(runs: Sequence[Searched], proxy: Proxy) -> None:
     """Train the best patterns of all runs again, record each outcome and end the runs.
 
-    They are one population, whatever run they come from. That of a run whose record was cut is
-    trained whole again, for in a smaller one the last digits could differ.
+    They are one population, whatever run they come from. A run whose record was cut has all its
+    own trained again, without those of runs that had ended: a score depends on what trains beside
+    it in its last digits at most, and on most sizes and devices not even in those.
     """
     runs = [run for run in runs if not run.journal.is_finished]
     wanted = [run.wanted() for run in runs]

@@ -40,6 +40,12 @@ class Journal:
         """Whether the search has come to its end, whatever became of its best patterns since."""
         return self._end is not None
 
+    @property
+    def spent(self) -> float:
+        """What the search took from the budget; it must have ended."""
+        assert self._end is not None
+        return float(self._end["spent"])
+
     def num_recorded(self, kind: str) -> int:
         """How many events of a kind the record still holds unplayed."""
         return len(self._recorded.get(kind, ()))
@@ -91,11 +97,24 @@ class Journal:
         if self.replay("settled") is None:
             self.append("settled", {"s": seconds}, trial=trial.to_json(), spent=ledger.spent)
 
+    def num_finals(self, wanted: Sequence[tuple[str, int]]) -> int:
+        """How many of the wanted (pattern, replicate) are on record; refuses a record of others."""
+        events = self._recorded.get("final", ())
+        recorded = [(event["pattern"], event["replicate"]) for event in events]
+        if recorded != list(wanted[: len(recorded)]):
+            raise ReplayDiverged(
+                f"{self._folder.path}: the record trained {recorded} again, the best patterns of "
+                f"its trials are now {list(wanted)}; they are chosen in another way than they were"
+            )
+        return len(recorded)
+
     def final(self, pattern: str, replicate: int, outcome: Outcome) -> None:
         """Note one re-training on held-out data."""
-        record = asdict(outcome)
-        seconds = record.pop("measured_s")
-        self.append("final", {"s": seconds}, pattern=pattern, replicate=replicate, outcome=record)
+        if self.replay("final") is None:
+            record = asdict(outcome)
+            seconds = record.pop("measured_s")
+            final = {"pattern": pattern, "replicate": replicate, "outcome": record}
+            self.append("final", {"s": seconds}, **final)
 
     def searched(self, reason: str, ledger: Ledger) -> None:
         """Note the end of the search, and what was spent on it."""

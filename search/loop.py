@@ -191,7 +191,8 @@ class _Run:
         """Check and reserve; plans after the first trial that does not fit are not made."""
         plans: list[_Plan] = []
         for proposal in proposals:
-            plan = _Plan(len(self.trials) + len(plans), proposal)
+            index = len(self.trials) + len(plans)
+            plan = _Plan(index, proposal, trial=self.journal.replayed_trial(index))
             plans.append(plan)
             try:
                 pattern = self.proxy.space.validate(proposal.pattern)
@@ -206,6 +207,8 @@ class _Run:
             plan.replicate, reached = self.payments.next(pattern, fidelity)
             plan.paid = cost_at(self.proxy, pattern, reached) if reached else Cost()
             cost = cost_at(self.proxy, pattern, fidelity) - plan.paid
+            if plan.trial is not None:  # charged already, maybe at other seconds than today's
+                cost = plan.trial.cost
             share = 1 if fidelity == 1 and not reached else fidelity - reached
             try:
                 plan.reservation = self.ledger.reserve(cost, share)
@@ -224,8 +227,6 @@ class _Run:
         A batch that was cut in the middle is evaluated whole again: in a smaller population the
         last digits could differ.
         """
-        for plan in plans:
-            plan.trial = self.journal.replayed_trial(plan.index)
         charged = [plan for plan in plans if plan.reservation is not None]
         if all(plan.trial is not None for plan in charged):
             return

@@ -21,6 +21,7 @@ runs are the same run when their events agree in everything else. `first` is a t
 import fcntl
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,9 @@ from nasarena.search.trial import Trial
 
 State = Literal["missing", "partial", "failed", "finished"]
 Event = dict[str, Any]
+
+# For a lock to come free: a second command opens every run of its comparison, for milliseconds.
+_WAIT_S = 1.0
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -59,13 +63,7 @@ class RunFolder:
             self._file: IO[bytes] = open(path / "events.jsonl", "ab+")
         except OSError as error:
             raise RunFolderRefused(f"cannot write to {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise RunFolderRefused(
-                f"{path} is being written by another process; wait for it or stop it"
-            ) from error
+        self._lock()
         self.events, self.torn_bytes = self._load_and_trim()
 
     def append(self, event: Event) -> None:
@@ -96,6 +94,20 @@ class RunFolder:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _lock(self) -> None:
+        deadline = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    self._file.close()
+                    raise RunFolderRefused(
+                        f"{self.path} is being written by another process; wait for it or stop it"
+                    ) from error
+            time.sleep(0.01)
 
     def _check_or_write_header(
         self, header: Mapping[str, Any], provenance: Mapping[str, Any]
@@ -147,6 +159,11 @@ class RunRecord:
         if last == "finished":
             return "finished"
         return "failed" if last == "failed" else "partial"
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether its search has ended, so that nobody will be asked again."""
+        return any(event["event"] in ("searched", "finished") for event in self.events)
 
     def of_kind(self, kind: str) -> Iterator[Event]:
         """Events of one kind, in order."""

@@ -68,6 +68,17 @@ def test_a_hit_is_the_outcome_itself_at_its_full_cost(counting: Counting, tmp_pa
     assert (again.hits, again.misses) == (8, 0)
 
 
+def test_a_hit_costs_what_a_training_costs_now(counting: Counting, tmp_path: Path) -> None:
+    """The address knows no machine; a trial charged at another's seconds breaks the ledger."""
+    path = tmp_path / "cache.sqlite"
+    CachedProxy(counting, path).evaluate(PATTERNS, SEEDS)
+    here = Cost(flops=7, tokens=3, device_seconds=0.5)
+    counting.cost = lambda pattern: here  # type: ignore[method-assign]
+    again = CachedProxy(counting, path)
+    assert [outcome.cost for outcome in again.evaluate(PATTERNS, SEEDS)] == [here] * 8
+    assert again.hits == 8
+
+
 def test_only_misses_are_trained_in_one_call_and_in_order(
     counting: Counting, tmp_path: Path
 ) -> None:

@@ -42,6 +42,12 @@ def leaves(history, space, rng):
         import os
         os._exit(9)
     return space.sample(rng)
+
+def spoils(history, space, rng):
+    if len(history) == 6:
+        with open("runs/x/spoils/seed-0/events.jsonl", "a") as file:
+            file.write("nonsense\\n")
+    return space.sample(rng)
 '''
 
 
@@ -155,6 +161,28 @@ def test_searchers_that_fail_do_not_stop_the_others(capsys: pytest.CaptureFixtur
     assert contents()[raised] == before[raised]
     assert compare(*arguments, "retry_failed=true") == 2
     assert contents()[raised].startswith(before[raised]) and contents()[raised] != before[raised]
+
+
+def test_a_damaged_run_stops_none_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    three = "searchers=[my.py:spoils,random,evolution]"  # one population of two, if one worker
+    assert compare(three, "seeds=1", "references=false", "workers=1") == 2
+    assert "events.jsonl is damaged at line" in capsys.readouterr().err
+    for name in ("random", "evolution"):
+        assert read_run(Path(f"runs/x/{name}/seed-0")).state == "finished"
+
+
+def test_a_run_cut_after_its_search_is_shown_with_what_it_found(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["searchers=[random]", "seeds=1", "references=false"]
+    assert compare(*arguments) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[1/1")]
+    file = Path("runs/x/random/seed-0/events.jsonl")
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-2]))
+    assert compare(*arguments) == 0
+    (again,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[1/1")]
+    assert "finished, 8 trials, best 0." in line
+    assert again.partition("]")[2] == line.partition("]")[2]
 
 
 def test_a_failing_run_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,9 +198,10 @@ def test_labels_keep_their_distance_and_order() -> None:
     assert spread([0.3], 0.1, 0, 1).tolist() == [0.3] and spread([], 0.1, 0, 1).size == 0
 
 
-def test_fourteen_searchers_all_look_different() -> None:
-    found = looks([f"searcher {number}" for number in range(13)] + ["random"])
-    assert len({(look.color, look.dash) for look in found.values()}) == 14
+@pytest.mark.parametrize("pair", [("color", "dash"), ("color", "marker"), ("dash", "marker")])
+def test_any_two_parts_of_a_look_tell_29_searchers_apart(pair: tuple[str, str]) -> None:
+    found = looks([f"searcher {number}" for number in range(28)] + ["random"]).values()
+    assert len({tuple(getattr(look, part) for part in pair) for look in found}) == 29
 
 
 def test_fairness_is_read_off_the_runs(comparison: Path, tmp_path: Path) -> None:

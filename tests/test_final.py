@@ -1,5 +1,6 @@
 """Winners of several runs train as one population; a searched run is not asked again."""
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from nasarena.search.budget import Budget
-from nasarena.search.errors import NasArenaError
+from nasarena.search.errors import NasArenaError, ReplayDiverged
 from nasarena.search.final import best_patterns, conclude, final_seed
 from nasarena.search.loop import LoopSettings, already_searched, search
 from nasarena.search.proxy import Direction, Split, TrialSeed
@@ -118,6 +119,23 @@ def test_what_was_cut_after_the_search_asks_nobody_again(tmp_path: Path, num_los
     conclude_all(tmp_path, [0, 1], proxy)
     assert without_measured(read_run(tmp_path / "1").events) == whole
     assert [len(population) for population in proxy.populations] == ([] if num_lost == 1 else [4])
+
+
+@pytest.mark.parametrize("num_kept", [1, 4])
+@pytest.mark.parametrize("key", ["pattern", "replicate"])
+def test_a_record_of_other_retrainings_is_refused(tmp_path: Path, num_kept: int, key: str) -> None:
+    """Whether or not any is still to be trained: their scores would be those of other patterns."""
+    run_all(tmp_path, [0], Letters())
+    file = tmp_path / "0" / "events.jsonl"
+    events = read_run(tmp_path / "0").events
+    kept = [event for event in events if event["event"] not in ("final", "finished")]
+    finals = [event for event in events if event["event"] == "final"][:num_kept]
+    finals[0][key] = {"pattern": "SSSSSS", "replicate": 7}[key]
+    file.write_text("".join(json.dumps(event) + "\n" for event in [*kept, *finals]))
+    proxy = Letters()
+    with pytest.raises(ReplayDiverged, match="chosen in another way"):
+        conclude_all(tmp_path, [0], proxy)
+    assert proxy.populations == []
 
 
 def test_a_run_that_was_not_searched_cannot_be_concluded(tmp_path: Path) -> None:

@@ -30,14 +30,8 @@ def test_lightness_of_known_colours() -> None:
     assert lightness("#777777") == pytest.approx(50.03, abs=0.1)
 
 
-def test_without_colour_29_searchers_still_differ() -> None:
-    found = looks([*NAMES, BASELINE])
-    assert len({(look.dash, look.marker) for look in found.values()}) == 29
-
-
-def test_in_colour_a_marker_alone_tells_them_apart() -> None:
-    found = looks([*NAMES, BASELINE])
-    assert len({(look.color, look.marker) for look in found.values()}) == 29
+def test_the_first_seven_have_a_marker_each() -> None:
+    assert len({look.marker for look in looks(NAMES[:7]).values()}) == 7
 
 
 def test_random_search_has_a_dash_of_its_own() -> None:

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.agents.server import ServerSettings, command
+from nasarena.experiments import comparison
 from nasarena.experiments.cli import main
 from nasarena.experiments.config import SearcherConfig, compare_config, run_config
 from nasarena.experiments.entrant import complete_inner, enter
@@ -65,6 +67,29 @@ def test_the_embedded_agent_runs_replays_and_resumes(capsys: pytest.CaptureFixtu
     assert main([*RUN, "name=x"]) == 0
     assert patterns(run_of("x")) == patterns(run_of("y"))
     assert (run.path / "events.jsonl").read_bytes().startswith(b"".join(lines[: place + 1]))
+
+
+def test_a_run_whose_search_has_ended_needs_no_model(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([*RUN, "name=x"]) == 0
+    file = run_of("x") / "events.jsonl"
+    whole = without_measured(read_run(run_of("x")).events)
+    lines = file.read_bytes().splitlines(keepends=True)
+
+    def cut_before(kind: str) -> None:
+        place = next(i for i, line in enumerate(lines) if f'"event":"{kind}"'.encode() in line)
+        file.write_bytes(b"".join(lines[:place]))
+
+    def no_model(*given: object) -> NoReturn:
+        raise InvalidSetting("a model is asked for")
+
+    monkeypatch.setattr(comparison, "model_access", no_model)
+    cut_before("final")
+    assert main([*RUN, "name=x"]) == 0
+    assert without_measured(read_run(run_of("x")).events) == whole
+    cut_before("searched")
+    assert "a model is asked for" in refusal(capsys, *RUN, "name=x")
 
 
 def test_a_replay_that_was_cut_off_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

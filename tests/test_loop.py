@@ -1,5 +1,6 @@
 """The one loop: budget, duplicates, failures, searchers that misbehave, resume by replay."""
 
+import threading
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -303,6 +304,24 @@ def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_pat
         assert 0 <= settled + finals - begun < 4  # what was on record of the cut batch
 
 
+@pytest.mark.parametrize("seconds", [0.2, 2.0])
+def test_a_resumed_run_keeps_what_its_trials_were_charged(tmp_path: Path, seconds: float) -> None:
+    """Between the two parts, or on another machine, a training was found to take another time."""
+    run(tmp_path, Batch, unit="device_seconds", amount=10, parallel=3, top_k=0)
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:12]))
+    before = read_run(tmp_path).trials()
+    proxy = CountingProxy()
+    proxy.cost = lambda pattern: Cost(10, 7, seconds)  # type: ignore[method-assign]
+    trials = run(tmp_path, Batch, proxy, unit="device_seconds", amount=10, parallel=3, top_k=0)
+    assert len(before) > 4 and trials[: len(before)] == before
+    new = [trial for trial in trials[len(before) :] if trial.status in ("ok", "failed")]
+    assert {trial.cost.device_seconds for trial in new} == {seconds}
+    spent = read_run(tmp_path).events[-1]["spent"]
+    assert spent == pytest.approx(sum(trial.cost.device_seconds for trial in trials))
+    assert spent <= 10
+
+
 def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
     first = run(tmp_path, climb)
     before = (tmp_path / "events.jsonl").read_bytes()
@@ -343,6 +362,14 @@ def test_two_writers_cannot_share_a_folder(tmp_path: Path) -> None:
     with RunFolder(tmp_path, {}, {}):
         with pytest.raises(RunFolderRefused, match="being written by another process"):
             RunFolder(tmp_path, {}, {})
+
+
+def test_a_folder_that_is_only_looked_at_is_waited_for(tmp_path: Path) -> None:
+    looking = RunFolder(tmp_path, {}, {})
+    closing = threading.Timer(0.2, looking.close)
+    closing.start()
+    RunFolder(tmp_path, {}, {}).close()
+    closing.join()
 
 
 def test_damage_in_the_middle_is_refused_not_dropped(tmp_path: Path) -> None:

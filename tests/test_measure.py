@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.cli import main
-from nasarena.experiments.measure import overhead, separation
+from nasarena.experiments.measure import compare, overhead, quick_icc, separation
 from nasarena.experiments.measure.quick_icc import random_patterns
 from nasarena.experiments.measure.record import record
 from nasarena.proxies.landscapes import additive
@@ -63,6 +63,51 @@ def test_patterns_of_the_icc_are_distinct_and_always_the_same() -> None:
     patterns = random_patterns(space, 16)
     assert sorted(patterns) == sorted(space.pattern(i) for i in range(16))
     assert random_patterns(space, 16) == patterns
+
+
+def test_a_training_that_fails_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the largest of many shows a nan depends on where among them it stands."""
+    space = PatternSpace("AMS", 16)
+    monkeypatch.setattr(quick_icc, "_proxy", additive(space, failure_rate=0.999999))
+    jobs = [(pattern, 0) for pattern in random_patterns(space, 2)]
+    for train in (quick_icc._train_together, lambda jobs: quick_icc._train(jobs[0])):
+        with pytest.raises(RuntimeError, match=f"{jobs[0][0]} with seed 0 failed: loss became nan"):
+            train(jobs)
+
+
+def test_runs_that_did_not_finish_are_counted_and_measured_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.py").write_text("def raises(history, space, rng):\n    raise RuntimeError\n")
+    settings = ["proxy=additive", "name=x", "budget=trials", "budget.amount=9", "report=false"]
+    assert main(["compare", "searchers=[random,my.py:raises]", "seeds=2", *settings]) == 2
+    rows, summary = compare.summarized(Path("runs"))
+    (row,) = rows
+    assert (row["searcher"], row["runs"], row["trials"]) == ("random", 2, 18)
+    assert (summary["unfinished"], summary["searchers"], summary["seeds"]) == (2, 1, 2)
+    for path in Path("runs/x/random").iterdir():
+        (path / "run.json").unlink()
+    with pytest.raises(SystemExit, match="no searcher finished a run, of 6 planned"):
+        compare.summarized(Path("runs"))
+
+
+@pytest.mark.parametrize(("exit_code", "unfinished"), [(0, 0), (2, 1), (2, 0), (130, 1)])
+def test_a_comparison_that_broke_off_is_no_measurement(
+    exit_code: int, unfinished: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failed runs are a number among others; a Ctrl-C, or a fault after all runs, ends it."""
+    recorded: list[object] = []
+    monkeypatch.setattr(sys, "argv", ["compare"])
+    monkeypatch.setattr(compare, "_compared", lambda folder, settings: (1.0, exit_code))
+    monkeypatch.setattr(compare, "summarized", lambda folder: ([], {"unfinished": unfinished}))
+    monkeypatch.setattr(compare, "record", lambda *given, **named: recorded.append(given[2]))
+    if (exit_code, unfinished) in ((2, 0), (130, 1)):
+        with pytest.raises(SystemExit, match=f"exit code {exit_code}"):
+            compare.main()
+    else:
+        compare.main()
+        assert recorded == [{"wall_s": 1.0, "unfinished": unfinished}]
 
 
 def test_a_record_names_its_source(

@@ -172,3 +172,7 @@ def test_contradictory_settings_are_refused() -> None:
         TrainSettings(steps=0)
     with pytest.raises(InvalidSetting, match="num_train must be 0 or at least batch_size 8, got 4"):
         TrainSettings(num_train=4, batch_size=8)
+    with pytest.raises(InvalidSetting, match="warmup_steps must be at least 0, got -1"):
+        TrainSettings(warmup_steps=-1)
+    with pytest.raises(InvalidSetting, match="schedule must be linear or cosine, got 'foo'"):
+        TrainSettings(schedule="foo")  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.measure.record import record
-from nasarena.search.run_folder import RunRecord, find_runs, read_run
+from nasarena.experiments.status import statuses
+from nasarena.search.run_folder import RunRecord, read_run
 
 
 def main() -> None:
@@ -21,34 +22,49 @@ def main() -> None:
     settings = [word for word in sys.argv[1:] if not word.startswith("--")]
     proxies = [word.partition("=")[2] for word in settings if word.startswith("proxy=")]
     with tempfile.TemporaryDirectory() as folder:
-        wall_s = _compared(Path(folder), settings)
-        runs = [read_run(path) for path in find_runs(Path(folder) / "runs")]
-    searching = [run for run in runs if run.config["searcher"]["name"] != "references"]
-    names = sorted({str(run.config["searcher"]["name"]) for run in searching})
+        wall_s, exit_code = _compared(Path(folder), settings)
+        rows, summary = summarized(Path(folder) / "runs")
+    if exit_code != (2 if summary["unfinished"] else 0):
+        raise SystemExit(f"nasarena compare ended with exit code {exit_code}, as said above")
+    summary = {"wall_s": wall_s, **summary}
+    record("_".join(["compare", *proxies]), rows, summary, module="compare")
+
+
+def summarized(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows of the searchers whose runs are below `folder`, and what they come to.
+
+    Of runs that finished; how many were planned and did not is counted.
+    """
+    found = statuses(folder)
+    finished = [read_run(folder / run.path) for run in found if run.state == "finished"]
+    searching = [run for run in finished if _name(run) != "references"]
+    if not searching:
+        raise SystemExit(f"no searcher finished a run, of {len(found)} planned: nothing to measure")
+    names = sorted({_name(run) for run in searching})
     rows = [_row(name, [run for run in searching if _name(run) == name]) for name in names]
-    summary = {
-        "wall_s": wall_s,
+    return rows, {
         "searchers": len(names),
         "seeds": len({run.config["loop"]["seed"] for run in searching}),
         "trials": sum(row["trials"] for row in rows),
         "fewest_trials_of_a_run": min(row["fewest_trials"] for row in rows),
-        "unfinished": sum(run.state != "finished" for run in runs),
+        "unfinished": len(found) - len(finished),
         "largest_rest_in_trials": max(row["largest_rest_in_trials"] for row in rows),
     }
-    record("_".join(["compare", *proxies]), rows, summary, module="compare")
 
 
-def _compared(folder: Path, settings: list[str]) -> float:
-    """Wall time of the command in an empty folder with an empty cache."""
+def _compared(folder: Path, settings: list[str]) -> tuple[float, int]:
+    """Wall time and exit code of the command in an empty folder with an empty cache.
+
+    Where runs fail the code is 2, and the others are there all the same.
+    """
     code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
     start_s = time.monotonic()
-    subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", code, "compare", *settings],
         cwd=folder,
         env={**os.environ, "NASARENA_CACHE": str(folder / "cache")},
-        check=True,
     )
-    return time.monotonic() - start_s
+    return time.monotonic() - start_s, ended.returncode
 
 
 def _name(run: RunRecord) -> str:

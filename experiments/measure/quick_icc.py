@@ -27,6 +27,7 @@ from nasarena.figures.stats.agreement import icc1
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Outcome
 
 NUM_PATTERNS = 48
 NUM_SEEDS = 4
@@ -111,16 +112,20 @@ def _train(job: tuple[str, int]) -> tuple[float, float, float]:
     assert _proxy is not None
     start = time.perf_counter()
     (outcome,) = _proxy.evaluate([job[0]], [TrialSeed(job[1])])
-    if outcome.score is None:
-        raise RuntimeError(f"{job[0]} with seed {job[1]} failed: {outcome.note}")
-    return outcome.score, outcome.metrics["accuracy"], time.perf_counter() - start
+    return _score(job, outcome), outcome.metrics["accuracy"], time.perf_counter() - start
 
 
 def _train_together(jobs: list[tuple[str, int]]) -> list[float]:
     assert _proxy is not None
     patterns, seeds = zip(*jobs, strict=True)
     outcomes = _proxy.evaluate(patterns, [TrialSeed(seed) for seed in seeds])
-    return [float("nan") if found.score is None else found.score for found in outcomes]
+    return [_score(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True)]
+
+
+def _score(job: tuple[str, int], outcome: Outcome) -> float:
+    if outcome.score is None:
+        raise RuntimeError(f"{job[0]} with seed {job[1]} failed: {outcome.note}")
+    return outcome.score
 
 
 def quick(settings: Sequence[str] = ()) -> Proxy:
