@@ -14,7 +14,7 @@ from rich.console import Console
 from nasarena.experiments.audit_axes import Level
 from nasarena.experiments.config import ProxyConfig
 from nasarena.experiments.console import progress_bar
-from nasarena.experiments.scoring import built_proxy
+from nasarena.experiments.scoring import built_proxy, num_together, on_gpu
 from nasarena.experiments.workers import News, results
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.space import PatternSpace
@@ -46,7 +46,7 @@ def trained(
     levels: Sequence[Level], cache: bool, num_workers: int | None, console: Console
 ) -> list[list[list[Outcome]]]:
     """Outcomes by level, pattern and seed, under one progress bar for each level."""
-    tasks = [(i, task) for i, level in enumerate(levels) for task in _tasks(level, cache)]
+    tasks = [(i, task) for i, level in enumerate(levels) for task in trainings(level, cache)]
     with progress_bar(console) as progress:
         bars = [progress.add_task(each.label, total=len(each.patterns)) for each in levels]
 
@@ -61,10 +61,9 @@ def trained(
     return found
 
 
-def _tasks(level: Level, cache: bool) -> Iterator[Trainings]:
-    size = 1
-    if level.proxy.options.get("device") not in (None, "cpu"):
-        size = max(1, int(level.proxy.options.get("population", 1)) // len(level.seeds))
+def trainings(level: Level, cache: bool) -> Iterator[Trainings]:
+    """A level's work, cut for the workers: on a GPU by populations, else by patterns."""
+    size = max(1, num_together(level.proxy) // len(level.seeds)) if on_gpu(level.proxy) else 1
     for start in range(0, len(level.patterns), size):
         patterns = level.patterns[start : start + size]
         yield Trainings(level.proxy, level.space, cache, patterns, level.seeds)

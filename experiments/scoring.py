@@ -57,6 +57,15 @@ def num_together(config: ProxyConfig) -> int:
     return chosen_population(int(config.options["population"]), device)
 
 
+def on_gpu(config: ProxyConfig) -> bool:
+    """Whether this proxy trains, and on a GPU."""
+    if not _is_trained(config.options):
+        return False
+    from nasarena.proxies.devices import chosen_device
+
+    return chosen_device(config.options["device"]).type == "cuda"
+
+
 def _checked(name: str, factory: Callable[..., Proxy], options: dict[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(factory).parameters
     known = [parameter for parameter in parameters if parameter != "space"]

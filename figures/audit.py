@@ -81,13 +81,13 @@ def _draw_agreement(axes: Axes, found: Findings, style: dict[str, Look]) -> None
     axes.axvline(ceiling, color=MUTED, lw=0.8, ls=(0, (4, 2)), zorder=0)
     axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
     axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_ylim(1.1 * len(names) - 0.5, -0.5)  # below, the legend has room of its own
     axes.set_xlim(min(-0.05, _lowest(found)), 1.02)
     for marker, fill, label in (
         ("o", MUTED, "Kendall"), ("o", "white", "Spearman"), ("x", MUTED, "Kendall, best tenth")
     ):  # fmt: skip
         axes.plot([], [], marker, color=MUTED, mfc=fill, ms=5, label=label)
-    axes.legend(loc="lower left", fontsize=7)
+    axes.legend(loc="lower center", ncols=3, fontsize=7)
     axes.set_title("Do ranks hold?")
     axes.set_xlabel("rank correlation with one training of the proxy, 95 % interval")
 

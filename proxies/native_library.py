@@ -126,5 +126,7 @@ def _loaded(file: Path) -> ctypes.CDLL:
         pointer, ctypes.POINTER(Models), int32, pointer, pointer, pointer
     ]  # fmt: skip
     library.nasarena_score.restype = ctypes.c_bool
+    library.nasarena_products.argtypes = [*[int32] * 4, *[pointer] * 3]
+    library.nasarena_products.restype = None
     library.nasarena_most_bytes.argtypes, library.nasarena_most_bytes.restype = [], ctypes.c_size_t
     return library

@@ -12,7 +12,7 @@ from scipy import stats as scipy_stats
 
 from nasarena.experiments.audit import sampled
 from nasarena.experiments.audit_axes import levels, merged, shown_tasks, stretched
-from nasarena.experiments.audit_scores import task_rows
+from nasarena.experiments.audit_scores import task_rows, trainings
 from nasarena.experiments.cli import main
 from nasarena.experiments.config import audit_config
 from nasarena.experiments.scoring import built_proxy
@@ -293,6 +293,14 @@ def test_without_warmup_there_is_none_in_longer_trainings() -> None:
     config = audit_config(["proxy=mad", "axes=[steps]"])
     longer = levels(config, sampled(config.space, 3, 0))[1]
     assert longer.proxy.options["train"]["warmup_steps"] == 0
+
+
+def test_on_a_gpu_patterns_train_in_whole_populations(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = audit_config(["proxy=mad", "patterns=200", "seeds=2"])
+    (level,) = levels(config, sampled(config.space, 200, 0))
+    assert [len(task.patterns) for task in trainings(level, False)] == [1] * 200
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert [len(task.patterns) for task in trainings(level, False)] == [128, 72]
 
 
 def test_task_scores_are_taken_from_the_trainings_at_hand() -> None:

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from statistics import fmean, median
 from typing import Any
 
 import pytest
 import torch
 
 from nasarena.experiments.measure import gpu
+from nasarena.experiments.measure.throughput import random_patterns, trial_flops
 
 TINY = (
     "proxy=mad", "proxy.data.tasks=[in-context-recall]", "proxy.train.num_train=0",
@@ -29,6 +31,29 @@ def test_scores_do_not_move_within_populations() -> None:
     moved = gpu.invariance("cpu", SMALL_QUICK, sizes=(2, 7))
     assert sorted(moved) == ["population_of_2", "population_of_7"]
     assert max(moved.values()) <= 1e-4
+
+
+def test_speed_is_told_beside_the_peer_and_beside_the_peaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a clock of ours: a trial takes 2 s within its population, the peer's 6 s."""
+    monkeypatch.setattr(gpu, "FIXED", {"AM*8": "AM" * 8})
+    monkeypatch.setattr(gpu, "_our_seconds", lambda proxy, patterns, size: 2.0)
+    monkeypatch.setattr(gpu, "_peer_seconds", lambda proxy, pattern, device: 6.0)
+    monkeypatch.setattr(gpu, "matmul_flops", lambda device, dtype: 1e9)
+    monkeypatch.setattr(gpu, "copied_bytes", lambda device: 1e9)
+    found = gpu.throughput("cpu", (*TINY, "proxy.population=3"))
+    assert (found["geomean_ratio"], found["least"]) == (pytest.approx(3), pytest.approx(3))
+    proxy = gpu.built((*TINY, "proxy.population=3", "proxy.device=cpu"))
+    flops = [trial_flops(proxy, "AM" * 8)]
+    flops.append(fmean(trial_flops(proxy, pattern) for pattern in random_patterns(8)))
+    assert found["peak_share"] == pytest.approx(median(flops) / 2.0 / 1e9)
+    assert 0 < found["bandwidth_share"] and found["population"] == 3
+
+
+def test_the_cost_of_a_trial_is_shown_as_the_population_grows() -> None:
+    found = gpu.scaling("cpu", TINY, sizes=(1, 3))
+    assert list(found) == ["population_of_1_s", "population_of_3_s"] and min(found.values()) > 0
 
 
 def test_a_part_that_fails_is_recorded_and_the_others_go_on() -> None:

@@ -17,6 +17,7 @@ from nasarena.proxies.flops import SequenceShape
 from nasarena.proxies.model_shape import HeadKind, ModelShape
 from nasarena.proxies.native_library import native_library
 from nasarena.proxies.native_memory import NativeMemoryModel
+from nasarena.proxies.native_products import products
 from nasarena.proxies.native_step import NativeStep
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import IGNORE
@@ -94,6 +95,17 @@ def assert_gradients_agree(models: Population) -> None:
         ours, theirs = (each[place.start : place.start + place.size] for each in (got, wanted))
         error = float((ours - theirs).norm() / theirs.norm().clamp(min=1e-6))
         assert error < 1e-4, f"{place.name} of slot {place.slot}: {error:.1e}"
+
+
+@needs_compiler
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 13, 5), (8, 32, 16), (33, 63, 20), (40, 100, 3)])
+def test_products_are_those_of_torch(sizes: tuple[int, int, int]) -> None:
+    M, N, K = sizes
+    generator = torch.Generator().manual_seed(M)
+    left, right = (torch.randn(*of, generator=generator) for of in ((2, M, K), (2, K, N)))
+    torch.testing.assert_close(products(left, right), torch.bmm(left, right))
+    with pytest.raises(ValueError, match="products of"):
+        products(left, right[:, 1:])
 
 
 @needs_compiler

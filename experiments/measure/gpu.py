@@ -1,9 +1,9 @@
 """Everything that only a GPU can show, in one command: `make gpu-check`, under 9 minutes.
 
 Parity of losses and gradients with the CPU in float32, scores alone and within populations, speed
-against the peer at MAD's sizes, steps captured and not, memory against its model, and a comparison
-of two searchers on `mad`. A part that fails is recorded with its reason and the others go on. Not
-run on a GPU yet.
+against the peer at MAD's sizes, the cost of a trial as the population grows, steps captured and
+not, memory against its model, and a comparison of two searchers on `mad`. A part that fails is
+recorded with its reason and the others go on. Not run on a GPU yet.
 
     python -m nasarena.experiments.measure.gpu [--save] [--device=cuda]
 """
@@ -23,9 +23,15 @@ from typing import Any
 import torch
 
 from nasarena.experiments.measure import memory
+from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops
 from nasarena.experiments.measure.peer import peer_seconds, synchronize
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.throughput import FIXED, built, random_patterns
+from nasarena.experiments.measure.throughput import (
+    FIXED,
+    built,
+    random_patterns,
+    shares_of_peaks,
+)
 from nasarena.proxies.population import Population
 from nasarena.proxies.train_step import CapturedStep
 from nasarena.proxies.trained import TrainedProxy
@@ -99,23 +105,44 @@ def invariance(
 
 
 def throughput(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
-    """Seconds per trial at MAD's sizes against the peer's, interleaved; the engine chooses the
-    population. Kernels are warmed up first."""
+    """Seconds per trial at MAD's sizes against the peer's, interleaved, and the shares of what the
+    device can do at most; the engine chooses the population. Kernels are warmed up first."""
     proxy = built((*settings, f"proxy.device={device}"))
+    own = torch.device(device)
+    peaks = matmul_flops(own, torch.bfloat16), copied_bytes(own)
     kinds = {**{name: [text] for name, text in FIXED.items()}, "8 random": random_patterns(8)}
     found: dict[str, Any] = {"population": proxy.settings.population}
+    shares = []
     for name, patterns in kinds.items():
         ours, peers = [], []
         for number in range(NUM_REPEATS + 1):
-            ours.append(_our_seconds(proxy, patterns))
+            ours.append(_our_seconds(proxy, patterns, proxy.settings.population))
             peers.append(_peer_seconds(proxy, patterns[number % len(patterns)], device))
-        found[name] = median(peers[1:]) / median(ours[1:])
+        ours_s = median(ours[1:])
+        found[name] = median(peers[1:]) / ours_s
+        shares.append(shares_of_peaks(proxy, patterns, ours_s, peaks))
     ratios = [found[name] for name in FIXED] + [found["8 random"]] * 8
-    return found | {"geomean_ratio": exp(fmean(map(log, ratios))), "least": min(ratios)}
+    peak_share, bandwidth_share = (median(each) for each in zip(*shares, strict=True))
+    return found | {
+        "geomean_ratio": exp(fmean(map(log, ratios))),
+        "least": min(ratios),
+        "peak_share": peak_share,
+        "bandwidth_share": bandwidth_share,
+        "peak_gflops": peaks[0] / 1e9,
+    }
 
 
-def _our_seconds(proxy: TrainedProxy, patterns: Sequence[str]) -> float:
-    size = proxy.settings.population
+def scaling(
+    device: str, settings: Sequence[str] = MAD, sizes: Sequence[int] = (1, 4, 16, 64, 256)
+) -> dict[str, Any]:
+    """Seconds per trial of random patterns in populations of these sizes."""
+    proxy = built((*settings, f"proxy.device={device}", f"proxy.population={max(sizes)}"))
+    patterns = random_patterns(max(sizes))
+    _our_seconds(proxy, patterns, 1)
+    return {f"population_of_{n}_s": _our_seconds(proxy, patterns, n) for n in sizes}
+
+
+def _our_seconds(proxy: TrainedProxy, patterns: Sequence[str], size: int) -> float:
     device = torch.device(proxy.settings.device)
     start = time.perf_counter()
     proxy.evaluate(
@@ -181,6 +208,7 @@ PARTS: dict[str, Part] = {
     "parity": parity,
     "invariance": invariance,
     "throughput": throughput,
+    "scaling": scaling,
     "launches": launches,
     "memory": memory_model,
     "comparison": comparison,

@@ -157,11 +157,13 @@ def trial_seconds(ours: Crew, settings: Sequence[str], size: int) -> float:
 def compared(
     times: Mapping[str, Times], settings: Sequence[str], peaks: Sequence[float]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Rows and summary; `peaks` are FLOPs and bytes a second of all processes together."""
+    """Rows and summary; `peaks` are those of `_peaks`, of all processes together."""
+    library_flops, *limits = peaks
     proxy = built(tuple(settings))
     rows: list[dict[str, Any]] = []
     for name, took in times.items():
         patterns, ours_s = kinds()[name], wall_s(took.ours)
+        peak_share, bandwidth_share = shares_of_peaks(proxy, patterns, ours_s, limits)
         rows.append(
             {
                 "pattern": name,
@@ -171,10 +173,8 @@ def compared(
                 "ratio": took.peer_s / ours_s,
                 "alone_ratio": took.peer_s / wall_s(took.alone),
                 "processor_ratio": took.processor_ratio,
-                "peak_share": fmean(trial_flops(proxy, p) for p in patterns) / ours_s / peaks[0],
-                "bandwidth_share": fmean(trial_bytes(proxy, p) for p in patterns)
-                / ours_s
-                / peaks[1],
+                "peak_share": peak_share,
+                "bandwidth_share": bandwidth_share,
             }
         )
     summary = {
@@ -186,8 +186,9 @@ def compared(
         "bandwidth_share": median(row["bandwidth_share"] for row in rows),
         "population": proxy.settings.population,
         "steps": proxy.settings.train.steps,
-        "peak_gflops": peaks[0] / 1e9,
-        "copied_gbytes_per_s": peaks[1] / 1e9,
+        "peak_gflops": limits[0] / 1e9,
+        "library_gflops": library_flops / 1e9,
+        "copied_gbytes_per_s": limits[1] / 1e9,
         "repeats": len(next(iter(times.values())).ours),
     }
     return rows, summary
@@ -198,6 +199,16 @@ def _over_patterns(rows: Sequence[Mapping[str, Any]], name: str) -> float:
     weights = [1 if row["pattern"] in FIXED else NUM_RANDOM for row in rows]
     logs = [log(row[name]) for row in rows]
     return exp(fmean(logs, weights))
+
+
+def shares_of_peaks(
+    proxy: "TrainedProxy", patterns: Sequence[str], trial_s: float, peaks: Sequence[float]
+) -> tuple[float, float]:
+    """What of the peaks, FLOPs and bytes a second, trials of `patterns` use."""
+    flops, bytes_ = (
+        fmean(of(proxy, pattern) for pattern in patterns) for of in (trial_flops, trial_bytes)
+    )
+    return flops / trial_s / peaks[0], bytes_ / trial_s / peaks[1]
 
 
 def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
@@ -284,13 +295,15 @@ def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
     return Took(sum(times_s), time.process_time() - start_cpu, len(patterns))
 
 
-def _peaks() -> tuple[float, float]:
+def _peaks() -> tuple[float, float, float]:
+    """FLOPs a second of torch's batched products and of the fastest at hand, and bytes a second."""
     import torch
 
-    from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops
+    from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops, native_matmul_flops
 
     device = torch.device("cpu")
-    return matmul_flops(device), copied_bytes(device)
+    library = matmul_flops(device)
+    return library, max(library, native_matmul_flops()), copied_bytes(device)
 
 
 if __name__ == "__main__":

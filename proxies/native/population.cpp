@@ -110,6 +110,13 @@ bool nasarena_step(void *workspace, const Population *all, int32_t B, const int6
     });
 }
 
+// C (count, M, N) = A (count, M, K) B (count, K, N), for tests of the products and of their speed.
+void nasarena_products(int32_t count, int32_t M, int32_t N, int32_t K, const float *a,
+                       const float *b, float *c) {
+    for (int i = 0; i < count; ++i, a += long(M) * K, b += long(K) * N, c += long(M) * N)
+        product(M, N, K, rows_of(a, K), b, N, c, N);
+}
+
 // Adds to `sums` (P, 3): losses, right guesses, and the number of counted targets.
 bool nasarena_score(void *workspace, const Population *all, int32_t B, const int64_t *inputs,
                     const int64_t *targets, double *sums) {
