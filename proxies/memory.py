@@ -36,6 +36,7 @@ BYTES_PER_WEIGHT = 36
 _TOKEN_BYTES = 16  # input and target, eight bytes each
 # Of free memory, what populations may fill. The C library's heap keeps up to twice what is in use.
 _USABLE = {"cpu": 0.4, "cuda": 0.9}
+_MEMINFO = Path("/proc/meminfo")  # of Linux alone
 _CGROUP = Path("/sys/fs/cgroup")
 _PROBE_BATCHES = (2, 4)  # at 1 some kernels take a path of their own
 
@@ -112,8 +113,10 @@ def free_bytes(device: torch.device) -> int:
 
 
 def _free_main_memory() -> int:
-    """Within the limit of a container, if there is one."""
-    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    """Within the limit of a container, if there is one; where nobody says, half of all there is."""
+    if not _MEMINFO.exists():
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
     free = int(lines["MemAvailable"].split()[0]) * 1024
     try:
         limit = int((_CGROUP / "memory.max").read_text())

@@ -70,22 +70,39 @@ class Update(ctypes.Structure):
 @lru_cache(maxsize=1)
 def native_library() -> ctypes.CDLL | None:
     """The compiled kernels, or nothing where they cannot be had: then the reason is logged."""
-    compiler = shlex.split(os.environ.get("CXX", "c++"))
-    if shutil.which(compiler[0]) is None:
-        _say(f"no C++ compiler ({compiler[0]})")
-        return None
     try:
-        return _loaded(_compiled(compiler))
-    except (OSError, subprocess.CalledProcessError) as error:
+        compiler = shlex.split(os.environ.get("CXX") or "c++")
+        if shutil.which(compiler[0]) is None:
+            raise FileNotFoundError(f"no C++ compiler ({compiler[0]})")
+        return _loaded_or_anew(compiler)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         _say(reason[0] if reason else type(error).__name__)
         return None
+
+
+def compiled_library() -> ctypes.CDLL:
+    """The kernels, where `proxy.step` has been chosen and they are there."""
+    library = native_library()
+    if library is None:
+        raise RuntimeError("the kernels were not compiled here: see nasarena doctor")
+    return library
 
 
 def _say(reason: str) -> None:
     """Once: the workers of a comparison would say the same."""
     if multiprocessing.parent_process() is None:
         _log.warning("patterns train through torch, three times as slow: %s", reason)
+
+
+def _loaded_or_anew(compiler: list[str]) -> ctypes.CDLL:
+    """A file in the cache that cannot be loaded, cut short by a power loss say, is built again."""
+    library = _compiled(compiler)
+    try:
+        return _loaded(library)
+    except OSError:
+        library.unlink()
+        return _loaded(_compiled(compiler))
 
 
 def _compiled(compiler: list[str]) -> Path:
@@ -108,6 +125,8 @@ def _compiled(compiler: list[str]) -> Path:
                 [*command, str(SOURCES / "population.cpp"), "-o", str(draft)],
                 capture_output=True, check=True, text=True,
             )  # fmt: skip
+            with draft.open("rb") as written:
+                os.fsync(written.fileno())  # a library that is cut short ends the process
             draft.replace(library)
     return library
 
@@ -128,5 +147,9 @@ def _loaded(file: Path) -> ctypes.CDLL:
     library.nasarena_score.restype = ctypes.c_bool
     library.nasarena_products.argtypes = [*[int32] * 4, *[pointer] * 3]
     library.nasarena_products.restype = None
+    for name, sizes in (("kept", [int32]), ("room", [int32, int32])):
+        function = getattr(library, f"nasarena_{name}_bytes")
+        function.argtypes = [ctypes.POINTER(Sizes), int32, ctypes.c_char_p, *sizes]
+        function.restype = ctypes.c_size_t
     library.nasarena_most_bytes.argtypes, library.nasarena_most_bytes.restype = [], ctypes.c_size_t
     return library

@@ -3,17 +3,16 @@
 import torch
 from torch import Tensor
 
-from nasarena.proxies.native_library import native_library
+from nasarena.proxies.native_library import compiled_library
 
 
 def products(left_BMK: Tensor, right_BKN: Tensor) -> Tensor:
     """`left @ right` in float32 on one thread, shape `(B, M, N)`."""
-    library = native_library()
-    if library is None:
-        raise RuntimeError("the kernels were not compiled here: see nasarena doctor")
     (B, M, K), N = left_BMK.shape, right_BKN.shape[2]
     if right_BKN.shape != (B, K, N) or {left_BMK.dtype, right_BKN.dtype} != {torch.float32}:
         raise ValueError(f"products of {tuple(left_BMK.shape)} and {tuple(right_BKN.shape)}")
     left, right, found = left_BMK.contiguous(), right_BKN.contiguous(), torch.empty(B, M, N)
-    library.nasarena_products(B, M, N, K, left.data_ptr(), right.data_ptr(), found.data_ptr())
+    compiled_library().nasarena_products(
+        B, M, N, K, left.data_ptr(), right.data_ptr(), found.data_ptr()
+    )
     return found

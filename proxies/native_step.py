@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from nasarena.proxies.attention import rotary_table
+from nasarena.proxies.flops import SequenceShape
 from nasarena.proxies.mlp import MlpKind
-from nasarena.proxies.native_library import Models, Sizes, Update, native_library
+from nasarena.proxies.model_shape import ModelShape
+from nasarena.proxies.native_library import Models, Sizes, Update, compiled_library
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import IGNORE
 from nasarena.proxies.train_settings import TrainSettings
@@ -34,26 +36,31 @@ class NativeStep:
     """
 
     def __init__(self, population: Population, settings: TrainSettings, limit: float) -> None:
-        library = native_library()
-        if library is None:
-            raise RuntimeError("the kernels were not compiled here: see nasarena doctor")
+        library = compiled_library()
         self._library, self._population = library, population
         self.alive_P = torch.ones(population.size, dtype=torch.bool)
         weights = population.flat
         self._first, self._second = torch.zeros_like(weights), torch.zeros_like(weights)
         segments, ends = _segments(population)
+        vocab_size = population.ends["embedding"].shape[1]
+        sizes = kernel_sizes(
+            population.shape,
+            SequenceShape(vocab_size, len(population.positions_TD), population.head),
+        )
         self._held = [  # by the pointers below
             _offsets(population), segments, ends, weights, torch.zeros_like(weights), self._first,
-            self._second, _turns(population), population.positions_TD,
+            self._second, _turns(population), population.positions_TD.contiguous(),
         ]  # fmt: skip
         self._models = Models(
-            _sizes(population), population.size, len(population.patterns[0]),
+            sizes, population.size, len(population.patterns[0]),
             "".join(population.patterns).encode(), *(each.data_ptr() for each in self._held),
         )  # fmt: skip
         self._update = Update(
             0.0, settings.beta1, settings.beta2, settings.weight_decay, settings.clip, limit, 0.0
         )
         self._workspace = library.nasarena_workspace(torch.get_num_threads())
+        if not self._workspace:
+            raise MemoryError("not enough memory for a training step")
         weakref.finalize(self, library.nasarena_release, self._workspace)
 
     def __call__(self, inputs_PBT: Tensor, targets_PBT: Tensor, rate: float) -> Tensor:
@@ -81,8 +88,12 @@ class NativeStep:
         """`function` on tokens that are what the kernels take them for: they do not look again."""
         inputs, targets = inputs.contiguous(), targets.contiguous()
         sizes = self._models.sizes
-        if inputs.shape != targets.shape or inputs.shape[::2] != (self._models.count, sizes.T):
-            raise ValueError(f"tokens of {tuple(inputs.shape)} and {tuple(targets.shape)}")
+        wanted = (self._models.count, *inputs.shape[1:2], sizes.T)
+        if any(part.shape != wanted or part.dtype != torch.int64 for part in (inputs, targets)):
+            raise ValueError(
+                f"tokens must be int64 of shape (P, B, T) = ({wanted[0]}, B, {wanted[-1]}), got "
+                f"{inputs.dtype} {tuple(inputs.shape)} and {targets.dtype} {tuple(targets.shape)}"
+            )
         counted = torch.where(targets == IGNORE, 0, targets)
         if any(int(ids.min()) < 0 or int(ids.max()) >= sizes.V for ids in (inputs, counted)):
             raise IndexError(f"a token is not below the vocabulary's size, {sizes.V}")
@@ -93,12 +104,13 @@ class NativeStep:
             raise MemoryError("not enough memory for a training step")
 
 
-def _sizes(population: Population) -> Sizes:
-    shape, mamba = population.shape, population.shape.mamba
+def kernel_sizes(shape: ModelShape, sequence: SequenceShape) -> Sizes:
+    """What the kernels need to know of models of `shape` on such sequences."""
+    mamba = shape.mamba
     return Sizes(
-        len(population.positions_TD), shape.width, population.ends["embedding"].shape[1],
-        shape.num_heads, shape.mlp_hidden, get_args(MlpKind).index(shape.mlp), mamba.inner,
-        mamba.state, mamba.num_heads, mamba.conv, population.head == "auto_encoder",
+        sequence.length, shape.width, sequence.vocab_size, shape.num_heads, shape.mlp_hidden,
+        get_args(MlpKind).index(shape.mlp), mamba.inner, mamba.state, mamba.num_heads, mamba.conv,
+        sequence.head == "auto_encoder",
     )  # fmt: skip
 
 

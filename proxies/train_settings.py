@@ -49,6 +49,11 @@ class TrainSettings:
                 f"got {self.num_train}"
             )
 
+    @property
+    def num_scored_together(self) -> int:
+        """Sequences of one batch of scoring: without gradients there is room for more."""
+        return min(4 * self.batch_size, self.num_eval)
+
     def rate(self, step: int) -> float:
         """Learning rate of one step, counted from 0."""
         if step < self.warmup_steps:

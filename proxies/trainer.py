@@ -137,7 +137,7 @@ def _score(
 ) -> list[Scored]:
     sums = torch.zeros(len(run_seeds), 3, device=device)
     for inputs, targets in scored_batches(
-        task, run_seeds, split, settings.num_eval, 4 * settings.batch_size, device
+        task, run_seeds, split, settings.num_eval, settings.num_scored_together, device
     ):
         sums = sums + engine.sums(inputs, targets)
     return [

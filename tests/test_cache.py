@@ -5,6 +5,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nasarena.proxies.cache import CachedProxy
+from nasarena.proxies.cache_folder import cache_folder
 from nasarena.proxies.landscapes import Landscape, additive, nk
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
@@ -219,3 +221,14 @@ def test_a_cached_proxy_keeps_the_contract(
     cached = CachedProxy(make(SPACE, failure_rate=0.2), tmp_path / "cache.sqlite")
     check_proxy(cached)
     assert cached.hits > 0
+
+
+def test_who_has_no_home_has_caches_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a name, as containers have them: `docker run --user 54321`."""
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NASARENA_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_folder().parent == Path(tempfile.gettempdir())

@@ -1,6 +1,8 @@
 """What a population takes in memory, how large it may be, and what happens where that is wrong."""
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -79,6 +81,14 @@ def test_as_many_fit_as_the_model_says() -> None:
 
 def test_usable_memory_is_a_share_of_what_is_free() -> None:
     assert 0 < usable_bytes(CPU) < free_bytes(CPU)
+
+
+def test_a_system_that_does_not_say_what_is_free_has_half(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("nasarena.proxies.memory._MEMINFO", tmp_path / "none")
+    all_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert free_bytes(CPU) == all_bytes // 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +30,8 @@ CPU = torch.device("cpu")
 QUICK = ModelShape(width=32, num_heads=2, mamba_heads=2, mamba_state=8)
 # No size a multiple of any vector's length.
 ODD = ModelShape(width=20, num_heads=5, mamba_heads=4, mamba_state=3, mamba_conv=3)
+ODD_WIDTH = replace(ODD, rotary=False, width=15, num_heads=3, mamba_heads=3)
+WIDE = ModelShape(width=96, num_heads=4, mamba_heads=4, mamba_state=32)
 TRAIN = TrainSettings(learning_rate=0.01, weight_decay=0.1, clip=0.5)
 LIMIT = 1e6
 
@@ -124,7 +127,7 @@ def test_losses_and_gradients_are_those_of_the_composed_layers(
         replace(QUICK, mlp="swiglu"),
         replace(ODD, mlp="swiglu"),
         replace(ODD, mlp="relu2"),
-        replace(ODD, rotary=False, width=15, num_heads=3, mamba_heads=3),
+        ODD_WIDTH,
         ModelShape(width=128, num_heads=16, mamba_heads=8, mamba_state=64),
     ],
     ids=["swiglu", "odd swiglu", "relu2", "no rotary", "mad"],
@@ -134,7 +137,7 @@ def test_every_kind_of_layer_agrees(shape: ModelShape) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("shape", [QUICK, ODD], ids=["quick", "odd"])
+@pytest.mark.parametrize("shape", [QUICK, ODD, ODD_WIDTH], ids=["quick", "odd", "odd width"])
 def test_an_auto_encoder_agrees(shape: ModelShape) -> None:
     assert_gradients_agree(population(["ASM", "MMS"], shape, 19, head="auto_encoder"))
 
@@ -240,24 +243,65 @@ def test_tokens_that_are_not_there_are_refused() -> None:
         step(torch.full_like(inputs, 40), targets, 0.1)
     with pytest.raises(IndexError, match="vocabulary"):
         step.sums(inputs, torch.full_like(targets, -1))
-    with pytest.raises(ValueError, match="tokens of"):
-        step(inputs[..., :-1], targets[..., :-1], 0.1)
+    for wrong in (inputs[..., :-1], inputs[..., None]):
+        with pytest.raises(ValueError, match=r"must be int64 of shape \(P, B, T\) = \(1, B, 9\)"):
+            step(wrong, wrong, 0.1)
+    with pytest.raises(ValueError, match="got torch.int32"):
+        step(inputs.int(), targets.int(), 0.1)
 
 
 @needs_compiler
-def test_memory_is_predicted() -> None:
+@pytest.mark.parametrize(
+    ("pattern", "shape", "head"),
+    [
+        ("A", "WIDE", "auto_encoder"),
+        ("MMM", "WIDE", "language_model"),
+        ("SA", "ODD", "auto_encoder"),
+        ("ASMASMASMASM", "QUICK", "language_model"),
+    ],
+)
+def test_as_much_memory_is_taken_as_predicted(pattern: str, shape: str, head: HeadKind) -> None:
     """Of a child: the largest memory that was held is of the whole process."""
-    shape, sequence = QUICK, SequenceShape(40, 32)
+    train = replace(TRAIN, batch_size=6, num_eval=100)
+    sequence = SequenceShape(40, 50, head)
     code = (
         "import torch, test_native as t\n"
         "torch.set_num_threads(1)\n"
-        "models = t.population(['ASMASMASMASM'])\n"
-        "t.native(models)(*t.tokens(models, 64), 0.01)\n"
+        f"models = t.population(['{pattern}'], t.{shape}, 50, head='{head}')\n"
+        "step = t.native(models)\n"
+        "step(*t.tokens(models, 6), 0.01)\n"
+        "step.sums(*t.tokens(models, 24))\n"
         "print(t.native_library().nasarena_most_bytes())"
     )
-    held = int(_child(code))
-    model = NativeMemoryModel(shape, sequence, replace(TRAIN, batch_size=64), CPU)
-    assert 0.85 < model.shared_bytes(["ASM" * 4]) / held < 1.15
+    model = NativeMemoryModel(globals()[shape], sequence, train, CPU)
+    assert model.shared_bytes([pattern]) == int(_child(code))
+
+
+@needs_compiler
+def test_what_is_kept_is_that_of_the_formula() -> None:
+    """Of one MLP layer: two states, and of each sequence scales (T) and hidden values (T x 4 D)."""
+    B, T, D = 4, 32, 16
+    shape = ModelShape(width=D, num_heads=2, mamba_heads=2, mamba_state=4)
+    model = NativeMemoryModel(shape, SequenceShape(11, T), replace(TRAIN, batch_size=B), CPU)
+    floats = 2 * B * T * D + B * (T + T * 4 * D)
+    assert 4 * floats <= model.kept_bytes("M") <= 4 * (floats + 3 * 32 + 32 * B)
+
+
+@needs_compiler
+@pytest.mark.skipif(sys.platform != "linux", reason="limits threads as Linux does")
+def test_threads_that_cannot_be_had_are_done_without() -> None:
+    """Their stacks do not fit into what memory is left."""
+    code = (
+        "import resource, torch, test_native as t\n"
+        "torch.set_num_threads(16)\n"
+        "models = t.population(['ASM'] * 16)\n"
+        "step, given = t.native(models), t.tokens(models)\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "limit = pages * resource.getpagesize() + 2**25\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "print(step(*given, 0.01).isfinite().all().item())"
+    )
+    assert _child(code).strip() == "True"
 
 
 @needs_compiler
@@ -291,7 +335,7 @@ def test_narrower_vectors_give_the_same() -> None:
     assert "agreed" in _child(code, CXX="c++ -mno-avx512f")
 
 
-@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false", "'c++"])
 def test_without_a_compiler_torch_trains(compiler: str) -> None:
     code = (
         "import torch\n"
@@ -302,6 +346,18 @@ def test_without_a_compiler_torch_trains(compiler: str) -> None:
     found = _run(code, CXX=compiler)
     assert found.stdout.strip() == "eager"
     assert "proxy.step=native needs a C++ compiler" in found.stderr.splitlines()[-1]
+
+
+@needs_compiler
+def test_a_library_cut_short_is_built_again(tmp_path: Path) -> None:
+    code = "from nasarena.proxies.native_library import native_library; print(native_library())"
+    kernels = {"NASARENA_KERNELS": str(tmp_path)}
+    assert "CDLL" in _child(code, **kernels)
+    (library,) = tmp_path.iterdir()
+    whole = library.read_bytes()
+    library.write_bytes(b"")
+    assert "CDLL" in _child(code, **kernels, CXX="")  # no name: the usual one
+    assert library.read_bytes() == whole
 
 
 @needs_compiler

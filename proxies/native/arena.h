@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <vector>
+#include <new>
 
 #include "simd.h"
 
@@ -16,22 +16,32 @@ inline std::atomic<size_t> held_bytes{0}, most_held_bytes{0}; // of all arenas
 class Arena {
   public:
     Arena() = default;
-    Arena(Arena &&) = default;
-    ~Arena() {
-        for (auto &chunk : chunks_) held_bytes -= sizeof(float) * chunk.size;
-    }
+    Arena(const Arena &) = delete;
+    ~Arena() { held_bytes -= sizeof(float) * size_; }
 
     // Floats that `take(count)` takes up.
     static size_t whole(size_t count) { return (count + LANES + 15) / 16 * 16; }
 
+    // Of an arena of which nothing is taken: room for `count` floats in all.
+    void reserve(size_t count) {
+        if (count <= size_) return;
+        memory_.reset();
+        held_bytes -= sizeof(float) * size_;
+        size_ = 0;
+        memory_.reset(new float[count + 15]);
+        at_ = reinterpret_cast<float *>((reinterpret_cast<uintptr_t>(memory_.get()) + 63) / 64 * 64);
+        size_ = count;
+        size_t held = held_bytes += sizeof(float) * count, most = most_held_bytes;
+        while (held > most && !most_held_bytes.compare_exchange_weak(most, held)) {
+        }
+    }
+
     // `count` floats and up to a vector more, at the start of a cache line; not cleared.
     float *take(size_t count) {
         count = whole(count);
-        while (chunk_ < chunks_.size() && used_ + count > chunks_[chunk_].size) ++chunk_, used_ = 0;
-        if (chunk_ == chunks_.size()) add(count);
-        float *place = chunks_[chunk_].at + used_;
+        if (count > size_ - used_) throw std::bad_alloc(); // what was reserved was counted wrong
         used_ += count;
-        return place;
+        return at_ + used_ - count;
     }
 
     float *zeros(size_t count) {
@@ -40,45 +50,24 @@ class Arena {
         return place;
     }
 
-    // Of an arena of which nothing is taken: room for `count` floats in all, in one piece.
-    void reserve(size_t count) {
-        if (chunks_.size() == 1 && chunks_[0].size >= count) return;
-        for (auto &chunk : chunks_) held_bytes -= sizeof(float) * chunk.size;
-        chunks_.clear();
-        chunk_ = 0;
-        add(count);
-    }
-
-    struct Mark {
-        size_t chunk, used;
-    };
-    Mark mark() const { return {chunk_, used_}; }
-    void release(Mark mark) { chunk_ = mark.chunk, used_ = mark.used; }
+    size_t mark() const { return used_; }
+    void release(size_t mark) { used_ = mark; }
 
   private:
-    struct Chunk {
-        std::unique_ptr<float[]> memory;
-        float *at;
-        size_t size;
-    };
+    std::unique_ptr<float[]> memory_;
+    float *at_ = nullptr;
+    size_t size_ = 0, used_ = 0;
+};
 
-    void add(size_t count) {
-        size_t size = count > SMALLEST ? count : SMALLEST;
-        std::unique_ptr<float[]> memory(new float[size + 16]);
-        auto start = (reinterpret_cast<uintptr_t>(memory.get()) + 63) / 64 * 64;
-        chunks_.push_back({std::move(memory), reinterpret_cast<float *>(start), size});
-        used_ = 0;
-        size_t held = held_bytes += sizeof(float) * size, most = most_held_bytes;
-        while (held > most && !most_held_bytes.compare_exchange_weak(most, held)) {
-        }
-    }
-
-    static constexpr size_t SMALLEST = 1 << 18; // a megabyte
-    std::vector<Chunk> chunks_;
-    size_t chunk_ = 0, used_ = 0;
+// Floats, of arenas that live as `Room` says.
+struct Need {
+    size_t kept, scratch;
 };
 
 // What a thread has: memory for what a model keeps of its forward pass, and for a layer at work.
 struct Room {
     Arena kept, scratch;
+
+    void reserve(Need need) { kept.reserve(need.kept), scratch.reserve(need.scratch); }
+    void clear() { kept.release(0), scratch.release(0); }
 };

@@ -15,6 +15,10 @@ class AttentionCore {
     static int columns(const Sizes &sizes) { return 3 * sizes.D; }
     static int outputs(const Sizes &sizes) { return sizes.D; }
     static size_t kept(const Sizes &) { return 0; }
+    static size_t working(const Sizes &sizes) {
+        size_t T = sizes.T, K = sizes.D / sizes.attention_heads;
+        return Arena::whole(K * T) + 2 * Arena::whole(T * padded(sizes.T));
+    }
 
     // `turns`: two tables (T, D), by which queries and keys are turned and scaled by K^-1/4: one
     // multiplies an element, the other, its sign alternating, the other element of its pair.
@@ -89,7 +93,7 @@ class AttentionCore {
         each_vector(row_, [&](int i) {
             Vec scores = is_before(count - i) ? load(row + i) : splat(-INFINITY);
             store(row + i, scores);
-            top = scores <= top ? top : scores; // so written, nan stays nan
+            top = scores <= top ? top : scores; // a nan it passes over enters the sum
         });
         Vec highest = largest(top), total{};
         each_vector(row_, [&](int i) {

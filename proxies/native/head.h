@@ -23,7 +23,7 @@ inline float cross_entropy(float *logits, int count, int64_t target, float share
     int whole = count / LANES * LANES;
     for (int i = 0; i < whole; i += LANES) {
         Vec own = load(logits + i);
-        tops = own <= tops ? tops : own; // so written, nan stays nan
+        tops = own <= tops ? tops : own; // a nan it passes over enters the sum
     }
     float top = largest(tops)[0];
     for (int i = whole; i < count; ++i) top = logits[i] <= top ? top : logits[i];
@@ -42,6 +42,15 @@ inline float cross_entropy(float *logits, int count, int64_t target, float share
 
 class Head {
   public:
+    // Floats of an arena for training; and for scoring, when the caller takes a sequence's logits.
+    static size_t working(const Sizes &sizes) {
+        size_t T = sizes.T, D = sizes.D, V = sizes.V;
+        size_t all = 3 * Arena::whole(T * D) + Arena::whole(T) + Arena::whole(T * V) +
+                     Arena::whole(V * D);
+        if (!sizes.decodes) return all;
+        return all + Arena::whole(T * D) + 4 * Arena::whole(2 * T * D) + 2 * Arena::whole(2 * D * D);
+    }
+
     // `positions`: what an auto-encoder's decoder adds to the last state, (T, D).
     Head(const Sizes &sizes, HeadWeights weights, const float *positions, Arena &arena,
          HeadGrads *grads = nullptr)

@@ -11,9 +11,10 @@
 #include "rows.h"
 #include "sizes.h"
 
-// What a core brings, the first three for given sizes:
+// What a core brings, the first four for given sizes:
 //   columns, outputs      of the input projection; rows of the output projection
 //   kept                  floats it keeps of a sequence for the backward pass
+//   working               floats of an arena that it takes at most
 //   forward(projected, row, kept, out)
 //   backward(grad, projected, row, kept, out, grad_projected), `out` being computed once more
 // with `projected` of `row` floats a position and `out` of `outputs`. What the forward pass leaves
@@ -42,6 +43,13 @@ template <class Core> class Layer {
     // Floats to be kept of one sequence for the backward pass.
     static size_t kept(const Sizes &sizes) {
         return padded(sizes.T) + sizes.T * stride(sizes) + Core::kept(sizes) + 2 * LANES;
+    }
+
+    // Floats of the arena that a layer takes at most, in its backward pass, with its core.
+    static size_t working(const Sizes &sizes) {
+        size_t T = sizes.T, D = sizes.D, E = Core::outputs(sizes), row = stride(sizes);
+        return 3 * Arena::whole(D * row) + 3 * Arena::whole(E * D) + 2 * Arena::whole(T * D) +
+               2 * Arena::whole(T * E) + Arena::whole(T * row) + Core::working(sizes);
     }
 
     void forward(int B, const float *x, float *y, float *kept, size_t kept_each) {

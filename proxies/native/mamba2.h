@@ -15,6 +15,7 @@
 #include "rows.h"
 #include "sizes.h"
 
+#include <algorithm>
 #include <utility>
 
 struct MambaWeights {
@@ -31,6 +32,12 @@ class MambaCore {
     static size_t kept(const Sizes &sizes) {
         return sizes.T * (sizes.C() + sizes.E + 1) + 3 * LANES;
     }
+    static size_t working(const Sizes &sizes) {
+        size_t T = sizes.T, C = sizes.C(), row = padded(sizes.T), H = sizes.mamba_heads;
+        return 2 * Arena::whole(sizes.taps * C) + 2 * Arena::whole(T * C) +
+               4 * Arena::whole(T * row) + 4 * Arena::whole(H * row) + 2 * Arena::whole(row) +
+               Arena::whole(T * sizes.E) + Arena::whole(T * widest(sizes));
+    }
 
     // `grads` may be left out where there is no backward pass.
     MambaCore(const Sizes &sizes, MambaWeights weights, Arena &arena, MambaGrads *grads = nullptr)
@@ -42,7 +49,7 @@ class MambaCore {
         decay_ = arena.zeros(T_ * row_), matrix_ = arena.zeros(T_ * row_);
         raw_ = arena.zeros(H_ * row_), step_ = arena.zeros(H_ * row_);
         total_ = arena.zeros(H_ * row_), log_step_ = arena.zeros(H_ * row_);
-        turned_ = arena.take((K_ > N_ ? K_ : N_) * T_);
+        turned_ = arena.take(T_ * widest(sizes));
         if (!grads) return;
         grad_active_ = arena.take(T_ * C_), grad_match_ = arena.zeros(T_ * row_);
         rows_ = arena.zeros(row_), columns_ = arena.zeros(row_);
@@ -108,6 +115,11 @@ class MambaCore {
     void finish() { transpose(W_, C_, grad_taps_, C_, grads_->conv, W_); }
 
   private:
+    // Of what is turned: of a head's channels, or of the state.
+    static int widest(const Sizes &sizes) {
+        return std::max(sizes.E / sizes.mamba_heads, sizes.N);
+    }
+
     static Vec silu(Vec x) { return x * sigmoid(x); }
     static Vec silu_slope(Vec x) {
         Vec share = sigmoid(x), value = x * share;
@@ -214,7 +226,8 @@ class MambaCore {
     // Gradients of dt, its bias and A, from the sums of G.
     void step_gradients(int h, int row, float *grad_dt) {
         const float *step = step_ + h * row_, *raw = raw_ + h * row_;
-        float rate = -std::exp(weights_.a_log[h]), later = 0.0f, grad_rate = 0.0f, bias = 0.0f;
+        float rate = -std::exp(weights_.a_log[h]), bias = 0.0f;
+        double later = 0.0, grad_rate = 0.0; // differences that nearly cancel
         float *slope = rows_; // one after the other, in its place
         for (int t = T_ - 1; t >= 0; --t) {
             later += rows_[t] - columns_[t]; // of l, over all positions from t on

@@ -10,6 +10,7 @@ class MlpCore {
     static int columns(const Sizes &sizes) { return sizes.mlp_columns(); }
     static int outputs(const Sizes &sizes) { return sizes.F; }
     static size_t kept(const Sizes &) { return 0; }
+    static size_t working(const Sizes &) { return 0; }
 
     MlpCore(const Sizes &sizes) : T_(sizes.T), F_(sizes.F), kind_(sizes.activation) {}
 

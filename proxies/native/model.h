@@ -14,26 +14,50 @@
 enum { NORM, IN_PROJ, OUT_PROJ, CONV, CONV_BIAS, DT_BIAS, A_LOG, SKIP, GATE_NORM, LAYER_TENSORS };
 enum { EMBEDDING, FINAL_NORM, HEAD, DECODER_IN, DECODER_OUT, END_TENSORS };
 
+// `f` of the kind of layer that a letter stands for.
+template <class Core> struct Kind {
+    using Whole = Layer<Core>;
+};
+template <class F> auto with_kind(char letter, F f) {
+    if (letter == 'A') return f(Kind<AttentionCore>());
+    if (letter == 'M') return f(Kind<MlpCore>());
+    return f(Kind<MambaCore>());
+}
+
 class Model {
   public:
+    // Of a training step on B sequences.
+    static Need need_of_training(const Sizes &sizes, int depth, const char *letters, int B) {
+        size_t kept = (depth + 1) * Arena::whole(size_t(B) * sizes.T * sizes.D);
+        for (int slot = 0; slot < depth; ++slot)
+            kept += Arena::whole(B * kept_each(sizes, letters[slot]));
+        return {kept, scratch(sizes, depth, letters)};
+    }
+
+    // Of a score of B sequences.
+    static Need need_of_scoring(const Sizes &sizes, int depth, const char *letters, int B) {
+        size_t each = 0;
+        for (int slot = 0; slot < depth; ++slot)
+            each = std::max(each, kept_each(sizes, letters[slot]));
+        return {2 * Arena::whole(size_t(B) * sizes.T * sizes.D) + Arena::whole(each),
+                scratch(sizes, depth, letters)};
+    }
+
     // `offsets`: of each layer's tensors and then of the ends', in the flat vectors.
     Model(const Sizes &sizes, int depth, const char *letters, const int64_t *offsets,
           const float *weights, float *gradient, const float *turns, const float *positions,
           Room &room)
         : sizes_(sizes), depth_(depth), letters_(letters), offsets_(offsets), weights_(weights),
-          gradient_(gradient), turns_(turns), positions_(positions), kept_(room.kept), scratch_(room.scratch),
-          state_(size_t(sizes.T) * sizes.D) {}
+          gradient_(gradient), turns_(turns), positions_(positions), room_(room), kept_(room.kept),
+          scratch_(room.scratch), state_(size_t(sizes.T) * sizes.D) {}
 
     // Mean loss over the counted targets of B sequences, and the gradients of all tensors: these
     // only where the loss is at most `limit`.
     float train(int B, const int64_t *inputs, const int64_t *targets, float limit) {
-        auto mark = kept_.mark();
+        room_.reserve(need_of_training(sizes_, depth_, letters_, B));
         int T = sizes_.T;
         auto counted = std::count_if(targets, targets + B * T, [](auto t) { return t != IGNORED; });
         float share = 1.0f / std::max<int64_t>(counted, 1);
-        size_t room = (depth_ + 1) * Arena::whole(B * state_);
-        for (int slot = 0; slot < depth_; ++slot) room += Arena::whole(B * kept_each(slot));
-        kept_.reserve(room);
         std::vector<float *> states = {kept_.take(B * state_)}, kept;
         embed(B, inputs, states[0]);
         for (int slot = 0; slot < depth_; ++slot) {
@@ -53,22 +77,24 @@ class Model {
                 });
             embed_backward(B, inputs, grad);
         }
-        kept_.release(mark);
+        room_.clear();
         return loss;
     }
 
     // Sums over the counted targets of B sequences: their losses, right guesses, and their number.
     void score(int B, const int64_t *inputs, const int64_t *targets, double *sums) {
-        auto mark = kept_.mark();
+        room_.reserve(need_of_scoring(sizes_, depth_, letters_, B));
         float *state = kept_.take(B * state_), *next = kept_.take(B * state_);
+        auto mark = kept_.mark();
         embed(B, inputs, state);
         for (int slot = 0; slot < depth_; ++slot)
             with_layer<false>(slot, [&](auto &layer) {
-                layer.forward(B, state, next, scratch_.take(kept_each(slot)), 0);
+                layer.forward(B, state, next, kept_.take(kept_each(slot)), 0);
+                kept_.release(mark);
                 std::swap(state, next);
             });
-        Head head(sizes_, head_weights(), positions_, kept_);
-        float *logits = kept_.take(sizes_.T * sizes_.V);
+        Head head(sizes_, head_weights(), positions_, scratch_);
+        float *logits = scratch_.take(sizes_.T * sizes_.V);
         for (int b = 0; b < B; ++b, state += state_) {
             head.forward(state, logits);
             for (int t = 0; t < sizes_.T; ++t) {
@@ -80,7 +106,7 @@ class Model {
                 sums[2] += 1.0;
             }
         }
-        kept_.release(mark);
+        room_.clear();
     }
 
   private:
@@ -89,10 +115,19 @@ class Model {
     int64_t at(int slot, int which) const { return offsets_[slot * LAYER_TENSORS + which]; }
 
     // Floats that a layer keeps of one sequence.
-    size_t kept_each(int slot) const {
-        if (letters_[slot] == 'A') return Layer<AttentionCore>::kept(sizes_);
-        if (letters_[slot] == 'M') return Layer<MlpCore>::kept(sizes_);
-        return Layer<MambaCore>::kept(sizes_);
+    static size_t kept_each(const Sizes &sizes, char letter) {
+        return with_kind(letter, [&](auto kind) { return decltype(kind)::Whole::kept(sizes); });
+    }
+    size_t kept_each(int slot) const { return kept_each(sizes_, letters_[slot]); }
+
+    // Floats that the costliest layer, or the head, works on.
+    static size_t scratch(const Sizes &sizes, int depth, const char *letters) {
+        size_t most = Head::working(sizes);
+        for (int slot = 0; slot < depth; ++slot)
+            most = std::max(most, with_kind(letters[slot], [&](auto kind) {
+                                return decltype(kind)::Whole::working(sizes);
+                            }));
+        return most;
     }
 
     // `f` with the layer of a slot, ready to go forward or, with `BACK`, backward.
@@ -146,14 +181,14 @@ class Model {
 
     void embed(int B, const int64_t *inputs, float *x) const {
         const float *table = weight(depth_, EMBEDDING);
-        for (int i = 0; i < B * sizes_.T; ++i)
+        for (size_t i = 0; i < size_t(B) * sizes_.T; ++i)
             std::memcpy(x + i * sizes_.D, table + inputs[i] * sizes_.D, sizeof(float) * sizes_.D);
     }
 
     void embed_backward(int B, const int64_t *inputs, const float *grad_x) const {
         float *table = grad(depth_, EMBEDDING);
         std::memset(table, 0, sizeof(float) * sizes_.V * sizes_.D);
-        for (int i = 0; i < B * sizes_.T; ++i)
+        for (size_t i = 0; i < size_t(B) * sizes_.T; ++i)
             add_to(table + inputs[i] * sizes_.D, grad_x + i * sizes_.D, sizes_.D);
     }
 
@@ -164,6 +199,7 @@ class Model {
     const float *weights_;
     float *gradient_;
     const float *turns_, *positions_;
+    Room &room_;
     Arena &kept_, &scratch_;
     size_t state_;
 };

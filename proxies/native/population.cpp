@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <thread>
+#include <vector>
 
 #include "model.h"
 
@@ -27,6 +28,7 @@ struct Update {
 namespace {
 
 struct Workspace {
+    explicit Workspace(int threads) : rooms(threads) {}
     std::vector<Room> rooms;
 };
 
@@ -73,8 +75,11 @@ template <class F> bool each_model(Workspace &workspace, int count, F f) {
         }
     };
     std::vector<std::thread> others;
-    for (size_t i = 1; i < workspace.rooms.size() && int(i) < count; ++i)
-        others.emplace_back(work, std::ref(workspace.rooms[i]));
+    try {
+        for (size_t i = 1; i < workspace.rooms.size() && int(i) < count; ++i)
+            others.emplace_back(work, std::ref(workspace.rooms[i]));
+    } catch (const std::exception &) { // no more to be had: those that there are do the work
+    }
     work(workspace.rooms[0]);
     for (auto &thread : others) thread.join();
     return sufficed;
@@ -84,16 +89,32 @@ template <class F> bool each_model(Workspace &workspace, int count, F f) {
 
 extern "C" {
 
+// Null where memory does not suffice.
 void *nasarena_workspace(int32_t threads) {
-    auto *workspace = new Workspace;
-    workspace->rooms.resize(threads);
-    return workspace;
+    try {
+        return new Workspace(threads);
+    } catch (const std::exception &) {
+        return nullptr;
+    }
 }
 
 void nasarena_release(void *workspace) { delete static_cast<Workspace *>(workspace); }
 
 // Largest memory that all workspaces of this process held at once.
 size_t nasarena_most_bytes() { return most_held_bytes; }
+
+// What a model keeps of B sequences for its backward pass; and what a thread takes for models of
+// this pattern, in training steps on B sequences and scores of `scored`.
+size_t nasarena_kept_bytes(const Sizes *sizes, int32_t depth, const char *letters, int32_t B) {
+    return sizeof(float) * Model::need_of_training(*sizes, depth, letters, B).kept;
+}
+size_t nasarena_room_bytes(const Sizes *sizes, int32_t depth, const char *letters, int32_t B,
+                           int32_t scored) {
+    Need trained = Model::need_of_training(*sizes, depth, letters, B);
+    Need read = Model::need_of_scoring(*sizes, depth, letters, scored);
+    return sizeof(float) * (std::max(trained.kept, read.kept) +
+                            std::max(trained.scratch, read.scratch));
+}
 
 // Tokens are (P, B, T). A model whose loss is not at most the limit is not alive from then on, and
 // the loss of one that is not alive is undefined. False where memory did not suffice: then the

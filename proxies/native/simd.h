@@ -24,6 +24,7 @@ template <> struct Of<1> {
 };
 typedef Of<LANES>::Floats Vec;
 typedef int32_t Ints __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Words __attribute__((vector_size(4 * LANES))); // these may overflow
 
 constexpr float LOG2_E = 1.44269504088896341f;
 constexpr float LN_2 = 0.69314718055994531f;
@@ -89,7 +90,7 @@ inline Vec exp2(Vec x) {
     poly = poly * rest + 2.402264791363012e-1f;
     poly = poly * rest + 6.931472028550421e-1f;
     poly = poly * rest + 1.0f;
-    Ints bits = ((Ints)shifted - (Ints)magic + 127) << 23;
+    Words bits = ((Words)shifted - (Words)magic + 127) << 23;
     return poly * (Vec)bits;
 }
 
@@ -97,8 +98,8 @@ inline Vec exp(Vec x) { return exp2(x * LOG2_E); }
 
 // Natural logarithm of normal positive numbers (Cephes, logf).
 inline Vec log(Vec x) {
-    Ints bits = (Ints)x + (0x3f800000 - 0x3f3504f3); // mantissa from the root of a half to that of 2
-    Vec whole = __builtin_convertvector((bits >> 23) - 127, Vec);
+    Words bits = (Words)x + (0x3f800000 - 0x3f3504f3); // mantissa from the root of a half to that of 2
+    Vec whole = __builtin_convertvector((Ints)(bits >> 23) - 127, Vec);
     Vec m = (Vec)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     Vec poly = splat(7.0376836292e-2f);
     poly = poly * m - 1.1514610310e-1f;
