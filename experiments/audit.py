@@ -138,10 +138,13 @@ def _record(
 
 def _device(options: Mapping[str, Any], hardware: Mapping[str, Any]) -> str:
     """As docs/measurements/ call it: `cpu-2` for two usable cores, a GPU by its name."""
-    if options.get("device", "cpu") != "cpu":
+    from nasarena.proxies.devices import chosen_device
+
+    device = chosen_device(options.get("device", "cpu"))
+    if device.type == "cuda":
         import torch
 
-        return torch.cuda.get_device_name()
+        return torch.cuda.get_device_name(device)
     return f"cpu-{hardware['cores']} ({hardware['machine']})"
 
 

@@ -3,7 +3,7 @@
 No budget is charged; trainings go through the evaluation cache like any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
 from rich.console import Console
@@ -33,6 +33,9 @@ def evaluate(arguments: Sequence[str]) -> int:
     console = made_console()
     outcomes = outcomes_of(patterns, config, console)
     console.print(_table(patterns, outcomes, config))
+    tasks = _tasks(outcomes)
+    if tasks:
+        console.print(_table_of_tasks(patterns, outcomes, tasks))
     failed = [outcome for row in outcomes for outcome in row if outcome.status == "failed"]
     for note in dict.fromkeys(outcome.note for outcome in failed):
         console.print(f"failed: {note}", highlight=False)
@@ -74,9 +77,7 @@ def scored(
 def _table(
     patterns: Sequence[str], outcomes: Sequence[Sequence[Outcome]], config: EvaluateConfig
 ) -> Table:
-    metrics = list(
-        dict.fromkeys(name for row in outcomes for outcome in row for name in outcome.metrics)
-    )
+    metrics = [name for name in _metrics(outcomes) if " " not in name]
     table = Table(title=f"{config.proxy.name}, {config.split} split", box=None)
     for name in ("pattern", "run lengths"):
         table.add_column(name, no_wrap=True)
@@ -97,6 +98,41 @@ def _table(
             f"{cost.device_seconds:.3g}",
             f"{sum(outcome.measured_s for outcome in row):.3g}",
         )
+    return table
+
+
+def _metrics(outcomes: Sequence[Sequence[Outcome]]) -> list[str]:
+    return list(
+        dict.fromkeys(name for row in outcomes for outcome in row for name in outcome.metrics)
+    )
+
+
+def _tasks(outcomes: Sequence[Sequence[Outcome]]) -> dict[str, list[str]]:
+    """What is known of each task of a proxy of several: its metrics are named `task metric`."""
+    tasks: dict[str, list[str]] = {}
+    for name in _metrics(outcomes):
+        task, _, metric = name.rpartition(" ")
+        if task:
+            tasks.setdefault(task, []).append(metric)
+    return tasks
+
+
+def _table_of_tasks(
+    patterns: Sequence[str],
+    outcomes: Sequence[Sequence[Outcome]],
+    tasks: Mapping[str, Sequence[str]],
+) -> Table:
+    """A line for each pattern and task: for six tasks a line would be too long."""
+    columns = list(dict.fromkeys(metric for metrics in tasks.values() for metric in metrics))
+    table = Table(title="by task", box=None)
+    for name in ("pattern", "task"):
+        table.add_column(name, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for pattern, row in zip(patterns, outcomes, strict=True):
+        for task in tasks:
+            cells = (_mean_metric(row, f"{task} {metric}") for metric in columns)
+            table.add_row(pattern, task, *cells)
     return table
 
 

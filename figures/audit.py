@@ -12,6 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import NullLocator
 
 from nasarena.figures.audit_findings import Findings, Transfer, whole_rows
+from nasarena.figures.audit_report import count
 from nasarena.figures.style import (
     FAINT,
     INK,
@@ -166,7 +167,10 @@ def _draw_needed(axes: Axes, found: Findings) -> None:
     axes.set_title("Paired seeds that find a gap at p < .05 with power 0.8")
     axes.set_xlabel(f"gap, in sd of patterns ({found.noise.sd_pattern:.4f})")
     axes.set_ylabel("seeds")
-    axes.legend(fontsize=7)
+    if axes.lines:
+        axes.legend(fontsize=7)
+    else:
+        axes.text(0.5, 0.5, f"{count(None)} for every gap", ha="center", transform=axes.transAxes)
 
 
 def _draw_scatters(

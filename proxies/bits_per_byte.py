@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import log
 
+from nasarena.proxies.text_data import ByteText
 from nasarena.proxies.token_text import TokenText
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.search.proxy import Split, TrialSeed
@@ -16,10 +17,10 @@ from nasarena.search.trial import Outcome
 
 
 class BitsPerByteProxy(TrainedProxy):
-    """The trained proxy of one corpus of tokens; `bits_per_byte` is among its metrics."""
+    """The trained proxy of one corpus; `bits_per_byte` is among its metrics."""
 
     def __init__(
-        self, name: str, space: PatternSpace, task: TokenText, settings: TrainedSettings
+        self, name: str, space: PatternSpace, task: ByteText | TokenText, settings: TrainedSettings
     ) -> None:
         super().__init__(name, space, [task], settings)
         self._text = task

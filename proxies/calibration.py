@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nasarena.proxies.cache_folder import cache_folder
+from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
 
 _NUM_STEPS = 8
@@ -42,21 +43,40 @@ def calibrated(measure: Measure, space: PatternSpace, version: str) -> Calibrati
     """The kept calibration of this proxy on this machine, measured now if there is none."""
     machine = f"{platform.machine()}-{platform.processor() or 'cpu'}-{os.cpu_count()}"
     file = cache_folder() / "calibration" / f"{version}-{machine}.json"
-    if not file.exists():
+    kept = _read(file)
+    if kept is None:
         _keep(_measured(measure, space), file)
-    return Calibration(**json.loads(file.read_text()))
+        kept = _read(file)
+    assert kept is not None
+    return kept
 
 
 def _measured(measure: Measure, space: PatternSpace) -> Calibration:
+    """By stacks as deep as the space's, or half as deep, and so on, where they do not fit.
+
+    Raises InvalidSetting where two layers do not.
+    """
+    depth, least = space.depth, min(2, space.depth)
+    while True:
+        try:
+            return _measured_at(depth, measure, space.alphabet)
+        except MemoryError as error:
+            if depth == least:
+                raise InvalidSetting(f"no pattern can be trained: {error}") from error
+            depth = max(least, depth // 2)
+
+
+def _measured_at(depth: int, measure: Measure, alphabet: str) -> Calibration:
     """Fastest of a few repeats: what disturbs a measurement only ever makes it longer.
 
-    Full stacks of one letter, and half as deep a stack to tell the layers from the rest.
+    Stacks of one letter, and half as deep a stack to tell the layers from the rest.
     """
-    first = space.alphabet[0]
-    half = max(1, space.depth // 2)
-    patterns = [first * half, *(letter * space.depth for letter in space.alphabet)]
+    first = alphabet[0]
+    half = max(1, depth // 2)
+    patterns = [first * half, *(letter * depth for letter in alphabet)]
+    measure(first * depth, 1)  # the first training of a process starts libraries
     start = time.perf_counter()
-    measure(first * space.depth, 2)  # warm-up
+    measure(first * depth, 2)
     step_s = (time.perf_counter() - start) / 2
     num_steps, num_repeats = (_NUM_STEPS, _NUM_REPEATS) if step_s < _LONG_S else (2, 1)
     expected_s = step_s * num_steps * num_repeats * len(patterns)
@@ -66,14 +86,23 @@ def _measured(measure: Measure, space: PatternSpace) -> Calibration:
         pattern: min(measure(pattern, num_steps) for _ in range(num_repeats))
         for pattern in patterns
     }
-    whole = best[first * space.depth]
-    per_first = max(0.0, (whole - best[first * half]) / max(1, space.depth - half))
-    base = max(1e-9, whole - per_first * space.depth)
-    per_letter = {
-        letter: max(1e-9, (best[letter * space.depth] - base) / space.depth)
-        for letter in space.alphabet
-    }
+    whole = best[first * depth]
+    per_first = max(0.0, (whole - best[first * half]) / max(1, depth - half))
+    base = max(1e-9, whole - per_first * depth)
+    per_letter = {letter: max(1e-9, (best[letter * depth] - base) / depth) for letter in alphabet}
     return Calibration(base, per_letter)
+
+
+def _read(file: Path) -> Calibration | None:
+    """What is kept there, or nothing; a damaged file is removed, and that is said."""
+    try:
+        return Calibration(**json.loads(file.read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        _log.warning("the calibration %s was damaged: it is measured anew", file)
+        file.unlink(missing_ok=True)
+        return None
 
 
 def _keep(calibration: Calibration, file: Path) -> None:

@@ -8,6 +8,7 @@ failed trial with its reason, and the rest go on. Sizes change speed, never a re
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
@@ -26,6 +27,7 @@ from nasarena.search.trial import Outcome
 
 _LOG = logging.getLogger("nasarena")
 
+Found = TypeVar("Found")
 Train = Callable[[list[int]], list[Outcome]]  # members of one population to their outcomes
 Fail = Callable[[int, str], Outcome]  # a member and the reason
 
@@ -75,14 +77,25 @@ class Fitting:
         self.bound = bound
         return outcomes
 
+    def alone(self, pattern: str, train: Callable[[], Found]) -> Found:
+        """What `train` gives of this one pattern; raises MemoryError where it does not fit."""
+        found = self._tried([pattern], train)
+        if found is None:
+            raise MemoryError(self._reason(pattern))
+        return found
+
     def _attempt(
         self, patterns: Sequence[str], part: list[int], train: Train
     ) -> list[Outcome] | None:
-        """Outcomes, or None where memory did not suffice; what failed is freed by then."""
-        if len(part) == 1 and self.bytes_of(patterns[part[0]]) > free_bytes(self.device):
+        """Outcomes, or None where memory did not suffice."""
+        return self._tried([patterns[i] for i in part], lambda: train(part))
+
+    def _tried(self, patterns: Sequence[str], train: Callable[[], Found]) -> Found | None:
+        """What `train` gives, or None where memory did not suffice; what failed is freed then."""
+        if len(patterns) == 1 and self.bytes_of(patterns[0]) > free_bytes(self.device):
             return None  # a system that lends more than it has would end the process instead
         try:
-            return train(part)
+            return train()
         except (RuntimeError, MemoryError) as error:
             if is_device_lost(error, self.device):
                 raise _lost(error, self.device) from error

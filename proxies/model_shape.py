@@ -6,7 +6,7 @@ Initial values follow each tensor's rule, from one normal stream per model, so t
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from nasarena.proxies.mamba2 import Mamba2Shape
 from nasarena.proxies.mlp import MlpKind
@@ -15,6 +15,9 @@ from nasarena.search.errors import InvalidSetting
 # How a tensor starts: scaled normal, all ones, or Mamba-2's own rules.
 Init = Literal["normal", "ones", "zeros", "a_log", "dt_bias"]
 HeadKind = Literal["language_model", "auto_encoder"]
+_POSITIVE = (
+    "width", "mlp_ratio", "mamba_expand", "mamba_state", "mamba_conv", "embedding_std",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class TensorSpec:
 class ModelShape:
     """Sizes shared by every model of a proxy, whatever its pattern.
 
-    Raises InvalidSetting where heads do not divide the width.
+    Raises InvalidSetting for what is not positive, and where heads do not divide the width.
     """
 
     width: int = 32
@@ -62,6 +65,14 @@ class ModelShape:
     mamba: Mamba2Shape = field(init=False)
 
     def __post_init__(self) -> None:
+        for name in _POSITIVE:
+            if not getattr(self, name) > 0:
+                raise InvalidSetting(
+                    f"proxy model.{name} must be positive, got {getattr(self, name)}"
+                )
+        if self.mlp not in get_args(MlpKind):
+            kinds = ", ".join(get_args(MlpKind))
+            raise InvalidSetting(f"proxy model.mlp must be one of {kinds}, got {self.mlp!r}")
         mamba = Mamba2Shape(
             self.width, self.mamba_expand, self.mamba_heads, self.mamba_state, self.mamba_conv
         )

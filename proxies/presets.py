@@ -74,13 +74,9 @@ def _of_text(
 ) -> "TrainedProxy":
     from nasarena.proxies.bits_per_byte import BitsPerByteProxy
     from nasarena.proxies.text_data import TextSettings, text_task
-    from nasarena.proxies.token_text import TokenText
-    from nasarena.proxies.trained import TrainedProxy
 
     task = text_task(_filled(TextSettings, data, "proxy.data"), settings.train.batch_size)
-    if isinstance(task, TokenText):
-        return BitsPerByteProxy(name, space, task, settings)
-    return TrainedProxy(name, space, [task], settings)
+    return BitsPerByteProxy(name, space, task, settings)
 
 
 def _of_mad(

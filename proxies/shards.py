@@ -104,6 +104,9 @@ class Shards:
         ]
 
 
+_AGAIN = "the shards are written again, in a folder of data.shards where their source is given too"
+
+
 def has_shards(folder: Path) -> bool:
     """Whether a finished corpus stands there. Raises ProxyFailed for a folder out of reach."""
     try:
@@ -146,12 +149,12 @@ def _read_manifest(folder: Path) -> Manifest:
     except (ValueError, TypeError, KeyError) as error:
         raise ProxyFailed(
             f"the manifest of shards {path} is damaged ({type(error).__name__}); "
-            f"remove it and the shards are written again"
+            f"remove it, and {_AGAIN}"
         ) from error
     if manifest.format != FORMAT:
         raise ProxyFailed(
             f"shards of format {FORMAT} are expected in {folder}, got {manifest.format}; "
-            f"remove its manifest.json and they are written again"
+            f"remove its manifest.json, and {_AGAIN}"
         )
     return manifest
 
@@ -171,7 +174,7 @@ def _map(path: Path, array: Array) -> NDArray[Any]:
     except OSError as error:
         raise ProxyFailed(
             f"the shard {path} cannot be read: {error.strerror}; remove the manifest.json beside "
-            f"it and the shards are written again"
+            f"it, and {_AGAIN}"
         ) from error
     found = checksum_of(mapped.data.cast("B"))
     if found != array.checksum:
@@ -182,7 +185,7 @@ def _map(path: Path, array: Array) -> NDArray[Any]:
 def _damaged(path: Path, expected: str, found: str) -> ProxyFailed:
     return ProxyFailed(
         f"the shard {path} is damaged: {expected} expected, got {found}; remove the manifest.json "
-        f"beside it and the shards are written again"
+        f"beside it, and {_AGAIN}"
     )
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
+from nasarena.proxies.checkpoints import Checkpoints
 from nasarena.proxies.mad import MadTask
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.search.proxy import Direction, Split, TrialSeed
@@ -18,28 +19,38 @@ from nasarena.search.trial import Cost, Outcome
 
 
 class SweepProxy:
-    """A trained proxy per setting, averaged; implements `nasarena.search.proxy.Proxy`."""
+    """A trained proxy per setting, averaged; implements `nasarena.search.fidelity.FidelityProxy`.
+
+    A fidelity is the same share of every setting's training.
+    """
+
+    has_fidelities = True
 
     def __init__(
         self, name: str, space: PatternSpace, tasks: Sequence[MadTask], settings: TrainedSettings
     ) -> None:
         self.name, self.space, self.settings = name, space, settings
-        self.parts = [TrainedProxy(name, space, [task], settings) for task in tasks]
+        kept = Checkpoints()
+        self.parts = [TrainedProxy(name, space, [task], settings, kept) for task in tasks]
         first = self.parts[0]
         self.metric, self.score_range = first.metric, first.score_range
         self.direction: Direction = first.direction
         versions = "\n".join(part.version for part in self.parts)
         self.version = hashlib.sha256(versions.encode()).hexdigest()[:16]
 
-    def cost(self, pattern: str) -> Cost:
+    def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """The sum over all settings."""
-        return sum((part.cost(pattern) for part in self.parts), Cost())
+        return sum((part.cost(pattern, fidelity) for part in self.parts), Cost())
 
     def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
+        self,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: Split = "search",
+        fidelities: Sequence[float] | None = None,
     ) -> list[Outcome]:
         """Every setting for the whole population, one setting after the other."""
-        by_part = [part.evaluate(patterns, seeds, split) for part in self.parts]
+        by_part = [part.evaluate(patterns, seeds, split, fidelities) for part in self.parts]
         return [self._averaged(outcomes) for outcomes in zip(*by_part, strict=True)]
 
     def _averaged(self, outcomes: Sequence[Outcome]) -> Outcome:

@@ -74,11 +74,15 @@ class TextSettings:
 
 
 class ByteText(TextTask):
-    """Bytes in memory, whose number can be asked."""
+    """Bytes in memory, asked what tokens on disk are asked."""
 
     def num_tokens(self, split: TaskSplit) -> int:
         """Bytes of one split."""
         return len(self._corpus.splits[split])
+
+    def bytes_per_token(self, split: TaskSplit, num_examples: int) -> float:
+        """One: as `TokenText.bytes_per_token`."""
+        return 1.0
 
 
 def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:

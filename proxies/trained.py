@@ -8,7 +8,7 @@ several tasks (MAD) it is the mean accuracy, with the losses beside it. The outc
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -73,13 +73,18 @@ class TrainedProxy:
     """Scores patterns by training them; implements `nasarena.search.fidelity.FidelityProxy`.
 
     A partial training is the beginning of the full one: its learning rate has not decayed when the
-    model is scored.
+    model is scored. Several proxies may share `checkpoints`, and the bound on their memory.
     """
 
     has_fidelities = True
 
     def __init__(
-        self, name: str, space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings
+        self,
+        name: str,
+        space: PatternSpace,
+        tasks: Sequence[Task],
+        settings: TrainedSettings,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         for letter in space.alphabet:
             settings.model.layer(letter, space.depth)  # refuses a letter that has no layer
@@ -96,7 +101,7 @@ class TrainedProxy:
         self.score_range = (-float("inf"), 0.0) if self.metric == "loss" else (0.0, 1.0)
         self.version = _version(space, self.tasks, settings, self._device)
         self._calibration: Calibration | None = None
-        self._checkpoints = Checkpoints()
+        self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
         in_memory = NativeMemoryModel if self._step == "native" else MemoryModel
         self.memory = [
             in_memory(settings.model, sequence_shape(task), self.training_of(task), self._device)
@@ -174,12 +179,16 @@ class TrainedProxy:
         for i, fidelity in enumerate(fidelities):
             starts = [
                 self._checkpoints.step(
-                    [(task.name, patterns[i], seeds[i])], self.num_steps(task, fidelity)
+                    [self._key(task, patterns[i], seeds[i])], self.num_steps(task, fidelity)
                 )
                 for task in self.tasks
             ]
             groups.setdefault((fidelity, tuple(starts)), []).append(i)
         return [(fidelity, members) for (fidelity, _), members in groups.items()]
+
+    def _key(self, task: Task, pattern: str, seed: TrialSeed) -> Hashable:
+        """Of a training, among the checkpoints."""
+        return self.version, task.name, pattern, seed
 
     def _evaluate_population(
         self,
@@ -223,7 +232,7 @@ class TrainedProxy:
             self._device,
         )
         run_seeds, train = [seed.run for seed in seeds], self.training_of(task)
-        keys = [(task.name, *trained) for trained in zip(patterns, seeds, strict=True)]
+        keys = [self._key(task, *trained) for trained in zip(patterns, seeds, strict=True)]
         part = self._checkpoints.part(keys, self.num_steps(task, fidelity), train.steps)
         with autocast(self._device, self._precision):
             scored = train_and_score(
@@ -261,9 +270,9 @@ class TrainedProxy:
         return whole_s
 
     def _probe_seconds(self, task: Task, pattern: str, num_steps: int) -> float:
-        """What a training of so few steps takes."""
+        """What a training of so few steps takes; raises MemoryError where it does not fit."""
         probe = TrainedProxy.__new__(TrainedProxy)
-        probe.tasks, probe._device = self.tasks, self._device
+        probe.tasks, probe._device, probe.version = self.tasks, self._device, self.version
         probe._precision, probe._step = self._precision, self._step
         probe._checkpoints = Checkpoints()
         train = TrainSettings(
@@ -271,7 +280,9 @@ class TrainedProxy:
         )
         probe.settings = replace(self.settings, train=train, population=1)
         start = time.perf_counter()
-        probe._train(task, [pattern], [TrialSeed(0)], "search")
+        self._fitting.alone(
+            pattern, lambda: probe._train(task, [pattern], [TrialSeed(0)], "search")
+        )
         return time.perf_counter() - start
 
 

@@ -1,6 +1,8 @@
 """The audit of a proxy: worked by hand, planted agreement and none, one line for bad input."""
 
 import json
+import os
+import platform
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import stats as scipy_stats
 
 from nasarena.experiments.audit import sampled
@@ -301,6 +304,20 @@ def test_on_a_gpu_patterns_train_in_whole_populations(monkeypatch: pytest.Monkey
     assert [len(task.patterns) for task in trainings(level, False)] == [1] * 200
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert [len(task.patterns) for task in trainings(level, False)] == [128, 72]
+
+
+def test_an_audit_on_whatever_device_there_is_names_it() -> None:
+    small = "proxy.data.length=16 proxy.model.width=16 proxy.model.num_heads=2 workers=1"
+    short = "proxy.model.mamba_heads=2 proxy.train.steps=2 proxy.train.batch_size=2"
+    words = f"{small} {short} proxy.train.num_eval=4 proxy.train.warmup_steps=0".split()
+    assert main(["audit", "proxy=text", *words, "space.depth=4", "patterns=5", "seeds=2"]) in (0, 1)
+    record = json.loads(Path("audits/text/audit.json").read_text())
+    cuda = torch.cuda.is_available()
+    assert record["device"] == (torch.cuda.get_device_name() if cuda else cpu_name())
+
+
+def cpu_name() -> str:
+    return f"cpu-{len(os.sched_getaffinity(0))} ({platform.machine()})"
 
 
 def test_task_scores_are_taken_from_the_trainings_at_hand() -> None:

@@ -115,6 +115,22 @@ def test_evaluate_scores_patterns_and_takes_run_lengths(capsys: pytest.CaptureFi
     assert lines[0].split()[0] == "AAMMMS" and lines[0].split()[3] == "0.0000"
 
 
+def test_evaluate_shows_every_task_of_six_in_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    small = "proxy.train.steps=1 proxy.train.num_train=0 proxy.train.batch_size=1"
+    sizes = "proxy.model.width=8 proxy.model.num_heads=2 proxy.train.num_eval=1 proxy.device=cpu"
+    words = [*small.split(), *sizes.split(), "space.depth=2", "cache=false", "seeds=1", "workers=1"]
+    assert main(["evaluate", "proxy=mad", *words, "AS"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for task in ("in-context-recall", "selective-copying", "compression", "memorization"):
+        (line,) = [line.split() for line in lines if f" {task} " in line]
+        assert line[:2] == ["AS", task] and all(0 <= float(number) for number in line[2:])
+    (score,) = [line.split()[2] for line in lines if line.split()[:2] == ["AS", "1A1S"]]
+    assert 0 <= float(score) <= 1
+
+
 def test_evaluate_says_when_a_training_fails(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [f"{n}A{6 - n}M" for n in range(1, 6)]
     assert main(["evaluate", *SMALL, "proxy.failure_rate=0.99", *arguments]) == 1

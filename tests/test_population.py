@@ -126,6 +126,11 @@ def test_flops_by_hand() -> None:
 
 
 def test_impossible_sizes_are_refused() -> None:
+    for name, value in (("width", -8), ("mlp_ratio", 0), ("mamba_state", 0), ("embedding_std", -1)):
+        with pytest.raises(InvalidSetting, match=f"{name} must be positive, got {value}"):
+            ModelShape(**{name: value})  # type: ignore[arg-type]
+    with pytest.raises(InvalidSetting, match="mlp must be one of gelu, swiglu, relu2, got 'foo'"):
+        ModelShape(mlp="foo")  # type: ignore[arg-type]
     with pytest.raises(InvalidSetting, match="num_heads must divide 16, got 3"):
         ModelShape(width=16, num_heads=3)
     with pytest.raises(InvalidSetting, match="even head width, got 3"):

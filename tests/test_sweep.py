@@ -19,6 +19,7 @@ from nasarena.proxies.trained import TrainedProxy, TrainedSettings, sequence_sha
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Cost
 
 SPACE = PatternSpace("AMS", 2)
 SHAPE = ModelShape(width=8, num_heads=2, mamba_heads=2, mamba_state=4)
@@ -47,6 +48,19 @@ def small_tasks() -> list[MadTask]:
 
 def test_it_keeps_the_contract_of_proxies(check_proxy: Callable[..., None]) -> None:
     check_proxy(SweepProxy("toy", SPACE, small_tasks(), SETTINGS), num_patterns=3, tolerance=0.05)
+
+
+def test_a_share_of_it_is_the_same_share_of_every_setting() -> None:
+    """And goes on to the whole from what it keeps, to the same bits; all share one bound."""
+    sweep = SweepProxy("toy", SPACE, small_tasks(), SETTINGS)
+    half = sum((part.cost("AS", 0.5) for part in sweep.parts), Cost())
+    assert sweep.cost("AS", 0.5) == half and half.flops < sweep.cost("AS").flops
+    (begun,) = sweep.evaluate(["AS"], [TrialSeed(0)], "search", [0.5])
+    assert begun.cost == half
+    assert len({id(part._checkpoints) for part in sweep.parts}) == 1
+    (ended,) = sweep.evaluate(["AS"], [TrialSeed(0)], "search", [1.0])
+    (at_once,) = SweepProxy("toy", SPACE, small_tasks(), SETTINGS).evaluate(["AS"], [TrialSeed(0)])
+    assert ended.metrics == at_once.metrics
 
 
 def test_a_score_is_the_mean_over_tasks_of_the_mean_over_settings() -> None:

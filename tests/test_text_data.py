@@ -75,11 +75,12 @@ def test_the_default_is_bytes_in_memory_and_has_the_version_of_before() -> None:
     assert type(task) is ByteText and task.fingerprint == TextTask(length=32).fingerprint
     default = proxy({"length": 16})
     direct = TrainedProxy("toy", SPACE, [TextTask(length=16)], default.settings)
-    assert type(default) is TrainedProxy and default.version == direct.version
+    assert type(default) is BitsPerByteProxy and default.version == direct.version
     spelled = proxy({"length": 16, "path": None, "tokenizer": None, "shards": None})
     assert spelled.version == default.version
     (outcome,) = default.evaluate(["AMS"], [TrialSeed(0)])
-    assert set(outcome.metrics) == {"loss", "accuracy"}
+    assert set(outcome.metrics) == {"loss", "accuracy", "bits_per_byte"}
+    assert outcome.metrics["bits_per_byte"] == pytest.approx(outcome.metrics["loss"] / log(2))
 
 
 def test_shards_of_a_folder_hold_its_files_each_whole_in_its_split(stories: Path) -> None:

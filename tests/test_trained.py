@@ -1,5 +1,6 @@
 """The trained proxy as a proxy: contract, cost, versions, failures. Small models, toy task."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,9 +101,48 @@ def test_where_a_step_takes_long_fewer_are_measured_and_it_is_said(
 
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: clock[0])
     found = calibration.calibrated(measure, SPACE, "slow")
-    assert set(asked) == {2} and len(asked) == 1 + 4
+    assert asked == [1, 2] + [2] * 4
     assert "about 24 s" in caplog.text  # two steps of each of four stacks
     assert found.seconds("SSAA") == pytest.approx(500.0)
+
+
+def test_where_a_whole_stack_does_not_fit_shallower_ones_are_measured() -> None:
+    """Of 4 layers at most 2 fit; a layer takes 1 s, one of S 3 s, the rest 5 s."""
+
+    def measure(pattern: str, num_steps: int) -> float:
+        if len(pattern) > 2:
+            raise MemoryError("one model takes about 9 GiB")
+        return 5.0 + len(pattern) + 2 * pattern.count("S")
+
+    found = calibration.calibrated(measure, SPACE, "large")
+    assert found.seconds("AMSS") == pytest.approx(5 + 1 + 1 + 3 + 3)
+
+    def never(pattern: str, num_steps: int) -> float:
+        raise MemoryError("one model takes about 9 GiB")
+
+    with pytest.raises(InvalidSetting, match="no pattern can be trained: one model takes"):
+        calibration.calibrated(never, SPACE, "larger")
+
+
+def test_a_pattern_that_does_not_fit_is_a_failed_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its price is known all the same. Memory here holds two layers, and their data."""
+    toy = proxy()
+    free = max(toy.memory[0].peak_bytes([letter * 2]) for letter in "AMS")
+    monkeypatch.setattr("nasarena.proxies.fitting.free_bytes", lambda device: free)
+    (outcome,) = toy.evaluate(["SSSS"], [TrialSeed(0)])
+    assert outcome.status == "failed" and outcome.note.startswith("out of memory: one model takes")
+    assert outcome.cost == toy.cost("SSSS") and outcome.cost.device_seconds > 0
+
+
+def test_a_damaged_calibration_is_measured_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = proxy().calibration
+    (file,) = (tmp_path / "calibration").iterdir()
+    file.write_text("{")
+    again = proxy().calibration
+    assert "was damaged" in caplog.text and again.per_letter.keys() == first.per_letter.keys()
+    assert json.loads(file.read_text())["base"] == again.base
 
 
 def test_native_and_torch_agree_but_are_not_the_same_proxy() -> None:
