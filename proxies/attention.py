@@ -29,8 +29,10 @@ def rotary_table(length: int, head_width: int, device: torch.device) -> Tensor:
 
 
 def rotate(x_T2K: Tensor, table_TJ: Tensor) -> Tensor:
-    """Turn queries or keys, shape `(..., T, K)`, by their positions."""
-    pairs = torch.view_as_complex(x_T2K.reshape(*x_T2K.shape[:-1], -1, 2))
+    """Turn queries or keys, shape `(..., T, K)`, by their positions, in float32 at least."""
+    # There are no complex numbers of bfloat16.
+    wide = x_T2K.to(torch.promote_types(x_T2K.dtype, torch.float32))
+    pairs = torch.view_as_complex(wide.reshape(*x_T2K.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * table_TJ).flatten(-2)
 
 

@@ -6,6 +6,8 @@ belongs to a kind of device, and the kind enters a proxy's version; which GPU of
 """
 
 import importlib.util
+import logging
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,10 +16,12 @@ from typing import Literal, cast, get_args
 import torch
 
 from nasarena.proxies.native_library import native_library
+from nasarena.proxies.triton_scan import authors_kernel
 from nasarena.search.errors import InvalidSetting
 
 Precision = Literal["float32", "bfloat16"]
 StepKind = Literal["native", "eager", "graph"]
+_log = logging.getLogger(__name__)
 # Models that train in one program where the user names no number. A CPU core has nothing to gain
 # from more; a GPU is filled up to what its memory holds, but for the time a failure may cost.
 _POPULATION = {"cpu": 16, "cuda": 256}
@@ -37,12 +41,19 @@ class Kernels:
 def chosen_device(name: str) -> torch.device:
     """The device of `auto`, `cpu`, `cuda` or `cuda:N`; raises InvalidSetting in one line."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return _gpu("cuda") if torch.cuda.is_available() else torch.device("cpu")
     kind, _, number = name.partition(":")
     if kind not in _POPULATION or (number and not (kind == "cuda" and number.isdecimal())):
         raise InvalidSetting(f"proxy.device must be auto, cpu, cuda or cuda:N, got {name!r}")
     if kind == "cuda":
         _check_gpu(name, int(number or 0))
+        return _gpu(name)
+    return torch.device(name)
+
+
+def _gpu(name: str) -> torch.device:
+    """Its products round the same each time only with memory of a fixed size to work in."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product
     return torch.device(name)
 
 
@@ -108,7 +119,14 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def has_triton_scan() -> bool:
     """Whether Mamba's authors' Triton kernels can be used: they, Triton and a GPU are there."""
     there = all(importlib.util.find_spec(name) is not None for name in ("mamba_ssm", "triton"))
-    return there and torch.cuda.is_available()
+    if not (there and torch.cuda.is_available()):
+        return False
+    try:
+        authors_kernel()
+    except ImportError as error:  # of what the package needs beside Triton
+        _log.warning("mamba-ssm cannot be imported, its kernels are done without: %s", error)
+        return False
+    return True
 
 
 def kernels(device: torch.device) -> Kernels:

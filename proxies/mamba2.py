@@ -91,7 +91,7 @@ def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CH
         part = slice(start, start + chunk)
         x_c, decay_c, b_c, c_c = x[:, :, part], decay[:, :, part], b[:, :, part], c[:, :, part]
         y = _within_chunk(x_c, decay_c, b_c, c_c)
-        total = decay_c.cumsum(2)
+        total = running_sum(decay_c)
         if state is not None:
             y = y + torch.einsum("pbtn,pbhkn,pbth->pbthk", c_c, state, total.exp())
         to_end = (total[:, :, -1:] - total).exp()
@@ -103,11 +103,27 @@ def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CH
 
 def _within_chunk(x: Tensor, decay: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """`(L * C B^T) X` over one chunk, from a zero state; shapes as in `chunked_scan`."""
-    total = decay.cumsum(2).transpose(2, 3)  # (P, B, H, T)
+    total = running_sum(decay).transpose(2, 3)  # (P, B, H, T)
     # Masked before exp: above the diagonal the difference is positive and may overflow.
     log_mask = total[..., :, None] - total[..., None, :] + causal_mask(x.shape[2], x.device)
     weight = log_mask.exp() * (c @ b.transpose(-1, -2))[:, :, None]
     return (weight @ x.transpose(2, 3)).transpose(2, 3)
+
+
+def running_sum(x_PBTH: Tensor) -> Tensor:
+    """Over positions; where torch's own is not deterministic, on a GPU, by doubling the reach."""
+    if not x_PBTH.is_cuda:
+        return x_PBTH.cumsum(2)
+    return sum_by_doubling(x_PBTH)
+
+
+def sum_by_doubling(x_PBTH: Tensor) -> Tensor:
+    """Running sums over positions in log2(T) additions (Hillis & Steele 1986)."""
+    reach, T = 1, x_PBTH.shape[2]
+    while reach < T:
+        x_PBTH = x_PBTH + F.pad(x_PBTH[:, :, : T - reach], (0, 0, reach, 0))
+        reach *= 2
+    return x_PBTH
 
 
 def recurrent_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor) -> Tensor:

@@ -19,12 +19,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakSet
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nasarena.proxies.devices import Precision, autocast
 from nasarena.proxies.flops import SequenceShape, num_parameters
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.population import Population
@@ -41,6 +43,15 @@ _CGROUP = Path("/sys/fs/cgroup")
 _PROBE_BATCHES = (2, 4)  # at 1 some kernels take a path of their own
 
 
+class Probed(NamedTuple):
+    """What the memory of a small model depends on, that is counted where it runs."""
+
+    shape: ModelShape
+    sequence: SequenceShape
+    device: torch.device
+    precision: Precision
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryModel:
     """Peak bytes of training models of these sizes on this data, on one kind of device."""
@@ -49,6 +60,7 @@ class MemoryModel:
     sequence: SequenceShape
     train: TrainSettings
     device: torch.device
+    precision: Precision = "float32"
 
     def model_bytes(self, pattern: str) -> int:
         """What one model adds to a population."""
@@ -76,7 +88,7 @@ class MemoryModel:
     def kept_bytes(self, pattern: str) -> int:
         """What one model's forward pass over a batch leaves for its backward pass."""
         kept = self._by_letter(pattern)
-        ends = _ends_bytes(pattern[0], self.shape, self.sequence, self.device)
+        ends = _ends_bytes(pattern[0], self._probed)
         return self.train.batch_size * (sum(kept[letter] for letter in pattern) + ends)
 
     def _working_bytes(self, pattern: str) -> int:
@@ -84,10 +96,11 @@ class MemoryModel:
         return self.train.batch_size * max(self._by_letter(pattern).values())
 
     def _by_letter(self, pattern: str) -> dict[str, int]:
-        return {
-            letter: _layer_bytes(letter, self.shape, self.sequence, self.device)
-            for letter in set(pattern)
-        }
+        return {letter: _layer_bytes(letter, self._probed) for letter in set(pattern)}
+
+    @property
+    def _probed(self) -> Probed:
+        return Probed(self.shape, self.sequence, self.device, self.precision)
 
     def data_bytes(self) -> int:
         """Training and scoring sequences of one model."""
@@ -159,48 +172,41 @@ def readable(num_bytes: float) -> str:
 
 
 @lru_cache(maxsize=256)
-def _layer_bytes(
-    letter: str, shape: ModelShape, sequence: SequenceShape, device: torch.device
-) -> int:
+def _layer_bytes(letter: str, of: Probed) -> int:
     """Kept of one layer and one sequence: what two layers more hold, by two."""
-    more, fewer = (_sequence_bytes(letter * depth, shape, sequence, device) for depth in (4, 2))
+    more, fewer = (_sequence_bytes(letter * depth, of) for depth in (4, 2))
     return (more - fewer) // 2
 
 
 @lru_cache(maxsize=256)
-def _ends_bytes(
-    letter: str, shape: ModelShape, sequence: SequenceShape, device: torch.device
-) -> int:
+def _ends_bytes(letter: str, of: Probed) -> int:
     """Kept around the layers for one sequence: embedding, final norm, head and loss."""
-    whole = _sequence_bytes(letter * 2, shape, sequence, device)
-    return whole - 2 * _layer_bytes(letter, shape, sequence, device)
+    whole = _sequence_bytes(letter * 2, of)
+    return whole - 2 * _layer_bytes(letter, of)
 
 
 @lru_cache(maxsize=256)
-def _sequence_bytes(
-    pattern: str, shape: ModelShape, sequence: SequenceShape, device: torch.device
-) -> int:
+def _sequence_bytes(pattern: str, of: Probed) -> int:
     """Kept for each further sequence; constants such as a mask fall out of the difference."""
     few, more = _PROBE_BATCHES
-    held = [_held_bytes(pattern, shape, sequence, size, device) for size in (few, more)]
+    held = [_held_bytes(pattern, size, of) for size in (few, more)]
     return (held[1] - held[0]) // (more - few)
 
 
-def _held_bytes(
-    pattern: str, shape: ModelShape, sequence: SequenceShape, size: int, device: torch.device
-) -> int:
+def _held_bytes(pattern: str, size: int, of: Probed) -> int:
     """Bytes that autograd holds after a forward pass and a loss, weights not counted."""
+    sequence, device = of.sequence, of.device
     models = Population(
         [pattern],
         [torch.Generator().manual_seed(0)],
-        shape,
+        of.shape,
         sequence.vocab_size,
         sequence.length,
         sequence.head,
         device,
     )
     tokens_PBT = torch.zeros(1, size, sequence.length, dtype=torch.int64, device=device)
-    with held_tensors() as held:
+    with held_tensors() as held, autocast(device, of.precision):
         logits = models.logits(tokens_PBT)
         loss = F.cross_entropy(logits.flatten(0, 2), tokens_PBT.flatten(), reduction="none").sum()
         del logits

@@ -104,7 +104,13 @@ class TrainedProxy:
         self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
         in_memory = NativeMemoryModel if self._step == "native" else MemoryModel
         self.memory = [
-            in_memory(settings.model, sequence_shape(task), self.training_of(task), self._device)
+            in_memory(
+                settings.model,
+                sequence_shape(task),
+                self.training_of(task),
+                self._device,
+                self._precision,
+            )
             for task in self.tasks
         ]
         self._fitting = Fitting(self.memory, self._device, population)

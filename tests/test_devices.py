@@ -1,5 +1,6 @@
 """The choice of device, precision and population; reduced precision against the full one."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +129,28 @@ def test_kernels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels(CPU).precision == "float32" and "ours" in kernels(CPU).scan
     monkeypatch.setattr(devices, "has_triton_scan", lambda: True)
     assert "Triton" in kernels(GPU).scan and "bfloat16" in kernels(GPU).precision
+
+
+def test_kernels_that_cannot_be_imported_are_done_without(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ImportError("No module named 'einops'")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(devices, "authors_kernel", broken)
+    assert not devices.has_triton_scan.__wrapped__()
+    assert "mamba-ssm cannot be imported" in caplog.text and "einops" in caplog.text
+
+
+def test_a_gpu_is_asked_for_products_that_always_round_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    chosen_device("auto")
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
 @needs_gpu

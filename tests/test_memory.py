@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,12 @@ def test_a_mlp_layer_keeps_what_its_formula_needs() -> None:
     tokens, width = TRAIN.batch_size * SEQUENCE.length, SHAPE.width
     weights = num_parameters("MM", SHAPE, SEQUENCE) - num_parameters("M", SHAPE, SEQUENCE)
     assert deeper - shallow == BYTES_PER_WEIGHT * weights + 4 * tokens * (10 * width + 1)
+
+
+def test_products_in_half_the_bits_keep_less() -> None:
+    full, half = (replace(model(), precision=name) for name in ("float32", "bfloat16"))
+    for letter in "AMS":
+        assert half.kept_bytes(letter * 4) < 0.95 * full.kept_bytes(letter * 4)
 
 
 def test_memory_grows_with_sequences_data_and_members_as_stated() -> None:
