@@ -217,6 +217,8 @@ def test_a_comparison_is_as_large_as_its_proxy_allows() -> None:
     on_landscape, on_quick = compare_config(["proxy=additive"]), compare_config(["proxy=quick"])
     assert (on_landscape.seeds, on_landscape.budget.patterns) == (20, 72)
     assert (on_quick.seeds, on_quick.budget.patterns, on_quick.loop.top_k) == (3, 36, 3)
+    bare = compare_config([]).loop
+    assert (bare.top_k, bare.final_replicates) == (1, 4)
     given = compare_config(["proxy=quick", "seeds=5", "budget.patterns=32"])
     assert (given.seeds, given.budget.patterns) == (5, 32)
     assert run_config(["proxy=quick"]).budget == on_quick.budget
