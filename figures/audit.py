@@ -132,6 +132,8 @@ def _draw_regret(axes: Axes, levels: list[Transfer], style: dict[str, Look]) -> 
     )  # fmt: skip
     axes.set_xticks(list(levels[0].regret))
     axes.set_ylim(bottom=0)
+    if len(levels) > 5:  # above, the legend has room of its own
+        axes.set_ylim(top=1.35 * axes.get_ylim()[1])
     axes.set_title("What a pick costs: best of the proxy's best k, below the best of all")
     axes.set_xlabel("k, patterns picked by one training")
     axes.set_ylabel("regret, sd of patterns there")
