@@ -75,9 +75,12 @@ class Population:
         self.padded = F.pad(weights, (0, -len(weights) % _VECTOR))
         self.flat = self.padded[: len(weights)]
         self.members = [torch.tensor(block.members, device=device) for block in blocks]
-        self.owner = torch.cat([block.owner() for block in blocks]).to(device)
-        self.decays = torch.cat([block.decays() for block in blocks]).to(device)
         self.patterns, self.places = list(patterns), _places(blocks)
+        sizes = torch.tensor([place.size for place in self.places], device=device)
+        members = torch.tensor([place.member for place in self.places], device=device)
+        decays = torch.tensor([float(place.decays) for place in self.places], device=device)
+        self.owner = members.repeat_interleave(sizes, output_size=len(self.flat))
+        self.decays = decays.repeat_interleave(sizes, output_size=len(self.flat))
         self.leaves: list[Tensor] = []
         named: list[dict[str, Tensor]] = [{} for _ in range(len(patterns[0]) + 1)]
         self.groups: list[list[Group]] = [[] for _ in patterns[0]]
@@ -169,12 +172,6 @@ class _Block:
     name: str
     values: Tensor
     spec: TensorSpec
-
-    def owner(self) -> Tensor:
-        return torch.tensor(self.members).repeat_interleave(self.spec.size)
-
-    def decays(self) -> Tensor:
-        return torch.full((self.values.numel(),), float(self.spec.decays))
 
 
 def _places(blocks: Sequence[_Block]) -> list[Place]:

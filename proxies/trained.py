@@ -177,6 +177,10 @@ class TrainedProxy:
             outcomes |= self._fitting.evaluate(patterns, members, train, fail)
         return [outcomes[i] for i in range(len(patterns))]
 
+    def num_together(self, patterns: Sequence[str]) -> int:
+        """How many of `patterns`, from the first on, train in one program now."""
+        return self._fitting.size(patterns)
+
     def _together(
         self, patterns: Sequence[str], seeds: Sequence[TrialSeed], fidelities: Sequence[float]
     ) -> list[tuple[float, list[int]]]:

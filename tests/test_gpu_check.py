@@ -48,7 +48,7 @@ def test_speed_is_told_beside_the_peer_and_beside_the_peaks(
     flops = [trial_flops(proxy, "AM" * 8)]
     flops.append(fmean(trial_flops(proxy, pattern) for pattern in random_patterns(8)))
     assert found["peak_share"] == pytest.approx(median(flops) / 2.0 / 1e9)
-    assert 0 < found["bandwidth_share"] and found["population"] == 3
+    assert 0 < found["bandwidth_share"] and found["8 random population"] == 3
 
 
 def test_the_cost_of_a_trial_is_shown_as_the_population_grows() -> None:

@@ -287,18 +287,25 @@ def test_what_is_kept_is_that_of_the_formula() -> None:
     assert 4 * floats <= model.kept_bytes("M") <= 4 * (floats + 3 * 32 + 32 * B)
 
 
+def leave_memory(num_bytes: int) -> None:
+    """Let this process, a child of a test, take so much more and no more."""
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + num_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 @needs_compiler
 @pytest.mark.skipif(sys.platform != "linux", reason="limits threads as Linux does")
 def test_threads_that_cannot_be_had_are_done_without() -> None:
     """Their stacks do not fit into what memory is left."""
     code = (
-        "import resource, torch, test_native as t\n"
+        "import torch, test_native as t\n"
         "torch.set_num_threads(16)\n"
         "models = t.population(['ASM'] * 16)\n"
         "step, given = t.native(models), t.tokens(models)\n"
-        "pages = int(open('/proc/self/statm').read().split()[0])\n"
-        "limit = pages * resource.getpagesize() + 2**25\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "t.leave_memory(2**25)\n"
         "print(step(*given, 0.01).isfinite().all().item())"
     )
     assert _child(code).strip() == "True"
@@ -308,13 +315,11 @@ def test_threads_that_cannot_be_had_are_done_without() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_too_little_memory_is_an_error_and_no_crash() -> None:
     code = (
-        "import resource, torch, test_native as t\n"
+        "import torch, test_native as t\n"
         "torch.set_num_threads(2)\n"
         "models = t.population(['ASMASMASM'] * 2)\n"
         "step, given = t.native(models), t.tokens(models, 20_000)\n"
-        "pages = int(open('/proc/self/statm').read().split()[0])\n"
-        "limit = pages * resource.getpagesize() + 2**30\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "t.leave_memory(2**30)\n"
         "try:\n"
         "    step(*given, 0.01)\n"
         "except MemoryError as error:\n"
