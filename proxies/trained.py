@@ -93,8 +93,9 @@ class TrainedProxy:
         population = chosen_population(settings.population, self._device)
         self._step = chosen_step(settings.step, self._device, self._precision)
         settings = replace(
-            settings, population=population, precision=self._precision, step=self._step
-        )
+            settings, population=population, device=str(self._device), precision=self._precision,
+            step=self._step,
+        )  # fmt: skip
         self.name, self.space, self.tasks, self.settings = name, space, list(tasks), settings
         self.metric = settings.score_by
         self.direction: Direction = "min" if settings.score_by == "loss" else "max"

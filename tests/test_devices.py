@@ -100,7 +100,9 @@ def test_precision_and_population_follow_the_device() -> None:
 def test_precision_is_part_of_the_version_and_the_population_is_not() -> None:
     base = proxy().version
     assert proxy(replace(SETTINGS, precision="float32")).version == base
-    assert proxy(replace(SETTINGS, device="auto")).version == base or torch.cuda.is_available()
+    on_auto = proxy(replace(SETTINGS, device="auto"))
+    assert on_auto.version == base or torch.cuda.is_available()
+    assert on_auto.settings.device == ("cuda" if torch.cuda.is_available() else "cpu")
     assert proxy(replace(SETTINGS, precision="bfloat16")).version != base
     assert proxy(replace(SETTINGS, population=3)).version == base
 
