@@ -53,6 +53,7 @@ measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew
 	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
 	  $(BIN)/python -m nasarena.experiments.measure.$$name --save || exit 1; done
+	$(BIN)/python -m nasarena.experiments.measure.compare --save proxy=quick
 
 gpu-check: $(VENV)/.installed-test ## everything that only a GPU can show, into docs/measurements/
 	$(BIN)/python -m nasarena.experiments.measure.gpu --save

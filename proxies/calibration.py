@@ -44,11 +44,11 @@ def calibrated(measure: Measure, space: PatternSpace, version: str) -> Calibrati
     machine = f"{platform.machine()}-{platform.processor() or 'cpu'}-{os.cpu_count()}"
     file = cache_folder() / "calibration" / f"{version}-{machine}.json"
     kept = _read(file)
-    if kept is None:
-        _keep(_measured(measure, space), file)
-        kept = _read(file)
-    assert kept is not None
-    return kept
+    if kept is not None:
+        return kept
+    measured = _measured(measure, space)
+    _keep(measured, file)
+    return _read(file) or measured  # another process may have been the first
 
 
 def _measured(measure: Measure, space: PatternSpace) -> Calibration:
@@ -62,7 +62,7 @@ def _measured(measure: Measure, space: PatternSpace) -> Calibration:
             return _measured_at(depth, measure, space.alphabet)
         except MemoryError as error:
             if depth == least:
-                raise InvalidSetting(f"no pattern can be trained: {error}") from error
+                raise InvalidSetting(f"a model of two layers cannot be trained: {error}") from error
             depth = max(least, depth // 2)
 
 
@@ -96,10 +96,12 @@ def _measured_at(depth: int, measure: Measure, alphabet: str) -> Calibration:
 def _read(file: Path) -> Calibration | None:
     """What is kept there, or nothing; a damaged file is removed, and that is said."""
     try:
-        return Calibration(**json.loads(file.read_text()))
+        values = json.loads(file.read_text())
+        per_letter = {letter: float(seconds) for letter, seconds in values["per_letter"].items()}
+        return Calibration(float(values["base"]), per_letter)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         _log.warning("the calibration %s was damaged: it is measured anew", file)
         file.unlink(missing_ok=True)
         return None

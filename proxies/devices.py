@@ -22,6 +22,9 @@ from nasarena.search.errors import InvalidSetting
 Precision = Literal["float32", "bfloat16"]
 StepKind = Literal["native", "eager", "graph"]
 _log = logging.getLogger(__name__)
+# A GPU's products round the same each time only with memory of a fixed size to work in; this is
+# read at the first product.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 # Models that train in one program where the user names no number. A CPU core has nothing to gain
 # from more; a GPU is filled up to what its memory holds, but for the time a failure may cost.
 _POPULATION = {"cpu": 16, "cuda": 256}
@@ -41,19 +44,12 @@ class Kernels:
 def chosen_device(name: str) -> torch.device:
     """The device of `auto`, `cpu`, `cuda` or `cuda:N`; raises InvalidSetting in one line."""
     if name == "auto":
-        return _gpu("cuda") if torch.cuda.is_available() else torch.device("cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
     if kind not in _POPULATION or (number and not (kind == "cuda" and number.isdecimal())):
         raise InvalidSetting(f"proxy.device must be auto, cpu, cuda or cuda:N, got {name!r}")
     if kind == "cuda":
         _check_gpu(name, int(number or 0))
-        return _gpu(name)
-    return torch.device(name)
-
-
-def _gpu(name: str) -> torch.device:
-    """Its products round the same each time only with memory of a fixed size to work in."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product
     return torch.device(name)
 
 
@@ -123,7 +119,7 @@ def has_triton_scan() -> bool:
         return False
     try:
         authors_kernel()
-    except ImportError as error:  # of what the package needs beside Triton
+    except (ImportError, AttributeError, RuntimeError, OSError) as error:  # or does not fit Triton
         _log.warning("mamba-ssm cannot be imported, its kernels are done without: %s", error)
         return False
     return True

@@ -101,7 +101,7 @@ def _loaded_or_anew(compiler: list[str]) -> ctypes.CDLL:
     try:
         return _loaded(library)
     except OSError:
-        library.unlink()
+        library.unlink(missing_ok=True)
         return _loaded(_compiled(compiler))
 
 

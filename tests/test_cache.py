@@ -16,6 +16,7 @@ import pytest
 from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.cache_folder import cache_folder
 from nasarena.proxies.landscapes import Landscape, additive, nk
+from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -223,7 +224,9 @@ def test_a_cached_proxy_keeps_the_contract(
     assert cached.hits > 0
 
 
-def test_who_has_no_home_has_caches_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_no_home_has_caches_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A user without a name, as containers have them: `docker run --user 54321`."""
 
     def homeless() -> Path:
@@ -231,4 +234,9 @@ def test_who_has_no_home_has_caches_all_the_same(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.delenv("NASARENA_CACHE", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert cache_folder().parent == Path(tempfile.gettempdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = cache_folder()
+    assert folder.parent == tmp_path and folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    with pytest.raises(InvalidSetting, match="must be yours alone"):
+        cache_folder()

@@ -146,13 +146,8 @@ def test_kernels_that_cannot_be_imported_are_done_without(
     assert "mamba-ssm cannot be imported" in caplog.text and "einops" in caplog.text
 
 
-def test_a_gpu_is_asked_for_products_that_always_round_the_same(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
-    chosen_device("auto")
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+def test_a_gpu_is_asked_for_products_that_always_round_the_same() -> None:
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] in (":4096:8", ":16:8")  # before any product
 
 
 @needs_gpu

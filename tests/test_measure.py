@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from nasarena.experiments.cli import main
-from nasarena.experiments.measure import compare, overhead, quick_icc, separation
+from nasarena.experiments.measure import compare, overhead, peer, quick_icc, separation
 from nasarena.experiments.measure.quick_icc import random_patterns
 from nasarena.experiments.measure.record import record
 from nasarena.proxies.landscapes import additive
@@ -120,6 +121,18 @@ def test_a_record_names_its_source(
     assert shown["rows"] == [{"a": 1.0}] and shown["summary"] == {"b": 2}
     assert shown["command"] == "python -m nasarena.experiments.measure.x --save"
     assert {"name", "date", "commit", "device"} <= shown.keys()
+
+
+def test_the_peer_trains_without_our_deterministic_kernels() -> None:
+    was = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        with pytest.raises(RuntimeError, match="broken"), peer._as_usual():
+            assert not torch.are_deterministic_algorithms_enabled()
+            raise RuntimeError("broken")
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(was)
 
 
 def test_modules_of_make_measure_are_there() -> None:

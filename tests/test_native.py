@@ -107,8 +107,9 @@ def test_products_are_those_of_torch(sizes: tuple[int, int, int]) -> None:
     generator = torch.Generator().manual_seed(M)
     left, right = (torch.randn(*of, generator=generator) for of in ((2, M, K), (2, K, N)))
     torch.testing.assert_close(products(left, right), torch.bmm(left, right))
-    with pytest.raises(ValueError, match="products of"):
-        products(left, right[:, 1:])
+    for wrong in (right[:, 1:], right.double()):
+        with pytest.raises(ValueError, match=r"products need float32 of \(B, M, K\)"):
+            products(left, wrong)
 
 
 @needs_compiler

@@ -47,7 +47,7 @@ def measured(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows, and the ratio that is farthest from 1."""
     rows = [
-        {"population": name, **_in_child((*settings, *_STEPS, f"proxy.device={device}"), patterns)}
+        {"population": name, **_in_child((*settings, *_STEPS), patterns, device)}
         for name, settings, patterns in cases
     ]
     ratios = [row["predicted_over_measured"] for row in rows]
@@ -55,26 +55,26 @@ def measured(
     return rows, {"predicted_over_measured": worst, "least": min(ratios), "largest": max(ratios)}
 
 
-def _in_child(settings: tuple[str, ...], patterns: list[str]) -> Mapping[str, Any]:
+def _in_child(settings: tuple[str, ...], patterns: list[str], device: str) -> Mapping[str, Any]:
     """A fresh process: nothing that was freed before can hide what is taken.
 
     On a CPU another one calibrates before it: our kernels count the most that a process ever held,
     and a calibration trains larger models.
     """
-    context = multiprocessing.get_context("spawn")
-    if "proxy.device=cpu" in settings:
+    context, settings = multiprocessing.get_context("spawn"), (*settings, f"proxy.device={device}")
+    if device == "cpu":
         with ProcessPoolExecutor(1, context) as pool:
-            pool.submit(calibrate, settings).result()
+            pool.submit(calibrate, settings, patterns[0]).result()
     with ProcessPoolExecutor(1, context) as pool:
         return pool.submit(peaks, settings, patterns).result()
 
 
-def calibrate(settings: tuple[str, ...]) -> None:
-    """Have the seconds of these settings on record; called in a process of its own."""
+def calibrate(settings: tuple[str, ...], pattern: str) -> None:
+    """Have what a pattern costs on record; called in a process of its own."""
     import torch
 
     torch.set_num_threads(1)
-    assert built(settings).calibration
+    built(settings).cost(pattern)
 
 
 def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:

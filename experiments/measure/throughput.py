@@ -149,9 +149,9 @@ def interleaved(
 
 
 def trial_seconds(ours: Crew, settings: Sequence[str], size: int) -> float:
-    """Seconds per trial of random patterns in populations of `size`."""
+    """Seconds per trial of the same random patterns, in populations of `size`."""
     sized = (*settings, f"proxy.population={size}")
-    return wall_s([_all(ours, _ours, sized, random_patterns(size), size)])
+    return wall_s([_all(ours, _in_populations, sized, random_patterns(max(SIZES)))])
 
 
 def compared(
@@ -276,6 +276,14 @@ def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) ->
             raise RuntimeError("a training failed: its time would mean nothing")
     took_s = time.perf_counter() - start, time.process_time() - start_cpu
     return Took(*took_s, members * len(rounds))
+
+
+def _in_populations(settings: Sequence[str], patterns: Sequence[str]) -> Took:
+    """All patterns once, in populations as large as the settings allow."""
+    proxy = built(tuple(settings))
+    start, start_cpu = time.perf_counter(), time.process_time()
+    proxy.evaluate(patterns, [TrialSeed(0)] * len(patterns))
+    return Took(time.perf_counter() - start, time.process_time() - start_cpu, len(patterns))
 
 
 def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:

@@ -61,10 +61,10 @@ class Head {
             queries_ = arena.take(T_ * D_), hidden_ = arena.take(2 * T_ * D_),
             active_ = arena.take(2 * T_ * D_);
         if (!grads) return;
-        logits_ = arena.take(T_ * V_), grad_features_ = arena.take(T_ * D_);
-        head_back_ = arena.take(V_ * D_);
+        logits_ = arena.take(size_t(T_) * V_), grad_features_ = arena.take(T_ * D_);
+        head_back_ = arena.take(size_t(V_) * D_);
         transpose(D_, V_, weights.head, V_, head_back_, D_);
-        clear(grads->norm, D_), clear(grads->head, D_ * V_);
+        clear(grads->norm, D_), clear(grads->head, size_t(D_) * V_);
         if (!decodes_) return;
         in_back_ = arena.take(2 * D_ * D_), out_back_ = arena.take(2 * D_ * D_);
         transpose(D_, 2 * D_, weights.decoder_in, 2 * D_, in_back_, D_);
@@ -91,7 +91,7 @@ class Head {
         forward(x, logits_);
         double loss = 0.0;
         for (int t = 0; t < T_; ++t) {
-            float *row = logits_ + t * V_;
+            float *row = logits_ + size_t(t) * V_;
             if (targets[t] == IGNORED)
                 clear(row, V_);
             else
@@ -116,7 +116,7 @@ class Head {
     }
 
   private:
-    static void clear(float *at, int count) { std::memset(at, 0, sizeof(float) * count); }
+    static void clear(float *at, size_t count) { std::memset(at, 0, sizeof(float) * count); }
 
     static Sizes decoder_sizes(Sizes sizes) {
         sizes.activation = GELU, sizes.F = 2 * sizes.D;

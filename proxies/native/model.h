@@ -14,10 +14,10 @@
 enum { NORM, IN_PROJ, OUT_PROJ, CONV, CONV_BIAS, DT_BIAS, A_LOG, SKIP, GATE_NORM, LAYER_TENSORS };
 enum { EMBEDDING, FINAL_NORM, HEAD, DECODER_IN, DECODER_OUT, END_TENSORS };
 
-// `f` of the kind of layer that a letter stands for.
 template <class Core> struct Kind {
     using Whole = Layer<Core>;
 };
+// `f` of the kind of layer that a letter stands for.
 template <class F> auto with_kind(char letter, F f) {
     if (letter == 'A') return f(Kind<AttentionCore>());
     if (letter == 'M') return f(Kind<MlpCore>());
@@ -94,13 +94,13 @@ class Model {
                 std::swap(state, next);
             });
         Head head(sizes_, head_weights(), positions_, scratch_);
-        float *logits = scratch_.take(sizes_.T * sizes_.V);
+        float *logits = scratch_.take(size_t(sizes_.T) * sizes_.V);
         for (int b = 0; b < B; ++b, state += state_) {
             head.forward(state, logits);
             for (int t = 0; t < sizes_.T; ++t) {
                 int64_t target = targets[b * sizes_.T + t];
                 if (target == IGNORED) continue;
-                float *row = logits + t * sizes_.V;
+                float *row = logits + size_t(t) * sizes_.V;
                 sums[1] += std::max_element(row, row + sizes_.V) - row == target;
                 sums[0] += cross_entropy(row, sizes_.V, target, 1.0f);
                 sums[2] += 1.0;
