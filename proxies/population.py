@@ -76,18 +76,18 @@ class Population:
         self.flat = self.padded[: len(weights)]
         self.members = [torch.tensor(block.members, device=device) for block in blocks]
         self.patterns, self.places = list(patterns), _places(blocks)
-        sizes = torch.tensor([place.size for place in self.places], device=device)
-        members = torch.tensor([place.member for place in self.places], device=device)
-        decays = torch.tensor([float(place.decays) for place in self.places], device=device)
-        self.owner = members.repeat_interleave(sizes, output_size=len(self.flat))
-        self.decays = decays.repeat_interleave(sizes, output_size=len(self.flat))
+        self.owner = torch.empty(len(self.flat), dtype=torch.int64, device=device)
+        self.decays = torch.empty(len(self.flat), device=device)
         self.leaves: list[Tensor] = []
         named: list[dict[str, Tensor]] = [{} for _ in range(len(patterns[0]) + 1)]
         self.groups: list[list[Group]] = [[] for _ in patterns[0]]
         offset = 0
-        for block in blocks:
-            view = self.flat[offset : offset + block.values.numel()].view(block.values.shape)
+        for block, members in zip(blocks, self.members, strict=True):
+            own = slice(offset, offset + block.values.numel())
+            view = self.flat[own].view(block.values.shape)
             self.leaves.append(view.requires_grad_())
+            self.owner[own].view(len(members), -1).copy_(members[:, None])
+            self.decays[own] = float(block.spec.decays)
             offset += block.values.numel()
             if block.slot is None:
                 named[-1][block.name] = view
