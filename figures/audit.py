@@ -132,12 +132,13 @@ def _draw_regret(axes: Axes, levels: list[Transfer], style: dict[str, Look]) -> 
     )  # fmt: skip
     axes.set_xticks(list(levels[0].regret))
     axes.set_ylim(bottom=0)
-    if len(levels) > 5:  # above, the legend has room of its own
+    is_long = len(levels) > 5
+    if is_long:  # above, the legend has room of its own
         axes.set_ylim(top=1.35 * axes.get_ylim()[1])
     axes.set_title("What a pick costs: best of the proxy's best k, below the best of all")
     axes.set_xlabel("k, patterns picked by one training")
     axes.set_ylabel("regret, sd of patterns there")
-    axes.legend(ncols=2 if len(levels) > 5 else 1, fontsize=7)
+    axes.legend(ncols=2 if is_long else 1, fontsize=7)
 
 
 def _draw_needed(axes: Axes, found: Findings) -> None:

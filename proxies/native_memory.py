@@ -12,7 +12,7 @@ import torch
 
 from nasarena.proxies.flops import num_parameters
 from nasarena.proxies.memory import MemoryModel
-from nasarena.proxies.native_library import compiled_library
+from nasarena.proxies.native_library import Sizes, compiled_library
 from nasarena.proxies.native_step import kernel_sizes
 
 # Of each weight: itself 4, its gradient 4, two moments 8, its model's number 8, its decay 4.
@@ -36,16 +36,18 @@ class NativeMemoryModel(MemoryModel):
 
     def kept_bytes(self, pattern: str) -> int:
         """What one model's forward pass over a batch leaves for its backward pass."""
-        sizes, letters = kernel_sizes(self.shape, self.sequence), pattern.encode()
-        kept: int = compiled_library().nasarena_kept_bytes(
-            sizes, len(letters), letters, self.train.batch_size
-        )
+        model, train = self._model(pattern), self.train
+        kept: int = compiled_library().nasarena_kept_bytes(*model, train.batch_size)
         return kept
 
     def _room_bytes(self, pattern: str) -> int:
         """What one thread takes, whichever is more: in training or in scoring."""
-        sizes, letters = kernel_sizes(self.shape, self.sequence), pattern.encode()
+        model, train = self._model(pattern), self.train
         room: int = compiled_library().nasarena_room_bytes(
-            sizes, len(letters), letters, self.train.batch_size, self.train.num_scored_together
+            *model, train.batch_size, train.num_scored_together
         )
         return room
+
+    def _model(self, pattern: str) -> tuple[Sizes, int, bytes]:
+        """As the kernels are told of it."""
+        return kernel_sizes(self.shape, self.sequence), len(pattern), pattern.encode()

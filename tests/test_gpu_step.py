@@ -29,7 +29,7 @@ from nasarena.proxies.train_step import TrainStep, losses
 
 GPU = torch.device("cuda", 0)
 SHAPE = ModelShape(width=16, num_heads=2, mamba_heads=2, mamba_state=4)
-# What torch's documentation says is an error on a GPU once deterministic kernels are asked for.
+# Of what torch refuses on a GPU, or did, once deterministic kernels are asked for.
 REFUSED = {"cumsum", "put_", "histc", "median", "nll_loss2d_forward", "scatter_reduce", "kthvalue"}
 GUARD = """
 #include <c10/core/impl/DeviceGuardImplInterface.h>

@@ -15,7 +15,7 @@ from nasarena.experiments.measure.peer import synchronize
 from nasarena.proxies.native_library import native_library
 from nasarena.proxies.native_products import products
 
-Product = Callable[[int, int, torch.device, torch.dtype], Callable[[], object]]
+Multiply = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 _NUM_REPEATS = 5
 _MATRICES = {
@@ -27,19 +27,20 @@ _COPIED_BYTES = {"cpu": 2**27, "cuda": 2**30}
 
 def matmul_flops(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
     """FLOPs a second of the best of a few sizes of square batched products of torch."""
-    return _best(_product, device, dtype)
+    return _best(torch.bmm, device, dtype)
 
 
 def native_matmul_flops() -> float:
     """The same of our kernels' products, on one thread; 0 where there are none."""
-    return _best(_native_product, torch.device("cpu"), torch.float32) if native_library() else 0.0
+    return _best(products, torch.device("cpu"), torch.float32) if native_library() else 0.0
 
 
-def _best(product: Product, device: torch.device, dtype: torch.dtype) -> float:
-    return max(
-        2 * count * size**3 / _seconds(product(count, size, device, dtype), device)
-        for count, size in _MATRICES[device.type]
-    )
+def _best(multiply: Multiply, device: torch.device, dtype: torch.dtype) -> float:
+    def flops(count: int, size: int) -> float:
+        left, right = (torch.ones(count, size, size, device=device, dtype=dtype) for _ in range(2))
+        return 2 * count * size**3 / _seconds(lambda: multiply(left, right), device)
+
+    return max(flops(count, size) for count, size in _MATRICES[device.type])
 
 
 def copied_bytes(device: torch.device) -> float:
@@ -52,20 +53,6 @@ def copied_bytes(device: torch.device) -> float:
         target.copy_(source)
 
     return 2 * size / _seconds(copy, device)
-
-
-def _product(
-    count: int, size: int, device: torch.device, dtype: torch.dtype
-) -> Callable[[], object]:
-    left, right = (torch.ones(count, size, size, device=device, dtype=dtype) for _ in range(2))
-    return lambda: torch.bmm(left, right)
-
-
-def _native_product(
-    count: int, size: int, device: torch.device, dtype: torch.dtype
-) -> Callable[[], object]:
-    left, right = (torch.ones(count, size, size, device=device, dtype=dtype) for _ in range(2))
-    return lambda: products(left, right)
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:

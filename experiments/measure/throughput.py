@@ -267,23 +267,33 @@ def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) ->
     proxy = built(tuple(settings))
     members = size or proxy.settings.population
     rounds = [patterns] if members > 1 else [[pattern] for pattern in patterns]
-    start, start_cpu = time.perf_counter(), time.process_time()
-    for some in rounds:
-        chosen = [some[i % len(some)] for i in range(members)]
-        seeds = [TrialSeed(i // len(some)) for i in range(members)]
-        outcomes = proxy.evaluate(chosen, seeds)
-        if any(outcome.status != "ok" for outcome in outcomes):
-            raise RuntimeError("a training failed: its time would mean nothing")
-    took_s = time.perf_counter() - start, time.process_time() - start_cpu
-    return Took(*took_s, members * len(rounds))
+    return _timed(
+        proxy,
+        [
+            (
+                [some[i % len(some)] for i in range(members)],
+                [TrialSeed(i // len(some)) for i in range(members)],
+            )
+            for some in rounds
+        ],
+    )
 
 
 def _in_populations(settings: Sequence[str], patterns: Sequence[str]) -> Took:
     """All patterns once, in populations as large as the settings allow."""
-    proxy = built(tuple(settings))
+    return _timed(built(tuple(settings)), [(patterns, [TrialSeed(0)] * len(patterns))])
+
+
+def _timed(
+    proxy: "TrainedProxy", rounds: Sequence[tuple[Sequence[str], Sequence[TrialSeed]]]
+) -> Took:
+    """What it takes to evaluate these patterns with these seeds, round after round."""
     start, start_cpu = time.perf_counter(), time.process_time()
-    proxy.evaluate(patterns, [TrialSeed(0)] * len(patterns))
-    return Took(time.perf_counter() - start, time.process_time() - start_cpu, len(patterns))
+    for patterns, seeds in rounds:
+        if any(outcome.status != "ok" for outcome in proxy.evaluate(patterns, seeds)):
+            raise RuntimeError("a training failed: its time would mean nothing")
+    took_s = time.perf_counter() - start, time.process_time() - start_cpu
+    return Took(*took_s, sum(len(patterns) for patterns, _ in rounds))
 
 
 def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
