@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from nasarena.proxies.mad import mad_task
 from nasarena.proxies.model_shape import ModelShape
 from nasarena.proxies.native_library import native_library
 from nasarena.proxies.presets import trained
-from nasarena.proxies.task import Batch, TaskSplit
+from nasarena.proxies.task import Batch, Task, TaskSplit
 from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trainer import Scored
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
@@ -125,13 +127,23 @@ def test_where_a_whole_stack_does_not_fit_shallower_ones_are_measured() -> None:
 
 
 def test_a_pattern_that_does_not_fit_is_a_failed_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its price is known all the same. Memory here holds two layers, and their data."""
-    toy = proxy()
+    """Its price is known all the same, and nothing is trained for it that does not fit either.
+
+    Memory here holds two layers, and their data.
+    """
+    toy, depths, train = proxy(), [], TrainedProxy._train
+
+    def watched(self: TrainedProxy, task: Task, patterns: list[str], *rest: Any) -> list[Scored]:
+        depths.append(len(patterns[0]))
+        return train(self, task, patterns, *rest)
+
+    monkeypatch.setattr(TrainedProxy, "_train", watched)
     free = max(toy.memory[0].peak_bytes([letter * 2]) for letter in "AMS")
     monkeypatch.setattr("nasarena.proxies.fitting.free_bytes", lambda device: free)
     (outcome,) = toy.evaluate(["SSSS"], [TrialSeed(0)])
     assert outcome.status == "failed" and outcome.note.startswith("out of memory: one model takes")
     assert outcome.cost == toy.cost("SSSS") and outcome.cost.device_seconds > 0
+    assert set(depths) == {1, 2}
 
 
 def test_a_damaged_calibration_is_measured_anew(
