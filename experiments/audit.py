@@ -24,7 +24,7 @@ from nasarena.experiments.console import made_console
 from nasarena.experiments.provenance import provenance
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.run_folder import config_hash
+from nasarena.search.hashes import config_hash
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 

@@ -35,9 +35,10 @@ from nasarena.experiments.provenance import provenance
 from nasarena.experiments.scoring import built_proxy
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefused
+from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
-from nasarena.search.run_folder import config_hash, find_runs, read_run
+from nasarena.search.run_folder import find_runs, read_run
 from nasarena.search.space import PatternSpace
 
 REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns

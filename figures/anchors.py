@@ -26,7 +26,7 @@ from nasarena.figures.frame import BASELINE, Frames
 from nasarena.figures.noise import noise_floor
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
-from nasarena.search.run_folder import config_hash
+from nasarena.search.hashes import config_hash
 
 VERSION = 1
 FILE_NAME = "anchors.json"

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from nasarena.proxies.window_sum import WindowSum
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
-from nasarena.search.run_folder import config_hash
 from nasarena.search.seeding import stable_hash, stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -83,8 +83,8 @@ class Landscape:
         self.score_range = bounds if noise == 0 else (-inf, inf)
         common = {"seed": landscape_seed, "noise": noise, "failure_rate": failure_rate}
         of_space = {"alphabet": space.alphabet, "depth": space.depth}
-        # "code" goes up whenever a change to this file or to the window sum changes a score.
-        self.version = config_hash({"landscape": name, "code": 1, **of_space, **common, **options})
+        described = {"landscape": name, "code": code_hash(__name__)}
+        self.version = config_hash({**described, **of_space, **common, **options})
 
     def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """A nominal training: the same tokens for all, FLOPs and seconds by letter."""

@@ -17,7 +17,6 @@ from typing import Any, Literal, Protocol, get_type_hints
 import numpy as np
 import yaml
 
-from nasarena.proxies.code_hash import code_hash
 from nasarena.proxies.mad_compression import Compression
 from nasarena.proxies.mad_copying import SelectiveCopying
 from nasarena.proxies.mad_fuzzy_recall import FuzzyRecall
@@ -25,7 +24,7 @@ from nasarena.proxies.mad_memorization import Memorization
 from nasarena.proxies.mad_recall import InContextRecall
 from nasarena.proxies.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.run_folder import config_hash
+from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.seeding import stream
 
 

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ _FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
     "-shared", "-fPIC", "-pthread",
 )  # fmt: skip
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _log = logging.getLogger(__name__)
 
 
@@ -79,6 +81,14 @@ def native_library() -> ctypes.CDLL | None:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         _say(reason[0] if reason else type(error).__name__)
         return None
+
+
+@lru_cache(maxsize=1)
+def kernel_hash() -> str:
+    """Hash of the C++ sources without comments and indentation."""
+    sources = [file.read_text() for file in sorted(SOURCES.glob("*.[ch]*"))]
+    code = [_COMMENT.sub("", source).split() for source in sources]
+    return hashlib.sha256("\n".join(" ".join(words) for words in code).encode()).hexdigest()
 
 
 def compiled_library() -> ctypes.CDLL:

@@ -6,13 +6,13 @@ Every setting trains for the same number of epochs over its own training set, as
 examples are half the steps.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from nasarena.proxies.checkpoints import Checkpoints
 from nasarena.proxies.mad import MadTask
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -35,8 +35,8 @@ class SweepProxy:
         first = self.parts[0]
         self.metric, self.score_range = first.metric, first.score_range
         self.direction: Direction = first.direction
-        versions = "\n".join(part.version for part in self.parts)
-        self.version = hashlib.sha256(versions.encode()).hexdigest()[:16]
+        versions = [part.version for part in self.parts]
+        self.version = config_hash({"parts": versions, "code": code_hash(__name__)})
 
     def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """The sum over all settings."""

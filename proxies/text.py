@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 
 from nasarena.proxies import corpus
-from nasarena.proxies.code_hash import code_hash
 from nasarena.proxies.corpus import find_files, load_corpus, standard_library
 from nasarena.proxies.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash
 from nasarena.search.seeding import stream
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

@@ -16,7 +16,6 @@ from typing import Any
 
 from nasarena.proxies import documents, shard_writer, tokenizer
 from nasarena.proxies.cache_folder import cache_folder
-from nasarena.proxies.code_hash import code_hash
 from nasarena.proxies.corpus import SourceFile, find_files, standard_library
 from nasarena.proxies.documents import Document, file_documents, files_signature, row_documents
 from nasarena.proxies.hub import DatasetSource
@@ -27,7 +26,7 @@ from nasarena.proxies.text import TextTask
 from nasarena.proxies.token_text import TokenText
 from nasarena.proxies.tokenizer import asked_tokenizer
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.run_folder import config_hash
+from nasarena.search.hashes import code_hash, config_hash
 
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 30.0

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.proxies import documents, shard_writer, shards, tokenizer
-from nasarena.proxies.code_hash import code_hash
 from nasarena.proxies.shards import Shards
 from nasarena.proxies.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash
 from nasarena.search.seeding import stream
 
 

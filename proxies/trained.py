@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import torch
 
@@ -28,7 +27,7 @@ from nasarena.proxies.fitting import Fitting
 from nasarena.proxies.flops import SequenceShape, forward_flops
 from nasarena.proxies.memory import MemoryModel
 from nasarena.proxies.model_shape import ModelShape
-from nasarena.proxies.native_library import SOURCES
+from nasarena.proxies.native_library import kernel_hash
 from nasarena.proxies.native_memory import NativeMemoryModel
 from nasarena.proxies.population import Population
 from nasarena.proxies.task import Task
@@ -36,6 +35,7 @@ from nasarena.proxies.train_settings import TrainSettings
 from nasarena.proxies.train_step import WARM_UP
 from nasarena.proxies.trainer import Scored, train_and_score
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.seeding import stream_seed
 from nasarena.search.space import PatternSpace
@@ -100,7 +100,7 @@ class TrainedProxy:
         self.metric = settings.score_by
         self.direction: Direction = "min" if settings.score_by == "loss" else "max"
         self.score_range = (-float("inf"), 0.0) if self.metric == "loss" else (0.0, 1.0)
-        self.version = _version(space, self.tasks, settings, self._device)
+        self.version = self._describe_version()
         self._calibration: Calibration | None = None
         self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
         in_memory = NativeMemoryModel if self._step == "native" else MemoryModel
@@ -115,6 +115,23 @@ class TrainedProxy:
             for task in self.tasks
         ]
         self._fitting = Fitting(self.memory, self._device, population)
+
+    def _describe_version(self) -> str:
+        """Hash of all that an outcome depends on: settings, space, data, and the code of all.
+
+        How many train together is not among it. The native step rounds in another order than torch.
+        """
+        is_native = self._step == "native"
+        described = asdict(self.settings) | {"device": self._device.type, "native": is_native}
+        del described["population"], described["step"]
+        parts = [
+            json.dumps([asdict(self.space), described], sort_keys=True),
+            torch.__version__,
+            *[task.fingerprint for task in self.tasks],
+            code_hash(type(self).__module__, *(type(task).__module__ for task in self.tasks)),
+            kernel_hash(),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """Training FLOPs and tokens counted, device seconds from the calibrated model."""
@@ -300,51 +317,3 @@ class TrainedProxy:
 def sequence_shape(task: Task) -> SequenceShape:
     """What the cost model needs to know of a task."""
     return SequenceShape(task.vocab_size, task.length, task.head)
-
-
-def _version(
-    space: PatternSpace, tasks: Sequence[Task], settings: TrainedSettings, device: torch.device
-) -> str:
-    """Hash of all that an outcome depends on.
-
-    How many train together is not among it. The native step rounds in another order than torch.
-    """
-    described = asdict(settings) | {"device": device.type, "native": settings.step == "native"}
-    del described["population"], described["step"]
-    parts = [
-        json.dumps([asdict(space), described], sort_keys=True),
-        torch.__version__,
-        *[task.fingerprint for task in tasks],
-        _code_hash(),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _code_hash() -> str:
-    """Hash of the sources that a trained score depends on."""
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for file in [*(here / name for name in _CODE), *sorted(SOURCES.glob("*.[ch]*"))]:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-_CODE = (
-    "adamw.py",
-    "attention.py",
-    "batches.py",
-    "checkpoints.py",
-    "devices.py",
-    "fused.py",
-    "mamba2.py",
-    "mlp.py",
-    "model_shape.py",
-    "native_library.py",
-    "native_step.py",
-    "population.py",
-    "train_settings.py",
-    "train_step.py",
-    "trained.py",
-    "trainer.py",
-    "triton_scan.py",
-)

@@ -19,7 +19,6 @@ runs are the same run when their events agree in everything else. `first` is a t
 """
 
 import fcntl
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 from nasarena.search.errors import NasArenaError, RunFolderRefused
+from nasarena.search.hashes import config_hash
 from nasarena.search.trial import Trial
 
 State = Literal["missing", "partial", "failed", "finished"]
@@ -36,12 +36,6 @@ Event = dict[str, Any]
 
 # For a lock to come free: a second command opens every run of its comparison, for milliseconds.
 _WAIT_S = 1.0
-
-
-def config_hash(config: Mapping[str, Any]) -> str:
-    """Hash of a configuration of plain values, whatever the order of its keys."""
-    text = json.dumps(config, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class RunFolder:

@@ -69,12 +69,12 @@ def proxy(data: dict[str, Any]) -> TrainedProxy:
 # Which corpus
 
 
-def test_the_default_is_bytes_in_memory_and_has_the_version_of_before() -> None:
+def test_the_default_is_bytes_in_memory() -> None:
     settings = TextSettings(length=32)
     task = text_task(settings, batch_size=8)
     assert type(task) is ByteText and task.fingerprint == TextTask(length=32).fingerprint
     default = proxy({"length": 16})
-    direct = TrainedProxy("toy", SPACE, [TextTask(length=16)], default.settings)
+    direct = BitsPerByteProxy("toy", SPACE, TextTask(length=16), default.settings)
     assert type(default) is BitsPerByteProxy and default.version == direct.version
     spelled = proxy({"length": 16, "path": None, "tokenizer": None, "shards": None})
     assert spelled.version == default.version

@@ -23,8 +23,8 @@ from nasarena.proxies.patternbench.rows import Row, read_rows
 from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.proxies.patternbench.truth import Truth
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
-from nasarena.search.run_folder import config_hash
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -52,8 +52,7 @@ class PatternBench:
         files, self._surrogate, self.header, self._rows = _loaded(data)
         self.stands_for = str(self.header["proxy"])  # trains winners for real
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
-        # "code" goes up whenever a change to this folder changes a score.
-        described = {"patternbench": files, "code": 1}
+        described = {"patternbench": files, "code": code_hash(__name__)}
         self.version = config_hash({**described, **alphabet, "noise": noise})
         self.truth = Truth(self._surrogate, self._rows, space, config_hash(described))
         self._trained = {
