@@ -34,7 +34,7 @@ test: $(VENV)/.installed-test .typecheck ## ruff, mypy --strict and the whole te
 	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
 
 vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
-	PYTHON=$(PYTHON) sh agents/vllm_env.sh
+	PYTHON=$(PYTHON) sh agents/llm/vllm_env.sh
 
 train-scribe: $(VENV)/.installed-test ## teach the embedded agent anew: an hour on 2 cores, resumable
 	$(BIN)/python -m nasarena.agents.scribe.train

@@ -11,14 +11,14 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from nasarena.agents.client import Client
 from nasarena.agents.consultant import Answer, Consultant
 from nasarena.agents.flat_signature import flat_signature
-from nasarena.agents.lines import one_line
+from nasarena.agents.llm.client import Client
+from nasarena.agents.llm.text import one_line
 from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, Policy, own
-from nasarena.agents.sight import Sight
+from nasarena.agents.view_builder import Sight
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace

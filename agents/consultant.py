@@ -13,17 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from nasarena.agents import compact
-from nasarena.agents.client import Client, Request, ask_typed
-from nasarena.agents.hybrids.letter_prior import TokenChoice
-from nasarena.agents.messages import call_seed
+from nasarena.agents.context import compact_prompt as compact
+from nasarena.agents.context.view import View
+from nasarena.agents.llm.client import Client, Request, ask_typed
+from nasarena.agents.llm.messages import TokenChoice, call_seed
 from nasarena.agents.operators import analyze, draft
 from nasarena.agents.operators.analyze import Lesson
 from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.operators.catalogue import OPERATORS
 from nasarena.agents.operators.prompt import Prompt
 from nasarena.agents.options import AgentOptions
-from nasarena.agents.view import View
 from nasarena.search.trial import LlmCost
 
 Result = TypeVar("Result")

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from nasarena.agents.lines import cause, one_line, score_text
+from nasarena.agents.context.trial_text import cause, score_text
+from nasarena.agents.llm.text import one_line
 from nasarena.agents.policies.policy import best, operator_of
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import Trial

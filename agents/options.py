@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nasarena.agents.controls import checked_control
-from nasarena.agents.memory import Memory
+from nasarena.agents.context.controls import checked_control
+from nasarena.agents.context.memory import Memory
 from nasarena.search.errors import InvalidSetting
 
 # `compact` shows the whole history to `compact.render`, which does its own choosing.

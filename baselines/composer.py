@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from nasarena.baselines.acquisition_search import best_candidate
 from nasarena.baselines.fitted_process import standardized
-from nasarena.baselines.frame import Frame
 from nasarena.baselines.model_search import ModelSearch
+from nasarena.baselines.partial_pattern import Frame
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace

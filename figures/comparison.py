@@ -7,17 +7,17 @@ runs by the same command gives the same bytes. What is frozen at the first time 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from nasarena.figures.anchors import FILE_NAME, Anchors, frozen_anchors
-from nasarena.figures.conclusion import Conclusion, Drawing
-from nasarena.figures.fairness import fairness
-from nasarena.figures.frame import Frames, read_frames
-from nasarena.figures.gallery import Plate, gallery
-from nasarena.figures.markdown import markdown
-from nasarena.figures.report import render
-from nasarena.figures.saving import Source, save_figure
-from nasarena.figures.standings import Standings, deciding_scale, standings
-from nasarena.figures.table import standings_table
-from nasarena.figures.verdict import verdict
+from nasarena.figures.plots.figure_files import Source, save_figure
+from nasarena.figures.plots.gallery import Plate, gallery
+from nasarena.figures.report.conclusion import Conclusion, Drawing
+from nasarena.figures.report.fairness import fairness
+from nasarena.figures.report.markdown import markdown
+from nasarena.figures.report.render import render
+from nasarena.figures.report.table import standings_table
+from nasarena.figures.report.verdict import verdict
+from nasarena.figures.results.anchors import FILE_NAME, Anchors, frozen_anchors
+from nasarena.figures.results.standings import Standings, deciding_scale, standings
+from nasarena.figures.results.tables import Frames, read_frames
 from nasarena.search.errors import NasArenaError
 
 Drawer = Callable[[Path, Sequence[Plate], Source, Collection[str]], list[Drawing]]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import log
 
-from nasarena.proxies.text_data import ByteText
-from nasarena.proxies.token_text import TokenText
+from nasarena.proxies.data.text_data import ByteText
+from nasarena.proxies.data.token_text import TokenText
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.search.proxy import Split, TrialSeed
 from nasarena.search.space import PatternSpace

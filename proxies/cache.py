@@ -19,9 +19,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from nasarena.proxies.cache_folder import cache_folder
+from nasarena.search.cache_folder import cache_folder
 from nasarena.search.fidelity import cost_at, evaluate_at, has_fidelities
-from nasarena.search.proxy import Proxy, Split, TrialSeed
+from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.trial import Cost, Outcome
 
 _LOG = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ _FIND = """SELECT outcome FROM outcomes_1
 _STORE = "INSERT OR IGNORE INTO outcomes_1 VALUES (?, ?, ?, ?, ?, ?)"
 
 Key = tuple[str, str, str, int, str]
-
-# Begins the note of a failure that is the machine's and not the pattern's, so it is never kept.
-OUT_OF_MEMORY = "out of memory"
 
 
 class CachedProxy:

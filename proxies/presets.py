@@ -47,9 +47,9 @@ def trained(
 
     Raises InvalidSetting for a setting that the task, the model or the trainer does not have.
     """
-    from nasarena.proxies.model_shape import ModelShape
-    from nasarena.proxies.train_settings import TrainSettings
+    from nasarena.proxies.models.model_shape import ModelShape
     from nasarena.proxies.trained import TrainedSettings
+    from nasarena.proxies.training.train_settings import TrainSettings
 
     shape = _filled(ModelShape, model, "proxy.model")
     settings = TrainedSettings(
@@ -73,7 +73,7 @@ def _of_text(
     name: str, space: PatternSpace, data: Mapping[str, Any], settings: "TrainedSettings"
 ) -> "TrainedProxy":
     from nasarena.proxies.bits_per_byte import BitsPerByteProxy
-    from nasarena.proxies.text_data import TextSettings, text_task
+    from nasarena.proxies.data.text_data import TextSettings, text_task
 
     task = text_task(_filled(TextSettings, data, "proxy.data"), settings.train.batch_size)
     return BitsPerByteProxy(name, space, task, settings)
@@ -82,7 +82,7 @@ def _of_text(
 def _of_mad(
     name: str, space: PatternSpace, data: Mapping[str, Any], settings: "TrainedSettings"
 ) -> "TrainedProxy | SweepProxy":
-    from nasarena.proxies.mad import mad_sweep, mad_tasks
+    from nasarena.proxies.mad.tasks import mad_sweep, mad_tasks
     from nasarena.proxies.sweep import SweepProxy
     from nasarena.proxies.trained import TrainedProxy
 

@@ -9,9 +9,9 @@ examples are half the steps.
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from nasarena.proxies.checkpoints import Checkpoints
-from nasarena.proxies.mad import MadTask
+from nasarena.proxies.mad.tasks import MadTask
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.training.checkpoints import Checkpoints
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.space import PatternSpace

@@ -13,9 +13,14 @@ from dataclasses import asdict, dataclass, replace
 
 import torch
 
-from nasarena.proxies.calibration import Calibration, calibrated
-from nasarena.proxies.checkpoints import Checkpoints
-from nasarena.proxies.devices import (
+from nasarena.proxies.data.task import Task
+from nasarena.proxies.models.flops import SequenceShape, forward_flops
+from nasarena.proxies.models.model_shape import ModelShape
+from nasarena.proxies.models.population import Population
+from nasarena.proxies.native.library import kernel_hash
+from nasarena.proxies.training.calibration import Calibration, calibrated
+from nasarena.proxies.training.checkpoints import Checkpoints
+from nasarena.proxies.training.devices import (
     autocast,
     chosen_device,
     chosen_population,
@@ -23,17 +28,12 @@ from nasarena.proxies.devices import (
     chosen_step,
     device_suffix,
 )
-from nasarena.proxies.fitting import Fitting
-from nasarena.proxies.flops import SequenceShape, forward_flops
-from nasarena.proxies.memory import MemoryModel
-from nasarena.proxies.model_shape import ModelShape
-from nasarena.proxies.native_library import kernel_hash
-from nasarena.proxies.native_memory import NativeMemoryModel
-from nasarena.proxies.population import Population
-from nasarena.proxies.task import Task
-from nasarena.proxies.train_settings import TrainSettings
-from nasarena.proxies.train_step import WARM_UP
-from nasarena.proxies.trainer import Scored, train_and_score
+from nasarena.proxies.training.memory import MemoryModel
+from nasarena.proxies.training.native_memory import NativeMemoryModel
+from nasarena.proxies.training.population_sizing import Fitting
+from nasarena.proxies.training.train_settings import TrainSettings
+from nasarena.proxies.training.train_step import WARM_UP
+from nasarena.proxies.training.trainer import Scored, train_and_score
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed

@@ -29,9 +29,9 @@ from nasarena.search.errors import (
     SearcherFailed,
 )
 from nasarena.search.fidelity import Payments, checked_fidelity, cost_at, evaluate_at
-from nasarena.search.final import Searched, conclude
 from nasarena.search.journal import Journal, shown
 from nasarena.search.proxy import Proxy, TrialSeed
+from nasarena.search.retraining import Searched, conclude
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import Searcher
 from nasarena.search.seeding import stream

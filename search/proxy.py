@@ -63,3 +63,7 @@ def mean_cost(proxy: Proxy, num_samples: int = 1024) -> Cost:
         total.tokens // num_samples,
         total.device_seconds / num_samples,
     )
+
+
+# Begins the note of a failure that is the machine's and not the pattern's, so it is never kept.
+OUT_OF_MEMORY = "out of memory"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasarena.agents.errors import VllmFailed
-from nasarena.agents.server import read_address, vllm_python
-from nasarena.agents.tiny_model import make_tiny_model
-from nasarena.proxies.cache_folder import cache_folder
+from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server import read_address, vllm_python
+from nasarena.agents.llm.tiny_model import make_tiny_model
 from nasarena.search.budget import Budget
+from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.loop import LoopSettings, run_search
 from nasarena.search.proxy import Direction, Split, TrialSeed
@@ -250,7 +250,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start_nasarena(*arguments: str | Path, cwd: Path) -> "subprocess.Popen[str]":
     """A command in a process group of its own."""
-    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    code = "from nasarena.experiments.commands.cli import main; raise SystemExit(main())"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=cwd,
@@ -295,7 +295,7 @@ def vllm_processes(model: Path, url: str = "") -> list[int]:
         except OSError:
             continue
         is_server = "vllm.entrypoints.openai.api_server" in words and str(model) in words
-        if is_server and "nasarena.agents.guardian" not in words:
+        if is_server and "nasarena.agents.llm.server_watchdog" not in words:
             if not url or url.rpartition(":")[2].removesuffix("/v1") in words:
                 found.append(int(file.parent.name))
     return found

@@ -17,6 +17,46 @@ ALLOWED = {
     "experiments": {"search", "proxies", "baselines", "agents", "figures"},
 }
 
+# Within a folder: which sub-folders a sub-folder may import, itself aside. `.` are the folder's own
+# files: they may import all of its sub-folders, and no sub-folder imports them.
+INNER = {
+    "proxies": {
+        "training": {"native", "mad", "models", "data"},
+        "native": {"models", "data"},
+        "mad": {"models", "data"},
+        "models": set(),
+        "data": set(),
+        "patternbench": set(),
+    },
+    "agents": {
+        "hybrids": {".", "operators", "policies", "scribe", "context", "llm"},
+        "operators": {"context", "llm"},
+        "scribe": {"operators", "context", "llm"},
+        "context": {"llm"},
+        "llm": set(),
+        "policies": set(),
+    },
+    "experiments": {
+        "measure": {"commands", "comparison", "audit", "patternbench", "execution", "settings"},
+        "benchmarks": {"commands", "comparison", "execution", "settings"},
+        "commands": {"comparison", "audit", "patternbench", "execution", "settings"},
+        "comparison": {"execution", "settings"},
+        "audit": {"execution", "settings"},
+        "patternbench": {"execution", "settings"},
+        "execution": {"settings"},
+        "settings": set(),
+    },
+    "figures": {
+        "report": {"plots", "results", "stats"},
+        "audit": {"plots", "results", "stats"},
+        "plots": {"results", "stats"},
+        "results": {"stats"},
+        "stats": set(),
+    },
+}
+# `searchers.py` alone gathers the hybrids, which stand on the other files of `agents`.
+GATHERS_HYBRIDS = {"searchers"}
+
 # Folders that must not even name these packages (DESIGN: search and figures stay light).
 BANNED = {"search": {"torch", "hydra", "omegaconf"}, "figures": {"torch", "hydra", "omegaconf"}}
 
@@ -48,9 +88,99 @@ def faults(file: Path, folder: str) -> list[str]:
     return [f"{file.name}: {name}" for name in sorted(wrong_way | banned | bare)]
 
 
+def inner_faults(file: Path, folder: str, room: str) -> list[str]:
+    """What a file in the sub-folder `room` of `folder` (`.`: on top) imports against INNER."""
+    rooms = INNER.get(folder, {})
+    allowed = {*rooms, "."} if room == "." else {*rooms[room], room}
+    if folder == "agents" and room == "." and file.stem not in GATHERS_HYBRIDS:
+        allowed -= {"hybrids"}
+    wrong = set()
+    for name in imports(file):
+        parts = name.split(".")
+        if parts[:2] == ["nasarena", folder] and len(parts) > 2:
+            other = parts[2] if parts[2] in rooms else "."
+            if other not in allowed:
+                wrong.add(name.removeprefix(f"nasarena.{folder}."))
+    return [f"{file.name}: {name}" for name in sorted(wrong)]
+
+
+def room_of(file: Path, folder: str) -> str:
+    inside = file.relative_to(ROOT / folder).parts
+    return inside[0] if len(inside) > 1 else "."
+
+
 @pytest.mark.parametrize("folder", ALLOWED)
 def test_imports_point_the_allowed_way(folder: str) -> None:
     assert [fault for file in (ROOT / folder).rglob("*.py") for fault in faults(file, folder)] == []
+
+
+@pytest.mark.parametrize("folder", INNER)
+def test_imports_between_sub_folders_point_the_allowed_way(folder: str) -> None:
+    found = [
+        fault
+        for file in (ROOT / folder).rglob("*.py")
+        for fault in inner_faults(file, folder, room_of(file, folder))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", INNER)
+def test_every_sub_folder_with_code_has_a_rule(folder: str) -> None:
+    rooms = {room_of(file, folder) for file in (ROOT / folder).rglob("*.py")} - {"."}
+    assert rooms == set(INNER[folder])
+
+
+@pytest.mark.parametrize(
+    ("folder", "room", "module"),
+    [
+        (folder, room, other)
+        for folder, rooms in INNER.items()
+        for room in rooms
+        for other in [*rooms, "trained"]
+        if other != room and (other if other in rooms else ".") not in rooms[room]
+    ],
+)
+def test_the_check_sees_a_wrong_import_planted_in_each_room(
+    folder: str, room: str, module: str, tmp_path: Path
+) -> None:
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"def f():\n    from nasarena.{folder}.{module} import thing\n")
+    assert inner_faults(planted, folder, room) == [f"planted.py: {module}"]
+
+
+def test_the_rule_between_sub_folders_has_no_circle() -> None:
+    for folder, rooms in INNER.items():
+        left = {room: others - {"."} for room, others in rooms.items()}
+        while left:
+            lowest = {room for room, others in left.items() if not others & set(left)}
+            assert lowest, f"{folder}: {sorted(left)} import each other"
+            left = {room: others for room, others in left.items() if room not in lowest}
+
+
+def module_graph() -> dict[str, set[str]]:
+    """Which module of ours imports which when it is imported, functions aside."""
+    graph: dict[str, set[str]] = {}
+    for file in (file for folder in ALLOWED for file in (ROOT / folder).rglob("*.py")):
+        name = ".".join(["nasarena", *file.relative_to(ROOT).with_suffix("").parts])
+        graph[name] = {other for other in imports(file) if other.startswith("nasarena.")}
+    return graph
+
+
+def test_no_two_files_import_each_other_even_by_way_of_others() -> None:
+    left = module_graph()
+    while left:
+        free = {name for name, others in left.items() if not others & (set(left) - {name})}
+        assert free, f"a circle of imports among {sorted(left)}"
+        left = {name: others for name, others in left.items() if name not in free}
+
+
+def test_no_folder_holds_more_than_twenty_code_files() -> None:
+    counts: dict[Path, int] = {}
+    for folder in ALLOWED:
+        for file in (ROOT / folder).rglob("*"):
+            if file.suffix in (".py", ".h", ".cpp", ".js") and file.name != "__init__.py":
+                counts[file.parent] = counts.get(file.parent, 0) + 1
+    assert {str(path): count for path, count in counts.items() if count > 20} == {}
 
 
 def test_the_check_itself_sees_a_wrong_way_import(tmp_path: Path) -> None:
@@ -84,7 +214,7 @@ def test_no_module_has_the_name_of_a_standard_one() -> None:
 
 def test_the_way_to_help_imports_nothing_heavy() -> None:
     """Module-level imports of the command line and of everything it pulls in."""
-    pending, seen = {"nasarena.experiments.cli"}, set[str]()
+    pending, seen = {"nasarena.experiments.commands.cli"}, set[str]()
     while pending:
         module = pending.pop()
         seen.add(module)

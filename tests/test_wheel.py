@@ -55,7 +55,7 @@ def test_the_wheel_runs_a_comparison_away_from_the_repository(elsewhere: Path) -
     where = run(
         elsewhere / "env" / "bin" / "python",
         "-c",
-        "import nasarena.experiments.cli as cli; print(cli.__file__)",
+        "import nasarena.experiments.commands.cli as cli; print(cli.__file__)",
         cwd=elsewhere,
     )
     assert str(elsewhere / "env") in where

@@ -9,24 +9,16 @@ agree with the token before j and are long enough to have a letter there.
 The distribution is mixed with a little of the uniform one, so that no pattern is ever excluded.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.agents.llm.messages import TokenChoice
 from nasarena.search.space import PatternSpace
 
 Array = NDArray[np.float64]
 UNIFORM_SHARE = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class TokenChoice:
-    """A token that was written, and the log-probabilities of it and of some that were not."""
-
-    token: str
-    alternatives: Mapping[str, float]
 
 
 def letter_shares(tokens: Sequence[TokenChoice], pattern: str, alphabet: str) -> Array | None:

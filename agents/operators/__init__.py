@@ -1,1 +1,4 @@
-"""What to ask a language model, one operator a file: build(view) -> messages, parse(reply)."""
+"""What to ask a language model, one operator a file: build(view) -> messages, parse(reply).
+
+Imports `agents.context`, `agents.llm` and `nasarena.search` only.
+"""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.candidate import UnusableReply, read_object, text_of
 from nasarena.agents.operators.prompt import Prompt, framed
-from nasarena.agents.view import View
 
 EVIDENCE_LENGTH = 200
 LESSON_LENGTH = 200

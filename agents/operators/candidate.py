@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasarena.agents.lines import one_line
+from nasarena.agents.context.view import View
+from nasarena.agents.llm.text import one_line
 from nasarena.agents.operators import prompts
-from nasarena.agents.view import View
 from nasarena.search.errors import InvalidPattern
 from nasarena.search.space import PatternSpace
 

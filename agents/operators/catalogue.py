@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nasarena.agents.context.view import View
 from nasarena.agents.operators import crossover, debug, draft, improve, wish
 from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.operators.prompt import Prompt
-from nasarena.agents.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Crossover: one child of two parents, chosen with reasons instead of coins."""
 
+from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.candidate import (
     Candidate,
@@ -8,7 +9,6 @@ from nasarena.agents.operators.candidate import (
     reply_form,
 )
 from nasarena.agents.operators.prompt import Prompt, framed, lines_of
-from nasarena.agents.view import View
 
 
 def build(view: View) -> Prompt:

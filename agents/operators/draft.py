@@ -1,5 +1,6 @@
 """Draft: a new pattern from scratch, the more daring the more drafts there are already."""
 
+from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.candidate import (
     Candidate,
@@ -8,7 +9,6 @@ from nasarena.agents.operators.candidate import (
     reply_form,
 )
 from nasarena.agents.operators.prompt import Prompt, framed
-from nasarena.agents.view import View
 
 _CUES = (prompts.CUE_SIMPLE, prompts.CUE_COMBINED, prompts.CUE_BOLD)
 

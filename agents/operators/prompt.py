@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nasarena.agents.lines import score_text, trial_line
+from nasarena.agents.context.trial_text import score_text, trial_line
+from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts
-from nasarena.agents.view import View
 from nasarena.search.trial import Trial
 
 

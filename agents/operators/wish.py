@@ -1,6 +1,7 @@
 """Wish: a pattern for a wished score, the candidate sampler of LLAMBO (Liu et al. 2024)."""
 
-from nasarena.agents.lines import score_text
+from nasarena.agents.context.trial_text import score_text
+from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.candidate import (
     Candidate,
@@ -9,7 +10,6 @@ from nasarena.agents.operators.candidate import (
     reply_form,
 )
 from nasarena.agents.operators.prompt import Prompt, framed
-from nasarena.agents.view import View
 
 
 def build(view: View) -> Prompt:

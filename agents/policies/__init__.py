@@ -1,1 +1,4 @@
-"""What to do next, one policy a file: pure functions from the trials so far to an operator."""
+"""What to do next, one policy a file: pure functions from the trials so far to an operator.
+
+Imports `nasarena.search` only.
+"""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nasarena.agents import compact
+from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.scribe.landscapes import DEPTHS, Digits, Floats, Landscape, draw
 from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, untried
 from nasarena.agents.scribe.vocabulary import Reply

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nasarena.agents.errors import ContextTooSmall, LlmRefused
-from nasarena.agents.hybrids.letter_prior import TokenChoice
-from nasarena.agents.messages import Reply, Request, llm_cost
+from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
+from nasarena.agents.llm.messages import Reply, Request, TokenChoice, llm_cost
 from nasarena.agents.scribe.writer import MODEL_DIR, Choice, Writer
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream

@@ -26,9 +26,11 @@ from torch.nn.functional import cross_entropy
 from transformers import Qwen3Config, Qwen3ForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from nasarena.agents.llm.server import SERVING
 from nasarena.agents.scribe.batches import IGNORE, Batch, shard_batches
 from nasarena.agents.scribe.embeddings import initial_embeddings
 from nasarena.agents.scribe.vocabulary import END, MAX_TOKENS, PAD, build_tokenizer, save_tokenizer
+from nasarena.search.cache_folder import cache_folder
 from nasarena.search.seeding import stream
 
 MODEL_DIR = Path(__file__).parent / "model"
@@ -236,6 +238,10 @@ def save(training: Training, folder: Path) -> None:
         "seconds": round(training.seconds, 1),
         "curve": training.curve,
     }
+    # Guidance feeds fixed text in byte by byte; the embedded agent has learned whole pieces as one
+    # token, and after `{"name":"` in bytes it says nothing sensible. xgrammar lets it choose.
+    serving = {"structured_outputs_backend": "xgrammar"}
+    (folder / SERVING).write_text(json.dumps(serving) + "\n")
     (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
@@ -248,12 +254,12 @@ def _write(state: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    cache = Path(os.environ.get("NASARENA_CACHE", Path.home() / ".cache" / "nasarena"))
     parser = argparse.ArgumentParser(description="Train the embedded agent; resumes by itself.")
     parser.add_argument("--steps", type=int, default=Settings().steps, help="optimizer steps")
     parser.add_argument("--seed", type=int, default=0, help="of weights and lessons")
     parser.add_argument("--threads", type=int, default=2, help="of the learning process")
-    parser.add_argument("--checkpoint", type=Path, default=cache / "scribe" / "checkpoint.pt")
+    checkpoint = cache_folder() / "scribe" / "checkpoint.pt"
+    parser.add_argument("--checkpoint", type=Path, default=checkpoint)
     parser.add_argument("--out", type=Path, default=MODEL_DIR, help="where the model is written")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

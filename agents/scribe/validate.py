@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasarena.agents import compact
+from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.scribe.landscapes import HELD_OUT, TRAINED, Digits, Floats, Function, scale
 from nasarena.agents.scribe.teacher import Teacher, mutate
 from nasarena.agents.scribe.writer import MODEL_DIR, Writer

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasarena.agents.compact import FAILED
+from nasarena.agents.context.compact_prompt import FAILED
 from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
 
 if TYPE_CHECKING:

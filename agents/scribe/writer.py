@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasarena.agents.errors import ContextTooSmall
+from nasarena.agents.llm.errors import ContextTooSmall
 from nasarena.agents.scribe.decoder import Array, Cache, Decoder
 from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
 from nasarena.agents.scribe.vocabulary import (

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nasarena.experiments.cli import main as nasarena
-from nasarena.experiments.registry import PROXIES
+from nasarena.experiments.commands.cli import main as nasarena
+from nasarena.experiments.settings.registry import PROXIES
 
 BASELINE = "random"
 COLUMNS = {  # of a comparison's table.csv -> of ours

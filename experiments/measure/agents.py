@@ -17,15 +17,15 @@ from typing import Any
 
 from rich.console import Console
 
-from nasarena.agents.errors import VllmFailed
-from nasarena.agents.server import ServerSettings, VllmServer, vllm_python
-from nasarena.agents.tiny_model import make_tiny_model
-from nasarena.experiments.compare import carried_out
-from nasarena.experiments.comparison import planned, with_model
-from nasarena.experiments.config import compare_config
+from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server import ServerSettings, VllmServer, vllm_python
+from nasarena.agents.llm.tiny_model import make_tiny_model
+from nasarena.experiments.commands.compare import carried_out
+from nasarena.experiments.comparison.plan import planned, with_model
 from nasarena.experiments.measure import embedded
 from nasarena.experiments.measure.record import record
-from nasarena.proxies.cache_folder import cache_folder
+from nasarena.experiments.settings.config import compare_config
+from nasarena.search.cache_folder import cache_folder
 from nasarena.search.run_folder import RunRecord, find_runs, read_run, without_measured
 from nasarena.search.trial import Trial
 

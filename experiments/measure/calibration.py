@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 
 from nasarena.experiments.measure.record import record
-from nasarena.figures.frame import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS, Frames
-from nasarena.figures.standings import Decision, decide
+from nasarena.figures.results.standings import Decision, decide
+from nasarena.figures.results.tables import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS, Frames
 from nasarena.figures.stats.intervals import LEVEL, Floats, interval
 from nasarena.figures.stats.paired import mean_difference
 from nasarena.figures.stats.power import power, seeds_for

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nasarena.experiments.commands.status import statuses
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.status import statuses
 from nasarena.search.run_folder import RunRecord, read_run
 
 
@@ -57,7 +57,7 @@ def _compared(folder: Path, settings: list[str]) -> tuple[float, int]:
 
     Where runs fail the code is 2, and the others are there all the same.
     """
-    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    code = "from nasarena.experiments.commands.cli import main; raise SystemExit(main())"
     start_s = time.monotonic()
     ended = subprocess.run(
         [sys.executable, "-c", code, "compare", *settings],

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.separation import p_better
-from nasarena.experiments.registry import load_searcher
+from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive, nk
 from nasarena.search.budget import Budget
-from nasarena.search.final import best_patterns
 from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.retraining import best_patterns
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import build_searcher
 from nasarena.search.space import PatternSpace

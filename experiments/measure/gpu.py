@@ -24,7 +24,6 @@ import torch
 
 from nasarena.experiments.measure import memory
 from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops
-from nasarena.experiments.measure.peer import peer_seconds, synchronize
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.throughput import (
     FIXED,
@@ -32,9 +31,10 @@ from nasarena.experiments.measure.throughput import (
     random_patterns,
     shares_of_peaks,
 )
-from nasarena.proxies.population import Population
-from nasarena.proxies.train_step import CapturedStep
+from nasarena.experiments.measure.transformers_baseline import peer_seconds, synchronize
+from nasarena.proxies.models.population import Population
 from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.training.train_step import CapturedStep
 from nasarena.search.proxy import TrialSeed
 
 Part = Callable[[str], dict[str, Any]]
@@ -198,7 +198,7 @@ def memory_model(device: str) -> dict[str, Any]:
 
 def comparison(device: str, settings: Sequence[str] = SEARCH) -> dict[str, Any]:
     """Two searchers on `mad`, shortened; what the command took, or its last words."""
-    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    code = "from nasarena.experiments.commands.cli import main; raise SystemExit(main())"
     words = [
         "compare", "proxy=mad", f"proxy.device={device}", "searchers=[random,evolution]",
         "seeds=1", "budget.patterns=8", "references=false", "workers=1", "cache=false", *settings,

@@ -107,7 +107,7 @@ def _allocated_peak(work: Any) -> int:
     the largest that our kernels' arenas ever held."""
     from torch.profiler import ProfilerActivity, profile
 
-    from nasarena.proxies.native_library import native_library
+    from nasarena.proxies.native.library import native_library
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()

@@ -21,7 +21,7 @@ from statistics import fmean, median
 from typing import Any
 
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.registry import load_searcher
+from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import additive
 from nasarena.search.budget import Budget
 from nasarena.search.loop import LoopSettings, run_search
@@ -109,7 +109,7 @@ def ask_and_tell_times(name: str, proxy: Proxy, num_asks: int) -> list[float]:
 
 def help_times(count: int) -> list[float]:
     """Seconds of `nasarena --help` in a fresh process."""
-    code = "from nasarena.experiments.cli import main; raise SystemExit(main(['--help']))"
+    code = "from nasarena.experiments.commands.cli import main; raise SystemExit(main(['--help']))"
     times_s = []
     for _ in range(count):
         start = time.perf_counter()

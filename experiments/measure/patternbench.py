@@ -70,9 +70,9 @@ def shipped_quality(data: Path) -> Quality:
 
 def fresh_quality(count: int) -> Quality:
     """The served surrogate on patterns trained now; each seed centred, its offset is common."""
-    from nasarena.experiments.config import evaluate_config
-    from nasarena.experiments.console import made_console
-    from nasarena.experiments.evaluate import scored
+    from nasarena.experiments.commands.evaluate import scored
+    from nasarena.experiments.execution.console import made_console
+    from nasarena.experiments.settings.config import evaluate_config
 
     rng = stream(0, "patternbench fresh")
     patterns = list(dict.fromkeys(SPACE.sample(rng) for _ in range(count)))

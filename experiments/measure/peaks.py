@@ -11,9 +11,9 @@ from statistics import median
 
 import torch
 
-from nasarena.experiments.measure.peer import synchronize
-from nasarena.proxies.native_library import native_library
-from nasarena.proxies.native_products import products
+from nasarena.experiments.measure.transformers_baseline import synchronize
+from nasarena.proxies.native.library import native_library
+from nasarena.proxies.native.products import products
 
 Multiply = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -99,7 +99,7 @@ def _kill_often(
 
 def _start(settings: Sequence[str], folder: Path, cache: Path) -> "subprocess.Popen[bytes]":
     """The run in a process group of its own, with a cache of its own."""
-    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    code = "from nasarena.experiments.commands.cli import main; raise SystemExit(main())"
     command = [sys.executable, "-c", code, "run", *settings, "name=run", f"folder={folder}"]
     return subprocess.Popen(
         command,

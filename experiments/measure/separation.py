@@ -25,7 +25,7 @@ from scipy.stats import wilcoxon
 
 from nasarena.experiments.measure.record import record
 from nasarena.proxies.landscapes import additive
-from nasarena.search.final import best_patterns
+from nasarena.search.retraining import best_patterns
 from nasarena.search.run_folder import find_runs, read_run
 from nasarena.search.space import PatternSpace
 
@@ -62,7 +62,7 @@ def measure() -> None:
 
 def run_comparison(folder: Path) -> Path:
     """The folder of the finished comparison."""
-    code = "from nasarena.experiments.cli import main; raise SystemExit(main())"
+    code = "from nasarena.experiments.commands.cli import main; raise SystemExit(main())"
     settings = [
         f"searchers=[{','.join(SEARCHERS)}]",
         f"seeds={NUM_SEEDS}",

@@ -25,8 +25,8 @@ from math import exp, log
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from nasarena.experiments.measure.crew import Crew, crew
 from nasarena.experiments.measure.record import record
+from nasarena.experiments.measure.synchronized_pool import Crew, crew
 from nasarena.search.notation import expand
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
@@ -213,7 +213,7 @@ def shares_of_peaks(
 
 def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
     """Useful FLOPs of one trial: its training, three forward passes a step, and its scoring."""
-    from nasarena.proxies.flops import forward_flops
+    from nasarena.proxies.models.flops import forward_flops
     from nasarena.proxies.trained import sequence_shape
 
     return sum(
@@ -227,7 +227,7 @@ def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
 def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
     """Bytes that training must move at least: what is kept for the backward pass is written and
     read, weights are read twice, gradients written and read, weights and moments updated."""
-    from nasarena.proxies.flops import num_parameters
+    from nasarena.proxies.models.flops import num_parameters
 
     return sum(
         model.train.steps
@@ -242,8 +242,8 @@ def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
 @lru_cache(maxsize=16)
 def built(settings: tuple[str, ...]) -> "TrainedProxy":
     """The proxy of these settings, without the cache."""
-    from nasarena.experiments.config import evaluate_config
-    from nasarena.experiments.scoring import built_proxy
+    from nasarena.experiments.execution.scoring import built_proxy
+    from nasarena.experiments.settings.config import evaluate_config
     from nasarena.proxies.trained import TrainedProxy
 
     config = evaluate_config(settings)
@@ -300,7 +300,7 @@ def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
     """The peer's trials, one after the other."""
     import torch
 
-    from nasarena.experiments.measure.peer import peer_seconds
+    from nasarena.experiments.measure.transformers_baseline import peer_seconds
 
     proxy = built(tuple(settings))
     device = torch.device(proxy.settings.device)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.experiments.config import evaluate_config
-from nasarena.experiments.patternbench.card import card
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.patternbench.data_card import card
 from nasarena.experiments.patternbench.distillation import Lesson, distilled, fidelity
 from nasarena.experiments.patternbench.features import Floats, digits_of
 from nasarena.experiments.patternbench.kinds import KINDS, Kind
@@ -28,7 +28,7 @@ from nasarena.experiments.patternbench.nested import Say, Verdict, final_predict
 from nasarena.experiments.patternbench.noise_model import noise_of
 from nasarena.experiments.patternbench.quality import Quality, quality
 from nasarena.experiments.patternbench.sample import Sample, sample_of
-from nasarena.experiments.scoring import built_proxy
+from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, SURROGATE
 from nasarena.proxies.patternbench.rows import Row, header_line, read_rows, row_line
 from nasarena.proxies.patternbench.surrogate import Costs, Surrogate

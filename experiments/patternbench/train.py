@@ -18,14 +18,14 @@ from typing import Any
 
 from rich.console import Console
 
-from nasarena.experiments.config import EvaluateConfig, ProxyConfig, evaluate_config
-from nasarena.experiments.console import made_console, progress_bar
+from nasarena.experiments.execution.console import made_console, progress_bar
+from nasarena.experiments.execution.provenance import provenance
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.workers import News, run_tasks
 from nasarena.experiments.patternbench.adaptive import adaptive_round
 from nasarena.experiments.patternbench.design import Design, Training, planned
 from nasarena.experiments.patternbench.row_log import RowLog
-from nasarena.experiments.provenance import provenance
-from nasarena.experiments.scoring import built_proxy
-from nasarena.experiments.workers import News, run_tasks
+from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
 from nasarena.proxies.patternbench.rows import Row
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.proxy import TrialSeed

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.proxies.cache_folder import cache_folder
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.rows import Row
 from nasarena.proxies.patternbench.surrogate import Surrogate
+from nasarena.search.cache_folder import cache_folder
 from nasarena.search.space import PatternSpace
 
 WHOLE = PatternSpace(LETTERS, DEPTH)

@@ -1,0 +1,150 @@
+"""What an agent remembers of its run when it writes a prompt: memory views within a token budget.
+
+A view is a choice of trials under headings. Selection is deterministic, and sections stand in a
+fixed order, from what changes least to what changes most (lessons first, the newest trials last),
+so that a server's prefix cache can serve the beginning of the next prompt. When the budget is too
+small the sections of lowest rank lose lines first; no trial is shown twice.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from nasarena.agents.context.trial_text import trial_line
+from nasarena.agents.context.view import Section
+from nasarena.agents.llm.text import estimate_tokens
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.trial import Trial
+
+MemoryView = Literal[
+    "none", "top-k", "recent", "failures", "siblings", "ancestors", "lessons", "combined"
+]
+MEMORY_VIEWS: tuple[MemoryView, ...] = get_args(MemoryView)
+
+HEADINGS = {
+    "failures": "Tried without result",
+    "ancestors": "Where the parent came from, oldest first",
+    "siblings": "Other attempts on the same parent",
+    "top-k": "Best so far, the best last",
+    "recent": "Most recent, the newest last",
+}
+# Who keeps its lines when tokens are short, the most important first.
+_RANK = ("top-k", "recent", "failures", "lessons", "siblings", "ancestors")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How much is remembered: which view, at most how many trials a section, how many tokens."""
+
+    view: str = "combined"
+    num_trials: int = 16
+    max_tokens: int = 1500
+
+    def __post_init__(self) -> None:
+        if self.view not in MEMORY_VIEWS:
+            raise InvalidSetting(
+                f"memory must be one of {', '.join(MEMORY_VIEWS)}, got {self.view!r}"
+            )
+        if self.num_trials < 1 or self.max_tokens < 1:
+            raise InvalidSetting(
+                f"memory_trials and memory_tokens must be at least 1, "
+                f"got {self.num_trials} and {self.max_tokens}"
+            )
+
+    def recall(
+        self, trials: Sequence[Trial], parents: Sequence[Trial], noise: float | None = None
+    ) -> tuple[tuple[Section, ...], tuple[str, ...]]:
+        """Sections and lessons to show; `parents` are shown by the operator and not repeated."""
+        kept: dict[str, list[Trial]] = {}
+        lessons: list[str] = []
+        taken = {trial.index for trial in parents}
+        tokens_left = self.max_tokens
+        for kind in self._kinds():
+            if kind == "lessons":
+                tokens_left -= _fill(lessons, _lessons(trials), tokens_left, self.num_trials)
+                continue
+            tokens_left -= estimate_tokens(HEADINGS[kind])
+            for trial in _selected(kind, trials, parents, taken, self.num_trials):
+                tokens = estimate_tokens(trial_line(trial, noise))
+                if tokens > tokens_left:
+                    break
+                tokens_left -= tokens
+                taken.add(trial.index)
+                kept.setdefault(kind, []).append(trial)
+        # The most important were taken first; the last line is the one that is read best.
+        sections = [
+            Section(heading, tuple(reversed(kept[kind])))
+            for kind, heading in HEADINGS.items()
+            if kind in kept
+        ]
+        return tuple(sections), tuple(reversed(lessons))
+
+    def _kinds(self) -> Sequence[str]:
+        if self.view == "none":
+            return ()
+        return _RANK if self.view == "combined" else (self.view,)
+
+
+def _selected(
+    kind: str, trials: Sequence[Trial], parents: Sequence[Trial], taken: set[int], limit: int
+) -> list[Trial]:
+    """Trials of one section, the most important first."""
+    candidates = _CHOOSE[kind](trials, parents)
+    return [trial for trial in candidates if trial.index not in taken][:limit]
+
+
+def _best(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
+    scored = [trial for trial in trials if trial.status == "ok"]
+    return sorted(scored, key=lambda trial: (-(trial.score or 0.0), trial.index))
+
+
+def _recent(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
+    return list(reversed(trials))
+
+
+def _failures(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in reversed(trials) if trial.status != "ok"]
+
+
+def _siblings(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
+    wanted = {parent.index for parent in parents}
+    return [trial for trial in reversed(trials) if wanted & set(trial.parents)]
+
+
+def _ancestors(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
+    """Parents of parents, nearest first, along first parents."""
+    by_index = {trial.index: trial for trial in trials}
+    chain: list[Trial] = []
+    for parent in parents:
+        indices = parent.parents
+        while indices and indices[0] in by_index:
+            chain.append(by_index[indices[0]])
+            indices = chain[-1].parents
+    return list({trial.index: trial for trial in chain}.values())
+
+
+_CHOOSE = {
+    "top-k": _best,
+    "recent": _recent,
+    "failures": _failures,
+    "siblings": _siblings,
+    "ancestors": _ancestors,
+}
+
+
+def _lessons(trials: Sequence[Trial]) -> Iterator[str]:
+    """Lessons written down so far, the newest first; they travel in the trials' details."""
+    texts = (trial.details.get("lesson", "") for trial in reversed(trials))
+    return (text for text in texts if text)
+
+
+def _fill(into: list[str], texts: Iterator[str], max_tokens: int, limit: int) -> int:
+    """Take texts while they fit; returns the tokens used."""
+    used = 0
+    for text in texts:
+        tokens = estimate_tokens(text)
+        if used + tokens > max_tokens or len(into) == limit:
+            break
+        into.append(text)
+        used += tokens
+    return used

@@ -1,0 +1,99 @@
+"""The one way to a language model: a `Client` completes a request, `ask_typed` reads the reply.
+
+Whatever stands behind the protocol (a server, a record, the embedded model), a client either
+answers or raises a NasArenaError that ends the run, resumable. It never makes up an answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+from nasarena.agents.llm.messages import Reply, Request, TokenChoice, call_seed
+from nasarena.search.trial import LlmCost
+
+__all__ = ["Client", "ClosableClient", "Reply", "Request", "Typed", "ask_typed"]
+
+Value = TypeVar("Value")
+_QUOTED = 1000  # characters of an unusable reply that are shown to the model again
+
+
+class Client(Protocol):
+    """Anything that answers requests, one at a time."""
+
+    def complete(self, request: Request) -> Reply:
+        """The reply. Raises LlmUnavailable or LlmRefused, which end the run."""
+        ...
+
+
+class ClosableClient(Client, Protocol):
+    """A client that holds something, such as connections."""
+
+    def close(self) -> None:
+        """Let go of it; no request is made after that."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Typed(Generic[Value]):
+    """What came of a question: a value, or None and why not.
+
+    `text`, `tokens` and `error` belong to the last reply; `llm` is the cost of all calls.
+    """
+
+    value: Value | None
+    text: str
+    llm: LlmCost
+    repaired: bool = False
+    error: str = ""
+    tokens: tuple[TokenChoice, ...] = ()
+
+
+def ask_typed(client: Client, request: Request, parse: Callable[[str], Value]) -> Typed[Value]:
+    """Ask, and if `parse` raises ValueError ask once more, quoting what it said.
+
+    A reply that was cut off is not parsed at all. Sampling again is left to the caller, who knows
+    what a fresh seed is.
+    """
+    reply = client.complete(request)
+    value, error = _read(reply, parse)
+    if value is not None:
+        return Typed(value, reply.text, reply.cost, tokens=reply.tokens)
+    mended = client.complete(_repair(request, reply.text, error))
+    cost = reply.cost + mended.cost
+    value, second_error = _read(mended, parse)
+    return Typed(value, mended.text, cost, value is not None, second_error, mended.tokens)
+
+
+def _read(reply: Reply, parse: Callable[[str], Value]) -> tuple[Value | None, str]:
+    if reply.finish_reason in _CUT:
+        return None, _CUT[reply.finish_reason]
+    try:
+        return parse(reply.text), ""
+    except ValueError as error:
+        return None, " ".join(str(error).split())
+
+
+_CUT = {
+    "length": "the reply was longer than allowed and was cut off",
+    "oversize": "the reply had more bytes than were read",
+    "context": "the model's context has no room for another turn",
+}
+
+
+def _repair(request: Request, text: str, error: str) -> Request:
+    """The same question with the bad answer and the validator's words; a seed of its own."""
+    said = text if len(text) <= _QUOTED else text[:_QUOTED] + "..."
+    turn = (
+        {"role": "assistant", "content": said or "(nothing)"},
+        {
+            "role": "user",
+            "content": f"That answer cannot be used: {error}. Answer the question again, "
+            f"mend this and keep to the form asked for.",
+        },
+    )
+    return replace(
+        request,
+        messages=(*request.messages, *turn),
+        seed=call_seed(request.seed, 0, "repair", 1),
+        may_overflow=True,
+    )

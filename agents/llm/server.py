@@ -1,0 +1,286 @@
+"""The life of a vLLM server: started from its own environment, waited for, never left over.
+
+`with VllmServer(ServerSettings("Qwen/Qwen3-8B"), folder) as server:` gives `server.base_url` once
+it is healthy. It runs under a guardian (`guardian.py`), so it ends with this process even if that
+is killed. Without a GPU it is started with the flags and the environment under which the CPU build
+of vLLM was measured to work best; with one, with vLLM's own defaults.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.text import one_line
+from nasarena.search.errors import InvalidSetting
+
+ADDRESS = "server.json"  # where a server writes its address, in the folder that it is given
+LOG = "server.log"
+_POLL_S = 0.25
+_STOP_S = 40.0  # longer than the guardian gives the server before it kills it
+
+SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backend": "xgrammar"}
+# Bounded strings hold and no control characters slip in only with this backend. It feeds fixed
+# text in byte by byte, though: a model that has learned whole pieces as one token names another.
+_BACKEND = "guidance"
+_CPU_FLAGS = ("--dtype", "float32", "--enforce-eager", "--max-num-seqs", "16")
+# More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
+_CPU_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+}
+_ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What to serve and where. `model` is a folder in transformers format or a name on the hub.
+
+    `port` 0 takes a free one. `context` is the longest prompt with reply in tokens, by default the
+    model's own. `python` is that of vLLM's environment. `arguments` go to vLLM as they are.
+    """
+
+    model: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    context: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    python: str | None = None
+    start_timeout_s: float = 900.0
+    arguments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise InvalidSetting("model must be a folder or a name on the hub, got nothing")
+        if self.model[0] in "./~" and not (Path(self.model) / "config.json").is_file():
+            raise InvalidSetting(
+                f"model must be a folder in transformers format or a name on the hub; "
+                f"{self.model} has no config.json"
+            )
+        if not 0 <= self.port < 65536:
+            raise InvalidSetting(f"port must be in 0..65535 (0: a free one), got {self.port}")
+        if self.start_timeout_s <= 0:
+            raise InvalidSetting(f"start_timeout_s must be positive, got {self.start_timeout_s:g}")
+
+
+class VllmServer:
+    """One server, as a context manager; its log and its address lie in `folder`.
+
+    vLLM keeps what it compiles in `cache`, by default in the same folder.
+    """
+
+    def __init__(self, settings: ServerSettings, folder: Path, cache: Path | None = None) -> None:
+        self.settings, self.folder = settings, folder.absolute()
+        self._cache = (cache or folder / "vllm-cache").absolute()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.base_url = ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> Path:
+        return self.folder / LOG
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, waiting: Callable[[float], None] | None = None) -> None:
+        """Start and return when it is healthy; `waiting` is called with the seconds so far.
+
+        Raises VllmFailed with the last error of its log when it is not.
+        """
+        python = vllm_python(self.settings.python)
+        port = self.settings.port or _free_port(self.settings.host)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        guardian = [sys.executable, "-m", "nasarena.agents.llm.server_watchdog"]
+        with open(self.log, "wb") as log:
+            self._process = subprocess.Popen(
+                [*guardian, *command(self.settings, python, port)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment(self.settings, self._cache),
+                start_new_session=True,  # Ctrl-C is for us; we close the pipe
+            )
+        self.base_url = f"http://{self.settings.host}:{port}/v1"
+        try:
+            self._wait_until_healthy(waiting)
+            self._write_address()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End it and wait until it is gone; nothing happens when it is gone already."""
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        (self.folder / ADDRESS).unlink(missing_ok=True)
+
+    def wait(self) -> None:
+        """Return only by VllmFailed, when the server has ended by itself."""
+        assert self._process is not None
+        self._process.wait()
+        raise self.failure()
+
+    def failure(self) -> VllmFailed:
+        """The error to raise or to show for a server that has ended by itself."""
+        return VllmFailed(f"vLLM ended by itself{self._last_words()}")
+
+    def _wait_until_healthy(self, waiting: Callable[[float], None] | None) -> None:
+        assert self._process is not None
+        start_s = time.monotonic()
+        while not is_healthy(self.base_url):
+            seconds = time.monotonic() - start_s
+            if self._process.poll() is not None:
+                raise VllmFailed(
+                    f"vLLM ended while starting to serve {self.settings.model}{self._last_words()}"
+                )
+            if seconds > self.settings.start_timeout_s:
+                raise VllmFailed(
+                    f"vLLM was not healthy after {seconds:.0f} s (start_timeout_s)"
+                    f"{self._last_words()}"
+                )
+            if waiting is not None:
+                waiting(seconds)
+            time.sleep(_POLL_S)
+
+    def _write_address(self) -> None:
+        """Written beside and moved: whoever waits for the file finds it whole."""
+        address = {"base_url": self.base_url, "model": self.settings.model, "pid": os.getpid()}
+        draft = self.folder / f"{ADDRESS}.draft"
+        draft.write_text(json.dumps(address) + "\n")
+        draft.replace(self.folder / ADDRESS)
+
+    def _last_words(self) -> str:
+        """The last line of the log that names an error, and where the rest is."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        errors = [line for line in lines if "Error" in line and "Traceback" not in line]
+        said = errors[-1:] or lines[-1:]
+        words = f": {one_line(said[0], 240)}" if said else ""
+        return f"{words} (log: {self.log})"
+
+
+def command(settings: ServerSettings, python: str, port: int) -> list[str]:
+    """The command line of the server."""
+    words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
+    words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
+    constraints = {"backend": _backend(Path(settings.model)), "disable_any_whitespace": True}
+    words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
+    words.append(json.dumps(constraints, separators=(",", ":")))
+    if settings.context is not None:
+        words += ["--max-model-len", str(settings.context)]
+    if not uses_cuda(settings.device):
+        words += _CPU_FLAGS
+    return [*words, *settings.arguments]
+
+
+def _backend(folder: Path) -> str:
+    """What constrains replies: the backend that the model asks for, else the strictest one."""
+    try:
+        return str(json.loads((folder / SERVING).read_text())["structured_outputs_backend"])
+    except FileNotFoundError:
+        return _BACKEND
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(
+            f"{folder / SERVING} must hold a structured_outputs_backend: {error!r}"
+        ) from error
+
+
+def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
+    """The environment of the server; what the user has set there wins over vLLM's settings."""
+    values = {"VLLM_CACHE_ROOT": str(cache), **os.environ, **_ENVIRONMENT}
+    if Path(settings.model).is_dir():
+        values |= _OFFLINE
+    if not uses_cuda(settings.device):
+        chosen = {key: value for key, value in os.environ.items() if key.startswith("VLLM_")}
+        values |= {**_CPU_ENVIRONMENT, **chosen}
+    return values
+
+
+def vllm_python(given: str | None = None) -> str:
+    """The python of vLLM's environment: the given one, NASARENA_VLLM_PYTHON, or `.venv-vllm`.
+
+    The folder is looked for here and beside the source. Raises VllmFailed if there is none.
+    """
+    named = given or os.environ.get("NASARENA_VLLM_PYTHON")
+    if named is not None:
+        found = shutil.which(named)
+        if found is None:
+            raise VllmFailed(f"the python of vLLM's environment is said to be {named}: not there")
+        return found
+    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
+        python = folder / ".venv-vllm" / "bin" / "python"
+        if (folder / ".venv-vllm" / "recipe").exists() and python.exists():
+            return str(python)
+    raise VllmFailed(
+        "vLLM is not installed: `make vllm` builds .venv-vllm; or name the python of another "
+        "environment in NASARENA_VLLM_PYTHON; or give llm.base_url of a server elsewhere"
+    )
+
+
+def uses_cuda(device: str) -> bool:
+    """Whether the server will run on an NVIDIA GPU; `auto` asks nvidia-smi."""
+    if device != "auto":
+        return device == "cuda"
+    program = shutil.which("nvidia-smi")
+    return program is not None and subprocess.run([program], capture_output=True).returncode == 0
+
+
+def is_healthy(base_url: str) -> bool:
+    """Whether a vLLM server answers its health check."""
+    import httpx
+
+    try:
+        health = base_url.removesuffix("/v1") + "/health"
+        return httpx.get(health, timeout=5.0, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def read_address(folder: Path) -> str | None:
+    """The address that a running server has written into `folder`, if there is one."""
+    try:
+        return str(json.loads((folder / ADDRESS).read_text())["base_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise InvalidSetting(f"host {host!r} is no address of this machine: {error}") from error
+        port: int = probe.getsockname()[1]
+        return port

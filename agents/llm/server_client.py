@@ -1,0 +1,186 @@
+"""A client of any server that speaks Chat Completions: vLLM, llama.cpp, a hosted one.
+
+How a constraint is put into words depends on the rung of the ladder that the canary found to hold
+(`canary.py`). The old `guided_json` and `guided_regex` are not among them: servers since vLLM 0.12
+ignore them without a word.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from nasarena.agents.llm.endpoint import Endpoint, LlmSettings, Rung
+from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
+from nasarena.agents.llm.messages import Reply, Request, TokenChoice, llm_cost
+from nasarena.agents.llm.text import estimate_tokens
+from nasarena.agents.llm.transport import Oversize, Refusal, Transport
+
+_ENVELOPE_BYTES = 1 << 16
+_TOKEN_BYTES = 64  # a token of text and of reasoning, escaped, is far below
+_ALTERNATIVE_BYTES = 256
+# vLLM reports -9999 for a token that the constraint forbids: no opinion of the model.
+_FORBIDDEN = -1000.0
+
+
+class ServerClient:
+    """Completes requests on an `Endpoint`; safe to use from one thread."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint, self._settings = endpoint, endpoint.settings
+        self._transport = Transport(
+            self._settings.base_url, self._settings.key_variable, self._settings.patience
+        )
+
+    def complete(self, request: Request) -> Reply:
+        """The reply; see `Client`. Retries cost time and nothing else."""
+        start_s = time.perf_counter()
+        rung = self._rung(request)
+        body = chat_body(self._endpoint.model, request, rung)
+        try:
+            answer = self._transport.call(
+                "POST", "/chat/completions", _Answer, body, max_bytes(request)
+            )
+        except Oversize:
+            answer = _Answer.cut_off(request)
+        except Refusal as refusal:
+            error = explained(refusal, self._endpoint.model, self._settings)
+            if not (isinstance(error, ContextTooSmall) and request.may_overflow):
+                raise error from refusal
+            answer = _Answer.overflown()
+        return Reply(
+            text=answer.text,
+            cost=llm_cost(
+                answer.prompt_tokens,
+                answer.completion_tokens,
+                cached_tokens=answer.cached_tokens,
+                seconds=round(time.perf_counter() - start_s, 6),
+                active_params=self._endpoint.active_params,
+            ),
+            tokens=answer.tokens,
+            finish_reason=answer.finish_reason,
+            reasoning=answer.reasoning,
+            constraint=rung,
+            model=self._endpoint.model,
+            revision=self._endpoint.revision,
+            server=self._endpoint.server,
+        )
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _rung(self, request: Request) -> Rung:
+        if request.schema is not None:
+            return self._endpoint.schema_rung
+        return self._endpoint.regex_rung if request.regex is not None else "none"
+
+
+class _Answer:
+    """What stands in a chat completion. Raises KeyError and its like if it is none."""
+
+    def __init__(self, value: Mapping[str, Any]) -> None:
+        choice = value["choices"][0]
+        message = choice["message"]
+        self.text = str(message.get("content") or "")
+        reasoning = message.get("reasoning") or message.get("reasoning_content") or ""
+        self.reasoning = str(reasoning)
+        self.finish_reason = str(choice.get("finish_reason") or "stop")
+        if self.finish_reason == "abort":  # the server was told to end in the middle of it
+            raise ValueError("the answer was broken off")
+        self.tokens = _tokens(choice.get("logprobs"))
+        usage = value.get("usage") or {}
+        self.prompt_tokens = int(usage.get("prompt_tokens") or 0)
+        # A server that does not count is counted for, from above: nothing goes unmetered.
+        estimate = estimate_tokens(self.text + self.reasoning)
+        self.completion_tokens = int(usage.get("completion_tokens", estimate))
+        details = usage.get("prompt_tokens_details") or {}
+        self.cached_tokens = int(details.get("cached_tokens") or 0)
+
+    @classmethod
+    def cut_off(cls, request: Request) -> "_Answer":
+        """An answer that was too long to read, charged with all that it may have had."""
+        prompt = sum(estimate_tokens(message["content"]) for message in request.messages)
+        return cls._empty("oversize", prompt, request.max_tokens)
+
+    @classmethod
+    def overflown(cls) -> "_Answer":
+        """No answer, because the prompt did not fit."""
+        return cls._empty("context", 0, 0)
+
+    @classmethod
+    def _empty(cls, reason: str, prompt_tokens: int, completion_tokens: int) -> "_Answer":
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
+        return cls({"choices": [{"message": {}, "finish_reason": reason}], "usage": usage})
+
+
+def chat_body(model: str, request: Request, rung: Rung) -> dict[str, Any]:
+    """The body of a Chat Completions call."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [dict(message) for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+    }
+    if request.logprobs:
+        body |= {"logprobs": True, "top_logprobs": request.logprobs}
+    if request.schema is not None and rung == "json_schema":
+        schema = {"name": "answer", "schema": dict(request.schema), "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif request.schema is not None and rung == "structured_outputs":
+        body["structured_outputs"] = {"json": dict(request.schema)}
+    elif request.schema is not None and rung == "json_object":
+        body["response_format"] = {"type": "json_object"}
+    elif request.regex is not None and rung == "structured_outputs":
+        body["structured_outputs"] = {"regex": request.regex}
+    return body
+
+
+def max_bytes(request: Request) -> int:
+    """More than any honest answer to this request can have."""
+    per_token = _TOKEN_BYTES + _ALTERNATIVE_BYTES * (request.logprobs + 1) * (request.logprobs > 0)
+    return _ENVELOPE_BYTES + per_token * request.max_tokens
+
+
+def explained(refusal: Refusal, model: str, settings: LlmSettings) -> LlmRefused:
+    """A refusal in terms of what the user can do about it."""
+    words, url = refusal.words, settings.base_url
+    lower = words.lower()
+    if refusal.status in (401, 403):
+        return LlmRefused(
+            f"{url} wants a valid key: put it into the environment variable "
+            f"{settings.key_variable} ({words})"
+        )
+    if refusal.status == 404 and "model" in lower:
+        return LlmRefused(f"{url} does not serve the model {model!r}: {words}")
+    if refusal.status == 404:
+        return LlmRefused(f"{url} has no Chat Completions; does llm.base_url end in /v1? ({words})")
+    if "chat template" in lower or "chat_template" in lower:
+        return LlmRefused(
+            f"the model {model!r} has no chat template, so it cannot be spoken to in messages: "
+            f"choose an instruct model, or serve it with --chat-template FILE"
+        )
+    if "context" in lower or "max_model_len" in lower or "longer than" in lower:
+        return ContextTooSmall(
+            f"a prompt and its reply do not fit into the context of {model!r}: lower "
+            f"memory_tokens or max_tokens, or serve it with a longer context ({words})"
+        )
+    if any(word in lower for word in ("schema", "grammar", "response_format", "regex")):
+        return LlmRefused(f"{url} rejects the schema of a reply (HTTP {refusal.status}): {words}")
+    return LlmRefused(f"{url} refuses the request (HTTP {refusal.status}): {words}")
+
+
+def _tokens(logprobs: Mapping[str, Any] | None) -> tuple[TokenChoice, ...]:
+    """Tokens with their alternatives; empty where the server gave none."""
+    return tuple(
+        TokenChoice(
+            entry["token"],
+            {entry["token"]: entry["logprob"]}
+            | {
+                other["token"]: other["logprob"]
+                for other in entry.get("top_logprobs") or ()
+                if other["logprob"] > _FORBIDDEN
+            },
+        )
+        for entry in (logprobs or {}).get("content") or ()
+    )

@@ -1,0 +1,185 @@
+"""HTTP with patience and with bounds: what is worth waiting for, what is not, and how much is read.
+
+A connection that fails or breaks off, a timeout, 408, 409, 425, 429, any 5xx and a body that is not
+what was asked for are waited out: pauses double from one second to thirty, or are as long as the
+server says in Retry-After, until `patience_s` have passed since the first failure. Any other 4xx is
+asked once more after a pause, and is then final. A body is read to a given number of bytes and
+within a given time, whatever trickles in.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from nasarena.agents.llm.errors import LlmUnavailable
+from nasarena.agents.llm.text import one_line
+from nasarena.search.errors import InvalidSetting
+
+Value = TypeVar("Value")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_CONNECT_S = 10.0
+_TRANSIENT = (408, 409, 425, 429)
+_WORDS = 300  # characters of a server's message that are passed on
+
+
+class Refusal(Exception):
+    """A 4xx that waiting does not cure: the status and what the server said."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(f"HTTP {status}: {words}")
+        self.status, self.words = status, words
+
+
+class Oversize(Exception):
+    """A body that had more bytes than were wanted; the rest was not read."""
+
+
+class _Trouble(Exception):
+    """A failure that may pass; `pause_s` is how long the server wants to be left alone."""
+
+    def __init__(self, words: str, pause_s: float | None = None) -> None:
+        super().__init__(words)
+        self.pause_s = pause_s
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one answer may take, and how long failures are waited out."""
+
+    timeout_s: float = 120.0
+    patience_s: float = 180.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout_s < float("inf"):
+            raise InvalidSetting(f"llm.timeout_s must be positive, got {self.timeout_s:g}")
+        if not 0 <= self.patience_s < float("inf"):
+            raise InvalidSetting(f"llm.patience_s must not be negative, got {self.patience_s:g}")
+
+
+class Transport:
+    """Requests to one server. The key, if any, is read from the environment and never recorded."""
+
+    def __init__(self, base_url: str, key_variable: str, patience: Patience) -> None:
+        import httpx
+
+        self._httpx = httpx
+        self._base_url, self._patience = base_url.rstrip("/"), patience
+        key = os.environ.get(key_variable)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        timeout = httpx.Timeout(patience.timeout_s, connect=_CONNECT_S)
+        try:
+            # A proxy of the environment has no business between us and this machine.
+            is_local = httpx.URL(self._base_url).host in ("127.0.0.1", "localhost", "::1")
+        except httpx.InvalidURL as error:
+            raise InvalidSetting(f"llm.base_url must be an http address: {error}") from error
+        self._client = httpx.Client(headers=headers, timeout=timeout, trust_env=not is_local)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Mapping[str, Any]], Value],
+        body: Mapping[str, Any] | None = None,
+        max_bytes: int = 1 << 20,
+        *,
+        patience_s: float | None = None,
+    ) -> Value:
+        """What `read` makes of the JSON object that comes back.
+
+        `read` raises KeyError and the like for an object of the wrong shape. Raises LlmUnavailable
+        when patience is spent, Refusal, or Oversize.
+        """
+        patience_s = self._patience.patience_s if patience_s is None else patience_s
+        deadline, pause_s, num_refusals = float("inf"), _FIRST_PAUSE_S, 0
+        while True:
+            wait_s = pause_s
+            try:
+                return self._read(read, self._once(method, path, body, max_bytes))
+            except Refusal:
+                num_refusals += 1
+                if num_refusals > 1 or patience_s == 0:
+                    raise
+            except _Trouble as trouble:
+                deadline = min(deadline, time.monotonic() + patience_s)
+                wait_s = pause_s if trouble.pause_s is None else trouble.pause_s
+                if time.monotonic() + wait_s > deadline:
+                    raise LlmUnavailable(self._given_up(trouble, patience_s)) from trouble
+            time.sleep(wait_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _once(
+        self, method: str, path: str, body: Mapping[str, Any] | None, max_bytes: int
+    ) -> Mapping[str, Any]:
+        """One attempt; every way in which it can fail is one of our own exceptions."""
+        end_s = time.monotonic() + self._patience.timeout_s
+        try:
+            with self._client.stream(method, f"{self._base_url}{path}", json=body) as response:
+                content = bytearray()
+                for chunk in response.iter_bytes():  # as it comes, or a trickle would go unseen
+                    content += chunk
+                    if len(content) > max_bytes:
+                        raise Oversize(f"more than {max_bytes} bytes")
+                    if time.monotonic() > end_s:
+                        raise _Trouble(f"no whole answer within {self._patience.timeout_s:g} s")
+        except self._httpx.TimeoutException as error:
+            raise _Trouble(f"no answer within {self._patience.timeout_s:g} s") from error
+        except self._httpx.RequestError as error:
+            raise _Trouble(one_line(str(error) or type(error).__name__, _WORDS)) from error
+        return self._understood(response.status_code, response.headers, bytes(content))
+
+    def _read(self, read: Callable[[Mapping[str, Any]], Value], answer: Mapping[str, Any]) -> Value:
+        try:
+            return read(answer)
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            raise _Trouble(
+                f"an answer of another shape than expected ({type(error).__name__}: {error})"
+            ) from error
+
+    def _understood(
+        self, status: int, headers: Mapping[str, str], content: bytes
+    ) -> Mapping[str, Any]:
+        if status == 429 or status >= 500 or status in _TRANSIENT:
+            words = f"HTTP {status}: {_message(content)}"
+            raise _Trouble(words, _retry_after(headers.get("retry-after")))
+        if status >= 300:
+            raise Refusal(status, _message(content))
+        try:
+            value = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise _Trouble("an answer that is no JSON") from error
+        if not isinstance(value, dict):
+            raise _Trouble("an answer that is no JSON object")
+        return value
+
+    def _given_up(self, trouble: Exception, patience_s: float) -> str:
+        waited = f" for {patience_s:g} s" if patience_s else ""
+        return (
+            f"the server at {self._base_url} does not answer{waited} ({trouble}); nothing is "
+            f"lost, the same command goes on when it is back"
+        )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header; dates and nonsense count as none given."""
+    try:
+        return min(max(float(value or "nan"), 0.1), 3600.0) if value else None
+    except ValueError:
+        return None
+
+
+def _message(content: bytes) -> str:
+    """What a server says in an error, in the shapes that are in use."""
+    try:
+        value = json.loads(content)
+        for key in ("error", "message", "detail"):
+            if isinstance(value, dict) and key in value:
+                value = value[key]
+        return one_line(value if isinstance(value, str) else json.dumps(value), _WORDS)
+    except (ValueError, RecursionError):
+        return one_line(content.decode(errors="replace"), _WORDS) or "no reason given"

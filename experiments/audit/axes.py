@@ -1,0 +1,165 @@
+"""The axes of an audit: the same patterns, scored by the proxy with one thing changed.
+
+    seeds      nothing changes but the seed
+    tasks      nothing is trained: each task's part of a score, against the other tasks
+    steps      `train.steps` and `train.warmup_steps`, times a factor
+    width      `model.width`, `num_heads` and `mamba_heads`, times a factor: the width of a head,
+               the state size and the learning rate stay
+    depth      the pattern: each letter so often in a row, or all of it again and again
+    settings   whatever settings of the proxy the user gives
+
+A level is one point on an axis. Its trainings take seeds that the proxy as it is never had, so that
+two scorings share the pattern and not the luck of a seed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from nasarena.experiments.settings.config import AuditConfig, Axis, ProxyConfig
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.proxy import Proxy
+from nasarena.search.space import PatternSpace
+
+Stretch = Literal["repeat", "tile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One point on an axis: how to build its proxy, and which patterns train with which seeds.
+
+    `patterns[i]` is what the i-th pattern of the sample becomes there.
+    """
+
+    axis: Axis
+    label: str
+    proxy: ProxyConfig
+    space: PatternSpace
+    patterns: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+def levels(config: AuditConfig, patterns: Sequence[str]) -> list[Level]:
+    """The proxy as it is, and every level of the axes asked for.
+
+    Raises InvalidSetting for an axis on which this proxy cannot be moved.
+    """
+    own = tuple(range(config.first_seed, config.first_seed + config.seeds))
+    found = [Level("seeds", "as it is", config.proxy, config.space, tuple(patterns), own)]
+    makers = {"steps": _longer, "width": _wider, "depth": _deeper, "settings": _changed}
+    for axis in dict.fromkeys(config.axes or ()):
+        if axis in makers:
+            made = [_sized(level, config) for level in makers[axis](config, found[0])]
+            if not made:
+                raise InvalidSetting(f"axis {axis} needs {_NEEDED[axis]}, got none")
+            found += made
+    return found
+
+
+_NEEDED = {
+    "steps": "at least one of steps.factors",
+    "width": "at least one of width.factors",
+    "depth": "at least one of depth.factors and of depth.rules",
+    "settings": "settings.changes, such as settings.changes.batch32.train.batch_size=32",
+}
+
+
+def stretched(pattern: str, factor: int, rule: Stretch) -> str:
+    """`pattern` times `factor`: AMS becomes AAMMSS (`repeat`) or AMSAMS (`tile`)."""
+    return pattern * factor if rule == "tile" else "".join(letter * factor for letter in pattern)
+
+
+def task_names(proxy: Proxy) -> list[str]:
+    """Names of the tasks that a score is the mean of; none for a proxy without tasks."""
+    trained: Any = getattr(proxy, "proxy", proxy)  # what the cache stands before
+    tasks = getattr(trained, "tasks", None) or [
+        task for part in getattr(trained, "parts", ()) for task in part.tasks
+    ]
+    return list(dict.fromkeys(str(task.name) for task in tasks))
+
+
+def shown_tasks(config: AuditConfig, proxy: Proxy) -> list[str]:
+    """Tasks to compare: those of a proxy of several, unless the axes leave them out."""
+    names = task_names(proxy)
+    if config.axes is not None and "tasks" not in config.axes:
+        return []
+    if config.axes is not None and len(names) < 2:
+        raise InvalidSetting(
+            f"axis tasks needs a proxy of several tasks, {proxy.name} has {len(names) or 'none'}; "
+            f"leave it out of axes, or choose proxy=mad"
+        )
+    return names if len(names) > 1 else []
+
+
+def _sized(level: Level, config: AuditConfig) -> Level:
+    """A level with as many patterns and seeds as its axis asks for; seeds after the proxy's own."""
+    sample = getattr(config, level.axis)
+    first = config.first_seed + config.seeds
+    seeds = tuple(range(first, first + sample.seeds))
+    return replace(level, patterns=level.patterns[: sample.patterns], seeds=seeds)
+
+
+def _longer(config: AuditConfig, start: Level) -> Iterator[Level]:
+    for factor in config.steps.factors:
+        changes = _times(config.proxy, "train", ("steps",), ("warmup_steps",), factor)
+        yield replace(start, axis="steps", label=f"{factor:g}x steps", proxy=changes)
+
+
+def _wider(config: AuditConfig, start: Level) -> Iterator[Level]:
+    heads = ("num_heads", "mamba_heads")
+    for factor in config.width.factors:
+        changes = _times(config.proxy, "model", ("width",), heads, factor)
+        yield replace(start, axis="width", label=f"{factor:g}x width", proxy=changes)
+
+
+def _deeper(config: AuditConfig, start: Level) -> Iterator[Level]:
+    words = {"repeat": "repeated", "tile": "tiled"}
+    for factor in config.depth.factors:
+        space = replace(config.space, depth=config.space.depth * int(factor))
+        for rule in config.depth.rules:
+            patterns = tuple(stretched(text, int(factor), rule) for text in start.patterns)
+            label = f"{factor:g}x depth, {words[rule]}"
+            yield replace(start, axis="depth", label=label, space=space, patterns=patterns)
+
+
+def _changed(config: AuditConfig, start: Level) -> Iterator[Level]:
+    for name, changes in config.settings.changes.items():
+        if not isinstance(changes, Mapping) or not changes:
+            raise InvalidSetting(
+                f"settings.changes.{name} must hold settings of the proxy, such as "
+                f"settings.changes.{name}.train.batch_size=32, got {changes!r}"
+            )
+        yield replace(
+            start, axis="settings", label=str(name), proxy=_with(config.proxy, dict(changes))
+        )
+
+
+def _times(
+    proxy: ProxyConfig, group: str, needed: tuple[str, ...], others: tuple[str, ...], factor: float
+) -> ProxyConfig:
+    """Whole settings of a group times `factor`; `others` only where the proxy has them."""
+    own = proxy.options.get(group)
+    values = own if isinstance(own, Mapping) else {}
+    for name in needed:
+        if name not in values:
+            raise InvalidSetting(
+                f"this axis multiplies proxy.{group}.{name}, which proxy {proxy.name} does not "
+                f"have; leave axis {name} out of axes, or choose a trained proxy"
+            )
+    changes = {name: max(1, round(values[name] * factor)) for name in needed}
+    changes |= {name: round(values[name] * factor) for name in others if name in values}
+    return _with(proxy, {group: changes})
+
+
+def _with(proxy: ProxyConfig, changes: Mapping[str, Any]) -> ProxyConfig:
+    return ProxyConfig(proxy.name, merged(proxy.options, changes))
+
+
+def merged(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`options` with `changes` put in, group by group; neither is touched."""
+    both = dict(options)
+    for key, value in changes.items():
+        inner = both.get(key)
+        is_group = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        both[key] = merged(inner, value) if is_group else value  # type: ignore[arg-type]
+    return both

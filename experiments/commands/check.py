@@ -1,0 +1,151 @@
+"""`nasarena check FILE:NAME`: the conformance kit, then the searcher beside the baselines.
+
+The second part is an ordinary comparison on the additive landscape with random search and
+evolution: the p-value is of the one-sided Wilcoxon test on paired true scores of the best pattern.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from nasarena.experiments.commands.compare import carried_out, told
+from nasarena.experiments.commands.conformance import Finding, Kit
+from nasarena.experiments.comparison.plan import Comparison, planned
+from nasarena.experiments.comparison.resolved_searcher import Entrant, enter
+from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.provenance import command_line
+from nasarena.experiments.execution.workers import num_cores
+from nasarena.experiments.settings.config import (
+    BudgetConfig,
+    CheckConfig,
+    CompareConfig,
+    LoopConfig,
+    ProxyConfig,
+    SearcherConfig,
+    check_config,
+)
+from nasarena.experiments.settings.registry import load_searcher
+from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.retraining import best_patterns
+from nasarena.search.run_folder import read_run
+from nasarena.search.space import PatternSpace
+
+P_VALUE = 0.01
+BASELINES = ("random", "evolution")
+_COMPARISON_S = 20.0  # what the searcher's runs beside the baselines may take
+_NOISE = 0.1
+
+
+def check(arguments: Sequence[str]) -> int:
+    """0 where every question is answered well, else 1."""
+    places = [argument for argument in arguments if "=" not in argument]
+    if len(places) != 1:
+        raise InvalidSetting(
+            f"one searcher is expected, as my_file.py:my_searcher or a name, got {len(places)}"
+        )
+    config = check_config([argument for argument in arguments if "=" in argument])
+    searcher = SearcherConfig(places[0], config.options)
+    entrant = enter(searcher)
+    console = made_console()
+    kit = Kit(load_searcher(entrant.target), entrant.options)
+    passed = [_shown(finding, console) for finding in kit.findings()]
+    if len(passed) == 1:  # it cannot run at all
+        return 1
+    command = command_line(["check", *arguments])
+    beaten, comparison = _beats_random(searcher, entrant, kit.trial_s, config, command, console)
+    passed.append(_shown(beaten, console))
+    drawn = comparison.folder / "figures" / "anytime.png"
+    console.print(f"beside {' and '.join(BASELINES)}: {drawn}", soft_wrap=True)
+    console.print(f"{sum(passed)} of {len(passed)} passed")
+    return 0 if all(passed) else 1
+
+
+def _shown(finding: Finding, console: Console) -> bool:
+    mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
+    console.print(mark, end=" ")
+    console.print(f"{finding.question:26}{finding.words}", markup=False, soft_wrap=True)
+    return finding.passed
+
+
+def _beats_random(
+    searcher: SearcherConfig,
+    entrant: Entrant,
+    trial_s: float,
+    config: CheckConfig,
+    command: str,
+    console: Console,
+) -> tuple[Finding, Comparison]:
+    from nasarena.figures.comparison import write_all
+
+    num_seeds, num_trials = _affordable(trial_s, config)
+    comparison = planned(_settings(searcher, entrant, num_seeds, num_trials, config), command)
+    troubles = carried_out(comparison, command, Console(quiet=True), config.workers, True)
+    told(troubles)
+    # Three of all figures: the answer is promised within a minute.
+    write_all(comparison.folder, command, only=("ranking", "regret", "anytime"))
+    landscape = additive(PatternSpace(), noise=_NOISE)
+    own = _true_scores(comparison, entrant.label, landscape)
+    random = _true_scores(comparison, "random", landscape)
+    if len(own) < num_seeds:
+        finding = Finding("beats random search", False, "not all of its runs finished")
+    else:
+        p = one_sided_p(own, random)
+        words = f"p = {p:.2g} on {num_seeds} paired seeds x {num_trials} trials"
+        finding = Finding("beats random search", p < P_VALUE, words)
+    return finding, comparison
+
+
+def _affordable(trial_s: float, config: CheckConfig) -> tuple[int, int]:
+    """Seeds and trials that fit the time: fewer for a slow searcher, never too few to tell."""
+    affordable = _COMPARISON_S * min(num_cores(), config.workers or num_cores()) / trial_s
+    if affordable >= config.seeds * config.trials:
+        return config.seeds, config.trials
+    num_seeds = min(config.seeds, 10)
+    return num_seeds, min(config.trials, max(40, int(affordable / num_seeds)))
+
+
+def _settings(
+    searcher: SearcherConfig, entrant: Entrant, num_seeds: int, num_trials: int, config: CheckConfig
+) -> CompareConfig:
+    others = [SearcherConfig(name, {}) for name in BASELINES if name != entrant.name]
+    # The folder's name changes with the searcher's file, so that an edited one starts afresh.
+    suffix = f"-{entrant.source}" if entrant.source else ""
+    return CompareConfig(
+        searchers=(searcher, *others),
+        seeds=num_seeds,
+        first_seed=0,
+        proxy=ProxyConfig("additive", {"noise": _NOISE}),
+        final_proxy=None,
+        space=PatternSpace(),
+        budget=BudgetConfig("trials", num_trials, None, False),
+        loop=LoopConfig(4, 1, "reuse", 100, 60.0, 1, 1),
+        references=False,
+        name=f"check-{entrant.name}{suffix}-{num_seeds}x{num_trials}",
+        folder=config.folder,
+        workers=config.workers,
+        cache=False,
+        retry_failed=True,
+        report=True,
+    )
+
+
+def _true_scores(comparison: Comparison, label: str, landscape: Landscape) -> list[float]:
+    """True score of the best pattern of each finished run, by seed."""
+    scores = []
+    for cell in comparison.cells:
+        if cell.entrant.label == label and cell.state() == "finished":
+            best = best_patterns(read_run(Path(cell.path)).trials(), 1)
+            scores += [landscape.true_score(pattern) for pattern in best]
+    return scores
+
+
+def one_sided_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """p of the Wilcoxon signed-rank test that `first` is larger than `second`, pair by pair."""
+    from scipy.stats import wilcoxon
+
+    differences = [one - other for one, other in zip(first, second, strict=True)]
+    if not any(differences):
+        return 1.0
+    return float(wilcoxon(differences, alternative="greater", method="approx").pvalue)

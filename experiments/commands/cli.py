@@ -1,0 +1,139 @@
+"""The command line: `nasarena COMMAND [key=value ...]`.
+
+What a user can cause ends in one line on stderr and exit code 2; a fault of ours keeps its
+traceback. A command's module is imported when it is called, so that `nasarena --help` is fast.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from nasarena.experiments.execution.provenance import command_line
+from nasarena.search.errors import InvalidSetting, NasArenaError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`place` is module:function, which is called with the arguments and answers the exit code.
+
+    `conf` names the YAML file of its settings, if it has any.
+    """
+
+    place: str
+    usage: str
+    summary: str
+    conf: str | None = None
+
+
+COMMANDS = {
+    "compare": Command(
+        "compare:compare",
+        "[key=value ...]",
+        "the main job: every searcher x seed under one budget, with table, figures and report",
+        "compare",
+    ),
+    "run": Command("compare:run", "[key=value ...]", "one run", "run"),
+    "evaluate": Command(
+        "evaluate:evaluate", "PATTERN... [key=value ...]", "train and score patterns", "evaluate"
+    ),
+    "audit": Command(
+        "audit:audit",
+        "[key=value ...]",
+        "how far a proxy can be trusted: noise against signal, rank agreement across seeds",
+        "audit",
+    ),
+    "figures": Command(
+        "figures:figures",
+        "[--check] DIR",
+        "draw everything again from the run folders of a comparison; --check compares instead",
+    ),
+    "report": Command(
+        "figures:report", "DIR", "write report.html and report.md of a comparison again"
+    ),
+    "serve": Command(
+        "serve:serve",
+        "MODEL [key=value ...]",
+        "a vLLM server for the agents, until Ctrl-C",
+        "serve",
+    ),
+    "check": Command(
+        "check:check",
+        "FILE:NAME [key=value ...]",
+        "does a searcher of yours keep the contract? in under a minute",
+        "check",
+    ),
+    "status": Command(
+        "status:status", "[DIR]", "which runs are finished, partial, failed or missing"
+    ),
+    "doctor": Command("doctor:doctor", "", "what this machine can do"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 for a negative verdict, 2, 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+        return code
+    except NasArenaError as error:
+        print(f"nasarena: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            f"\nnasarena: stopped, every settled trial is kept; the same command goes on: "
+            f"{command_line(arguments)}",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `nasarena --help | head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(version("nasarena"))
+        return 0
+    name, rest = arguments[0], list(arguments[1:])
+    if name not in COMMANDS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, COMMANDS, n=2) or list(COMMANDS)
+        raise InvalidSetting(f"no command is called {name!r}; there is {', '.join(near)}")
+    command = COMMANDS[name]
+    if "-h" in rest or "--help" in rest:
+        from nasarena.experiments.settings.manual import manual
+
+        print(manual(name, command.usage, command.summary, command.conf))
+        return 0
+    module, _, function = command.place.partition(":")
+    execute: Callable[[list[str]], int] = getattr(
+        import_module(f"nasarena.experiments.commands.{module}"), function
+    )
+    return execute(rest)
+
+
+def _overview() -> str:
+    lines = [f"  {name:10}{command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Searchers of layer patterns, classical and agentic, on one metered training budget.",
+            "",
+            "usage: nasarena COMMAND [key=value ...]",
+            "",
+            *lines,
+            "",
+            "nasarena COMMAND --help explains every setting of a command, for example",
+            "  nasarena compare proxy=additive searchers=[random,evolution] seeds=8 "
+            "budget.patterns=100",
+            "Ctrl-C is safe: the same command goes on where it stopped.",
+        ]
+    )

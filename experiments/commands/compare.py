@@ -1,0 +1,162 @@
+"""`nasarena compare` and `nasarena run`: do what is missing of a comparison, then conclude."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from nasarena.experiments.commands.display import Display
+from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
+from nasarena.experiments.comparison.benchmark_facts import write_facts
+from nasarena.experiments.comparison.plan import (
+    Comparison,
+    planned,
+    refuse_mixture,
+    to_be_run,
+    with_model,
+    write_plan,
+)
+from nasarena.experiments.comparison.running import Progress, refused_everywhere, run_cells
+from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.provenance import command_line
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.settings.config import compare_config, run_config
+from nasarena.search.errors import SearcherFailed
+from nasarena.search.fidelity import comparable
+from nasarena.search.run_folder import find_runs, read_run
+
+if TYPE_CHECKING:
+    from nasarena.figures.report.conclusion import Conclusion
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """The main job. 0, or 2 when a run failed: the others are compared, and stderr says so."""
+    start_s = time.monotonic()
+    config = compare_config(arguments)
+    command = command_line(["compare", *arguments])
+    comparison = planned(config, command)
+    console = made_console()
+    with with_model(comparison, config, console) as comparison:
+        troubles = carried_out(comparison, command, console, config.workers, config.retry_failed)
+    conclude(comparison.folder, command, console, config.report)
+    written = comparison.folder / ("report.html" if config.report else "report.md")
+    console.print(
+        f"[bold]{written}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
+        soft_wrap=True,
+    )
+    return told(troubles)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One run: a cell of the comparison of the same settings."""
+    config = run_config(arguments)
+    command = command_line(["run", *arguments])
+    comparison = planned(config, command)
+    console = made_console()
+    with with_model(comparison, config, console) as comparison:
+        troubles = carried_out(comparison, command, console, 1, config.retry_failed)
+    (cell,) = comparison.cells
+    for trouble in troubles:
+        if trouble.traceback:
+            raise RuntimeError(f"{cell.name} broke down in its worker:\n{trouble.traceback}")
+        raise SearcherFailed(f"{cell.name}: {trouble.trouble}; recorded in {cell.path}")
+    _show_run(cell.path, console)
+    return 0
+
+
+def carried_out(
+    comparison: Comparison,
+    command: str,
+    console: Console,
+    num_workers: int | None,
+    retry_failed: bool,
+) -> list[Progress]:
+    """Run what is to be run; everything that did not finish, now or before, comes back."""
+    refuse_mixture(comparison)
+    write_plan(comparison, command)
+    to_do = to_be_run(comparison.cells, retry_failed)
+    troubles = [
+        Progress(cell, "failed", False, None, _reason(cell.path))
+        for cell in comparison.cells
+        if cell.state() == "failed" and not retry_failed
+    ]
+    _announce(comparison, len(to_do), console)
+    with Display(comparison.cells, to_do, console) as display:
+        for progress in run_cells(to_do, num_workers):
+            display.update(progress)
+            if not progress.is_working and progress.state != "finished":
+                troubles.append(progress)
+    if to_do:
+        _note_what_is_known(comparison)
+    error = refused_everywhere(troubles, len(comparison.cells))
+    if error is not None:
+        raise error
+    return troubles
+
+
+def conclude(folder: Path, command: str, console: Console, draws: bool = True) -> "Conclusion":
+    """Write table, figures and report of a comparison, and print its ranking."""
+    from nasarena.experiments.commands.ranking import ranking
+    from nasarena.figures.comparison import write_all
+
+    conclusion = write_all(folder, command, draws=draws, drawer=draw_by_all_cores)
+    console.print(ranking(conclusion.table))
+    for sentence in conclusion.verdict:
+        console.print(sentence, markup=False)
+    return conclusion
+
+
+def told(troubles: Sequence[Progress]) -> int:
+    """Say on stderr what did not finish, each reason once; the exit code."""
+    errors = made_console(stderr=True)
+    runs: dict[tuple[str, str], list[int]] = {}
+    for trouble in troubles:
+        key = (trouble.cell.entrant.label, f"{trouble.state}: {trouble.trouble}")
+        runs.setdefault(key, []).append(trouble.cell.seed)
+    for (label, words), seeds in runs.items():
+        of_seeds = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+        errors.print(f"nasarena: {label}, {of_seeds}, {words}", markup=False, soft_wrap=True)
+    for trouble in troubles:
+        if trouble.traceback:
+            errors.print(trouble.traceback, markup=False, soft_wrap=True)
+            break
+    return 2 if troubles else 0
+
+
+def _note_what_is_known(comparison: Comparison) -> None:
+    """A benchmark knows its optimum and true scores: for figures, which read the folder alone."""
+    cell = comparison.cells[0]
+    write_facts(comparison.folder, built_proxy(cell.proxy, cell.space, cell.cache))
+
+
+def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
+    budget, num_cells = comparison.budget, len(comparison.cells)
+    there = f" ({num_cells - num_to_do} were done before)" if num_to_do < num_cells else ""
+    console.print(
+        f"{num_to_do} of {num_cells} runs to do{there}, {budget.amount:.4g} {budget.unit} each, "
+        f"in {comparison.folder}",
+        soft_wrap=True,
+    )
+
+
+def _reason(path: Path) -> str:
+    """Why a run on record failed."""
+    reason = read_run(path).events[-1]["reason"]
+    return f"{reason} (recorded before; retry_failed=true tries again)"
+
+
+def _show_run(path: Path, console: Console) -> None:
+    record = read_run(path)
+    best = max(comparable(record.trials()), key=lambda trial: trial.score or 0.0, default=None)
+    reason = record.events[-1]["reason"]
+    console.print(f"{len(record.trials())} trials, ended: {reason}")
+    if best is not None:
+        console.print(f"best search score {best.score:.4f}: {best.pattern}")
+    for event in record.of_kind("final"):
+        outcome = event["outcome"]
+        score = "failed" if outcome["score"] is None else f"{outcome['score']:.4f}"
+        console.print(f"final score {score}: {event['pattern']}")
+    others = len(find_runs(path.parent.parent)) - 1
+    console.print(f"[bold]{path}[/bold] ({others} other runs in this comparison)", soft_wrap=True)

@@ -1,0 +1,120 @@
+"""`nasarena doctor`: what this machine can do for a comparison, and what it lacks."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server import vllm_python
+from nasarena.agents.scribe.writer import MODEL_DIR
+from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.provenance import commit, hardware, installed
+from nasarena.experiments.execution.workers import num_cores
+from nasarena.search.cache_folder import cache_folder
+from nasarena.search.errors import InvalidSetting
+
+NEEDED = ("torch", "numpy", "scipy", "pandas", "seaborn", "hydra-core", "rich", "jinja2")
+OPTIONAL = {
+    "optuna": "searchers tpe and gp-optuna",
+    "nevergrad": "searcher nevergrad",
+    "botorch": "searchers botorch and composer",
+    "transformers": "the embedded agent",
+    "datasets": "text corpora by their Hugging Face names",
+    "triton": "compiled kernels on a GPU",
+    "mamba-ssm": "Mamba kernels on a GPU",
+}
+_LOW_GIB = 2.0
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """0 where everything that a comparison needs is there, else 1."""
+    if arguments:
+        raise InvalidSetting(f"nasarena doctor takes no arguments, got {arguments[0]!r}")
+    table = Table(box=None, show_header=False)
+    healthy = True
+    for name, text, is_fine in _findings():
+        mark = {True: "[green]ok[/green]", False: "[red]missing[/red]", None: ""}[is_fine]
+        table.add_row(name, text, mark)
+        healthy &= is_fine is not False
+    made_console().print(table)
+    return 0 if healthy else 1
+
+
+Finding = tuple[str, str, bool | None]  # what, in words, and whether it is fine (None: either way)
+
+
+def _findings() -> Iterator[Finding]:
+    machine = hardware()
+    yield "nasarena", f"{installed('nasarena')}, commit {commit() or 'unknown (a wheel)'}", None
+    yield "processor", f"{machine['processor']} ({machine['machine']})", None
+    yield "cores", f"{num_cores()} usable; a comparison runs so many workers at once", True
+    yield "memory", f"{machine['memory_gib']} GiB", None
+    yield from _torch()
+    for package in NEEDED[1:]:
+        found = installed(package)
+        yield package, found or "not installed: pip install -e .", found is not None
+    for package, use in OPTIONAL.items():
+        found = installed(package)
+        yield package, f"{found or 'not installed'} ({use})", True if found else None
+    yield from _models()
+    yield from _disk()
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        import torch
+    except ImportError:
+        yield "torch", "not installed: trained proxies need it", False
+        return
+    yield "torch", f"{torch.__version__}, {torch.get_num_threads()} threads by itself", True
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            memory = torch.cuda.get_device_properties(index).total_memory / 2**30
+            yield f"cuda:{index}", f"{torch.cuda.get_device_name(index)}, {memory:.0f} GiB", True
+    else:
+        yield "GPU", "none that torch can use; proxies train on the CPU", None
+    yield from _choice()
+
+
+def _choice() -> Iterator[Finding]:
+    """What `proxy.device=auto` and `proxy.precision=auto` come to here."""
+    from nasarena.proxies.training.devices import chosen_device, chosen_population, kernels
+
+    device = chosen_device("auto")
+    found = kernels(device)
+    population = chosen_population(0, device)
+    yield "proxies train", f"on {device} in {found.precision}, {population} at most together", None
+    layers = f"attention: {found.attention}; scan: {found.scan}"
+    words = found.attention if found.attention == found.scan else layers
+    yield "their kernels", f"{words}; step: {found.step}", None
+
+
+def _models() -> Iterator[Finding]:
+    """What can answer the agents here."""
+    there = (MODEL_DIR / "model.safetensors").exists()
+    words = "its weights are here" if there else "no weights: make train-scribe"
+    yield "embedded agent", f"{words} (llm=scribe)", True if there else None
+    try:
+        python = Path(vllm_python())
+    except VllmFailed as error:
+        yield "vLLM", str(error), None
+        return
+    recipe = python.parent.parent / "recipe"
+    version = recipe.read_text().strip() if recipe.exists() else "of unknown version"
+    yield "vLLM", f"{version}, in {python.parent.parent} (llm=vllm, nasarena serve)", True
+
+
+def _disk() -> Iterator[Finding]:
+    cache = cache_folder()
+    size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
+    chosen = "NASARENA_CACHE" if os.environ.get("NASARENA_CACHE") else "by default"
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    writable = os.access(existing, os.W_OK)
+    words = "" if writable else "; it cannot be written, set NASARENA_CACHE"
+    yield "cache", f"{cache} ({chosen}), {size / 2**20:.1f} MiB{words}", writable
+    for name, folder in {"disk of the cache": existing, "disk here": Path.cwd()}.items():
+        free = shutil.disk_usage(folder).free / 2**30
+        yield name, f"{free:.1f} GiB free", free >= _LOW_GIB

@@ -1,0 +1,51 @@
+"""`nasarena serve MODEL`: a vLLM server for the agents, in the foreground until Ctrl-C."""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from nasarena.agents.llm.server import ADDRESS, ServerSettings, VllmServer
+from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.settings.config import serve_config
+from nasarena.search.cache_folder import cache_folder
+from nasarena.search.errors import InvalidSetting
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """0 when it was told to end; VllmFailed when vLLM cannot start or ends by itself."""
+    models = [argument for argument in arguments if "=" not in argument]
+    if len(models) != 1:
+        raise InvalidSetting(
+            f"one model is expected, a folder in transformers format or a name on the hub, "
+            f"got {len(models)}"
+        )
+    others = [argument for argument in arguments if "=" in argument]
+    settings, folder = serve_config(models[0], others)
+    signal.signal(signal.SIGTERM, _interrupt)  # `kill` is as good as Ctrl-C
+    _serve(settings, folder, made_console())
+    return 0
+
+
+def _serve(settings: ServerSettings, folder: Path, console: Console) -> None:
+    server = VllmServer(settings, folder, cache_folder() / "vllm")
+    console.print(f"starting vLLM for {settings.model} (log: {server.log})", soft_wrap=True)
+    try:
+        with console.status("starting vLLM") as status:
+            server.start(lambda seconds: status.update(f"starting vLLM, {seconds:.0f} s"))
+        console.print(
+            f"[bold]{server.base_url}[/bold] is up (also in {server.folder / ADDRESS}); use it as "
+            f"llm.base_url={server.base_url}; Ctrl-C stops it",
+            soft_wrap=True,
+        )
+        server.wait()
+    except KeyboardInterrupt:
+        console.print("stopping vLLM")
+    finally:
+        server.stop()
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

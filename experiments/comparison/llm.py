@@ -1,0 +1,202 @@
+"""The language model of a comparison: started or found once, shared by all runs that need one.
+
+An `Access` is plain values: a worker makes its own client from it. Its `identity` (which weights,
+constrained how) is part of a run's configuration, so no run goes on with another model than it
+began with; where the model was reached and what the canary found stands beside it in `run.json`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nasarena.agents.llm.client import Client, ClosableClient
+from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
+from nasarena.agents.llm.errors import LlmRecordBroken
+from nasarena.agents.llm.server import ServerSettings, VllmServer
+from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
+from nasarena.agents.llm.transport import Patience
+from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.settings.config import LlmConfig
+from nasarena.experiments.settings.typed import filled
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.journal import Journal
+from nasarena.search.run_folder import RunFolder, RunRecord, find_runs, read_run
+
+SERVER_FOLDER = "server"  # address and log of a server of ours, in the folder of the comparison
+_IDENTITY = ("model", "revision", "active_params", "schema_rung", "regex_rung")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a run reaches its model.
+
+    `connect` makes a client, in whichever process, for a run with so many calls on record.
+    """
+
+    identity: Mapping[str, Any]
+    connect: Callable[[int], ClosableClient]
+    notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@contextmanager
+def recording(access: Access, folder: RunFolder) -> Iterator[Client]:
+    """The client of one run: answers from its record first, then from the model, recording."""
+    clients: list[ClosableClient] = []
+    num_recorded = sum(event["event"] == EVENT for event in folder.events)
+
+    def connect() -> Client:
+        clients.append(access.connect(num_recorded))
+        return clients[0]
+
+    try:
+        yield RecordedClient(Journal(folder), Store(folder.path), connect)
+    finally:
+        for client in clients:
+            client.close()
+
+
+def suited_options(config: LlmConfig) -> dict[str, Any]:
+    """Defaults of agents that go with a model: the embedded one reads compact prompts only."""
+    if config.name == "replay":
+        records = [read_run(path) for path in find_runs(_replayed(config))]
+        prompts = {record.config["searcher"]["options"].get("prompt") for record in records}
+        is_compact = "compact" in prompts and "full" not in prompts
+    else:
+        is_compact = config.name == "scribe" or (
+            config.name == "vllm" and config.options["model"] is None
+        )
+    return {"prompt": "compact"} if is_compact else {}
+
+
+@contextmanager
+def model_access(config: LlmConfig, folder: Path, console: Console) -> Iterator[Access]:
+    """Access to the model of these settings for as long as the context lasts.
+
+    Raises InvalidSetting, or in one line what a server says or does not say.
+    """
+    open_access = LLMS[config.name]
+    with open_access(config.options, folder, console) as access:
+        yield access
+
+
+def replayed_access(config: LlmConfig, run: Path) -> Access:
+    """Access to the record of the run that lies at `run` below the folder to replay.
+
+    Raises LlmRecordBroken if there is none, or one that has not come to its end.
+    """
+    path = _replayed(config) / run
+    if not (path / "run.json").exists():
+        raise LlmRecordBroken(f"{path} is not there, so this run cannot be replayed")
+    record = read_run(path)
+    if record.state != "finished":
+        raise LlmRecordBroken(f"{path} is {record.state}: only a finished run can be replayed")
+    notes = {**record.header.get("llm", {}), "replayed": str(path)}
+    return Access(record.config.get("llm", {}), partial(_playback, path), notes)
+
+
+def recorded_access(config: LlmConfig, record: RunRecord) -> Access:
+    """For a run that will make no call: the identity on record, but what is set now wins.
+
+    So a folder is refused if the settings name another model, without asking a server.
+    """
+    set_now = {name: config.options.get(name) for name in ("model", "revision", "active_params")}
+    given = {name: value for name, value in set_now.items() if value is not None}
+    return Access({**record.config.get("llm", {}), **given}, partial(_playback, record.path))
+
+
+@contextmanager
+def _scribe(options: Mapping[str, Any], folder: Path, console: Console) -> Iterator[Access]:
+    from nasarena.agents.scribe.local import ScribeClient
+
+    client = ScribeClient()
+    known = ("model", "revision", "active_params")
+    identity = {name: getattr(client, name) for name in known}
+    yield Access(identity, _embedded_client, {**identity, "server": "in process"})
+
+
+@contextmanager
+def _server(options: Mapping[str, Any], folder: Path, console: Console) -> Iterator[Access]:
+    from nasarena.agents.llm.constraint_probe import connect
+
+    settings = _llm_settings(options, str(options["base_url"]), options["model"])
+    yield _at(connect(settings))
+
+
+@contextmanager
+def _vllm(options: Mapping[str, Any], folder: Path, console: Console) -> Iterator[Access]:
+    from nasarena.agents.llm.constraint_probe import connect
+    from nasarena.search.cache_folder import cache_folder
+
+    model = options["model"] or _embedded()
+    wanted = {**options, "model": model, "host": "127.0.0.1"}
+    settings = filled(ServerSettings, wanted, "llm")
+    server = VllmServer(settings, folder / SERVER_FOLDER, cache_folder() / "vllm")
+    console.print(f"starting vLLM for {model} (log: {server.log})", soft_wrap=True)
+    try:
+        with console.status("starting vLLM") as status:
+            server.start(lambda seconds: status.update(f"starting vLLM, {seconds:.0f} s"))
+        yield _at(connect(_llm_settings(options, server.base_url, None)))
+        if not server.is_running:  # so runs were cut off; this is why
+            made_console(stderr=True).print(
+                f"nasarena: {server.failure()}", markup=False, soft_wrap=True
+            )
+    finally:
+        server.stop()
+
+
+def _embedded() -> str:
+    from nasarena.agents.scribe.writer import MODEL_DIR
+
+    if not (MODEL_DIR / "config.json").is_file():
+        raise InvalidSetting(
+            f"llm=vllm without llm.model serves the embedded agent, whose weights are not in "
+            f"{MODEL_DIR}; give llm.model, or run make train-scribe"
+        )
+    return str(MODEL_DIR)
+
+
+def _llm_settings(options: Mapping[str, Any], base_url: str, model: str | None) -> LlmSettings:
+    patience = filled(Patience, options, "llm")
+    found = {"base_url": base_url, "model": model, "patience": patience}
+    return filled(LlmSettings, {**options, **found}, "llm")
+
+
+def _at(endpoint: Endpoint) -> Access:
+    identity = {name: getattr(endpoint, name) for name in _IDENTITY}
+    return Access(identity, partial(_server_client, endpoint), endpoint.to_json())
+
+
+def _replayed(config: LlmConfig) -> Path:
+    record = config.options["record"]
+    if record is None or not Path(str(record)).is_dir():
+        raise InvalidSetting(
+            f"llm=replay needs the folder of a finished comparison, as llm.record=runs/NAME, "
+            f"got {record!r}"
+        )
+    return Path(str(record))
+
+
+def _embedded_client(num_recorded: int) -> ClosableClient:
+    from nasarena.agents.scribe.local import ScribeClient
+
+    return ScribeClient()
+
+
+def _server_client(endpoint: Endpoint, num_recorded: int) -> ClosableClient:
+    from nasarena.agents.llm.server_client import ServerClient
+
+    return ServerClient(endpoint)
+
+
+def _playback(path: Path, num_recorded: int) -> ClosableClient:
+    return PlaybackClient(read_run(path), num_recorded)
+
+
+Opener = Callable[[Mapping[str, Any], Path, Console], AbstractContextManager[Access]]
+# The choices of `conf/llm` that one access serves; `replay` has one for each run.
+LLMS: dict[str, Opener] = {"scribe": _scribe, "server": _server, "vllm": _vllm}

@@ -1,0 +1,240 @@
+"""A comparison: its cells, what of them is left to do, and doing it.
+
+Only missing and partial runs are run. A failed one would fail again, for a replay asks the same;
+it is left alone unless `retry_failed`. A folder that holds anything of another configuration is
+refused before a single trial is trained.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nasarena.experiments.comparison.budget import priced
+from nasarena.experiments.comparison.llm import (
+    Access,
+    model_access,
+    recorded_access,
+    replayed_access,
+    suited_options,
+)
+from nasarena.experiments.comparison.permuted import with_controls
+from nasarena.experiments.comparison.resolved_searcher import Entrant, enter, told_apart
+from nasarena.experiments.comparison.run_spec import Cell
+from nasarena.experiments.execution.provenance import provenance
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.settings.config import (
+    CompareConfig,
+    ProxyConfig,
+    SearcherConfig,
+    evaluate_config,
+)
+from nasarena.search.budget import Budget
+from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefused
+from nasarena.search.hashes import config_hash
+from nasarena.search.loop import LoopSettings
+from nasarena.search.proxy import Proxy
+from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.space import PatternSpace
+
+REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
+PLAN = "plan.json"
+_REFERENCE_SEEDS = 3  # lines in figures and no entrants: a mean over more would only cost
+SAME = "same"  # final_proxy: the proxy searched, whatever it stands for
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All cells of a comparison, and where they lie."""
+
+    folder: Path
+    cells: list[Cell]
+    budget: Budget
+
+
+def planned(config: CompareConfig, command: str) -> Comparison:
+    """The comparison of these settings; nothing is written yet.
+
+    Raises InvalidSetting for anything in the settings that cannot work.
+    """
+    suited = suited_options(config.llm)
+    wanted = with_controls(config.searchers, config.controls)
+    entrants = told_apart([enter(searcher, suited) for searcher in wanted])
+    proxy = built_proxy(config.proxy, config.space, config.cache)
+    judge = _judge(config, proxy)
+    budget, num_trials = priced(config.budget, proxy)
+    made_here = provenance(command)
+    name = config.name or _default_name(config, proxy, budget, judge)
+    folder = Path(config.folder) / name
+
+    def cell(entrant: Entrant, settings: LoopSettings) -> Cell:
+        return Cell(
+            path=folder / entrant.label / f"seed-{settings.seed}",
+            entrant=entrant,
+            proxy=config.proxy,
+            proxy_version=proxy.version,
+            space=config.space,
+            settings=settings,
+            num_trials=num_trials,
+            cache=config.cache,
+            provenance=made_here,
+            judge=judge,
+        )
+
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    all_settings = [LoopSettings(seed, budget, **asdict(config.loop)) for seed in seeds]
+    searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
+    scoring = []
+    if config.references and (num_references := _num_references(config.space)):
+        entrant = enter(SearcherConfig(REFERENCES, {}))
+        chosen = all_settings[:_REFERENCE_SEEDS]
+        scoring = [cell(entrant, _of_references(settings, num_references)) for settings in chosen]
+    return Comparison(folder, _ordered(searching) + scoring, budget)
+
+
+def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | None:
+    """What trains the best patterns again, where it is not the proxy searched: what the user
+    named, else what a benchmark stands for."""
+    name = config.final_proxy or getattr(proxy, "stands_for", None)
+    if name is None or name in (SAME, config.proxy.name):
+        return None
+    chosen = evaluate_config([f"proxy={name}"]).proxy
+    return chosen, built_proxy(chosen, config.space, config.cache).version
+
+
+def _default_name(
+    config: CompareConfig,
+    proxy: Proxy,
+    budget: Budget,
+    judge: tuple[ProxyConfig, str] | None,
+) -> str:
+    """Proxy and a hash of what all runs share: searchers and seeds can be added to it later."""
+    shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(config.loop)}
+    if judge:
+        shared["final_proxy"] = judge[1]
+    return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
+
+
+def _num_references(space: PatternSpace) -> int:
+    from nasarena.baselines.references import reference_patterns
+
+    return len(reference_patterns(space))
+
+
+def _of_references(settings: LoopSettings, num_references: int) -> LoopSettings:
+    """Every reference is trained once, and once more on held-out data; nobody is charged."""
+    budget = Budget("trials", num_references)
+    return replace(settings, budget=budget, initial_design=0, top_k=num_references)
+
+
+def _ordered(cells: list[Cell]) -> list[Cell]:
+    """Seed by seed, so that pairs are complete early; those that lean on a library first, for
+    they think longest."""
+    return sorted(cells, key=lambda cell: (cell.seed, cell.entrant.requires is None))
+
+
+@contextmanager
+def with_model(
+    comparison: Comparison, config: CompareConfig, console: Console
+) -> Iterator[Comparison]:
+    """The comparison with a language model for the runs that need one, while the context lasts.
+
+    No server is started or asked where the searches of all such runs have ended. Raises what
+    `model_access` does.
+    """
+    agents = [cell for cell in comparison.cells if cell.entrant.uses_llm]
+    asking = [cell for cell in to_be_run(agents, config.retry_failed) if not _is_searched(cell)]
+    if config.llm.name == "replay":
+        accesses = {
+            cell.path: replayed_access(config.llm, cell.path.relative_to(comparison.folder))
+            for cell in agents
+        }
+        yield _equipped(comparison, accesses)
+    elif asking:
+        with model_access(config.llm, comparison.folder, console) as access:
+            _refuse_free_calls(access, comparison.budget)
+            yield _equipped(comparison, {cell.path: access for cell in agents})
+    else:
+        records = {cell.path: read_run(cell.path) for cell in agents}
+        yield _equipped(
+            comparison,
+            {path: recorded_access(config.llm, record) for path, record in records.items()},
+        )
+
+
+def to_be_run(cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
+    """What is missing or was cut off, and on demand what failed."""
+    ended = ("finished",) if retry_failed else ("finished", "failed")
+    return [cell for cell in cells if cell.state() not in ended]
+
+
+def _is_searched(cell: Cell) -> bool:
+    record = cell.record()
+    return record is not None and record.is_searched
+
+
+def _equipped(comparison: Comparison, accesses: Mapping[Path, Access]) -> Comparison:
+    cells = [replace(cell, access=accesses.get(cell.path)) for cell in comparison.cells]
+    return replace(comparison, cells=cells)
+
+
+def _refuse_free_calls(access: Access, budget: Budget) -> None:
+    if budget.charge_llm and budget.unit == "flops" and not access.identity["active_params"]:
+        raise InvalidSetting(
+            f"budget.charge_llm needs to know how many parameters of {access.identity['model']} "
+            f"work on a token: give llm.active_params"
+        )
+
+
+def refuse_mixture(comparison: Comparison) -> None:
+    """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison."""
+    wanted = {cell.path: cell for cell in comparison.cells}
+    shared = _shared(comparison.cells[0].config)
+    for path in find_runs(comparison.folder):
+        found = read_run(path)
+        if path in wanted:
+            wanted[path].open().close()
+        elif found.config["searcher"]["name"] != REFERENCES:
+            other = _shared(found.config)
+            if other != shared:
+                keys = [key for key in shared if shared[key] != other[key]]
+                raise RunFolderRefused(
+                    f"{comparison.folder} holds runs of another configuration ({', '.join(keys)} "
+                    f"of {path.relative_to(comparison.folder)} differ); choose another name= or "
+                    f"remove the folder"
+                )
+
+
+def _shared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be equal between the searching runs of one comparison."""
+    loop = {key: value for key, value in config["loop"].items() if key != "seed"}
+    keys = ("proxy", "final_proxy", "space", "budget")
+    return {key: config.get(key) for key in keys} | {"loop": loop}
+
+
+def write_plan(comparison: Comparison, command: str) -> None:
+    """Note which runs the comparison is to have, for `nasarena status`; the plan only grows."""
+    file = comparison.folder / PLAN
+    before = read_plan(comparison.folder)
+    runs = [str(cell.path.relative_to(comparison.folder)) for cell in comparison.cells]
+    plan = {"command": command, "runs": list(dict.fromkeys([*before["runs"], *runs]))}
+    try:
+        comparison.folder.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps(plan, indent=1) + "\n")
+        draft.replace(file)
+    except OSError as error:
+        raise NasArenaError(f"cannot write to {comparison.folder}: {error.strerror}") from error
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """The last command and all planned runs, as paths below the folder; empty without a plan."""
+    try:
+        plan: dict[str, Any] = json.loads((folder / PLAN).read_text())
+        return {"command": plan["command"], "runs": list(plan["runs"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"command": "", "runs": []}

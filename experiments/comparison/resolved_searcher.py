@@ -1,0 +1,154 @@
+"""A searcher as it enters a comparison: found, its options checked, its source on record.
+
+The options are complete: what the user did not give is there with its default, so that a run
+folder says everything and a default that changes is another configuration.
+"""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nasarena.experiments.settings.config import Control, SearcherConfig
+from nasarena.experiments.settings.overrides import nearest
+from nasarena.experiments.settings.registry import load_searcher
+from nasarena.experiments.settings.typed import hints_of, typed
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.searcher import SearcherSpec
+
+DEFAULT_INNER = "evolution"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """`target` is what `load_searcher` takes; `source` hashes the file of a user's searcher."""
+
+    label: str
+    name: str
+    target: str
+    options: Mapping[str, Any]
+    budget_aware: bool
+    uses_llm: bool
+    requires: str | None
+    source: str | None = None
+    control: Control = "none"
+
+    def config(self) -> dict[str, Any]:
+        """What `run.json` says about the searcher."""
+        values: dict[str, Any] = {
+            "name": self.name,
+            "options": dict(self.options),
+            "budget_aware": self.budget_aware,
+            "uses_llm": self.uses_llm,
+        }
+        if self.label != self.name:
+            values["label"] = self.label
+        if self.source is not None:
+            values |= {"path": self.target, "source": self.source}
+        if self.control != "none":
+            values["control"] = self.control
+        return values
+
+
+def enter(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> Entrant:
+    """Find a searcher and check its options; those in `suited` that it has are defaults to it.
+
+    Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
+    """
+    spec = load_searcher(config.name)
+    file, _, attribute = config.name.rpartition(":")
+    is_file = file.endswith(".py")
+    name = attribute if is_file else config.name
+    own_names = spec.options()
+    given = {key: value for key, value in (suited or {}).items() if key in own_names}
+    options = complete_options(f"searcher {name!r}", spec, {**given, **config.options})
+    if spec.uses_llm and "inner" in options:
+        options["inner"] = complete_inner(options["inner"])
+    source = Path(file).expanduser().read_bytes() if is_file else b""
+    suffix = "" if config.control == "none" else f"-{config.control}"
+    return Entrant(
+        label=(config.label or name) + suffix,
+        name=name,
+        target=str(Path(file).expanduser().resolve()) + f":{attribute}" if is_file else name,
+        options=options,
+        budget_aware=spec.budget_aware,
+        uses_llm=spec.uses_llm,
+        requires=spec.requires,
+        source=hashlib.sha256(source).hexdigest()[:16] if is_file else None,
+        control=config.control,
+    )
+
+
+def complete_inner(given: Any) -> dict[str, Any]:
+    """The classical half of a hybrid, a name or {name:...,options:{...}}, with all its options."""
+    wanted: Any = {"name": given or DEFAULT_INNER} if isinstance(given, str | None) else given
+    if not isinstance(wanted, Mapping) or not {"name"} <= wanted.keys() <= {"name", "options"}:
+        raise InvalidSetting(
+            f"inner must be a classical searcher, as inner=evolution or "
+            f"{{name:evolution,options:{{population:20}}}}, got {given!r}"
+        )
+    inner = enter(SearcherConfig(str(wanted["name"]), dict(wanted.get("options") or {})))
+    if inner.uses_llm:
+        raise InvalidSetting(f"inner must be a classical searcher, got the agent {inner.name!r}")
+    return {"name": inner.target, "options": dict(inner.options)}
+
+
+def told_apart(entrants: Sequence[Entrant]) -> list[Entrant]:
+    """Entrants with labels of their own: the options in which two of one name differ join it."""
+    labelled = []
+    for entrant in entrants:
+        twins = [other for other in entrants if other.label == entrant.label]
+        differing = [
+            f"{key}={entrant.options[key]}"
+            for key in entrant.options
+            if any(other.options.get(key) != entrant.options[key] for other in twins)
+        ]
+        label = "-".join([entrant.label, *differing]).replace("/", "_")
+        labelled.append(replace(entrant, label=label))
+    labels = [entrant.label for entrant in labelled]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InvalidSetting(
+                f"searchers names {label!r} {labels.count(label)} times; once is enough, more "
+                f"runs are seeds=, two variants need options or labels that differ"
+            )
+    return labelled
+
+
+def complete_options(what: str, spec: SearcherSpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over the defaults of the searcher's signature."""
+    known = spec.options()
+    hints = hints_of(spec.target)
+    takes_any = _takes_any(spec.target)
+    for option in given:
+        if option not in known and not takes_any:
+            advice = nearest(option, list(known)) if known else "it has none"
+            raise InvalidSetting(f"{what} has no option {option!r}; {advice}")
+    options = {
+        name: typed(given[name], hints.get(name, Any), f"option {name} of {what}")
+        if name in given
+        else default
+        for name, default in known.items()
+    }
+    missing = [name for name, value in options.items() if value is inspect.Parameter.empty]
+    if missing:
+        raise InvalidSetting(f"{what} needs the option {missing[0]!r}")
+    options |= {name: value for name, value in given.items() if name not in known}
+    return _plain(what, options)
+
+
+def _plain(what: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they read back from `run.json`: a tuple is a list there."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(options))
+    except TypeError as error:
+        raise InvalidSetting(f"{what} has an option that JSON cannot hold: {error}") from error
+    return plain
+
+
+def _takes_any(target: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(target).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)

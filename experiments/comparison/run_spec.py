@@ -1,0 +1,181 @@
+"""One cell of a comparison: a searcher, a proxy, a space, a budget and a seed, made and run.
+
+A cell is plain values, so that it can be sent to a worker process. Its `config` is written into
+`run.json`: all that its events depend on, whose hash a run folder is checked against.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasarena.agents.llm.client import Client
+from nasarena.agents.notebook import write_notebook
+from nasarena.experiments.comparison.llm import Access, recording
+from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters
+from nasarena.experiments.comparison.resolved_searcher import Entrant
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.settings.config import ProxyConfig
+from nasarena.experiments.settings.registry import load_searcher
+from nasarena.search.budget import Budget, Ledger
+from nasarena.search.loop import LoopSettings, already_searched, search
+from nasarena.search.retraining import conclude
+from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
+from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one run is made of; `num_trials` is how many average patterns the budget pays for.
+
+    `access` leads to the language model of an agent. `judge` is the proxy that trains the best
+    patterns again, with its version, where it is not the one searched.
+    """
+
+    path: Path
+    entrant: Entrant
+    proxy: ProxyConfig
+    proxy_version: str
+    space: PatternSpace
+    settings: LoopSettings
+    num_trials: int
+    cache: bool
+    provenance: Mapping[str, Any] = field(repr=False)
+    access: Access | None = None
+    judge: tuple[ProxyConfig, str] | None = None
+
+    @property
+    def seed(self) -> int:
+        return self.settings.seed
+
+    @property
+    def judged_by(self) -> ProxyConfig:
+        """What trains its best patterns again."""
+        return self.judge[0] if self.judge else self.proxy
+
+    @property
+    def name(self) -> str:
+        """As a person names it."""
+        return f"{self.entrant.label} seed {self.seed}"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Everything that the events of this run depend on, as plain values."""
+        loop = asdict(self.settings)
+        budget = loop.pop("budget")
+        llm = {"llm": dict(self.access.identity)} if self.access else {}
+        judge = {"final_proxy": _versioned(*self.judge)} if self.judge else {}
+        return {
+            "searcher": self.entrant.config(),
+            "proxy": _versioned(self.proxy, self.proxy_version),
+            **judge,
+            "space": asdict(self.space),
+            "budget": budget,
+            "loop": loop,
+            **llm,
+        }
+
+    def open(self) -> RunFolder:
+        """The run folder, for writing. Raises RunFolderRefused where it holds another run."""
+        notes = {"llm": dict(self.access.notes)} if self.access else {}
+        return RunFolder(self.path, self.config, {**self.provenance, **notes})
+
+    def record(self) -> RunRecord | None:
+        """What its folder holds so far."""
+        return read_run(self.path) if (self.path / "run.json").exists() else None
+
+    def state(self) -> State:
+        """Where the run stands."""
+        record = self.record()
+        return record.state if record else "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How far a run is: trials settled, share of the budget spent, best search score."""
+
+    num_trials: int = 0
+    share: float = 0.0
+    best: float | None = None
+
+    def after(self, trial: Trial, spent: float, budget: Budget) -> "Advance":
+        """This run one trial later."""
+        scores = [self.best, None if trial.is_partial else trial.score]
+        best = max((score for score in scores if score is not None), default=None)
+        return Advance(self.num_trials + 1, min(1.0, spent / budget.amount), best)
+
+
+def _versioned(proxy: ProxyConfig, version: str) -> dict[str, Any]:
+    return {**asdict(proxy), "version": version}
+
+
+def search_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
+    """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
+    proxy = built_proxy(cell.proxy, cell.space, cell.cache)
+    spec = load_searcher(cell.entrant.target)
+    loop, advance = cell.settings, Advance()
+
+    def watch(trial: Trial, ledger: Ledger) -> None:
+        nonlocal advance
+        advance = advance.after(trial, ledger.spent, loop.budget)
+        report(advance)
+
+    with cell.open() as folder, _client(cell, folder) as client:
+        make = partial(_searcher, cell, spec, client)
+        try:
+            found = search(folder, make, proxy, loop, max_parallel=spec.max_parallel, watch=watch)
+        finally:
+            if cell.access is not None:
+                _keep_notebook(cell)
+    advance = Advance()
+    for trial in found.trials:  # anew, for a search that had ended before is not watched again
+        advance = advance.after(trial, found.journal.spent, loop.budget)
+    return advance
+
+
+def conclude_cells(cells: Sequence[Cell]) -> None:
+    """Train the best patterns of cells that were searched again, in one population.
+
+    They are cells of one comparison: what trains them is the same for all.
+    """
+    proxy = built_proxy(cells[0].judged_by, cells[0].space, cells[0].cache)
+    with ExitStack() as stack:
+        folders = [stack.enter_context(cell.open()) for cell in cells]
+        runs = [
+            already_searched(folder, cell.settings)
+            for folder, cell in zip(folders, cells, strict=True)
+        ]
+        conclude(runs, proxy)
+
+
+def _client(cell: Cell, folder: RunFolder) -> AbstractContextManager[Client | None]:
+    return nullcontext() if cell.access is None else recording(cell.access, folder)
+
+
+def _searcher(
+    cell: Cell, spec: SearcherSpec, client: Client | None, rng: np.random.Generator
+) -> Searcher:
+    options = dict(cell.entrant.options)
+    if spec.uses_llm and "inner" in options:
+        options["inner"] = partial(_inner, options["inner"])
+    built = build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials, llm=client)
+    if cell.entrant.control == "none":
+        return built
+    return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
+
+
+def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Generator) -> Searcher:
+    """The classical half of a hybrid."""
+    return build_searcher(load_searcher(wanted["name"]), space, rng, wanted["options"])
+
+
+def _keep_notebook(cell: Cell) -> None:
+    """Also of a run that was cut off; a full disk has been complained about already."""
+    with suppress(OSError):
+        write_notebook(read_run(cell.path), cell.entrant.options.get("noise") or 0.0)

@@ -1,0 +1,140 @@
+"""The cells of a comparison in worker processes: searched, then their best trained again.
+
+The best patterns of several runs train as one population, which takes half the time. So a run whose
+search has ended waits until a population has come together, or until no search waits for a worker.
+Where a population cannot be trained or recorded, each of its runs is tried alone: what one of them
+is refused for is no fault of the others.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from nasarena.experiments.comparison.run_spec import Advance, Cell, conclude_cells, search_cell
+from nasarena.experiments.execution.scoring import num_together
+from nasarena.experiments.execution.workers import News, Queue, Report, num_cores, run_tasks
+from nasarena.search.errors import InvalidSetting, RunFolderRefused
+from nasarena.search.run_folder import State
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """News of one cell: how far it is, its state, and what went wrong in words.
+
+    `partial` and not working means that its process is gone or that a fault of ours stopped it.
+    """
+
+    cell: Cell
+    state: State
+    is_working: bool
+    advance: Advance | None
+    trouble: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search of a cell as a worker does it."""
+
+    cell: Cell
+
+    def __call__(self, report: Report) -> Advance:
+        return search_cell(self.cell, report)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """The re-trainings of cells that were searched, as a worker does them."""
+
+    cells: Sequence[Cell]
+
+    def __call__(self, report: Report) -> None:
+        conclude_cells(self.cells)
+
+
+def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progress]:
+    """Run the cells and yield what happens; each ends with one that is not working."""
+    if not cells:
+        return
+    bound = num_together(cells[0].judged_by)  # they are of one comparison
+    queue = Queue([Search(cell) for cell in cells])
+    cells_of = {number: [cell] for number, cell in enumerate(cells)}
+    searched: list[Cell] = []
+    advances: dict[Path, Advance] = {}
+    for news in run_tasks(queue, num_workers):
+        about = cells_of[news.task]
+        if news.kind == "working":
+            yield Progress(about[0], "partial", True, news.value)
+        elif news.kind == "done" and news.task < len(cells):
+            advances[about[0].path] = news.value
+            searched += about
+            yield Progress(about[0], "partial", True, news.value)
+        elif news.kind != "done" and len(about) > 1:
+            for cell in about:
+                cells_of[queue.add_first(Conclude([cell]))] = [cell]
+        else:
+            for cell in about:
+                yield _ended(cell, news, advances.get(cell.path))
+        for part in _populations(searched, not queue, num_workers or num_cores(), bound):
+            cells_of[queue.add_first(Conclude(part))] = part
+
+
+def _populations(
+    searched: list[Cell], is_last: bool, num_workers: int, bound: int
+) -> list[list[Cell]]:
+    """The cells to conclude now, as populations, all taken out of `searched`; none if too early.
+
+    A population of more than `bound` would be trained as two, so only one run's own may be larger.
+    The last ones are shared out among the workers.
+    """
+    if not searched:
+        return []
+    total = sum(map(_num_trainings, searched))
+    num_turns = ceil(total / (bound * num_workers))
+    enough = ceil(total / (num_turns * num_workers)) if is_last else bound
+    parts, size = [list[Cell]()], 0
+    for cell in searched:
+        added = _num_trainings(cell)
+        if parts[-1] and (size >= enough or size + added > bound):
+            parts.append([])
+            size = 0
+        parts[-1].append(cell)
+        size += added
+    searched[:] = [] if is_last or size >= bound else parts.pop()
+    return parts
+
+
+def _num_trainings(cell: Cell) -> int:
+    """At least 1: where nothing is trained, too, there is an end to be recorded."""
+    return max(1, cell.settings.top_k * cell.settings.final_replicates)
+
+
+def _ended(cell: Cell, news: News, advance: Advance | None) -> Progress:
+    if news.kind == "done":
+        return Progress(cell, "finished", False, advance)
+    state = _state(cell)
+    if news.kind == "refused":
+        return Progress(cell, state, False, advance, str(news.value))
+    if news.kind == "killed":
+        trouble = f"its process was ended ({news.value}); the same command resumes it"
+        return Progress(cell, state, False, advance, trouble)
+    last = news.value.strip().splitlines()[-1]
+    trouble = f"internal fault: {last}; the same command resumes it"
+    return Progress(cell, state, False, advance, trouble, news.value)
+
+
+def _state(cell: Cell) -> State:
+    """Where a run that broke off stands; a record that cannot be read is a failed run."""
+    try:
+        return cell.state()
+    except RunFolderRefused:
+        return "failed"
+
+
+def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:
+    """The one error that stopped every cell, if it is the same one: a fault of the settings."""
+    words = {progress.trouble for progress in troubles}
+    if len(troubles) == num_cells and len(words) == 1 and num_cells > 1:
+        return InvalidSetting(words.pop())
+    return None

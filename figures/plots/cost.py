@@ -1,0 +1,93 @@
+"""Regret against everything it cost: training, thinking, and the tokens of language models.
+
+Left: measured seconds of a run, training and searcher together, so a slow thinker stands to the
+right. Right, where a language model took part: its tokens. Lower left is better. The bars are 95 %
+intervals of the regret; those whose bars overlap much should not be ordered.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from nasarena.figures.plots.style import (
+    MUTED,
+    EndLabel,
+    headline,
+    house_style,
+    label_ends,
+    looks,
+    new_figure,
+    nothing_to_show,
+    plain_log,
+    width_for,
+)
+from nasarena.figures.results.anchors import Anchors
+from nasarena.figures.results.standings import Standings, deciding_scale
+from nasarena.figures.results.tables import Frames
+
+
+def total_costs(frames: Frames) -> pd.DataFrame:
+    """Means per run: `seconds` of training and searcher, `tokens` of language models."""
+    runs = frames.runs.assign(
+        seconds=frames.runs["searcher_seconds"] + frames.runs["training_seconds"],
+        tokens=frames.runs["llm_tokens"],
+    )
+    return runs.groupby("searcher")[["seconds", "tokens"]].mean().astype(float)
+
+
+def draw(frames: Frames, standing: Standings, anchors: Anchors | None) -> Figure:
+    """The figure; the regret is that of the score that decides."""
+    title = "Regret against total cost"
+    if not standing.places:
+        return nothing_to_show(title, "No finished run with a score: there is nothing to draw.")
+    if np.isnan(standing.places[0].normalized.estimate):
+        return nothing_to_show(title, "Regret is counted in random search's, which took no part.")
+    costs = total_costs(frames)
+    with_llm = bool((costs["tokens"] > 0).any())
+    with house_style():
+        figure = new_figure(width_for(frames.searchers) + (3.0 if with_llm else 0), 4.2)
+        axes = figure.subplots(1, 1 + with_llm, squeeze=False, sharey=True)[0]
+        _draw_points(axes[0], costs["seconds"], standing)
+        axes[0].set_xlabel("measured seconds per run, training and searcher")
+        if costs["seconds"].max() > 5 * costs["seconds"].min() > 0:
+            axes[0].set_xscale("log")
+            plain_log(axes[0].xaxis)
+        axes[0].set_ylabel("normalized regret\n(lower is better)")
+        if with_llm:
+            _draw_points(axes[1], costs["tokens"], standing)
+            axes[1].set_xscale("symlog", linthresh=1000)
+            axes[1].xaxis.set_major_formatter(EngFormatter(sep=""))
+            axes[1].set_xlabel("tokens of language models per run")
+        headline(figure, title, _detail(frames, standing, anchors))
+        figure.draw_without_rendering()
+        style = looks(frames.searchers)
+        labels = [
+            EndLabel(place.searcher, place.normalized.estimate, style[place.searcher].color)
+            for place in standing.places
+        ]
+        label_ends(figure, axes[-1], labels)
+    return figure
+
+
+def _draw_points(axes: Axes, costs: pd.Series, standing: Standings) -> None:
+    style = looks(sorted(standing.scores))
+    axes.grid(True)
+    for place in standing.places:
+        look, x, regret = style[place.searcher], costs[place.searcher], place.normalized
+        axes.plot([x, x], [regret.low, regret.high], color=look.color, lw=1.6, alpha=0.7)
+        axes.plot(x, regret.estimate, look.marker, color=look.color, ms=8, mec="white", mew=0.8)
+    for level in (0, 1):
+        axes.axhline(level, color=MUTED, lw=0.8, linestyle=(0, (1, 2)), zorder=1)
+
+
+def _detail(frames: Frames, standing: Standings, anchors: Anchors | None) -> str:
+    kind = "final" if standing.is_final else "search"
+    scale = deciding_scale(frames, anchors)
+    best = scale.best_in_words if scale else "the best score known"
+    return (
+        f"Interquartile mean of the {kind} score's regret over {frames.seeds_in_words} with 95 % "
+        f"interval; 0 is {best}, 1 the median of random search, frozen. Costs are means; answers "
+        f"from a cache count what the training cost when it was done."
+    )

@@ -1,0 +1,102 @@
+"""Which layer kind stands where among each searcher's best patterns.
+
+One panel per searcher: letters as rows, positions from the input (1) to the output as columns, the
+cell is the share of the searcher's best patterns, over all seeds, that have this letter there. The
+best are those that were re-trained; without re-training, the best of each seed. The same panels
+of all that a searcher proposed by itself show where it looked.
+"""
+
+import numpy as np
+import seaborn
+from matplotlib.figure import Figure
+
+from nasarena.figures.plots.style import headline, house_style, new_figure, nothing_to_show, shorten
+from nasarena.figures.results.tables import Frames
+from nasarena.figures.stats.intervals import Floats
+
+_NUM_COLUMNS = 3
+LAYER_NAMES = {"A": "attention", "M": "MLP", "S": "Mamba"}
+
+
+def best_patterns(frames: Frames, searcher: str) -> list[str]:
+    """The best patterns of all seeds, a pattern once for each seed that found it."""
+    finals = frames.finals[frames.finals["searcher"] == searcher]
+    if not finals.empty:
+        unique = finals.drop_duplicates(["seed", "pattern"])
+        return [str(pattern) for pattern in unique["pattern"]]
+    own = frames.trials[
+        (frames.trials["searcher"] == searcher)
+        & (frames.trials["status"] == "ok")
+        & (frames.trials["fidelity"] == 1)
+    ]
+    rows = own.groupby("seed")["score"].idxmax()
+    return [str(pattern) for pattern in own.loc[rows, "pattern"]]
+
+
+def proposed_patterns(frames: Frames, searcher: str) -> list[str]:
+    """Distinct patterns that a searcher proposed by itself, once for each seed that did."""
+    own = frames.trials[
+        (frames.trials["searcher"] == searcher)
+        & (frames.trials["provenance"] != "initial_design")
+        & (frames.trials["status"] != "invalid")
+    ]
+    return [str(pattern) for pattern in own.drop_duplicates(["seed", "pattern"])["pattern"]]
+
+
+def letter_shares(patterns: list[str], alphabet: str) -> Floats:
+    """Share of `patterns` with each letter at each position, `(num_letters, depth)`."""
+    if not patterns:
+        return np.full((len(alphabet), 1), np.nan)
+    letters = np.array([list(pattern) for pattern in patterns])
+    return np.array([(letters == letter).mean(axis=0) for letter in alphabet])
+
+
+def draw(frames: Frames, of_best: bool = True) -> Figure:
+    """The figure of the best patterns, or of all proposed; panels in order of the name."""
+    what = "the best patterns" if of_best else "all that was proposed"
+    title = f"Which layer kind stands where among {what}"
+    if frames.runs.empty:
+        return nothing_to_show(title, "No finished run with a score: there are no best patterns.")
+    alphabet = str(frames.condition["space"]["alphabet"])
+    names = frames.searchers
+    num_columns = min(_NUM_COLUMNS, len(names))
+    num_rows = -(-len(names) // num_columns)
+    with house_style():
+        figure = new_figure(
+            max(5.0, 3.0 * num_columns), 1.3 + (0.58 + 0.2 * len(alphabet)) * num_rows
+        )
+        headline(figure, title, _detail(frames, alphabet, of_best))
+        cells = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
+        for axes in cells.ravel()[len(names) :]:
+            axes.set_axis_off()
+        for name, axes in zip(names, cells.ravel(), strict=False):
+            patterns = (best_patterns if of_best else proposed_patterns)(frames, name)
+            shares = letter_shares(patterns, alphabet)
+            seaborn.heatmap(
+                shares, ax=axes, vmin=0, vmax=1, cmap="mako_r", cbar=False, linewidths=0.6,
+                linecolor="white",
+            )  # fmt: skip
+            axes.set_title(f"{shorten(name, 30)} ({len(patterns)})", fontsize=8)
+            axes.set_yticks(np.arange(len(alphabet)) + 0.5, list(alphabet), rotation=0)
+            depth = shares.shape[1]
+            ticks = [p for p in range(1, depth + 1) if p == 1 or p % 4 == 0]
+            axes.set_xticks([p - 0.5 for p in ticks], [str(p) for p in ticks], rotation=0)
+            axes.tick_params(length=0, labelbottom=True)
+        for axes in cells[:, 0]:
+            axes.set_ylabel("layer kind", fontsize=8)
+        for axes in cells.ravel()[(num_rows - 1) * num_columns : len(names)]:
+            axes.set_xlabel("position (1 = next to the input)", fontsize=8)
+        bar = figure.colorbar(
+            cells[0, 0].collections[0], ax=cells, shrink=0.8, aspect=30, pad=0.015
+        )
+        bar.set_label(f"share of {what}")
+        bar.outline.set_visible(False)
+    return figure
+
+
+def _detail(frames: Frames, alphabet: str, of_best: bool) -> str:
+    legend = ", ".join(f"{letter} {LAYER_NAMES.get(letter, letter)}" for letter in alphabet)
+    which = "re-trained" if not frames.finals.empty else "best of each seed"
+    if not of_best:
+        which = "distinct, without the initial design"
+    return f"{legend}. In brackets: number of patterns ({which}), {frames.seeds_in_words}."

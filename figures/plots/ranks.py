@@ -1,0 +1,60 @@
+"""Rank over budget: who leads when, the mean rank over the paired seeds at each point.
+
+Ranks say nothing of how large a lead is, and another searcher moves them all: read them beside the
+regret. Searchers with the same best score share the mean of their ranks, so all begin level.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from nasarena.figures.plots.anytime import (
+    aware_in_words,
+    best_by_seed,
+    meter_grid,
+    meter_label,
+    starred,
+    unmetered,
+)
+from nasarena.figures.plots.panels import Curve, Sheet, draw_curves
+from nasarena.figures.plots.style import nothing_to_show
+from nasarena.figures.results.tables import Frames
+from nasarena.figures.stats.curves import rank_band, ranks_over_budget
+from nasarena.search.seeding import stream
+
+
+def rank_curves(frames: Frames, meter: str) -> dict[str, Curve]:
+    """Mean rank of each searcher over the budget; 1 is best."""
+    grid = meter_grid(frames, meter)
+    best = np.stack(list(best_by_seed(frames, meter, grid).values()))
+    ranks = ranks_over_budget(best)
+    low, high = rank_band(best, stream(0, "bootstrap", "ranks", meter))
+    return {
+        name: Curve(grid, ranks[number], low[number], high[number])
+        for number, name in enumerate(frames.searchers)
+    }
+
+
+def draw(frames: Frames) -> Figure:
+    """The figure, against the budget's own unit."""
+    title = "Rank over the budget"
+    empty = unmetered(frames, title, frames.unit)
+    if empty is not None:
+        return empty
+    if len(frames.searchers) < 2:
+        return nothing_to_show(title, "One searcher has no rank among others.")
+    found = rank_curves(frames, frames.unit)
+    if all(np.isnan(curve.middle).all() for curve in found.values()):
+        return nothing_to_show(title, "At no point had every run a score.")
+    band = " with 95 % bootstrap band" if len(frames.seeds) > 1 else ""
+    sheet = Sheet(
+        title=title,
+        detail=f"Mean rank by best search score over {frames.seeds_in_words}{band}; equal scores "
+        f"share a rank. {aware_in_words(frames)}",
+        x_label=meter_label(frames, frames.unit),
+        y_label=f"mean rank of {len(found)}\n(1 is best)",
+        panel_label="mean rank",
+        names=starred(frames),
+        upside_down=True,
+        full_range=True,
+    )
+    return draw_curves(found, sheet)

@@ -1,0 +1,65 @@
+"""Anytime regret: how far the best so far is from the anchor, with the noise floor.
+
+The regret is the frozen best score less the best search score so far, so it never depends on who
+else takes part. Below the noise floor a difference is what a mere re-training moves: nothing that
+happens in the shaded part can be told from luck. Reference patterns are thin lines at their regret.
+"""
+
+from matplotlib.figure import Figure
+
+from nasarena.figures.plots.anytime import (
+    aware_in_words,
+    band_in_words,
+    curves,
+    meter_label,
+    reference_scores,
+    starred,
+    unmetered,
+)
+from nasarena.figures.plots.panels import Curve, Level, Sheet, draw_curves
+from nasarena.figures.plots.style import nothing_to_show
+from nasarena.figures.results.anchors import Anchors
+from nasarena.figures.results.tables import Frames
+
+
+def regret_curves(frames: Frames, best: float, meter: str) -> dict[str, Curve]:
+    """The anytime curves turned round: `best` less the score, its limits exchanged."""
+    return {
+        name: Curve(curve.grid, best - curve.middle, best - curve.high, best - curve.low)
+        for name, curve in curves(frames, meter).items()
+    }
+
+
+def draw(frames: Frames, anchors: Anchors | None) -> Figure:
+    """The figure, against the budget's own unit; logarithmic where no regret is 0 or less."""
+    best = anchors.search.best_in_words if anchors else "the best score known"
+    title = f"Regret: how far the best score so far is from {best}"
+    empty = unmetered(frames, title, frames.unit)
+    if empty is not None:
+        return empty
+    if anchors is None:
+        return nothing_to_show(title, "No anchors: no run could be compared.")
+    scale = anchors.search
+    found = regret_curves(frames, scale.best, frames.unit)
+    floor = Level(f"noise floor {scale.noise:.3g}", scale.noise) if scale.noise else None
+    sheet = Sheet(
+        title=title,
+        detail=band_in_words(frames) + _floor_in_words(anchors) + aware_in_words(frames),
+        x_label=meter_label(frames, frames.unit),
+        y_label=f"regret: search score below\n{best} (lower is better)",
+        panel_label="regret",
+        levels=[
+            Level(name, scale.best - score) for name, score in reference_scores(frames).items()
+        ],
+        floor=floor,
+        names=starred(frames),
+        log=all(float(curve.middle[-1]) > 0 for curve in found.values()),
+    )
+    return draw_curves(found, sheet)
+
+
+def _floor_in_words(anchors: Anchors) -> str:
+    words = f"Measured from {anchors.search.best_in_words}, {anchors.search.best:.4f}, frozen. "
+    if anchors.search.noise is None:
+        return words + "The noise floor is not known: no pattern was trained on several seeds. "
+    return words + "Shaded: below the standard deviation of re-training one pattern. "

@@ -1,0 +1,114 @@
+"""report.html: one self-contained file, opened without a network, under five megabytes.
+
+Tables, verdict and fairness list are plain HTML; trials and figures travel compressed and are
+unpacked by the page's own script. Text of agents and users is never markup: the template escapes
+it, the script writes it as text nodes, and the policy in the head lets this one script run alone.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from nasarena.figures.plots.letter_control import in_words, letter_controls
+from nasarena.figures.plots.style import looks
+from nasarena.figures.report.benchmark import benchmark_part
+from nasarena.figures.report.conclusion import Conclusion
+from nasarena.figures.report.controls import controls
+from nasarena.figures.report.figures import data_url, packed_figures
+from nasarena.figures.report.strips import curse_strips, score_strips
+from nasarena.figures.report.trials import packed_trials
+from nasarena.figures.results.run_selection import admit
+from nasarena.figures.results.tables import METERS, Frames
+
+_SCRIPTS = ("data.js", "zoom.js", "explorer.js", "plot.js", "notebooks.js")
+_PAGE = Path(__file__).parent / "page"
+
+
+def render(conclusion: Conclusion, folder: Path) -> str:
+    """The text of report.html of the comparison in `folder`, whose runs are read once more."""
+    frames, standing, table = conclusion.frames, conclusion.standings, conclusion.table
+    runs = admit(folder).everything
+    drawings = conclusion.drawings if standing.places else []
+    behind_letters = letter_controls(frames, standing)
+    style, script = _read("report.css"), "\n".join(map(_read, _SCRIPTS))
+    template = _environment().get_template("report.html.jinja")
+    return template.render(
+        conclusion=conclusion,
+        frames=frames,
+        standing=standing,
+        unit=METERS[frames.unit].unit,
+        searchers=table[table["kind"] == "searcher"].to_dict("records"),
+        columns=_numbers(table),
+        references=table[table["kind"] == "reference"].to_dict("records"),
+        scores=score_strips(standing),
+        curse=curse_strips(frames, standing),
+        benchmark=benchmark_part(frames, standing),
+        controls=controls(frames, standing, runs),
+        letter_words=in_words(behind_letters) if behind_letters else "",
+        figures=packed_figures(drawings),
+        first_figure=data_url(drawings[0]) if drawings else "",
+        trials=packed_trials(runs, frames, _colors(frames)),
+        settings=[(key, _readable(value)) for key, value in frames.condition.items() if value],
+        provenance=_provenance([run.record.header for run in runs]),
+        style=style,
+        script=script,
+        style_hash=_policy_hash(style),
+        script_hash=_policy_hash(script),
+    )
+
+
+def _read(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _numbers(table: pd.DataFrame) -> list[str]:
+    """Columns of the table that hold numbers of searchers."""
+    own = table[table["kind"] == "searcher"].drop(columns=["kind", "name", "reason"])
+    return list(own.columns[own.notna().any()])
+
+
+def _colors(frames: Frames) -> dict[str, str]:
+    """The colours that the figures use."""
+    return {name: look.color for name, look in looks(frames.searchers).items()}
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("nasarena.figures.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    return environment
+
+
+def _number(value: float, form: str = ".4f") -> str:
+    """A number as it is printed, nothing where there is none (NaN is unequal to itself)."""
+    return "" if value != value else format(value, form)
+
+
+def _policy_hash(text: str) -> str:
+    """What a content security policy calls this very text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _provenance(headers: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """What the headers of the runs say: for each key its values, with how many runs say so."""
+    lines = []
+    for key in sorted({key for header in headers for key in header} - {"config", "config_hash"}):
+        values = [_readable(header[key]) for header in headers if key in header]
+        lines.append((key, [(value, values.count(value)) for value in dict.fromkeys(values)]))
+    return lines
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_readable(item)}" for key, item in value.items())
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

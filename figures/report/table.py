@@ -1,0 +1,114 @@
+"""table.csv: one row per searcher, per reference pattern and per run that stood apart."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from nasarena.figures.plots.anytime import reference_scores
+from nasarena.figures.plots.runtime import areas, running_times
+from nasarena.figures.report.benchmark import exact
+from nasarena.figures.results.anchors import Anchors
+from nasarena.figures.results.standings import Standings
+from nasarena.figures.results.tables import Frames
+from nasarena.figures.stats.intervals import Interval, interval
+from nasarena.figures.stats.multiple import Comparison
+from nasarena.figures.stats.runtime import RunningTime
+from nasarena.search.seeding import stream
+
+TABLE_COLUMNS = (
+    "kind name rank seeds score score_low score_high search_score search_low search_high "
+    "gap gap_low gap_high regret regret_low regret_high exact_regret exact_regret_low "
+    "exact_regret_high exact_rank exact_percentile vs_random vs_random_low vs_random_high "
+    "p_vs_random effect_vs_random wins_vs_random vs_evolution vs_evolution_low vs_evolution_high "
+    "p_vs_evolution area area_low area_high ert_budgets ert_at_least ert_successes trials failed "
+    "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
+).split()
+
+
+def standings_table(frames: Frames, standing: Standings, anchors: Anchors | None) -> pd.DataFrame:
+    """One row per searcher in order of rank, then reference patterns, then what stood apart.
+
+    Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
+    random search); `exact_regret`, `exact_rank` and `exact_percentile` judge each run's best
+    pattern by its true score where a benchmark knows it (the last two are medians); `vs_random`
+    and `vs_evolution` are mean paired differences with their Holm-corrected p; `area` is the mean
+    regret over the budget and `ert_budgets` the expected number of budgets, with restarts, to the
+    median best search score of random search (`ert_at_least` without a success); counts and
+    seconds are means per run. `kind` is searcher, reference or apart.
+    """
+    rows = [_place_row(frames, standing, number) for number in range(len(standing.places))]
+    times, area = running_times(frames, anchors), areas(frames, anchors)
+    for row in rows:
+        row |= _speed(str(row["name"]), times, area, float(frames.condition["budget"]["amount"]))
+    if frames.benchmark is not None:
+        truths = exact(frames, frames.benchmark, [str(row["name"]) for row in rows])
+        for row, truth in zip(rows, truths, strict=True):
+            row |= _limits("exact_regret", truth.regret)
+            row |= {"exact_rank": truth.rank, "exact_percentile": truth.percentile}
+    finals = reference_scores(frames, "final")
+    for name, score in reference_scores(frames).items():
+        rows.append(
+            {"kind": "reference", "name": name, "score": finals.get(name), "search_score": score}
+        )
+    for run in frames.apart:
+        reason = f"seed {run.seed}, {run.state}: {run.reason}"
+        rows.append({"kind": "apart", "name": run.searcher, "reason": reason})
+    return pd.DataFrame(rows, columns=TABLE_COLUMNS)
+
+
+def _place_row(frames: Frames, standing: Standings, number: int) -> dict[str, object]:
+    place = standing.places[number]
+    own = frames.runs[frames.runs["searcher"] == place.searcher]
+    row: dict[str, object] = {
+        "kind": "searcher",
+        "name": place.searcher,
+        "rank": place.rank,
+        "seeds": standing.num_seeds,
+        **_limits("score", place.score),
+        **_limits("search", place.search, "search_score"),
+        **_limits("gap", place.gap),
+        **_limits("regret", place.normalized),
+        "trials": own["num_trained"].mean(),
+        "failed": own["num_failed"].mean(),
+        "duplicates": own["num_duplicates"].mean(),
+        "invalid": own["num_invalid"].mean(),
+        "budget_share": own["spent"].mean() / float(frames.condition["budget"]["amount"]),
+        "searcher_seconds": own["searcher_seconds"].mean(),
+        "training_seconds": own["training_seconds"].mean(),
+        "llm_calls": own["llm_calls"].mean(),
+        "llm_tokens": own["llm_tokens"].mean(),
+    }
+    for baseline in standing.against:
+        if place.searcher != baseline:
+            row |= _against(baseline, standing.to_baseline(place.searcher, baseline))
+    return row
+
+
+def _against(baseline: str, pair: Comparison) -> dict[str, float]:
+    """Columns of a paired comparison; those that the table does not have are left out."""
+    row = _limits(f"vs_{baseline}", pair.difference)
+    row |= {f"p_vs_{baseline}": pair.p_holm, f"effect_vs_{baseline}": pair.effect}
+    return row | {f"wins_vs_{baseline}": pair.wins}
+
+
+def _speed(
+    name: str, times: Mapping[str, RunningTime], area: Mapping[str, list[float]], budget: float
+) -> dict[str, object]:
+    """`area`: mean normalized regret over the budget; `ert`: budgets until random's level."""
+    row: dict[str, object] = {}
+    if name in area:
+        row |= _limits("area", interval(area[name], stream(0, "bootstrap", name, "area")))
+    if name in times:
+        time = times[name]
+        row["ert_budgets"] = time.expected / budget
+        row["ert_at_least"] = time.at_least / budget
+        row["ert_successes"] = time.success_rate
+    return row
+
+
+def _limits(name: str, interval: Interval, estimate: str | None = None) -> dict[str, float]:
+    return {
+        estimate or name: interval.estimate,
+        f"{name}_low": interval.low,
+        f"{name}_high": interval.high,
+    }

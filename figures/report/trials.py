@@ -1,0 +1,174 @@
+"""Every trial of every run as columns, compressed, for the page's explorer and notebooks.
+
+Columns are equally long lists over all trials, run after run; what few trials have (parents,
+texts, notes) is keyed by row. Numbers are rounded for reading, the run folders hold them exactly.
+Long texts are cut, and cut shorter where all of them together would not fit.
+"""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from nasarena.figures.plots.heatmap import LAYER_NAMES
+from nasarena.figures.results.run_selection import REFERENCES, Run
+from nasarena.figures.results.tables import METERS, Frames
+from nasarena.search.trial import Trial
+
+_MAX_CHARACTERS = 2_000_000  # of the report's five megabytes
+_TEXT_LIMITS = (1000, 400, 160, 60, 20)
+_ENTRY = re.compile(r"^## (\d+)\. ", re.MULTILINE)
+_JUDGED = re.compile(r"^Expected .*$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The columns while they are filled."""
+
+    dense: dict[str, list[Any]] = field(default_factory=dict)
+    sparse: dict[str, dict[int, Any]] = field(default_factory=dict)
+    origins: list[str] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, trial: Trial, event: Mapping[str, Any], price: float, limit: int) -> None:
+        """One settled trial; what it lacks is left out."""
+        if trial.provenance not in self.origins:
+            self.origins.append(trial.provenance)
+        dense = {
+            "index": trial.index,
+            "pattern": trial.pattern[:limit],
+            "status": trial.status,
+            "score": _rounded(trial.score),
+            "fidelity": trial.fidelity,
+            "price": _rounded(price),
+            "flops": _rounded(trial.cost.flops, 4),
+            "tokens": trial.cost.tokens,
+            "device_s": _rounded(trial.cost.device_seconds, 4),
+            "measured_s": _rounded(float(event.get("measured", {}).get("s", 0.0)), 3),
+            "origin": self.origins.index(trial.provenance),
+        }
+        for key, value in dense.items():
+            self.dense.setdefault(key, []).append(value)
+        metrics = {key: _rounded(value) for key, value in trial.metrics.items()}
+        if set(metrics.values()) == {dense["score"]}:
+            metrics = {}  # the score again, under its own name
+        sparse = {
+            "parents": list(trial.parents),
+            "repeats": trial.duplicate_of,
+            "texts": {key[:40]: str(text)[:limit] for key, text in trial.details.items() if text},
+            "note": trial.note[:limit],
+            "metrics": metrics,
+            "llm": trial.llm and [trial.llm.calls, _llm_tokens(trial)],
+        }
+        for key, value in sparse.items():
+            if value is not None and value not in ([], {}, ""):
+                self.sparse.setdefault(key, {})[self.length] = value
+        self.length += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """The packed trials: `content` is base64 of gzip of JSON; `text_limit` where texts were cut."""
+
+    content: str
+    num_trials: int
+    num_runs: int
+    text_limit: int
+    has_notebooks: bool
+
+
+def packed_trials(runs: Sequence[Run], frames: Frames, colors: Mapping[str, str]) -> Trials:
+    """All trials of all runs, those set apart too, small enough for the page."""
+    reasons = {(run.searcher, run.seed): run.reason for run in frames.apart}
+    for limit in _TEXT_LIMITS:
+        data = _collected(runs, reasons, limit)
+        data |= {
+            "unit": METERS[frames.unit].unit,
+            "alphabet": (frames.condition["space"] or {}).get("alphabet", ""),
+            "letters": LAYER_NAMES,
+            "colors": dict(colors),
+        }
+        text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+        content = base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+        if len(content) <= _MAX_CHARACTERS:
+            break
+    has_notebooks = bool(data["sparse"].get("texts") or data["sparse"].get("parents"))
+    return Trials(content, data["length"], len(runs), limit, has_notebooks)
+
+
+def _collected(
+    runs: Sequence[Run], reasons: Mapping[tuple[str, int], str], limit: int
+) -> dict[str, Any]:
+    columns, described = _Columns(), []
+    verdicts: dict[int, str] = {}
+    for run in runs:
+        first, spent = columns.length, 0.0
+        judged = dict(_judged(run))
+        for event in run.record.of_kind("settled"):
+            trial = Trial.from_json(event["trial"])
+            if trial.index in judged:
+                verdicts[columns.length] = judged[trial.index]
+            columns.add(trial, event, event["spent"] - spent, limit)
+            spent = event["spent"]
+        settings = run.record.config["searcher"]
+        described.append(
+            {
+                "searcher": run.searcher,
+                "seed": run.seed,
+                "state": run.record.state,
+                "reason": reasons.get((run.searcher, run.seed), ""),
+                "reference": settings["name"] == REFERENCES,
+                "llm": bool(settings.get("uses_llm")),
+                "control": _hidden(settings),
+                "first": first,
+                "length": columns.length - first,
+                "finals": list(_finals(run)),
+                "notes": [str(note["text"])[:limit] for note in run.record.of_kind("note")],
+            }
+        )
+    return {
+        "runs": described,
+        "dense": columns.dense,
+        "sparse": columns.sparse | {"verdict": verdicts},
+        "origins": columns.origins,
+        "length": columns.length,
+    }
+
+
+def _hidden(settings: Mapping[str, Any]) -> str:
+    """What was hidden from the searcher, by itself or by the harness."""
+    own = (settings.get("options") or {}).get("control")
+    return str(settings.get("control") or own or "none")
+
+
+def _finals(run: Run) -> Iterator[tuple[str, str, float | None]]:
+    """Pattern, status and score of each re-training on held-out data."""
+    for event in run.record.of_kind("final"):
+        outcome = event["outcome"]
+        yield event["pattern"], outcome["status"], _rounded(outcome["score"])
+
+
+def _judged(run: Run) -> Iterator[tuple[int, str]]:
+    """What the run's notebook says became of each hypothesis, by trial index."""
+    try:
+        text = (run.record.path / "notebook.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    parts = _ENTRY.split(text)[1:]
+    for index, entry in zip(parts[::2], parts[1::2], strict=True):
+        if found := _JUDGED.search(entry):
+            yield int(index), found[0].replace("*", "")[:200]
+
+
+def _llm_tokens(trial: Trial) -> int:
+    return trial.llm.prompt_tokens + trial.llm.completion_tokens if trial.llm else 0
+
+
+def _rounded(value: float | None, digits: int = 6) -> float | None:
+    if value is None or not isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,174 @@
+"""The verdict in words: who leads, who is tied, who beats random search, and how sure that is.
+
+Plain sentences from the standings, the same for report.md and report.html. They never claim more
+than the test: searchers that were not told apart are tied, and too few seeds are called that.
+"""
+
+import numpy as np
+
+from nasarena.figures.plots.exact_regret import final_values, true_regrets
+from nasarena.figures.report.benchmark import surrogate_in_words
+from nasarena.figures.results.retrained_winners import in_words, winners
+from nasarena.figures.results.standings import Standings
+from nasarena.figures.results.tables import BASELINE, Frames
+from nasarena.figures.stats.multiple import Comparison, compare_to
+from nasarena.figures.stats.paired import ALPHA, smallest_p
+from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
+
+_AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
+
+
+def verdict(frames: Frames, standing: Standings) -> list[str]:
+    """Sentences, the most important first."""
+    if not standing.places:
+        return [
+            f"No conclusion: none of the {len(frames.apart)} runs finished with a score. "
+            f"The list of runs set apart says why."
+        ]
+    sentences = [_leader(standing), *_benchmark(frames)]
+    if len(standing.places) > 1:
+        sentences += [_power(standing), *_planning(standing)]
+        for baseline in standing.against:
+            sentences += _against(standing, baseline)
+        sentences += _exactly(frames, standing)
+        sentences += _equivalence(standing)
+    if not standing.is_final:
+        sentences.append(
+            "No pattern was trained again: these are search scores, and their maximum flatters."
+        )
+    return sentences
+
+
+def _leader(standing: Standings) -> str:
+    first, *tied = standing.leaders
+    kind = "final score" if standing.is_final else "search score"
+    score = f"{kind} {first.score.estimate:.4f}"
+    if standing.num_seeds > 1:
+        score += f", 95 % interval {first.score.low:.4f} to {first.score.high:.4f}"
+    if len(standing.places) == 1:
+        return f"{first.searcher} is the only searcher to compare ({score}): there is no ranking."
+    if not tied:
+        return f"{first.searcher} leads ({score}); every other searcher was shown to be worse."
+    names = listed([place.searcher for place in tied])
+    return (
+        f"{first.searcher} has the highest estimate ({score}), but shares the first place: it was "
+        f"not shown to be better than {names}."
+    )
+
+
+def _benchmark(frames: Frames) -> list[str]:
+    """Plainly: whose scores these are, how far they can be trusted, who was trained for real."""
+    known = frames.benchmark
+    if known is None or known.surrogate is None:
+        return []
+    return [*surrogate_in_words(known), in_words(frames, known, winners(frames, known))]
+
+
+def _power(standing: Standings) -> str:
+    if standing.num_seeds == 1:
+        return "One seed shows no difference between searchers: nothing here is a conclusion."
+    lowest = smallest_p(standing.num_seeds)
+    corrected = min(1.0, lowest * len(standing.pairs))
+    if lowest >= ALPHA:
+        return (
+            f"{standing.num_seeds} paired seeds cannot reach p < {ALPHA:.2g}, whatever the scores "
+            f"are (the smallest possible p is {lowest:.3g}): no two searchers can be told apart."
+        )
+    if corrected >= ALPHA:
+        return (
+            f"{standing.num_seeds} paired seeds cannot tell any of the {len(standing.pairs)} pairs "
+            f"apart after Holm's correction (the smallest possible p is {corrected:.3g})."
+        )
+    told_apart = sum(pair.is_told_apart for pair in standing.pairs)
+    return (
+        f"{told_apart} of {len(standing.pairs)} pairs of searchers were told apart with "
+        f"{standing.num_seeds} paired seeds (exact paired test, Holm-corrected p < {ALPHA:.2g})."
+    )
+
+
+def _planning(standing: Standings) -> list[str]:
+    first, *tied = standing.leaders
+    if standing.num_seeds < 2 or not tied:
+        return []
+    other = tied[0].searcher
+    gap = standing.pair(first.searcher, other).difference
+    needed = standing.seeds_to_separate(first.searcher, other)
+    answer = (
+        f"about {needed} seeds" if needed else f"more than {MAX_SEEDS_PLANNED:,} seeds, if ever"
+    )
+    sentence = (
+        f"To separate {first.searcher} from {other} (mean paired difference {gap}) would take "
+        f"{answer}, were the true gap the observed one and this the only question "
+        f"(power {POWER:.1f})."
+    )
+    smallest = detectable_effect(standing.num_seeds)
+    if smallest is None:
+        return [sentence]
+    spread = standing.differences(first.searcher, other).std(ddof=1)
+    return [
+        f"{sentence} {standing.num_seeds} seeds find a gap of {smallest:.2g} standard deviations "
+        f"of the paired differences, here {smallest * spread:.4f}, with that power."
+    ]
+
+
+def _against(standing: Standings, baseline: str) -> list[str]:
+    if standing.num_seeds < 2:
+        return []
+    names = [place.searcher for place in standing.places if place.searcher != baseline]
+    pairs = [standing.to_baseline(name, baseline) for name in names]
+    words = _AS_WORDS[baseline]
+    apart = [_apart(pair) for pair in pairs if pair.is_told_apart]
+    open_ = [pair.first for pair in pairs if not pair.is_told_apart]
+    sentences = [f"Told apart from {words}: {listed(apart)}."] if apart else []
+    if open_:
+        sentences.append(f"Not told apart from {words}: {listed(open_)}.")
+    return sentences
+
+
+def _exactly(frames: Frames, standing: Standings) -> list[str]:
+    """The same question put to the truth of a benchmark: there the noise of a training is gone,
+    that of the search is not."""
+    known = frames.benchmark
+    if known is None or standing.num_seeds < 2:
+        return []
+    regrets = final_values(true_regrets(frames, known))
+    scores = {name: -np.array(of_runs) for name, of_runs in regrets.items()}
+    whole = {name: own for name, own in scores.items() if np.isfinite(own).all()}
+    if BASELINE not in whole or len(whole) < 2:
+        return []
+    words = _AS_WORDS[BASELINE]
+    apart = [_apart(pair) for pair in compare_to(whole, BASELINE) if pair.is_told_apart]
+    found = f"told apart from {words}: {listed(apart)}" if apart else f"nobody differs from {words}"
+    return [
+        f"By the true score in {known.proxy} of the best pattern of each run (exact paired test, "
+        f"Holm-corrected), {found}."
+    ]
+
+
+def _apart(pair: Comparison) -> str:
+    worse = "" if pair.favours_first else "worse, "
+    return (
+        f"{pair.first} ({worse}{pair.difference.estimate:+.4f}, {pair.effect:+.2g} standard "
+        f"deviations, p = {pair.p_holm:.2g})"
+    )
+
+
+def _equivalence(standing: Standings) -> list[str]:
+    """What the noise floor says: pairs whose whole interval is nothing that would be noticed."""
+    if not standing.rope or standing.num_seeds < 2:
+        return []
+    same = [pair for pair in standing.pairs if pair.is_equivalent]
+    found = (
+        f"{len(same)} of {len(standing.pairs)} pairs are practically the same"
+        if same
+        else "no pair was shown to be practically the same"
+    )
+    return [
+        f"Training the same pattern again moves one score by {standing.noise:.4f} (standard "
+        f"deviation) and a run's score by {standing.rope:.4f}; within that, {found}."
+    ]
+
+
+def listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

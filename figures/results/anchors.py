@@ -1,0 +1,161 @@
+"""Frozen anchors: the two scores that every normalized number is measured between.
+
+0 is the optimum where a benchmark knows it (`benchmark.py`), else the best score known when the
+anchors were frozen; 1 is random search under the same budget (the median of its runs, pooled over
+all seeds). Scales taken from the searchers at hand
+would move everybody's numbers when one joins; so anchors are written to a versioned file at the
+first drawing and only read from then on. A score beyond the best known is below 0, which says so.
+
+Two files are asked in turn: `anchors.json` of this folder, shipped with the package for proxies
+whose optimum is known, and `anchors.json` of the comparison. An entry belongs to one condition and
+one set of seeds, by their hash.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nasarena.figures.results.incumbents import worth_so_far
+from nasarena.figures.results.noise import noise_floor
+from nasarena.figures.results.tables import BASELINE, Frames
+from nasarena.figures.stats.intervals import Floats
+from nasarena.search.errors import NasArenaError
+from nasarena.search.hashes import config_hash
+
+VERSION = 1
+FILE_NAME = "anchors.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Anchors of one kind of score: best and random search, and the noise floor (None: unknown).
+
+    `is_optimum`: `best` is exact, else the best known.
+
+    `random` is None where the comparison had no random search: there is no unit to count in.
+    """
+
+    best: float
+    random: float | None
+    noise: float | None
+    is_optimum: bool = False
+
+    @property
+    def best_in_words(self) -> str:
+        return "the optimum" if self.is_optimum else "the best score known"
+
+    def normalized(self, scores: ArrayLike) -> Floats:
+        """Regret in units of random search's: 0 best known, 1 random search, lower is better."""
+        values = np.asarray(scores, dtype=np.float64)
+        if self.random is None or self.random >= self.best:
+            return np.full(values.shape, np.nan)
+        return (self.best - values) / (self.best - self.random)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """`search` for search scores, `final` for re-trained ones (None without re-training).
+
+    `key` is the hash of condition and seeds.
+    """
+
+    key: str
+    search: Scale
+    final: Scale | None
+    version: int = VERSION
+
+
+def frozen_anchors(frames: Frames, file: Path, may_write: bool = True) -> Anchors | None:
+    """The anchors of this comparison: as frozen in `file`, else frozen now.
+
+    None where no run can be compared. Raises NasArenaError for a file that cannot be read.
+    """
+    if frames.runs.empty:
+        return None
+    key = anchors_key(frames)
+    known = _read(file)
+    if key in known:
+        return _from_json(key, known[key])
+    anchors = observed_anchors(frames)
+    if may_write:
+        entries = known | {key: _to_json(anchors)}
+        text = json.dumps({"version": VERSION, "anchors": entries}, indent=1, sort_keys=True)
+        file.write_text(text + "\n", encoding="utf-8")
+    return anchors
+
+
+def anchors_key(frames: Frames) -> str:
+    """Hash of what the anchors depend on: proxy, space, budget, loop settings and seeds."""
+    return config_hash({"condition": dict(frames.condition), "seeds": list(frames.seeds)})
+
+
+def observed_anchors(frames: Frames) -> Anchors:
+    """Anchors from the runs at hand: what is frozen where nothing was before.
+
+    On a benchmark both anchors are true scores: the optimum, and what the patterns that random
+    search holds in the end are worth. Final scores that another proxy trained have no known
+    optimum.
+    """
+    scored = [frames.trials["best_so_far"].max(), frames.references["score"].max()]
+    optimum = None if frames.benchmark is None else frames.benchmark.best
+    search = Scale(
+        best=float(np.nanmax(scored)) if optimum is None else optimum,
+        random=_random_worth(frames),
+        noise=noise_floor(frames, is_final=False),
+        is_optimum=optimum is not None,
+    )
+    final = None
+    if (frames.runs["num_finals"] > 0).all():
+        means = frames.references.groupby("pattern")["final"].mean()
+        highest = [frames.runs["final"].max(), means.max()]
+        is_known = optimum is not None and not frames.condition.get("final_proxy")
+        final = Scale(
+            best=search.best if is_known else float(np.nanmax(highest)),
+            random=_random_level(frames, "final"),
+            noise=noise_floor(frames, is_final=True),
+            is_optimum=is_known,
+        )
+    return Anchors(anchors_key(frames), search, final)
+
+
+def _random_worth(frames: Frames) -> float | None:
+    """What random search's runs hold in the end, by their median."""
+    if frames.benchmark is None:
+        return _random_level(frames, "best_search")
+    trials = frames.trials.assign(worth=worth_so_far(frames))
+    held = trials[trials["searcher"] == BASELINE].groupby("seed")["worth"].last()
+    return None if held.empty else float(held.median())
+
+
+def _random_level(frames: Frames, column: str) -> float | None:
+    """Median of random search's runs, or None without them."""
+    runs = frames.runs.loc[frames.runs["searcher"] == BASELINE, column]
+    return None if runs.empty else float(runs.median())
+
+
+def _read(file: Any) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise NasArenaError(f"{file} cannot be read as anchors: {error}; remove it") from error
+    if not isinstance(content, Mapping) or content.get("version") != VERSION:
+        raise NasArenaError(
+            f"{file} must be anchors of version {VERSION}; draw with the nasarena that wrote it"
+        )
+    return dict(content["anchors"])
+
+
+def _to_json(anchors: Anchors) -> dict[str, Any]:
+    return {key: value for key, value in asdict(anchors).items() if key not in ("key", "version")}
+
+
+def _from_json(key: str, entry: Mapping[str, Any]) -> Anchors:
+    final = None if entry["final"] is None else Scale(**entry["final"])
+    return Anchors(key, Scale(**entry["search"]), final)

@@ -1,0 +1,176 @@
+"""What the benchmark behind a comparison knows exactly, read from `benchmark.json` of its folder.
+
+`nasarena compare` writes the file (`experiments/comparison/benchmark_facts.py` says how): the
+optimum, true scores and ranks of all patterns that were scored, and for PatternBench the quality of
+its surrogate. A proxy that is trained has none of that, and there is no file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasarena.figures.stats.intervals import Floats
+from nasarena.search.errors import NasArenaError
+
+FILE_NAME = "benchmark.json"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of surrogate as nested cross-validation judged it.
+
+    `error`: root mean square against single trainings. `tau` is Kendall's, on patterns trained
+    twice, with its noise ceiling; NaN where there were too few.
+    """
+
+    name: str
+    error: float
+    tau: float
+    tau_interval: tuple[float, float]
+    ceiling: float
+    tau_top_tenth: float
+    ceiling_top_tenth: float
+    is_winner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SurrogateQuality:
+    """The served surrogate on test patterns that nothing was fitted to, two trainings each.
+
+    `predicted` `(num_patterns,)` and `measured` `(num_patterns, 2)` are scores, in one order.
+    `spread` is the standard deviation between trainings of one pattern.
+    """
+
+    winner: str
+    proxy: str
+    num_trainings: int
+    num_trained: int
+    num_repeated: int
+    spread: float
+    tau: float
+    tau_interval: tuple[float, float]
+    ceiling: float
+    ceiling_interval: tuple[float, float]
+    tau_top_tenth: float
+    ceiling_top_tenth: float
+    r2: float
+    kinds: tuple[Kind, ...]
+    patterns: tuple[str, ...] = field(repr=False)
+    predicted: Floats = field(repr=False)
+    measured: Floats = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """`best` is the true score of the `optimum`; `scores`, `ranks` (1 is best) by pattern.
+
+    `ranks` is empty where the whole space was not ranked; `trainings` counts the real trainings of
+    a pattern, None where there is no such thing.
+    """
+
+    proxy: str
+    size: int
+    optimum: str
+    best: float
+    scores: Mapping[str, float] = field(repr=False)
+    ranks: Mapping[str, int] = field(repr=False)
+    trainings: Mapping[str, int] | None = field(repr=False)
+    surrogate: SurrogateQuality | None
+    content: str = field(repr=False)
+
+    def percentile(self, rank: float) -> float:
+        """Percent of the space that does not score higher than the pattern of this rank."""
+        return 100.0 * (self.size - rank + 1) / self.size
+
+
+def read_benchmark(folder: Path, condition: Mapping[str, Any]) -> Benchmark | None:
+    """The benchmark of the runs in `folder`, all made under `condition`; None without a file.
+
+    Raises NasArenaError for a file that cannot be read, or that another proxy wrote.
+    """
+    file = folder / FILE_NAME
+    if not file.exists():
+        return None
+    try:
+        content = file.read_text(encoding="utf-8")
+        facts = json.loads(content)
+        if facts["version"] != VERSION:
+            raise ValueError(f"version {facts['version']}, not {VERSION}")
+        found = _benchmark(facts, content)
+        written_by = facts["proxy"]["version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NasArenaError(
+            f"{file} cannot be read as what a benchmark knows ({' '.join(str(error).split())}); "
+            f"the command that made the comparison writes it again"
+        ) from error
+    if written_by != condition["proxy"].get("version", written_by):
+        raise NasArenaError(
+            f"{file} belongs to version {written_by} of {facts['proxy']['name']}, the runs to "
+            f"{condition['proxy']['version']}; run the command that made the comparison again"
+        )
+    return found
+
+
+def _benchmark(facts: Mapping[str, Any], content: str) -> Benchmark:
+    surrogate = facts["surrogate"]
+    return Benchmark(
+        proxy=facts["proxy"]["name"],
+        size=int(facts["size"]),
+        optimum=facts["optimum"]["pattern"],
+        best=float(facts["optimum"]["score"]),
+        scores=dict(facts["scores"]),
+        ranks=dict(facts["ranks"] or {}),
+        trainings=facts["trainings"],
+        surrogate=None if surrogate is None else _surrogate(surrogate),
+        content=content,
+    )
+
+
+def _surrogate(facts: Mapping[str, Any]) -> SurrogateQuality:
+    test, sample, pairs = facts["test"], facts["sample"], facts["held_out"]
+    return SurrogateQuality(
+        winner=facts["winner"],
+        proxy=facts["proxy"]["proxy"],
+        num_trainings=sample["trainings"],
+        num_trained=sample["patterns"],
+        num_repeated=sample["repeated"],
+        spread=facts["spread"],
+        tau=test["kendall_tau"],
+        tau_interval=_limits(test["tau_interval"]),
+        ceiling=test["noise_ceiling"],
+        ceiling_interval=_limits(test["ceiling_interval"]),
+        tau_top_tenth=_number(test["tau_top_tenth"]),
+        ceiling_top_tenth=_number(test["ceiling_top_tenth"]),
+        r2=test["r2"],
+        kinds=tuple(_kind(kind, facts["winner"]) for kind in facts["kinds"]),
+        patterns=tuple(pair[0] for pair in pairs),
+        predicted=np.array([pair[1] for pair in pairs], dtype=np.float64),
+        measured=np.array([pair[2:] for pair in pairs], dtype=np.float64).reshape(-1, 2),
+    )
+
+
+def _kind(kind: Mapping[str, Any], winner: str) -> Kind:
+    return Kind(
+        name=kind["name"],
+        error=float(kind["error"]),
+        tau=_number(kind["tau"]),
+        tau_interval=_limits(kind["tau_interval"]),
+        ceiling=_number(kind["ceiling"]),
+        tau_top_tenth=_number(kind["tau_top_tenth"]),
+        ceiling_top_tenth=_number(kind["ceiling_top_tenth"]),
+        is_winner=kind["name"] == winner,
+    )
+
+
+def _limits(limits: Any) -> tuple[float, float]:
+    low, high = limits or (None, None)
+    return _number(low), _number(high)
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,206 @@
+"""The settings of text, and the task that they mean.
+
+Where only `path` and `length` are given the bytes of files are read into memory (`text.py`), which
+is enough for a few megabytes. With any other setting the corpus becomes shards on disk, written the
+first time: in a folder that the user names, else among the caches under a hash of all that was
+asked for. A folder that holds shards needs nothing else, not even a network; what is asked of it
+besides must agree with what it was written from.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasarena.proxies.data import documents, shard_writer, tokenizer
+from nasarena.proxies.data.corpus import SourceFile, find_files, standard_library
+from nasarena.proxies.data.documents import Document, file_documents, files_signature, row_documents
+from nasarena.proxies.data.hub import DatasetSource
+from nasarena.proxies.data.shard_writer import write_corpus
+from nasarena.proxies.data.shards import FORMAT, Shards, has_shards
+from nasarena.proxies.data.task import TaskSplit
+from nasarena.proxies.data.text import TextTask
+from nasarena.proxies.data.token_text import TokenText
+from nasarena.proxies.data.tokenizer import asked_tokenizer
+from nasarena.search.cache_folder import cache_folder
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash, config_hash
+
+_LOG = logging.getLogger(__name__)
+_REPORT_EVERY_S = 30.0
+_ROWS = 100_000  # of a data set where no number of documents is given: hubs hold terabytes
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """`proxy.data` of a text: `experiments/conf/proxy/text.yaml` says what each setting means."""
+
+    length: int = 64
+    path: str | Sequence[str] | None = None
+    tokenizer: str | None = None
+    dataset: str | None = None
+    subset: str | None = None
+    column: str = "text"
+    documents: int | None = None
+    shards: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("tokenizer", "dataset", "subset", "column", "shards"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InvalidSetting(f"data.{name} must be a word, got {value!r}")
+        if not all(isinstance(path, str) for path in self.paths):
+            raise InvalidSetting(f"data.path must be a path or a list of them, got {self.path!r}")
+        if self.documents is not None and not _is_count(self.documents):
+            raise InvalidSetting(f"data.documents must be at least 1, got {self.documents!r}")
+        if self.subset is not None and self.dataset is None:
+            raise InvalidSetting("data.subset is one of data.dataset, which is not given")
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether bytes in memory will do."""
+        others = (self.tokenizer, self.dataset, self.documents, self.shards)
+        return all(setting is None for setting in others)
+
+    @property
+    def paths(self) -> list[str]:
+        """`path` as a list."""
+        if isinstance(self.path, Sequence) and not isinstance(self.path, str):
+            return list(self.path)
+        return [] if self.path is None else [self.path]
+
+
+class ByteText(TextTask):
+    """Bytes in memory, asked what tokens on disk are asked."""
+
+    def num_tokens(self, split: TaskSplit) -> int:
+        """Bytes of one split."""
+        return len(self._corpus.splits[split])
+
+    def bytes_per_token(self, split: TaskSplit, num_examples: int) -> float:
+        """One: as `TokenText.bytes_per_token`."""
+        return 1.0
+
+
+def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:
+    """The task of these settings; its shards are written where they are missing.
+
+    Raises InvalidSetting for a corpus of less than one batch and for all that cannot be read,
+    ProxyFailed for damaged shards and data sets out of reach.
+    """
+    task: ByteText | TokenText
+    if settings.is_in_memory:
+        task = ByteText(None if settings.path is None else settings.paths, settings.length)
+    else:
+        task = TokenText(open_corpus(settings), settings.length)
+    needed = batch_size * settings.length + 1
+    if task.num_tokens("train") < needed:
+        raise InvalidSetting(
+            f"a corpus must hold one batch to train on, {needed} tokens ({batch_size} x "
+            f"{settings.length} and one), got {task.num_tokens('train')}; give more text, or a "
+            f"smaller train.batch_size or data.length"
+        )
+    return task
+
+
+def open_corpus(settings: TextSettings) -> Shards:
+    """The shards of these settings, written now if there are none."""
+    asked = asked_tokenizer(settings.tokenizer)
+    if settings.shards is not None:
+        folder = Path(settings.shards).expanduser()
+        if has_shards(folder):
+            return _agreeing(Shards(folder), settings, asked.name)
+        if settings.dataset is None and settings.path is None:
+            raise InvalidSetting(
+                f"data.shards must be a folder that holds shards, got {settings.shards!r}; "
+                f"give data.path or data.dataset too, and they are written there"
+            )
+    source = _Source(settings)
+    if settings.shards is None:
+        code = code_hash(*(module.__name__ for module in (documents, shard_writer, tokenizer)))
+        request = [FORMAT, source.description, asked.name, code]
+        folder = cache_folder() / "shards" / config_hash({"request": request})
+    if not has_shards(folder):
+        write_corpus(
+            folder,
+            lambda: _reported(source.documents(), folder),
+            asked,
+            source.description,
+            source.origin,
+        )
+    return Shards(folder)
+
+
+class _Source:
+    """Where documents come from: `description` tells two sources apart, `origin` is for people."""
+
+    def __init__(self, settings: TextSettings) -> None:
+        self.documents: Callable[[], Iterator[Document]]
+        self.description: dict[str, Any]
+        if settings.dataset is None:
+            files = find_files(settings.paths) if settings.path is not None else standard_library()
+            self.origin = ", ".join(settings.paths) or "the standard library"
+            self.documents = lambda: file_documents(files, settings.documents)
+            self.description = {"files": files_signature(files), "documents": settings.documents}
+            return
+        files = find_files(settings.paths)
+        limit = settings.documents or _ROWS
+        dataset = DatasetSource(
+            settings.dataset, settings.subset, settings.column, [str(file.path) for file in files]
+        )
+        self.origin = f"data set {settings.dataset}"
+        self.documents = lambda: row_documents(dataset.texts(), limit)
+        self.description = {
+            "dataset": settings.dataset,
+            "subset": settings.subset,
+            "column": settings.column,
+            "documents": limit,
+            "files": files_signature([*files, *_local(settings.dataset)]),
+        }
+
+
+def _reported(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
+    """`documents`, with a line in the log now and then: a large corpus takes minutes."""
+    start = last = time.monotonic()
+    num_documents = num_characters = 0
+    for document in documents:
+        yield document
+        num_documents += 1
+        num_characters += len(document.text)
+        if time.monotonic() - last > _REPORT_EVERY_S:
+            last = time.monotonic()
+            _LOG.warning(
+                "writing shards to %s, once: %d documents, %.0f million characters after %.0f s",
+                folder, num_documents, num_characters / 1e6, last - start,
+            )  # fmt: skip
+
+
+def _local(dataset: str) -> list[SourceFile]:
+    """The files of a data set that is a folder here."""
+    return find_files([dataset]) if Path(dataset).expanduser().is_dir() else []
+
+
+def _agreeing(corpus: Shards, settings: TextSettings, asked: str) -> Shards:
+    """`corpus`, unless another tokenizer or source is asked for than it was written with."""
+    manifest, folder = corpus.manifest, corpus.folder
+    if settings.tokenizer is not None and asked not in (manifest.tokenizer, manifest.vocabulary):
+        raise InvalidSetting(
+            f"data.tokenizer must be the one that the shards in {folder} were written with, "
+            f"{manifest.tokenizer} ({manifest.vocabulary}), got {settings.tokenizer} ({asked}); "
+            f"leave it out, or name another folder"
+        )
+    asked_source = (settings.path, settings.dataset, settings.documents)
+    is_free = all(setting is None for setting in asked_source)
+    if not is_free and dict(manifest.source) != _Source(settings).description:
+        raise InvalidSetting(
+            f"the shards in {folder} were written from another source or from files that have "
+            f"changed since ({manifest.source}); leave data.path, data.dataset and data.documents "
+            f"out to use them as they are, or name another folder"
+        )
+    return corpus
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,0 +1,232 @@
+"""A population: models of different patterns that train in one program.
+
+Activations carry the population axis first. At each layer slot the members that hold the same
+kind of layer form a group, with their weights stacked, and share one batched operation. Between
+slots the activations are brought into the next slot's order, in which each group is a slice. All
+weights lie in one flat vector, so that one operation updates them, whatever the number of layers;
+each group's tensors are views into it.
+
+Shapes: P models, B sequences, T positions, D width, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nasarena.proxies.models.attention import attention
+from nasarena.proxies.models.autograd_ops import permuted, rms_norm
+from nasarena.proxies.models.mamba2 import mamba2
+from nasarena.proxies.models.mlp import mlp
+from nasarena.proxies.models.model_shape import HeadKind, ModelShape, TensorSpec
+
+_VECTOR = 64  # elements; a multiple of any register's
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Members of a population with the same kind of layer at one slot, weights stacked."""
+
+    letter: str
+    members: list[int]
+    weights: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model's tensor lies in the flat vector: its elements from `start` on, in a row."""
+
+    member: int
+    slot: int | None  # None: before or after the layers
+    name: str
+    start: int
+    size: int
+    decays: bool
+
+
+class Population:
+    """Models for `patterns`, with initial weights drawn from `generators`, one per model.
+
+    `flat` holds all weights, and is the first part of `padded`. `leaves` are the tensors that
+    autograd sees, views into it in order; `members` has the models of each leaf's rows. `owner`
+    says for each element of `flat` which model it belongs to; `decays` is 1 where weight decay
+    applies; `places` says where each model's tensors lie.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        generators: Sequence[torch.Generator],
+        shape: ModelShape,
+        vocab_size: int,
+        length: int,
+        head: HeadKind,
+        device: torch.device,
+    ) -> None:
+        self.shape, self.head, self.size = shape, head, len(patterns)
+        blocks = _draw_blocks(patterns, generators, shape, vocab_size, length, head)
+        weights = torch.cat([block.values.flatten() for block in blocks]).to(device)
+        # The fused optimizer rounds the last few elements of an odd length in another way: whole
+        # vectors, and a model's bits do not depend on which others stand before it.
+        self.padded = F.pad(weights, (0, -len(weights) % _VECTOR))
+        self.flat = self.padded[: len(weights)]
+        self.members = [torch.tensor(block.members, device=device) for block in blocks]
+        self.patterns, self.places = list(patterns), _places(blocks)
+        self.owner = torch.empty(len(self.flat), dtype=torch.int64, device=device)
+        self.decays = torch.empty(len(self.flat), device=device)
+        self.leaves: list[Tensor] = []
+        named: list[dict[str, Tensor]] = [{} for _ in range(len(patterns[0]) + 1)]
+        self.groups: list[list[Group]] = [[] for _ in patterns[0]]
+        offset = 0
+        for block, members in zip(blocks, self.members, strict=True):
+            own = slice(offset, offset + block.values.numel())
+            view = self.flat[own].view(block.values.shape)
+            self.leaves.append(view.requires_grad_())
+            self.owner[own].view(len(members), -1).copy_(members[:, None])
+            self.decays[own] = float(block.spec.decays)
+            offset += block.values.numel()
+            if block.slot is None:
+                named[-1][block.name] = view
+                continue
+            groups = self.groups[block.slot]
+            if not groups or groups[-1].letter != block.letter:
+                groups.append(Group(block.letter, block.members, {}))
+            groups[-1].weights[block.name] = view
+        self.ends = named[-1]
+        self._moves = _moves(self.groups, self.size, device)
+        self.positions_TD = _sinusoids(length, shape.width).to(device)
+
+    def logits(self, tokens_PBT: Tensor) -> Tensor:
+        """Scores of the next token (language model) or of every token (auto-encoder), PBTV."""
+        P, B, T = tokens_PBT.shape
+        D, vocab_size = self.shape.width, self.ends["embedding"].shape[1]
+        offsets = torch.arange(P, device=tokens_PBT.device)[:, None, None] * vocab_size
+        x = F.embedding(tokens_PBT + offsets, self.ends["embedding"].view(-1, D))
+        for move, groups in zip(self._moves, self.groups, strict=False):
+            x = self._slot(move(x), groups)
+        x = rms_norm(self._moves[-1](x), self.ends["final_norm"])
+        if self.head == "auto_encoder":
+            x = self._decode(x[:, :, -1:])
+        return torch.bmm(x.reshape(P, B * T, D), self.ends["head"]).view(P, B, T, vocab_size)
+
+    def _slot(self, x_PBTD: Tensor, groups: list[Group]) -> Tensor:
+        """A layer of each member with its residual, members in the order of `groups`."""
+        if len(groups) == 1:
+            return self._layer(x_PBTD, groups[0])
+        parts = torch.split(x_PBTD, [len(group.members) for group in groups])
+        return torch.cat([self._layer(*each) for each in zip(parts, groups, strict=True)])
+
+    def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:
+        weights, shape = group.weights, self.shape
+        normed = rms_norm(x_PBTD, weights["norm"])
+        if group.letter == "A":
+            return x_PBTD + attention(normed, weights, shape.num_heads, shape.rotary)
+        if group.letter == "M":
+            return x_PBTD + mlp(normed, weights, shape.mlp)
+        return x_PBTD + mamba2(normed, weights, shape.mamba)
+
+    def _decode(self, last_PB1D: Tensor) -> Tensor:
+        """Every position from the last state: state plus position through a two-layer MLP."""
+        P, B, _, D = last_PB1D.shape
+        T = len(self.positions_TD)
+        queries = (last_PB1D + self.positions_TD).reshape(P, B * T, D)
+        hidden = F.gelu(torch.bmm(queries, self.ends["decoder_in"]), approximate="tanh")
+        return torch.bmm(hidden, self.ends["decoder_out"]).view(P, B, T, D)
+
+
+class _Move:
+    """Brings members from one order into another; its gradient is the way back."""
+
+    def __init__(self, before: list[int], after: list[int], device: torch.device) -> None:
+        self._is_needed = before != after
+        self._there = torch.tensor([before.index(member) for member in after], device=device)
+        self._back = torch.tensor([after.index(member) for member in before], device=device)
+
+    def __call__(self, x_PBTD: Tensor) -> Tensor:
+        if not self._is_needed:
+            return x_PBTD
+        return permuted(x_PBTD, self._there, self._back)
+
+
+def _moves(groups: list[list[Group]], size: int, device: torch.device) -> list[_Move]:
+    """The way into each slot's order and, at last, back into the order of the population."""
+    own = list(range(size))
+    orders = [[member for group in slot for member in group.members] for slot in groups]
+    return [
+        _Move(before, after, device)
+        for before, after in zip([own, *orders], [*orders, own], strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """One tensor of one layer slot, stacked over the models that have it."""
+
+    slot: int | None  # None: embedding, final norm and head
+    letter: str
+    members: list[int]
+    name: str
+    values: Tensor
+    spec: TensorSpec
+
+
+def _places(blocks: Sequence[_Block]) -> list[Place]:
+    starts = accumulate((block.values.numel() for block in blocks), initial=0)
+    return [
+        Place(member, block.slot, block.name, start + row * size, size, block.spec.decays)
+        for block, start in zip(blocks, starts, strict=False)
+        for row, member in enumerate(block.members)
+        for size in [block.spec.size]
+    ]
+
+
+def _draw_blocks(
+    patterns: Sequence[str],
+    generators: Sequence[torch.Generator],
+    shape: ModelShape,
+    vocab_size: int,
+    length: int,
+    head: HeadKind,
+) -> list[_Block]:
+    """Blocks of the whole population; each model draws its own tensors in its own order."""
+    drawn: dict[tuple[int | None, str, str], tuple[TensorSpec, list[int], list[Tensor]]] = {}
+    for member, (pattern, generator) in enumerate(zip(patterns, generators, strict=True)):
+        layers = [
+            (slot, letter, spec)
+            for slot, letter in enumerate(pattern)
+            for spec in shape.layer(letter, len(pattern))
+        ]
+        ends = [(None, "", spec) for spec in shape.ends(vocab_size, length, head)]
+        for slot, letter, spec in [*ends, *layers]:
+            entry = drawn.setdefault((slot, letter, spec.name), (spec, [], []))
+            entry[1].append(member)
+            entry[2].append(_initial(spec, generator))
+    order = sorted(drawn, key=lambda key: (key[0] is None, key[0] or 0, key[1]))
+    return [
+        _Block(slot, letter, members, name, torch.stack(tensors), spec)
+        for slot, letter, name in order
+        for spec, members, tensors in [drawn[slot, letter, name]]
+    ]
+
+
+def _initial(spec: TensorSpec, generator: torch.Generator) -> Tensor:
+    if spec.init == "normal":
+        return torch.randn(spec.shape, generator=generator) * spec.scale
+    if spec.init == "a_log":  # A from 1 to 16, as Mamba-2 draws it
+        return (1 + 15 * torch.rand(spec.shape, generator=generator)).log()
+    if spec.init == "dt_bias":  # softplus(bias) log-uniform between 0.001 and 0.1
+        uniform = torch.rand(spec.shape, generator=generator)
+        dt = (uniform * (log(0.1) - log(0.001)) + log(0.001)).exp()
+        return dt + (-torch.expm1(-dt)).log()
+    return torch.ones(spec.shape) if spec.init == "ones" else torch.zeros(spec.shape)
+
+
+def _sinusoids(length: int, width: int) -> Tensor:
+    """Fixed positions `(T, D)` (Vaswani et al. 2017, section 3.5), sines then cosines."""
+    frequency = torch.exp(torch.arange(0, width, 2) * (-log(10_000.0) / width))
+    angle = torch.arange(length)[:, None] * frequency
+    return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :width]

@@ -1,0 +1,596 @@
+"""Agents as searchers in the real loop, with a scripted client: a deterministic model in Python."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nasarena.agents import searchers
+from nasarena.agents.hybrids.llambo import Llambo
+from nasarena.agents.hybrids.override import Override
+from nasarena.agents.hybrids.prior_search import PriorBo, PriorEvolution
+from nasarena.agents.llm.client import Reply, Request
+from nasarena.agents.operators.draft import parse as parse_draft
+from nasarena.search.budget import Budget
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.searcher import build_searcher, searcher, spec_of
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import LlmCost, Trial
+
+SPACE = PatternSpace("AMS", 6)
+AGENTS = [
+    searchers.OneShotAgent,
+    searchers.IidAgent,
+    searchers.SequentialAgent,
+    searchers.PacedAgent,
+    searchers.GreedyAgent,
+    searchers.MctsAgent,
+    searchers.IslandsAgent,
+]
+HYBRIDS = [Llambo, PriorEvolution, PriorBo]
+
+Model = Callable[[Request, np.random.Generator], str]
+
+
+class ScriptedClient:
+    """A client whose model is a pure function of the request and its seed."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.requests: list[Request] = []
+
+    def complete(self, request: Request) -> Reply:
+        self.requests.append(request)
+        return reply_of(self._model(request, stream(request.seed, "model")))
+
+    @property
+    def prompts(self) -> list[str]:
+        return ["\n".join(one["content"] for one in request.messages) for request in self.requests]
+
+
+def reply_of(text: str) -> Reply:
+    return Reply(text, LlmCost(calls=1, prompt_tokens=100, completion_tokens=10, flops=7))
+
+
+def answer(pattern: str, expected: str = "better") -> str:
+    said = {"name": f"try {pattern[:3]}", "hypothesis": "it may help", "expected": expected}
+    return json.dumps({**said, "pattern": pattern})
+
+
+def shown_space(request: Request) -> PatternSpace:
+    """The letters and the depth that the schema of a request allows."""
+    signs, depth = request.schema["properties"]["pattern"]["pattern"][2:-2].split("]{")
+    return PatternSpace(signs, int(depth))
+
+
+def guessing(request: Request, rng: np.random.Generator) -> str:
+    """A model that proposes at random, whatever it is shown."""
+    if "lesson" in request.schema["properties"]:
+        return json.dumps({"evidence": "all of them", "lesson": f"lesson {rng.integers(99)}"})
+    return answer(shown_space(request).sample(rng))
+
+
+def climbing(request: Request, rng: np.random.Generator) -> str:
+    """A model that changes one letter of the best pattern in its prompt."""
+    space = shown_space(request)
+    words = "\n".join(one["content"] for one in request.messages)
+    line = rf"\b([{space.alphabet}]{{{space.depth}}}) (-?\d+\.\d+)"
+    scored = {pattern: float(score) for pattern, score in re.findall(line, words)}
+    if not scored:
+        return answer(space.sample(rng))
+    return answer(space.mutate(max(scored, key=lambda pattern: scored[pattern]), rng))
+
+
+class Truth:
+    """A proxy without noise: the share of letters that agree with a hidden pattern."""
+
+    name, metric, version = "truth", "accuracy", "1"
+    direction, score_range = "max", (0.0, 1.0)
+
+    def __init__(self, space: PatternSpace = SPACE, fails: str = "~") -> None:
+        from nasarena.search.trial import Cost, Outcome
+
+        self.space, self._fails = space, fails
+        self._cost, self._outcome = Cost(flops=1), Outcome
+        self.hidden = space.sample(stream(5, "hidden"))
+
+    def cost(self, pattern: str) -> Any:
+        return self._cost
+
+    def evaluate(self, patterns: Sequence[str], seeds: Any, split: str = "search") -> list[Any]:
+        return [self._score(pattern) for pattern in patterns]
+
+    def _score(self, pattern: str) -> Any:
+        if self._fails in pattern:
+            return self._outcome("failed", None, self._cost, note="loss became nan in training")
+        score = float(np.mean([a == b for a, b in zip(pattern, self.hidden, strict=True)]))
+        return self._outcome("ok", score, self._cost)
+
+
+def play(
+    folder: Path,
+    agent: Any,
+    client: ScriptedClient,
+    amount: int = 20,
+    parallel: int = 1,
+    proxy: Any = None,
+    seed: int = 0,
+    **options: Any,
+) -> list[Trial]:
+    """One run of the real loop; the same folder again is a replay."""
+    proxy = proxy or Truth()
+    spec = spec_of(agent)
+    settings = LoopSettings(seed, Budget("trials", amount), parallel=parallel, top_k=0)
+    with RunFolder(folder, {"options": str(options)}, {}) as run:
+        return run_search(
+            run,
+            lambda rng: build_searcher(
+                spec, proxy.space, rng, options, num_trials=amount, llm=client
+            ),
+            proxy,
+            settings,
+            max_parallel=spec.max_parallel,
+        )
+
+
+def by_agent(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.provenance != "initial_design"]
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.__name__)
+@pytest.mark.parametrize("prompt", ["full", "compact"])
+def test_every_agent_runs_and_says_what_it_did(tmp_path: Path, agent: Any, prompt: str) -> None:
+    trials = by_agent(play(tmp_path, agent, ScriptedClient(guessing), prompt=prompt))
+    assert len(trials) >= (1 if agent is searchers.OneShotAgent else 16)
+    for trial in trials:
+        assert trial.status in ("ok", "duplicate") and trial.provenance.startswith("llm")
+        assert trial.details["name"].startswith("try")
+        assert {"hypothesis", "expected", "operator", "prompt"} <= set(trial.details)
+        assert trial.llm is not None and trial.llm.calls >= 1
+
+
+@pytest.mark.parametrize("agent", [*AGENTS, *HYBRIDS], ids=lambda agent: agent.__name__)
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_run_replays_from_any_point_with_the_same_requests(
+    tmp_path: Path, agent: Any, parallel: int
+) -> None:
+    whole = ScriptedClient(climbing)
+    proxy = Truth(PatternSpace("AMS", 10), fails="SSS")
+    play(tmp_path / "whole", agent, whole, 24, parallel, proxy)
+    events = (tmp_path / "whole" / "events.jsonl").read_text().splitlines(keepends=True)
+    end = next(number for number, line in enumerate(events) if '"searched"' in line)
+    for kept in {min(3, end), end // 2, end}:  # what was searched to its end is not asked again
+        resumed = ScriptedClient(climbing)
+        folder = tmp_path / f"cut-{kept}"
+        folder.mkdir()
+        (folder / "run.json").write_text((tmp_path / "whole" / "run.json").read_text())
+        (folder / "events.jsonl").write_text("".join(events[:kept]))
+        play(folder, agent, resumed, 24, parallel, proxy)
+        assert without_measured(read_run(folder).events) == without_measured(
+            read_run(tmp_path / "whole").events
+        )
+        assert resumed.requests == whole.requests
+
+
+@pytest.mark.parametrize("agent", AGENTS[1:] + HYBRIDS, ids=lambda agent: agent.__name__)
+def test_another_seed_asks_otherwise(tmp_path: Path, agent: Any) -> None:
+    first = play(tmp_path / "a", agent, ScriptedClient(guessing), seed=0)
+    second = play(tmp_path / "b", agent, ScriptedClient(guessing), seed=1)
+    assert [one.pattern for one in by_agent(first)] != [one.pattern for one in by_agent(second)]
+
+
+def test_every_call_has_a_seed_of_its_own(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing)
+    play(tmp_path, searchers.GreedyAgent, client, lessons_every=4)
+    seeds = [request.seed for request in client.requests]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_one_shot_stops_by_itself_and_sees_nothing(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing)
+    trials = play(tmp_path, searchers.OneShotAgent, client, num_proposals=2, parallel=3)
+    assert len(by_agent(trials)) == 2
+    assert read_run(tmp_path).events[-1]["reason"] == "the searcher stopped asking"
+    assert all("Best so far" not in prompt for prompt in client.prompts)
+
+
+def test_an_independent_sampler_never_sees_a_score(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing)
+    play(tmp_path, searchers.IidAgent, client)
+    assert len(set(client.prompts)) <= 3, "only the cue for boldness changes"
+    assert all("best so far:" not in prompt for prompt in client.prompts)
+
+
+def test_a_sequential_agent_sees_every_trial_told(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing)
+    trials = play(tmp_path, searchers.SequentialAgent, client, 30)
+    for trial in trials[:-1]:
+        assert trial.pattern in client.prompts[-1]
+
+
+def test_a_paced_agent_is_told_what_is_left(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing)
+    play(tmp_path, searchers.PacedAgent, client, 20)
+    assert "80% of the budget is left" in client.prompts[0]
+    assert spec_of(searchers.PacedAgent).budget_aware
+
+
+def test_a_model_that_uses_feedback_beats_one_that_does_not(tmp_path: Path) -> None:
+    """And with shuffled scores or without history it cannot tell good from bad any more."""
+    space = PatternSpace("AMS", 12)
+
+    def best(model: Model, **options: Any) -> float:
+        scores = []
+        for seed in range(8):
+            folder = tmp_path / f"{model.__name__}-{options}-{seed}"
+            trials = play(
+                folder,
+                searchers.SequentialAgent,
+                ScriptedClient(model),
+                50,
+                proxy=Truth(space),
+                seed=seed,
+                **options,
+            )
+            scores.append(max(trial.score or 0.0 for trial in trials))
+        return float(np.mean(scores))
+
+    blind = best(guessing)
+    assert best(climbing) > blind + 0.1
+    assert best(climbing, control="anonymous_letters") > blind + 0.1
+    assert best(climbing, control="shuffled_scores") < blind + 0.05
+    assert best(climbing, control="no_history") < blind + 0.05
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.__name__)
+def test_no_agent_lets_the_true_letters_slip_when_they_are_anonymous(
+    tmp_path: Path, agent: Any
+) -> None:
+    from nasarena.agents.context.controls import ARCHITECTURE_WORDS
+
+    def talking(request: Request, rng: np.random.Generator) -> str:
+        said = json.loads(guessing(request, rng))
+        return json.dumps(
+            {
+                key: f"{text} Mamba" if key != "pattern" and key != "expected" else text
+                for key, text in said.items()
+            }
+        )
+
+    client = ScriptedClient(talking)
+    trials = play(
+        tmp_path,
+        agent,
+        client,
+        40,
+        proxy=Truth(fails="SS"),
+        control="anonymous_letters",
+        lessons_every=5,
+    )
+    for prompt, request in zip(client.prompts, client.requests, strict=True):
+        assert not ARCHITECTURE_WORDS.search(prompt), ARCHITECTURE_WORDS.search(prompt)
+        assert not any(trial.pattern in prompt for trial in trials)
+        assert "AMS" not in json.dumps(request.schema)
+    assert all(trial.pattern in SPACE for trial in trials), "the record holds true letters"
+    assert any("Mamba" in trial.details.get("name", "") for trial in by_agent(trials))
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.__name__)
+def test_without_history_no_prompt_holds_a_trial(tmp_path: Path, agent: Any) -> None:
+    client = ScriptedClient(guessing)
+    trials = play(tmp_path, agent, client, 30, control="no_history", lessons_every=3)
+    assert all(trial.pattern not in prompt for trial in trials for prompt in client.prompts)
+    assert {trial.details["operator"] for trial in by_agent(trials)} == {"draft"}
+    assert all(trial.parents == () for trial in trials)
+
+
+class TestUnusableReplies:
+    def test_one_that_is_mended_is_marked_and_paid_for(self, tmp_path: Path) -> None:
+        def slow(request: Request, rng: np.random.Generator) -> str:
+            return "hm" if len(request.messages) < 3 else guessing(request, rng)
+
+        trials = by_agent(play(tmp_path, searchers.IidAgent, ScriptedClient(slow)))
+        assert {trial.provenance for trial in trials} <= {"llm-repaired", "llm-resampled"}
+        assert all(trial.llm is not None and trial.llm.calls >= 2 for trial in trials)
+
+    def test_one_that_needs_another_sample_is_marked(self, tmp_path: Path) -> None:
+        def moody(request: Request, rng: np.random.Generator) -> str:
+            return guessing(request, rng) if request.temperature > 0.5 else "no"
+
+        trials = by_agent(
+            play(tmp_path, searchers.IidAgent, ScriptedClient(moody), temperature=0.0)
+        )
+        assert {trial.provenance for trial in trials} == {"llm-resampled"}
+
+    def test_one_that_stays_unusable_is_a_charged_invalid_trial(self, tmp_path: Path) -> None:
+        def broken(request: Request, rng: np.random.Generator) -> str:
+            return "AMSAM" if rng.random() < 0.7 else guessing(request, rng)
+
+        client = ScriptedClient(broken)
+        trials = play(tmp_path, searchers.GreedyAgent, client, 30, resamples=0)
+        invalid = [trial for trial in trials if trial.status == "invalid"]
+        assert invalid, "0.7 squared of the replies"
+        for trial in invalid:
+            assert trial.pattern == "AMSAM", "its own text, not somebody else's pattern"
+            assert trial.provenance == "llm-invalid"
+            assert "6 letters from AMS, got 5" in trial.details["error"] or (
+                "one JSON object" in trial.details["error"]
+            )
+            assert trial.cost.flops == 0
+            assert trial.llm is not None and trial.llm.calls >= 2
+        repaired = [trial for trial in trials if trial.details.get("operator") == "debug"]
+        assert any(trials[trial.parents[0]].status == "invalid" for trial in repaired)
+
+    def test_a_model_that_only_babbles_ends_its_run(self, tmp_path: Path) -> None:
+        from nasarena.search.errors import SearcherFailed
+
+        client = ScriptedClient(lambda request, rng: "x" * 1_000_000)
+        with pytest.raises(SearcherFailed, match="100 invalid proposals in a row"):
+            play(tmp_path, searchers.SequentialAgent, client)
+        assert max(map(len, client.prompts)) < 3_100_000
+        events = (tmp_path / "events.jsonl").stat().st_size
+        assert events < 500_000, "a megabyte of nonsense does not fill the record"
+
+
+class TestDuplicates:
+    def test_they_are_sampled_again_first(self, tmp_path: Path) -> None:
+        def stubborn(request: Request, rng: np.random.Generator) -> str:
+            return guessing(request, rng) if rng.random() < 0.5 else answer("AAAAAA")
+
+        trials = play(tmp_path, searchers.IidAgent, ScriptedClient(stubborn), 40)
+        assert any(trial.provenance == "llm-resampled" for trial in trials)
+        duplicates = [trial for trial in trials if trial.status == "duplicate"]
+        assert all(trial.llm is not None and trial.llm.calls == 4 for trial in duplicates)
+
+    def test_then_they_are_let_through_and_debugged(self, tmp_path: Path) -> None:
+        def stuck(request: Request, rng: np.random.Generator) -> str:
+            words = request.messages[-1]["content"]
+            return guessing(request, rng) if "is not new" in words else answer("AAAAAA")
+
+        trials = by_agent(play(tmp_path, searchers.GreedyAgent, ScriptedClient(stuck), 12))
+        assert trials[1].status == "duplicate"
+        mended = [trial for trial in trials if trial.details["operator"] == "debug"]
+        assert mended and all(trial.status == "ok" for trial in mended)
+
+
+def test_lessons_are_written_when_due_and_shown_from_then_on(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing)
+    trials = by_agent(
+        play(tmp_path, searchers.SequentialAgent, client, 24, memory="lessons", lessons_every=5)
+    )
+    taught = [place for place, trial in enumerate(trials) if "lesson" in trial.details]
+    assert taught == [5, 10, 15]
+    lesson = trials[5].details["lesson"]
+    assert lesson.startswith("lesson ")
+    assert lesson in client.prompts[-1]
+    assert trials[5].llm is not None and trials[5].llm.calls >= 2, "the lesson is paid for"
+
+
+def test_a_lesson_that_cannot_be_read_is_left_out_and_not_asked_for_again_at_once(
+    tmp_path: Path,
+) -> None:
+    def mute(request: Request, rng: np.random.Generator) -> str:
+        return "..." if "lesson" in request.schema["properties"] else guessing(request, rng)
+
+    client = ScriptedClient(mute)
+    trials = by_agent(play(tmp_path, searchers.SequentialAgent, client, 16, lessons_every=5))
+    assert [trial.details.get("lesson") for trial in trials].count("") == 2
+    asked = [one for one in client.requests if "lesson" in one.schema["properties"]]
+    assert len(asked) == 4, "twice, and one repair each"
+
+
+class TestOptions:
+    def test_they_are_listed_flat_with_the_defaults_of_each_agent(self) -> None:
+        options = spec_of(searchers.GreedyAgent).options()
+        assert options["drafts"] == 5 and options["memory"] == "combined"
+        assert spec_of(searchers.IidAgent).options()["memory"] == "none"
+        assert "llm" not in options and "num_trials" not in options
+        assert {"samples", "population", "control"} <= set(spec_of(PriorEvolution).options())
+
+    def test_a_misspelt_one_is_refused_with_the_nearest(self) -> None:
+        with pytest.raises(InvalidSetting, match="no option 'memori'; it has memory"):
+            build_searcher(
+                spec_of(searchers.MctsAgent),
+                SPACE,
+                np.random.default_rng(0),
+                {"memori": "none"},
+                llm=ScriptedClient(guessing),
+            )
+
+    def test_an_agent_without_a_model_says_what_to_choose(self) -> None:
+        with pytest.raises(InvalidSetting, match="llm=scribe or llm=vllm"):
+            build_searcher(spec_of(searchers.MctsAgent), SPACE, np.random.default_rng(0))
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"memory": "all"},
+            {"control": "placebo"},
+            {"prompt": "terse"},
+            {"prompt": "compact", "lessons_every": 3},
+            {"temperature": 3.0},
+            {"distinct": -1},
+            {"max_tokens": 1},
+            {"noise": float("nan")},
+            {"drafts": 0},
+        ],
+    )
+    def test_silly_ones_are_refused(self, options: dict[str, Any]) -> None:
+        with pytest.raises(InvalidSetting):
+            build_searcher(
+                spec_of(searchers.GreedyAgent),
+                SPACE,
+                np.random.default_rng(0),
+                options,
+                llm=ScriptedClient(guessing),
+            )
+
+
+class TestOverride:
+    def test_the_model_takes_its_share_of_the_turns(self, tmp_path: Path) -> None:
+        trials = by_agent(
+            play(
+                tmp_path,
+                Override,
+                ScriptedClient(guessing),
+                300,
+                inner=make_counting(),
+                share=0.3,
+                proxy=Truth(PatternSpace("AMS", 12)),
+            )
+        )
+        share = sum(trial.provenance != "classical" for trial in trials) / len(trials)
+        assert 0.22 < share < 0.38
+
+    def test_a_generator_inside_gets_its_own_trials_and_knows_the_foreign_ones(
+        self, tmp_path: Path
+    ) -> None:
+        log: list[tuple[str, str, list[int]]] = []
+
+        @searcher("inner")
+        def inner(space: PatternSpace, rng: np.random.Generator, history: list[Trial]) -> Any:
+            while True:
+                pattern = space.sample(rng)
+                trial = yield pattern
+                log.append((pattern, trial.pattern, sorted(one.index for one in history)))
+
+        def make(space: PatternSpace, rng: np.random.Generator) -> Any:
+            return build_searcher(spec_of(inner), space, rng)
+
+        trials = play(tmp_path, Override, ScriptedClient(guessing), 60, inner=make, share=0.5)
+        assert len(log) > 10
+        for asked, answered, known in log:
+            assert asked == answered, "never the model's trial in answer to its own question"
+            assert known == list(range(len(known))), "nothing that was told is missing"
+        foreign = [one.index for one in trials if one.provenance.startswith("llm")]
+        assert set(foreign) & set(log[-1][2])
+
+    def test_without_an_inner_searcher_it_says_what_it_needs(self) -> None:
+        with pytest.raises(InvalidSetting, match="inner=evolution"):
+            build_searcher(
+                spec_of(Override), SPACE, np.random.default_rng(0), llm=ScriptedClient(guessing)
+            )
+
+    def test_it_replays(self, tmp_path: Path) -> None:
+        first, second = (
+            play(tmp_path / name, Override, ScriptedClient(climbing), 30, inner=make_counting())
+            for name in "ab"
+        )
+        assert first == second
+
+
+def make_counting() -> Callable[[PatternSpace, np.random.Generator], Any]:
+    """Builds a searcher that samples at random and stops never."""
+
+    @searcher("plain")
+    def plain(history: list[Trial], space: PatternSpace, rng: np.random.Generator) -> str:
+        return space.sample(rng)
+
+    return lambda space, rng: build_searcher(spec_of(plain), space, rng)
+
+
+class Believing(ScriptedClient):
+    """A model that is nearly sure of one pattern, and says so in its log-probabilities."""
+
+    def __init__(self, favourite: str) -> None:
+        super().__init__(guessing)
+        self._favourite = favourite
+
+    def complete(self, request: Request) -> Reply:
+        self.requests.append(request)
+        return weighed_reply(answer(self._favourite), self._favourite, shown_space(request))
+
+
+def test_a_good_prior_helps_and_a_bad_one_wears_off(tmp_path: Path) -> None:
+    space = PatternSpace("AMS", 12)
+    proxy = Truth(space)
+    good = proxy.hidden
+    bad = good.translate(str.maketrans("AMS", "MSA"))
+
+    def found(agent: Any, favourite: str) -> float:
+        runs = [
+            play(
+                tmp_path / f"{agent.__name__}-{favourite}-{seed}",
+                agent,
+                Believing(favourite),
+                40,
+                proxy=proxy,
+                seed=seed,
+            )
+            for seed in range(2)
+        ]
+        return float(np.mean([max(one.score or 0.0 for one in trials) for trials in runs]))
+
+    for agent in (PriorEvolution, PriorBo):
+        assert found(agent, good) == 1.0
+    assert found(PriorBo, bad) >= 0.7, "forty scores outweigh a wrong belief"
+
+
+def test_a_prior_is_asked_for_now_and_then_and_its_cost_noted(tmp_path: Path) -> None:
+    client = Believing("AAAAAA")
+    trials = by_agent(play(tmp_path, PriorEvolution, client, 33, samples=2, refresh=10))
+    priced = [place for place, trial in enumerate(trials) if trial.llm is not None]
+    assert priced == [0, 10, 20]
+    assert len(client.requests) == 6
+    assert trials[0].details["prior"] == "read off 2 of 2 replies"
+    assert {trial.provenance for trial in trials} == {"classical"}
+
+
+def test_a_prior_is_read_in_true_letters_under_a_disguise(tmp_path: Path) -> None:
+    client = Believing("XXXXXX")
+    trials = by_agent(
+        play(tmp_path, PriorEvolution, client, 20, control="anonymous_letters", population=99)
+    )
+    letters = "".join(trial.pattern for trial in trials)
+    assert max(letters.count(letter) for letter in "AMS") / len(letters) > 0.7
+
+
+def test_llambo_takes_the_candidate_that_its_surrogate_likes_best(tmp_path: Path) -> None:
+    client = ScriptedClient(climbing)
+    trials = by_agent(play(tmp_path, Llambo, client, 12, num_candidates=4))
+    assert all(trial.llm is not None and trial.llm.calls >= 4 for trial in trials)
+    assert trials[0].details["considered"] == "4 of 4 candidates were usable"
+    assert (
+        "about " in client.prompts[0] and "Propose one new pattern whose score" in client.prompts[0]
+    )
+
+
+def test_llambo_prefers_what_is_new_and_usable(tmp_path: Path) -> None:
+    def rarely(request: Request, rng: np.random.Generator) -> str:
+        return guessing(request, rng) if rng.random() < 0.4 else "no"
+
+    trials = by_agent(
+        play(tmp_path, Llambo, ScriptedClient(rarely), 15, num_candidates=6, resamples=0)
+    )
+    assert sum(trial.status == "invalid" for trial in trials) <= 1
+
+
+def test_drafts_are_read_in_the_letters_of_their_view() -> None:
+    from nasarena.agents.context.view import View
+    from nasarena.agents.operators.candidate import UnusableReply
+
+    with pytest.raises(UnusableReply, match="letters from XYZ"):
+        parse_draft(answer("AMSAMS"), View(PatternSpace("XYZ", 6)))
+
+
+def weighed_reply(text: str, pattern: str, space: PatternSpace) -> Reply:
+    """A reply with one token per letter of its pattern, each nine times as likely as the rest."""
+    from math import log
+
+    from nasarena.agents.llm.messages import TokenChoice
+
+    start = text.rindex(pattern)
+    pieces = [text[:start], *pattern, text[start + len(pattern) :]]
+    tokens = []
+    for piece in pieces:
+        others = {sign: log(0.9 if sign == piece else 0.05) for sign in space.alphabet}
+        tokens.append(TokenChoice(piece, others if piece in space.alphabet else {piece: 0.0}))
+    return Reply(text, reply_of("").cost, tuple(tokens))

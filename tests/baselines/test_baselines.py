@@ -1,0 +1,342 @@
+"""The contract that every classical searcher keeps, and what each of them claims to do."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nasarena.experiments.settings.registry import SEARCHERS, load_searcher
+from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.search.budget import Budget
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.searcher import Searcher, build_searcher
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
+
+CLASSICAL = [name for name, place in SEARCHERS.items() if place.startswith("nasarena.baselines.")]
+SEARCHING = [name for name in CLASSICAL if name != "references"]
+MODELS = ["botorch", "composer", "composer-end", "composer-middle"]
+# Small enough that a short run reaches what the searcher does after its random start.
+SHORT: dict[str, dict[str, Any]] = {
+    "evolution": {"population": 6, "tournament": 3},
+    "genetic": {"population": 5},
+    "tpe": {"num_startup": 5},
+    "gp-optuna": {"num_startup": 8},
+    **{name: {"num_startup": 6} for name in MODELS},
+}
+SMALL = PatternSpace("AMS", 6)
+DEEP = PatternSpace("AMS", 8)
+
+
+def run(
+    folder: Path,
+    name: str,
+    proxy: Landscape,
+    seed: int = 0,
+    num_trials: int = 12,
+    options: Mapping[str, Any] | None = None,
+    parallel: int = 1,
+) -> list[Trial]:
+    """One run of the real loop; everything that it asked, in order."""
+    spec = load_searcher(name)
+    budget = Budget("trials", num_trials)
+    settings = LoopSettings(seed, budget, parallel=parallel, top_k=0, max_duplicates=20)
+    options = SHORT.get(name, {}) if options is None else options
+
+    def make(rng: np.random.Generator) -> Searcher:
+        return build_searcher(spec, proxy.space, rng, options, num_trials=num_trials)
+
+    with RunFolder(folder, {"name": name, "seed": seed}, {}) as open_folder:
+        return run_search(open_folder, make, proxy, settings, max_parallel=spec.max_parallel)
+
+
+def asked(trials: Sequence[Trial]) -> list[str]:
+    return [trial.pattern for trial in trials]
+
+
+def disturb(seed: int) -> None:
+    """Other states of all global generators."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+def global_states() -> tuple[Any, ...]:
+    numpy_state = np.random.get_state(legacy=True)  # noqa: NPY002
+    numpy_part = (numpy_state[1].tobytes(), *numpy_state[2:])  # type: ignore[index,union-attr]
+    return random.getstate(), numpy_part, torch.random.get_rng_state().tolist()
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_asks_depend_on_the_seed_and_on_no_global_generator(name: str, tmp_path: Path) -> None:
+    proxy = additive(SMALL, failure_rate=0.2)
+    disturb(1)
+    before = global_states()
+    first = asked(run(tmp_path / "first", name, proxy))
+    assert global_states() == before
+    disturb(2)
+    assert asked(run(tmp_path / "second", name, proxy)) == first
+    others = asked(run(tmp_path / "other", name, proxy, seed=1))
+    assert others[4:] != first[4:]  # the initial design differs anyway
+    assert all(pattern in SMALL for pattern in [*first, *others])
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_a_run_cut_off_anywhere_asks_again_what_it_asked(name: str, tmp_path: Path) -> None:
+    proxy = additive(SMALL, failure_rate=0.2)
+    run(tmp_path, name, proxy)
+    whole = read_run(tmp_path).events
+    lines = (tmp_path / "events.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "events.jsonl").write_bytes(b"".join(lines[: len(lines) * 2 // 3]))
+    run(tmp_path, name, proxy)  # ReplayDiverged if it asks anything else
+    assert without_measured(read_run(tmp_path).events) == without_measured(whole)
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_foreign_failed_and_late_trials_do_no_harm(name: str) -> None:
+    spec = load_searcher(name)
+    rng = stream(0, "searcher")
+    built = build_searcher(spec, SMALL, rng, SHORT.get(name, {}), num_trials=30)
+    proxy = additive(SMALL, noise=0)
+    foreign = [SMALL.sample(rng) for _ in range(9)]
+    built.tell([Trial(0, "not a pattern", "invalid"), Trial(1, "", "invalid")])
+    built.tell([Trial(2, foreign[0], "failed"), Trial(3, foreign[0], "duplicate")])
+    built.tell([Trial(4 + i, p, "ok", proxy.true_score(p)) for i, p in enumerate(foreign)])
+    num_asked = min(3, spec.max_parallel or 3)
+    for round_number in range(4):
+        batch = [str(getattr(item, "pattern", item)) for item in built.ask(num_asked)]
+        assert batch and all(pattern in SMALL for pattern in batch)
+        told = [Trial(0, p, "ok", proxy.true_score(p)) for p in reversed(batch)]
+        if round_number == 1:
+            told[0] = Trial(0, batch[-1], "failed", note="loss became nan")
+        late = Trial(0, foreign[round_number], "duplicate", proxy.true_score(foreign[round_number]))
+        built.tell([*told, late])
+    assert built.ask(1)
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_a_space_smaller_than_the_budget_ends_the_run(name: str, tmp_path: Path) -> None:
+    space = PatternSpace("AM", 4)
+    trials = run(tmp_path, name, additive(space), num_trials=30)
+    trained = [(trial.pattern, trial.fidelity) for trial in trials if trial.status == "ok"]
+    assert len(trained) == len(set(trained))
+    scored = {pattern for pattern, _ in trained}
+    assert all(trial.pattern in space for trial in trials)
+    if name in ("random", "local-search", *MODELS):  # these know what is left
+        assert len(scored) == space.size
+    if name in ("random", *MODELS):
+        assert len(trials) == space.size
+
+
+def test_every_pattern_may_fail(tmp_path: Path) -> None:
+    proxy = additive(SMALL, failure_rate=0.999)
+    for name in SEARCHING:
+        trials = run(tmp_path / name, name, proxy, num_trials=8)
+        assert len(trials) >= 8
+
+
+@pytest.mark.parametrize("name", ["botorch", "composer", "tpe", "nevergrad"])
+def test_batches_are_valid_and_distinct(name: str, tmp_path: Path) -> None:
+    trials = run(tmp_path, name, additive(SMALL), parallel=5, num_trials=14)
+    assert sum(trial.status == "ok" for trial in trials) == 14
+    if name in MODELS:
+        assert len(set(asked(trials))) == len(trials)
+
+
+def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
+    """Its string hashes differ, so an order taken from a set or a dict of hashes would show."""
+    proxy = additive(SMALL, failure_rate=0.2)
+    here = {name: asked(run(tmp_path / name, name, proxy, num_trials=9)) for name in CLASSICAL}
+    code = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
+        "from test_baselines import CLASSICAL, SMALL, additive, asked, run\n"
+        "proxy = additive(SMALL, failure_rate=0.2)\n"
+        "print(json.dumps({name: asked(run(Path(sys.argv[2]) / name, name, proxy, num_trials=9))"
+        " for name in CLASSICAL}))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "there")]
+    answer = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout.splitlines()[-1]) == here
+
+
+# With `Choice`, Nevergrad barely beats random: what experiments/measure/separation.py shows.
+@pytest.mark.parametrize("name", sorted({*SEARCHING} - {"random", "nevergrad-choice"}))
+def test_each_beats_random_on_an_additive_landscape(name: str, tmp_path: Path) -> None:
+    slow = {name: (3, 30) for name in ("tpe-pruned", *MODELS)} | {"gp-optuna": (3, 20)}
+    num_seeds, num_trials = slow.get(name, (7, 60))
+
+    def median_regret(searcher: str) -> float:
+        regrets = []
+        for seed in range(num_seeds):
+            proxy = additive(DEEP, landscape_seed=seed)
+            trials = run(tmp_path / f"{searcher}-{seed}", searcher, proxy, seed, num_trials)
+            full = [trial for trial in trials if not trial.is_partial]
+            best = max(full, key=lambda trial: trial.score or -np.inf)
+            regrets.append(proxy.regret(best.pattern))
+        return float(np.median(regrets))
+
+    assert median_regret(name) < median_regret("random")
+
+
+def driven(name: str, space: PatternSpace, options: Mapping[str, Any] | None = None) -> Searcher:
+    return build_searcher(load_searcher(name), space, stream(0, "searcher"), options or {})
+
+
+def test_random_search_exhausts_the_space_without_repeats() -> None:
+    space = PatternSpace("AM", 4)
+    built = driven("random", space)
+    built.tell([Trial(0, "AMAM", "ok", 1.0)])
+    batches = [built.ask(7) for _ in range(4)]
+    assert [len(batch) for batch in batches] == [7, 7, 1, 0]
+    everything = {str(pattern) for batch in batches for pattern in batch}
+    assert len(everything) == 15 and "AMAM" not in everything
+
+
+def test_random_search_is_uniform() -> None:
+    space = PatternSpace("AM", 2)
+    firsts = [
+        build_searcher(load_searcher("random"), space, stream(seed, "searcher")).ask(1)[0]
+        for seed in range(400)
+    ]
+    counts = np.array([firsts.count(space.pattern(index)) for index in range(4)])
+    assert ((counts - 100) ** 2 / 100).sum() < 16.3  # chi square, 3 degrees, p = 0.001
+
+
+def parents(built: Searcher, space: PatternSpace, candidates: Sequence[str]) -> set[str]:
+    """Whose children 80 asks are; the children fail, so that they take nobody's place."""
+    found = set()
+    for _ in range(80):
+        child = str(built.ask(1)[0])
+        found.add(next(parent for parent in candidates if space.hamming(child, parent) == 1))
+        built.tell([Trial(0, child, "failed")])
+    return found
+
+
+def test_evolution_drops_the_oldest_not_the_worst() -> None:
+    space = PatternSpace("AM", 12)
+    built = driven("evolution", space, {"population": 3, "tournament": 1})
+    best, middle, worst, newest = "A" * 12, "A" * 6 + "M" * 6, "M" * 12, "AM" * 6
+    members = [Trial(0, best, "ok", 9.0), Trial(1, worst, "ok", 1.0), Trial(2, middle, "ok", 5.0)]
+    built.tell(members)
+    everyone = (best, middle, worst, newest)
+    assert parents(built, space, everyone) == {best, middle, worst}
+    built.tell([Trial(3, newest, "ok", 0.0)])  # the worst of all, and yet the best must go
+    assert parents(built, space, everyone) == {middle, worst, newest}
+    built.tell([Trial(4, best, "ok", 9.0)])
+    assert parents(built, space, everyone) == {middle, newest, best}
+
+
+def test_evolution_mutates_the_best_of_its_tournament() -> None:
+    space = PatternSpace("AM", 12)
+    built = driven("evolution", space, {"population": 2, "tournament": 2})
+    built.tell([Trial(0, "A" * 12, "ok", -9.0), Trial(1, "M" * 12, "ok", -1.0)])
+    num_best = 0
+    for _ in range(400):  # two draws with replacement: the better one is among them in 3 of 4
+        child = str(built.ask(1)[0])
+        num_best += space.hamming(child, "M" * 12) == 1
+        built.tell([Trial(0, child, "failed")])
+    assert 265 < num_best < 335  # 300 +- 4 standard deviations
+
+
+def test_evolution_fills_its_population_at_random_first() -> None:
+    space = PatternSpace("AMS", 16)
+    built = driven("evolution", space, {"population": 5, "tournament": 2})
+    members = ["A" * 16, "M" * 16, "S" * 16]
+    built.tell([Trial(i, pattern, "ok", float(i)) for i, pattern in enumerate(members)])
+    for index in (3, 4):
+        pattern = str(built.ask(1)[0])
+        assert min(space.hamming(pattern, member) for member in members) > 1
+        members.append(pattern)
+        built.tell([Trial(index, pattern, "ok", 0.0)])
+    assert min(space.hamming(str(built.ask(1)[0]), member) for member in members) == 1
+
+
+def test_genetic_replaces_the_worst_and_keeps_the_best() -> None:
+    space = PatternSpace("AM", 12)
+    options = {"population": 2, "crossover_rate": 0.0, "mutation_rate": 0.0}
+    built = driven("genetic", space, options)
+    best, worst, better, bad = "A" * 12, "M" * 12, "AM" * 6, "A" * 6 + "M" * 6
+    everyone = (best, worst, better, bad)
+    built.tell([Trial(0, best, "ok", 9.0), Trial(1, worst, "ok", 1.0)])
+    assert parents(built, space, everyone) == {best, worst}
+    built.tell([Trial(2, better, "ok", 4.0), Trial(3, bad, "ok", 2.0)])
+    assert parents(built, space, everyone) == {best, better}
+
+
+def test_crossover_of_the_genetic_algorithm_mixes_two_parents() -> None:
+    space = PatternSpace("AM", 16)
+    options = {"population": 2, "crossover_rate": 1.0, "mutation_rate": 0.0}
+    built = driven("genetic", space, options)
+    built.tell([Trial(0, "A" * 16, "ok", 1.0), Trial(1, "M" * 16, "ok", 1.0)])
+    children = []
+    for index in range(2, 22):
+        children.append(str(built.ask(1)[0]))
+        built.tell([Trial(index, children[-1], "failed")])
+    assert any(4 <= child.count("A") <= 12 for child in children)
+
+
+def test_local_search_reaches_a_local_optimum_and_starts_again(tmp_path: Path) -> None:
+    proxy = additive(SMALL, noise=0, interaction=2.0)
+    trials = run(tmp_path, "local-search", proxy, num_trials=80)
+    scores = {trial.pattern: proxy.true_score(trial.pattern) for trial in trials}
+    optima = [
+        pattern
+        for pattern in scores
+        if all(proxy.true_score(near) < scores[pattern] for near in SMALL.neighbours(pattern))
+        and all(near in scores for near in SMALL.neighbours(pattern))
+    ]
+    assert optima
+    assert sum(trial.status == "ok" for trial in trials) == 80  # it did not stop at the first
+
+
+def test_local_search_moves_to_a_neighbour_that_is_known_to_be_better() -> None:
+    space = PatternSpace("AM", 3)
+    built = driven("local-search", space)
+    scores = {"AAA": 1.0, "MMM": 3.0, "AMM": 2.0, "MAM": 0.5, "MMA": 0.4}
+    built.tell([Trial(0, "AAA", "ok", 1.0), Trial(1, "MMM", "ok", 3.0)])
+    for index in range(2, 5):  # MMM is a local optimum
+        pattern = str(built.ask(1)[0])
+        assert space.hamming(pattern, "MMM") == 1
+        built.tell([Trial(index, pattern, "ok", scores[pattern])])
+    restart = str(built.ask(1)[0])
+    assert restart not in scores
+    built.tell([Trial(5, restart, "ok", 0.7)])
+    # Every other pattern left is a neighbour of AAA; it moves there or to AMM without asking.
+    left = {space.pattern(index) for index in range(8)} - {*scores, restart}
+    while left:
+        pattern = str(built.ask(1)[0])
+        assert pattern in left
+        left.discard(pattern)
+        built.tell([Trial(6, pattern, "ok", 0.1)])
+    assert built.ask(1) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("evolution", {"population": 3, "tournament": 4}, "1 <= tournament <= population"),
+        ("genetic", {"population": 1}, "population of at least 2"),
+        ("nevergrad", {"optimizer": "NGOptt"}, "NGOpt"),
+        ("nevergrad", {"encoding": "onehot"}, "transition, choice"),
+        ("composer-end", {"layers_per_step": 0}, "layers_per_step must be at least 1"),
+        ("tpe", {"num_startups": 3}, "no option 'num_startups'"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_one_line(
+    name: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidSetting, match=message) as error:
+        driven(name, SMALL, options).ask(1)
+    assert "\n" not in str(error.value)

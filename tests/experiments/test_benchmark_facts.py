@@ -1,0 +1,359 @@
+"""What a benchmark knows exactly: written by the comparison, drawn from its folder alone."""
+
+import json
+import lzma
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nasarena.experiments.commands.cli import main
+from nasarena.experiments.comparison.benchmark_facts import FILE
+from nasarena.experiments.patternbench.quality import kendall, quality
+from nasarena.figures.comparison import write_all
+from nasarena.figures.plots import exact_regret as exact
+from nasarena.figures.plots import surrogate
+from nasarena.figures.plots.runtime import areas, hits_by_seed
+from nasarena.figures.report import verdict as verdict_words
+from nasarena.figures.report.benchmark import exact as exact_rows
+from nasarena.figures.report.benchmark import surrogate_in_words
+from nasarena.figures.report.table import standings_table
+from nasarena.figures.report.verdict import verdict
+from nasarena.figures.results.anchors import FILE_NAME, frozen_anchors
+from nasarena.figures.results.retrained_winners import in_words, trained_on, winners
+from nasarena.figures.results.standings import deciding_scale, standings
+from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.proxies.landscapes import additive
+from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
+from nasarena.proxies.patternbench.held_out import held_out
+from nasarena.proxies.patternbench.network import WindowNetwork
+from nasarena.proxies.patternbench.rows import Row, header_line, row_line
+from nasarena.proxies.patternbench.surrogate import Costs, Noise, Surrogate
+from nasarena.search.errors import NasArenaError
+from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+
+WHOLE, SLICE = PatternSpace("AMS", 16), PatternSpace("AM", 16)
+SPREAD = 0.02
+
+
+def made_up_surrogate() -> Surrogate:
+    rng = stream(0, "made-up surrogate")
+    tables = 0.05 * rng.standard_normal((14, 27, 4))
+    network = WindowNetwork.quantised(tables, np.array([1, -1, 1, -1], dtype=np.int8), -3.0)
+    log_variance = np.array([2 * np.log(SPREAD), 0.0, 0.0, 0.0, 0.0, 0.0])
+    noise = Noise(log_variance, -3.0, 1.0, np.array([0.01, -0.01]), 0.01, 0.02)
+    return Surrogate(network, noise, Costs(1000, (10, 20, 30), 64, 0.1, (0.01, 0.02, 0.03)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A benchmark in the format that ships: rows, surrogate and `fit.json`; to be read only."""
+    folder = tmp_path_factory.mktemp("data")
+    made, rng = made_up_surrogate(), stream(0, "made-up rows")
+    rows = []
+    for number in range(90):
+        space = SLICE if number % 2 else WHOLE
+        pattern = space.sample(rng)
+        mean = made.network.raw(pattern) * made.network.grid
+        for seed in (0, 1)[: 2 if number < 50 else 1]:
+            score = mean + float(made.noise.offsets[seed] + SPREAD * rng.standard_normal())
+            role = "test" if number < 50 else "fill"
+            rows.append(Row(pattern, seed, role, 0, score, -score, 0.3, 0.5))  # type: ignore[arg-type]
+    text = header_line({"proxy": "additive"}) + "".join(map(row_line, rows))
+    (folder / ROWS).write_bytes(lzma.compress(text.encode()))
+    made.save(folder / SURROGATE)
+    by_pattern: dict[str, list[Row]] = {}
+    for row in rows:
+        by_pattern.setdefault(row.pattern, []).append(row)
+    (folder / "fit.json").write_text(json.dumps(report_of(made, by_pattern)))
+    return folder
+
+
+def report_of(made: Surrogate, rows: Any) -> dict[str, Any]:
+    """What `experiments/patternbench/fit.py` writes, as far as it is read again."""
+    found = held_out(made, rows)
+    judged = quality(np.array([row[1] for row in found]), np.array([row[2:] for row in found]))
+    test = {name: getattr(judged, name) for name in judged.__slots__}
+    return {
+        "proxy": {"proxy": "additive", "version": "7", "date": "2026-11-23", "commit": None},
+        "sample": {"trainings": 140, "patterns": 90, "repeated": 50, "failed": 0},
+        "winner": "ensemble",
+        "kinds": [
+            {"name": "ensemble", "error": 0.021, "fold_errors": [0.02, 0.022], "repeated": test},
+            {"name": "ridge", "error": 0.034, "fold_errors": [0.03, 0.038], "repeated": None},
+        ],
+        "test": test,
+        "noise": {"spread": SPREAD},
+    }
+
+
+def compare(folder: Path, data: Path, searchers: str, *more: str) -> Path:
+    arguments = [
+        "proxy=patternbench", f"proxy.data={data}", "space=AM", f"folder={folder}", "name=x",
+        "budget=trials", "budget.amount=14", "seeds=3", f"searchers={searchers}", "workers=1",
+        "report=false",
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASARENA_CACHE", str(data.parent / "cache"))
+        assert main(["compare", *arguments, *more]) == 0
+    return folder / "x"
+
+
+EVOLUTION = "{name:evolution,options:{population:5,tournament:3}}"
+
+
+@pytest.fixture(scope="module")
+def compared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two searchers on three seeds, their winners trained by the proxy of the rows."""
+    folder = tmp_path_factory.mktemp("runs")
+    return compare(folder, data, f"[random,{EVOLUTION}]")
+
+
+@pytest.fixture
+def bench(data: Path, monkeypatch: pytest.MonkeyPatch) -> PatternBench:
+    monkeypatch.setenv("NASARENA_CACHE", str(data.parent / "cache"))
+    return PatternBench("patternbench", SLICE, data)
+
+
+def test_the_folder_holds_what_the_benchmark_knows(compared: Path, bench: PatternBench) -> None:
+    facts = json.loads((compared / FILE).read_text())
+    pattern, score = bench.optimum()
+    assert facts["optimum"] == {"pattern": pattern, "score": score} and facts["size"] == 2**16
+    scored = {
+        trial.pattern
+        for path in find_runs(compared)
+        for trial in read_run(path).trials()
+        if trial.status == "ok"
+    }
+    assert set(facts["scores"]) == scored == set(facts["ranks"])
+    for each in list(scored)[:20]:
+        assert facts["scores"][each] == bench.true_score(each)
+        assert facts["ranks"][each] == round((1 - bench.percentile(each) / 100) * 2**16) + 1
+        assert facts["trainings"].get(each, 0) == bench.trainings(each)
+    known = read_frames(compared).benchmark
+    assert known is not None and known.best == score
+    assert known.percentile(facts["ranks"][each]) == pytest.approx(bench.percentile(each))
+
+
+def test_exact_regret_and_rank_judge_the_incumbent_by_the_truth(
+    compared: Path, bench: PatternBench
+) -> None:
+    frames = read_frames(compared)
+    known = frames.benchmark
+    assert known is not None
+    regrets, ranks = exact.true_regrets(frames, known), exact.true_ranks(frames, known)
+    for name in frames.searchers:
+        for seed, regret, rank in zip(frames.seeds, regrets[name], ranks[name], strict=True):
+            trials = read_run(compared / name / f"seed-{seed}").trials()
+            for number in range(len(trials)):
+                scored = [t for t in trials[: number + 1] if t.status == "ok"]
+                held = max(scored, key=lambda trial: (trial.score or 0.0, -trial.index)).pattern
+                assert regret[number] == bench.regret(held) >= 0
+                assert rank[number] == bench.ranks([held])[0] >= 1
+    rows = exact_rows(frames, known, frames.searchers)
+    ends = [run[-1] for run in regrets["random"]]
+    (random,) = (row for row in rows if row.searcher == "random")
+    assert random.regret.estimate == pytest.approx(np.mean(ends))  # three seeds: nothing is cut
+    assert random.rank == np.median([run[-1] for run in ranks["random"]])
+    curve = exact.curves(frames, regrets, "exact regret")["random"]
+    assert curve.middle[-1] == pytest.approx(np.mean(ends))
+    figure = exact.draw_rank(frames)
+    assert "65,536" in "".join(text.get_text() for text in figure.texts)
+    assert figure.axes[0].get_yscale() == "log"
+    assert "true score below the optimum" in exact.draw_regret(frames).axes[0].get_ylabel()
+
+
+def test_the_optimum_is_the_anchor_of_search_scores(compared: Path, bench: PatternBench) -> None:
+    frames = read_frames(compared)
+    anchors = frozen_anchors(frames, compared / FILE_NAME)
+    assert anchors is not None and anchors.search.best_in_words == "the optimum"
+    assert anchors.search.best == bench.optimum()[1]
+    held = []
+    for path in find_runs(compared / "random"):
+        scored = [trial for trial in read_run(path).trials() if trial.score is not None]
+        held.append(bench.true_score(max(scored, key=lambda trial: trial.score or 0.0).pattern))
+    assert anchors.search.random == np.median(held) <= anchors.search.best
+    reached = hits_by_seed(frames, np.array([bench.optimum()[1] + 1e-9, min(held)]))
+    assert np.isinf(reached["random"][:, 0]).all()  # noise alone reaches nothing
+    assert np.isfinite(reached["random"][:, 1]).all()
+    # Final scores came from another proxy, whose optimum nobody asked.
+    means = frames.references.groupby("pattern")["final"].mean()
+    highest = max(frames.runs["final"].max(), means.max())
+    assert anchors.final is not None and anchors.final.best == highest
+    assert anchors.final.best_in_words == "the best score known"
+    kept = frozen_anchors(frames, compared / FILE_NAME)
+    assert kept == anchors  # as it was read back
+
+
+def test_without_another_judge_the_optimum_anchors_final_scores_too(
+    data: Path, bench: PatternBench, tmp_path: Path
+) -> None:
+    folder = compare(tmp_path, data, "[random]", "final_proxy=same", "references=false")
+    frames = read_frames(folder)
+    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    assert anchors is not None and anchors.final is not None
+    assert anchors.final.best == anchors.search.best == bench.optimum()[1]
+    known = frames.benchmark
+    assert known is not None and trained_on(frames) is None
+    found = winners(frames, known)
+    assert found and all(np.isnan(each.real) and not each.num_real for each in found)
+    assert "No winner was trained for real" in in_words(frames, known, found)
+
+
+def test_a_newcomer_moves_no_bit_of_anybody(compared: Path, data: Path, tmp_path: Path) -> None:
+    """Exact and normalized numbers, curves and limits: everything but places in the set."""
+    folder = tmp_path / "x"
+    shutil.copytree(compared, folder)
+    before, table, curves = numbers(folder)
+    compare(tmp_path, data, f"[random,{EVOLUTION},local-search]")
+    after, wider, more = numbers(folder)
+    assert after.searchers == ["evolution", "local-search", "random"]
+    about_the_set = {"rank", "p_vs_random", "p_vs_evolution"}
+    kept = [column for column in table.columns if column not in about_the_set]
+    for name in before.searchers:
+        assert list(map(repr, table.loc[name, kept])) == list(map(repr, wider.loc[name, kept]))
+        for own, other in zip(curves[name], more[name], strict=True):
+            assert own.tobytes() == other.tobytes()
+
+
+def numbers(folder: Path) -> tuple[Frames, pd.DataFrame, dict[str, list[Any]]]:
+    frames = read_frames(folder)
+    assert frames.benchmark is not None
+    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    standing = standings(frames, deciding_scale(frames, anchors))
+    table = standings_table(frames, standing, anchors).set_index("name")
+    regrets = exact.true_regrets(frames, frames.benchmark)
+    curves: dict[str, list[Any]] = {}
+    for name, curve in exact.curves(frames, regrets, "exact regret").items():
+        area = np.array(areas(frames, anchors)[name])
+        curves[name] = [curve.middle, curve.low, curve.high, *regrets[name], area]
+    return frames, table, curves
+
+
+def test_the_report_says_whose_scores_these_are_and_who_was_trained(compared: Path) -> None:
+    conclusion = write_all(compared, "nasarena report x", only=("surrogate", "exact"))
+    frames = conclusion.frames
+    known = frames.benchmark
+    assert known is not None and known.surrogate is not None
+    quality_, text = known.surrogate, " ".join(conclusion.verdict)
+    assert f"Kendall tau against the mean of two trainings is {quality_.tau:.3f}" in text
+    assert "50 patterns that nothing was fitted to" in text and "ensemble" in text
+    tau = kendall(quality_.predicted, quality_.measured.mean(axis=1))
+    assert quality_.tau == pytest.approx(tau)
+    found = winners(frames, known)
+    assert {each.pattern for each in found} == set(frames.finals["pattern"])
+    assert (
+        f"{len(found)} of {len(found)} winners were trained for real afterwards, on additive"
+        in (text)
+    )
+    retrained = next(p for p in conclusion.fairness if p.claim.startswith("Winners re-trained"))
+    assert "per run on additive, 0 failed" in retrained.detail
+    judge = additive(SLICE)
+    for each in found[:5]:  # real scores are those of the other proxy, noise aside
+        assert each.real == pytest.approx(judge.true_score(each.pattern), abs=0.5)
+    page = (compared / "report.html").read_text()
+    assert 'id="benchmark"' in page and "trained for real on additive" in page
+    assert known.optimum in page and ">nan<" not in page
+    assert (compared / "figures" / "surrogate.svg").exists()
+    assert verdict(frames, conclusion.standings)[1:3] == surrogate_in_words(known)
+
+
+def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(compared: Path) -> None:
+    figure = surrogate.draw(read_frames(compared))
+    left, right = figure.axes
+    legend = left.get_legend()
+    assert legend is not None
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words[0].startswith("all: tau 0.") and "ceiling" in words[0]
+    assert words[1].startswith("best tenth: tau ") and "winners, trained on additive" in words[2]
+    labels = [label.get_text() for label in right.get_yticklabels()]
+    assert labels[0].startswith("ensemble, served") and labels[1].startswith("ridge")
+    assert "too few patterns" in right.texts[0].get_text()
+    known = read_frames(compared).benchmark
+    assert known is not None and known.surrogate is not None
+    assert surrogate.is_top(known.surrogate).sum() == 5
+
+
+def test_a_landscape_knows_its_optimum_and_has_no_surrogate(tmp_path: Path) -> None:
+    arguments = [
+        "proxy=additive", f"folder={tmp_path}", "name=x", "budget=trials", "budget.amount=8",
+        "seeds=1", "searchers=[random]", "references=false", "report=false", "workers=1",
+    ]  # fmt: skip
+    assert main(["compare", *arguments]) == 0
+    frames = read_frames(tmp_path / "x")
+    known = frames.benchmark
+    assert known is not None and known.surrogate is None and not known.ranks
+    assert (known.optimum, known.best) == additive(PatternSpace("AMS", 16)).optimum()
+    (row,) = exact_rows(frames, known, ["random"])
+    assert row.regret.estimate > 0 and np.isnan(row.rank) and np.isnan(row.percentile)
+    assert "No surrogate" in figure_words(surrogate.draw(frames))
+    assert "was not ranked" in figure_words(exact.draw_rank(frames))
+    standing = standings(frames)
+    assert "surrogate" not in " ".join(verdict(frames, standing))
+
+
+def figure_words(figure: Any) -> str:
+    return " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+
+
+def test_what_the_file_does_not_cover_is_said(compared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    shutil.copytree(compared, folder)
+    facts = json.loads((folder / FILE).read_text())
+    frames = read_frames(folder)
+    held = exact.incumbents(frames.trials[frames.trials["searcher"] == "random"])[-1]
+    del facts["scores"][held]
+    (folder / FILE).write_text(json.dumps(facts))
+    words = figure_words(exact.draw_regret(read_frames(folder)))
+    assert f"1 patterns are not on record, such as {held}" in words
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda facts: "no json", "cannot be read as what a benchmark knows"),
+        (lambda facts: json.dumps(facts | {"version": 9}), "version 9, not 1"),
+        (lambda facts: json.dumps({"version": 1}), "cannot be read"),
+        (
+            lambda facts: json.dumps(facts | {"proxy": {"name": "patternbench", "version": "old"}}),
+            "belongs to version old of patternbench",
+        ),
+    ],
+)
+def test_a_file_of_something_else_is_refused(
+    compared: Path, tmp_path: Path, change: Any, message: str
+) -> None:
+    folder = tmp_path / "x"
+    shutil.copytree(compared, folder)
+    facts = json.loads((folder / FILE).read_text())
+    (folder / FILE).write_text(change(facts))
+    with pytest.raises(NasArenaError, match=message) as caught:
+        read_frames(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_truth_tells_apart_what_noise_hides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight seeds, one searcher better on each: of 2^8 sign patterns two are as extreme."""
+    at_random = [0.10, 0.13, 0.11, 0.18, 0.12, 0.15, 0.14, 0.16]
+    regrets = {
+        "random": at_random,
+        "sharp": [value - 0.05 - place / 1000 for place, value in enumerate(at_random)],
+        "blunt": at_random[::-1],
+        "silent": [float("nan"), *at_random[1:]],
+    }
+    runs = {name: [np.array([np.nan, last]) for last in own] for name, own in regrets.items()}
+    monkeypatch.setattr(verdict_words, "true_regrets", lambda frames, known: runs)
+    frames: Any = SimpleNamespace(benchmark=SimpleNamespace(proxy="bench"))
+    standing: Any = SimpleNamespace(num_seeds=8)
+    (sentence,) = verdict_words._exactly(frames, standing)
+    assert "true score in bench" in sentence and "sharp (+0.0535," in sentence
+    assert f"p = {2 * 2 / 2**8:.2g})" in sentence  # Holm: the smaller of two p-values, doubled
+    assert "blunt" not in sentence and "silent" not in sentence
+    frames.benchmark = None
+    assert verdict_words._exactly(frames, standing) == []

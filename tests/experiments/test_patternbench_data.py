@@ -1,0 +1,37 @@
+"""What PatternBench ships: rows, surrogate and card hold what the project promises of them."""
+
+import json
+
+import pytest
+
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.measure.patternbench import shipped_quality
+from nasarena.experiments.patternbench.sample import sample_of
+from nasarena.experiments.settings.config import evaluate_config
+from nasarena.proxies.patternbench.benchmark import DATA, ROWS, PatternBench
+from nasarena.proxies.patternbench.rows import read_rows
+from nasarena.search.space import PatternSpace
+
+SPACE = PatternSpace("AMS", 16)
+
+
+@pytest.mark.skipif(not (DATA / ROWS).exists(), reason="no rows were shipped yet")
+def test_what_is_shipped_is_what_was_promised() -> None:
+    header, rows = read_rows(DATA / ROWS)
+    sample = sample_of(rows)
+    assert header["proxy"] == "quick"
+    assert len(sample.patterns) >= 5000 and (sample.counts >= 2).sum() >= 1000
+    assert sum(file.stat().st_size for file in DATA.iterdir()) < 10e6
+    report = json.loads((DATA / "fit.json").read_text())
+    assert len(report["kinds"]) >= 3
+    found = shipped_quality(DATA)
+    assert found.kendall_tau == pytest.approx(report["test"]["kendall_tau"], abs=1e-9)
+    assert found.kendall_tau >= min(0.8, found.ceiling_interval[0])
+    bench = PatternBench("patternbench", SPACE)
+    config = evaluate_config(["proxy=quick"])
+    quick = built_proxy(config.proxy, config.space, cache=False)
+    speed = {"population": 0, "step": "auto"}  # no result depends on these
+    now, then = ({**o, **speed} for o in (config.proxy.options, header["settings"]))
+    assert now == then, "quick has changed since it was sampled"
+    for pattern in ("A" * 16, "AMSS" * 4, "M" * 15 + "S"):
+        assert bench.cost(pattern).flops == quick.cost(pattern).flops

@@ -1,0 +1,405 @@
+"""PatternBench's surrogate and the proxy that serves it, on made-up rows whose truth is known."""
+
+import json
+import lzma
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasarena.experiments.execution.provenance import provenance
+from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.measure.patternbench import shipped_quality
+from nasarena.experiments.patternbench.distillation import Lesson, best_of_all, served
+from nasarena.experiments.patternbench.features import as_windows, digits_of, window_features
+from nasarena.experiments.patternbench.fit import costs_of, fit
+from nasarena.experiments.patternbench.kinds import KINDS, Kind, fit_process, fit_ridge, fitted
+from nasarena.experiments.patternbench.nested import judged
+from nasarena.experiments.patternbench.noise_model import gamma_regression
+from nasarena.experiments.patternbench.quality import ceiling, kendall, quality
+from nasarena.experiments.patternbench.sample import sample_of
+from nasarena.experiments.patternbench.torch_network import TrainPlan, trained
+from nasarena.experiments.settings.config import evaluate_config
+from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
+from nasarena.proxies.patternbench.network import WindowNetwork
+from nasarena.proxies.patternbench.rows import Row, header_line, read_rows, row_line
+from nasarena.proxies.patternbench.surrogate import Surrogate
+from nasarena.search.errors import InvalidPattern, InvalidSetting, ProxyFailed
+from nasarena.search.proxy import Split, TrialSeed
+from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
+
+SPACE = PatternSpace("AMS", 16)
+SLICE = PatternSpace("AM", 16)
+FEW_KINDS = (
+    Kind("ridge", fit_ridge, [{"features": "letters", "penalty": 1.0}]),
+    Kind("gaussian process", fit_process, [{"length": 8.0, "noise": n} for n in (0.03, 0.1)]),
+)
+TINY_LESSON = Lesson(3000, 1000, TrainPlan(1, 8, 0.0, 15, 128, 0.01))
+TINY = ["proxy=quick", "proxy.train.steps=2", "proxy.train.warmup_steps=0", "proxy.model.width=8"]
+NOISE = 0.02
+
+
+def true_score(pattern: str) -> float:
+    """Early attention and late MLPs are good, every pair of neighbours that differ is too."""
+    early = sum((8 - place) * (letter == "A") for place, letter in enumerate(pattern[:8]))
+    late = sum(letter == "M" for letter in pattern[8:])
+    pairs = sum(a != b for a, b in zip(pattern, pattern[1:], strict=False))
+    return -3.0 + 0.004 * early + 0.02 * late + 0.008 * pairs
+
+
+def made_up_rows(num_fill: int = 400, num_test: int = 60) -> list[Row]:
+    rng = stream(0, "made-up rows")
+    offsets = 0.01 * np.arange(-2, 3)
+    rows = []
+    for i in range(num_fill + num_test):
+        pattern = SPACE.sample(rng)
+        is_test = i >= num_fill
+        for seed in (i % 5, (i + 1) % 5)[: 2 if is_test or i % 10 == 0 else 1]:
+            score = true_score(pattern) + offsets[seed] + NOISE * float(rng.standard_normal())
+            role = "test" if is_test else "fill"
+            rows.append(Row(pattern, seed, role, 0, score, -score, 0.3, 0.5))  # type: ignore[arg-type]
+    rows.append(Row("A" * 16, 3, "reference", 0, None, None, None, 0.5, "loss became nan"))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fitted benchmark of made-up rows; to be read only."""
+    folder = tmp_path_factory.mktemp("patternbench")
+    options = evaluate_config(TINY).proxy.options
+    header = {
+        "proxy": "quick",
+        "version": "made up",
+        "settings": options,
+        "design": {},
+        **provenance("train proxy=quick out=somewhere/rows.csv"),
+    }
+    file = folder / "rows.csv"
+    file.write_text(header_line(header) + "".join(map(row_line, made_up_rows())))
+    fit(file, folder / "data", lambda _: None, FEW_KINDS, TINY_LESSON)
+    return folder / "data"
+
+
+@pytest.fixture
+def bench(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PatternBench:
+    monkeypatch.setenv("NASARENA_CACHE", str(tmp_path))
+    return PatternBench("patternbench", SPACE, data)
+
+
+def random_network(units: int = 5) -> WindowNetwork:
+    rng = stream(0, "network")
+    tables = rng.standard_normal((14, 27, units))
+    return WindowNetwork.quantised(tables, np.where(rng.random(units) < 0.5, -1, 1), -2.0)  # type: ignore[arg-type]
+
+
+def slow_score(network: WindowNetwork, pattern: str) -> int:
+    """The definition, one window and one unit at a time, in Python's integers."""
+    digits = ["AMS".index(letter) for letter in pattern]
+    total = network.intercept
+    for unit, sign in enumerate(network.signs.tolist()):
+        hidden = sum(
+            int(network.tables[i, 9 * digits[i] + 3 * digits[i + 1] + digits[i + 2], unit])
+            for i in range(14)
+        )
+        total += sign * max(0, hidden)
+    return total
+
+
+def test_the_network_is_its_definition_in_every_way_of_asking() -> None:
+    network = random_network()
+    rng = stream(1, "patterns")
+    patterns = [SPACE.sample(rng) for _ in range(300)]
+    codes = np.array([SPACE.index(pattern) for pattern in patterns])
+    expected = [slow_score(network, pattern) for pattern in patterns]
+    assert [network.raw(pattern) for pattern in patterns] == expected
+    assert network.raw_many(codes).tolist() == expected
+    assert (
+        network.raw_many(codes.reshape(3, 100)).tolist() == np.reshape(expected, (3, 100)).tolist()
+    )
+    firsts, lasts = np.array([0, 17, 6560]), np.arange(3**8)
+    for first, block in zip(firsts, network.blocks(firsts, lasts), strict=True):
+        assert block.tolist() == network.raw_many(first * 3**8 + lasts).tolist()
+
+
+def test_sums_are_bounded_so_that_float32_is_exact() -> None:
+    network = random_network()
+    assert 2**20 < np.abs(network.tables).max(axis=1).sum() < 2**24
+    with pytest.raises(AssertionError, match="not exact"):
+        WindowNetwork(network.tables * 8, network.signs, 0, network.grid)
+
+
+def test_weights_of_features_are_the_same_function_as_tables_of_windows() -> None:
+    rng = stream(2, "patterns")
+    digits = digits_of([SPACE.sample(rng) for _ in range(50)])
+    features = window_features(digits)
+    weights = rng.standard_normal((features.shape[1], 4))
+    tables = as_windows(weights)
+    numbers = digits[:, :-2] * 9 + digits[:, 1:-1] * 3 + digits[:, 2:]
+    by_windows = sum(tables[i, numbers[:, i]] for i in range(14))
+    np.testing.assert_allclose(by_windows, features @ weights, atol=1e-12)
+
+
+def test_features_count_what_they_say() -> None:
+    features = window_features(digits_of(["AAMSAAAAAAAAAAAA"]))[0]
+    letters, pairs, triples = features[183:186], features[186:195], features[195:]
+    assert letters.tolist() == [14, 1, 1]
+    assert pairs.sum() == 15 and pairs[0] == 12 and pairs[1 * 3 + 2] == 1 and pairs[2 * 3] == 1
+    assert triples.sum() == 14 and triples[0 * 9 + 1 * 3 + 2] == 1
+
+
+def test_trained_networks_are_served_as_they_predict() -> None:
+    rng = stream(3, "patterns")
+    patterns = [SPACE.sample(rng) for _ in range(600)]
+    digits = digits_of(patterns)
+    scores = np.array([true_score(pattern) for pattern in patterns])
+    networks = trained(window_features(digits), scores, TrainPlan(3, 8, 0.1, 20, 64))
+    predicted = networks.predict(window_features(digits))
+    assert kendall(predicted, scores) > 0.9
+    codes = np.array([SPACE.index(pattern) for pattern in patterns])
+    np.testing.assert_allclose(served(networks).scores(codes), predicted, atol=1e-3)
+
+
+def test_best_of_all_finds_the_optimum() -> None:
+    tables = np.zeros((14, 27, 1))
+    wanted = "SAMSAMSAMMMAAASS"
+    for i in range(14):
+        tables[i, int(wanted[i : i + 3].translate(str.maketrans("AMS", "012")), 3)] = 1.0
+    found = best_of_all(WindowNetwork.quantised(tables, np.array([1], dtype=np.int8), 0.0), 10)
+    assert SPACE.from_digits(found[0]) == wanted
+    assert len({tuple(row) for row in found.tolist()}) == 10
+
+
+def test_the_ceiling_is_what_the_truth_itself_reaches() -> None:
+    rng = stream(0, "ceiling")
+    true = rng.standard_normal(4000)
+    pairs = true[:, None] + 0.5 * rng.standard_normal((4000, 2))
+    assert ceiling(pairs) == pytest.approx(kendall(true, pairs.mean(axis=1)), abs=0.02)
+    assert ceiling(np.stack([true, true], axis=1)) == pytest.approx(1.0)
+    found = quality(true[:300], pairs[:300])
+    assert found.tau_interval[0] < found.kendall_tau < found.tau_interval[1]
+    assert found.tau_top_tenth == pytest.approx(found.ceiling_top_tenth, abs=0.25)
+    assert quality(-true[:300], pairs[:300]).kendall_tau == pytest.approx(-found.kendall_tau)
+
+
+def test_gamma_regression_recovers_a_known_spread() -> None:
+    rng = stream(0, "gamma")
+    features = np.stack([np.ones(20_000), rng.standard_normal(20_000)], axis=1)
+    freedom = rng.integers(1, 4, size=20_000).astype(float)
+    true = np.exp(features @ [-6.0, 0.4])
+    weights = gamma_regression(features, true * rng.chisquare(freedom) / freedom, freedom)
+    np.testing.assert_allclose(weights, [-6.0, 0.4], atol=0.05)
+
+
+def test_offsets_of_seeds_are_found_and_taken_out() -> None:
+    rows = made_up_rows()
+    sample = sample_of(rows)
+    np.testing.assert_allclose(sample.offsets, 0.01 * np.arange(-2, 3), atol=0.006)
+    assert np.sqrt(np.nanmean(sample.variances)) == pytest.approx(NOISE, rel=0.25)
+    shuffled = [rows[i] for i in stream(0, "order").permutation(len(rows))]
+    np.testing.assert_array_equal(sample_of(shuffled).scores, sample.scores)
+
+
+def test_nested_judgement_prefers_what_is_true_and_never_sees_test_patterns() -> None:
+    rows = made_up_rows()
+    constant = Kind("constant", lambda digits, scores: lambda others: np.full(len(others), -3.0))
+    verdicts = judged(sample_of(rows), lambda _: None, [*FEW_KINDS, constant])
+    assert verdicts[-1].name == "constant"
+    assert verdicts[0].error < 1.3 * NOISE < 0.5 * verdicts[-1].error
+    poisoned = [replace(row, score=5.0) if row.role == "test" else row for row in rows]
+    again = judged(sample_of(poisoned), lambda _: None, FEW_KINDS)
+    best = next(one for one in verdicts if one.name == again[0].name)
+    known = ~sample_of(rows).is_test
+    np.testing.assert_array_equal(best.predicted[known], again[0].predicted[known])
+    assert np.isnan(best.predicted[~known]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_learns(kind: Kind) -> None:
+    rng = stream(4, "patterns")
+    patterns = [SPACE.sample(rng) for _ in range(400)]
+    scores = np.array([true_score(pattern) for pattern in patterns])
+    digits = digits_of(patterns)
+    predict = fitted(kind, digits[:300], scores[:300], kind.settings[0])
+    assert kendall(predict(digits[300:]), scores[300:]) > 0.7
+    np.testing.assert_array_equal(predict(digits[300:]), predict(digits[300:]))
+
+
+def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:
+    report = json.loads((data / "fit.json").read_text())
+    assert {kind["name"] for kind in report["kinds"]} == {"ridge", "gaussian process"}
+    assert report["sample"]["failed"] == 1 and report["sample"]["repeated"] == 100
+    found = shipped_quality(data)
+    assert found.num_patterns == 60
+    assert found.kendall_tau == pytest.approx(report["test"]["kendall_tau"])
+    assert found.kendall_tau > found.noise_ceiling - 0.12
+    assert 0.5 * NOISE < report["noise"]["spread"] < 2 * NOISE
+    card = (data / "CARD.md").read_text()
+    assert "to be set by the owners" in card and "made up" in card
+    header, rows = read_rows(data / ROWS)
+    assert "somewhere" not in json.dumps(header)
+    assert rows == made_up_rows()
+
+
+def test_what_is_told_about_the_surrogate_is_what_the_fit_found(bench: PatternBench) -> None:
+    facts = bench.surrogate_facts()
+    assert len(facts["held_out"]) == facts["test"]["num_patterns"] == 60
+    predicted = np.array([row[1] for row in facts["held_out"]])
+    pairs = np.array([row[2:] for row in facts["held_out"]])
+    assert kendall(predicted, pairs.mean(axis=1)) == pytest.approx(facts["test"]["kendall_tau"])
+    assert ceiling(pairs) == pytest.approx(facts["test"]["noise_ceiling"])
+    assert [kind["name"] for kind in facts["kinds"]][0] == facts["winner"]
+    assert all(0 < kind["tau"] < 1 and 0 < kind["ceiling"] <= 1 for kind in facts["kinds"])
+    assert json.loads(json.dumps(facts)) == json.loads(json.dumps(facts | {}))  # plain values
+
+
+def test_without_its_report_a_surrogate_says_so(data: Path, tmp_path: Path) -> None:
+    for name in (ROWS, SURROGATE):
+        (tmp_path / name).write_bytes((data / name).read_bytes())
+    bench = PatternBench("patternbench", SLICE, tmp_path)
+    with pytest.raises(ProxyFailed, match="fit.json must be the report"):
+        bench.surrogate_facts()
+
+
+def test_contract(check_proxy: Callable[..., None], bench: PatternBench, data: Path) -> None:
+    check_proxy(bench)
+    check_proxy(PatternBench("patternbench", SLICE, data))
+    check_proxy(PatternBench("patternbench", SPACE, data, noise=0.0), noisy=False)
+
+
+def test_a_training_on_record_is_answered_as_it_was(bench: PatternBench) -> None:
+    for row in made_up_rows()[:40]:
+        (outcome,) = bench.evaluate([row.pattern], [TrialSeed(row.seed)])
+        assert outcome.score == row.score
+        assert outcome.note.startswith("measured") and outcome.metrics["trainings"] >= 1
+        for seed, split in (
+            (TrialSeed(row.seed, 1), "search"),
+            (TrialSeed(row.seed), "held_out"),
+            (TrialSeed(77), "search"),
+        ):
+            other = bench.evaluate([row.pattern], [seed], split)[0]  # type: ignore[arg-type]
+            assert other.score != row.score and "modelled noise" in other.note
+    (failed,) = bench.evaluate(["A" * 16], [TrialSeed(3)])
+    assert failed.status == "failed" and failed.note == "loss became nan"
+    (never,) = bench.evaluate(["S" * 16], [TrialSeed(3)])
+    assert never.note == "surrogate" and never.metrics["trainings"] == 0
+
+
+def test_true_scores_lie_between_surrogate_and_trainings(bench: PatternBench, data: Path) -> None:
+    network = Surrogate.load(data / SURROGATE).network
+    sample = sample_of(made_up_rows())
+    for pattern, mean in zip(sample.patterns, sample.means, strict=True):
+        model = network.raw(pattern) * network.grid
+        low, high = sorted([model, float(mean)])
+        assert low - 1e-5 <= bench.true_score(pattern) <= high + 1e-5
+    rng = stream(9, "patterns")
+    known = set(sample.patterns)
+    for pattern in (SPACE.sample(rng) for _ in range(50)):
+        if pattern not in known:
+            assert bench.true_score(pattern) == network.raw(pattern) * network.grid
+
+
+def test_noise_has_the_spread_and_the_offsets_that_are_declared(bench: PatternBench) -> None:
+    pattern = "SSMAMAMSSMAMAMAS"
+
+    def scores(seeds: range, replicates: range, split: Split = "search") -> list[float]:
+        asked = [TrialSeed(seed, replicate) for seed in seeds for replicate in replicates]
+        outcomes = bench.evaluate([pattern] * len(asked), asked, split)
+        return [outcome.score or 0.0 for outcome in outcomes]
+
+    one_seed = scores(range(2, 3), range(1, 2000))
+    assert np.std(one_seed) == pytest.approx(NOISE, rel=0.3)
+    assert np.mean(one_seed) == pytest.approx(bench.true_score(pattern), abs=0.01)
+    high, low = (
+        np.mean(scores(range(4, 5), range(1, 2000))),
+        np.mean(scores(range(1), range(1, 2000))),
+    )
+    assert high - low == pytest.approx(0.04, abs=0.015)
+    assert scores(range(3), range(2), "held_out") != scores(range(3), range(2))
+
+
+def test_materialized_scores_optimum_and_percentile_are_exact(
+    bench: PatternBench, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    part = PatternBench("patternbench", SLICE, data)
+    everything = [part.true_score(SLICE.pattern(index)) for index in range(SLICE.size)]
+    assert part.all_scores().tolist() == everything
+    assert part.true_scores(np.arange(SLICE.size)).tolist() == everything
+    pattern, value = part.optimum()
+    assert value == max(everything) and part.true_score(pattern) == value
+    assert part.regret(pattern) == 0.0 and part.percentile(pattern) == 100.0
+    asked = [SLICE.pattern(index) for index in (12345, 7, 12345, 65535)] + [pattern]
+    by_hand = [1 + sum(v > part.true_score(p) for v in everything) for p in asked]
+    assert part.ranks(asked) == by_hand and by_hand[-1] == 1 and part.ranks([]) == []
+    middle = SLICE.pattern(12345)
+    assert part.regret(middle) == value - everything[12345]
+    assert part.percentile(middle) == 100 * sum(v <= everything[12345] for v in everything) / 2**16
+    assert part.true_score(middle) == bench.true_score(middle)  # a slice of the whole
+    assert [file.suffix for file in (tmp_path / "patternbench").iterdir()] == [".f32"]
+    again = PatternBench("patternbench", SLICE, data)
+    monkeypatch.setattr(type(again.truth), "materialize", lambda self: pytest.fail("computed anew"))
+    assert isinstance(again.all_scores(), np.memmap)
+    assert again.optimum() == (pattern, value)
+
+
+def test_the_order_of_letters_only_reorders_the_space(bench: PatternBench, data: Path) -> None:
+    other = PatternSpace("MA", 16)
+    reordered = PatternBench("patternbench", other, data)
+    ranks = np.array([0, 1, 77, 65535])
+    expected = [bench.true_score(other.pattern(int(rank))) for rank in ranks]
+    assert reordered.true_scores(ranks).tolist() == expected
+    assert reordered.all_scores()[ranks].tolist() == expected
+
+
+def test_costs_are_those_of_the_proxy_that_was_trained(bench: PatternBench) -> None:
+    config = evaluate_config(TINY)
+    proxy = built_proxy(config.proxy, config.space, cache=False)
+    costs = costs_of(proxy)
+    rng = stream(5, "patterns")
+    for pattern in (SPACE.sample(rng) for _ in range(20)):
+        expected, found = proxy.cost(pattern), costs.cost(pattern)
+        assert (found.flops, found.tokens) == (expected.flops, expected.tokens)
+        assert found.device_seconds == pytest.approx(expected.device_seconds)
+        assert bench.cost(pattern).flops == expected.flops
+
+
+def test_what_cannot_be_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="16 letters from AMS, got 8"):
+        PatternBench("patternbench", PatternSpace("AMS", 8), data)
+    with pytest.raises(InvalidSetting, match="got 16 letters from AX"):
+        PatternBench("patternbench", PatternSpace("AX", 16), data)
+    with pytest.raises(InvalidSetting, match="noise must not be negative"):
+        PatternBench("patternbench", SPACE, data, noise=-1.0)
+    with pytest.raises(InvalidPattern):
+        PatternBench("patternbench", SLICE, data).true_score("S" * 16)
+    with pytest.raises(ProxyFailed, match="make patternbench"):
+        PatternBench("patternbench", SPACE, tmp_path)
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / ROWS).write_bytes((data / ROWS).read_bytes()[:-40])
+    with pytest.raises(ProxyFailed, match="make patternbench"):
+        PatternBench("patternbench", SPACE, damaged)
+    (damaged / ROWS).write_bytes(lzma.compress(b"no header"))
+    with pytest.raises(ProxyFailed, match="first line"):
+        PatternBench("patternbench", SPACE, damaged)
+    (damaged / ROWS).write_bytes((data / ROWS).read_bytes())
+    (damaged / SURROGATE).write_bytes(b"PK no arrays")
+    with pytest.raises(ProxyFailed, match="surrogate"):
+        PatternBench("patternbench", SPACE, damaged)
+
+
+def test_answers_need_neither_torch_nor_scipy(data: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from nasarena.proxies.patternbench.benchmark import PatternBench\n"
+        "from nasarena.search.space import PatternSpace\n"
+        "from nasarena.search.proxy import TrialSeed\n"
+        f"bench = PatternBench('patternbench', PatternSpace('AMS', 16), Path({str(data)!r}))\n"
+        "bench.evaluate(['AMSA' * 4], [TrialSeed(0)]); bench.cost('AMSA' * 4)\n"
+        "assert not {'torch', 'scipy', 'sklearn', 'pandas'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

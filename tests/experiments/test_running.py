@@ -1,0 +1,102 @@
+"""Which runs wait for which until their best patterns are trained together; who fails alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nasarena.experiments.comparison import running
+from nasarena.experiments.comparison.plan import planned
+from nasarena.experiments.comparison.run_spec import Advance, Cell
+from nasarena.experiments.comparison.running import Conclude, Search, _populations, run_cells
+from nasarena.experiments.execution.scoring import built_proxy, num_together
+from nasarena.experiments.execution.workers import News, Queue
+from nasarena.experiments.settings.config import CompareConfig, compare_config
+from nasarena.proxies.trained import TrainedProxy
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    config = compare_config(["proxy=additive", "searchers=[random]", f"folder={tmp_path}"])
+    return planned(config, "test").cells[0]
+
+
+def cells(cell: Cell, count: int, top_k: int) -> list[Cell]:
+    settings = replace(cell.settings, top_k=top_k, final_replicates=1)
+    return [replace(cell, settings=settings, num_trials=i) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "top_k", "is_last", "parts"),
+    [
+        (0, 3, True, []),
+        (5, 3, False, []),  # fifteen are to be trained: one more run may come
+        (6, 3, False, [5]),  # an eighteen would be trained as sixteen and two
+        (12, 3, False, [5, 5]),
+        (15, 1, False, []),
+        (16, 1, False, [16]),
+        (3, 20, False, [1, 1, 1]),  # each is more than a population by itself
+        (15, 0, False, []),
+        (16, 0, False, [16]),
+        (5, 3, True, [3, 2]),  # half each
+        (1, 3, True, [1]),
+        (12, 3, True, [3, 3, 3, 3]),  # two each
+        (40, 1, True, [10, 10, 10, 10]),
+    ],
+)
+def test_populations_form(
+    cell: Cell, count: int, top_k: int, is_last: bool, parts: list[int]
+) -> None:
+    waiting = cells(cell, count, top_k)
+    before = list(waiting)
+    found = _populations(waiting, is_last, num_workers=2, bound=16)
+    assert [len(part) for part in found] == parts
+    assert [cell for part in found for cell in part] + waiting == before
+    assert all(len(part) == 1 or len(part) * top_k <= 16 for part in found)
+
+
+@pytest.mark.parametrize("population", [0, 24])
+def test_a_population_is_as_large_as_the_proxy_trains_it(population: int) -> None:
+    config = compare_config(["proxy=quick", f"proxy.population={population}"])
+    assert num_together(config.proxy) == built_population(config)
+
+
+def built_population(config: CompareConfig) -> int:
+    proxy = built_proxy(config.proxy, config.space, cache=False)
+    assert isinstance(proxy, TrainedProxy)
+    return proxy.settings.population
+
+
+class Worker:
+    """Does the tasks of `run_cells` in this process; those with a cell of `bad` end as `how`."""
+
+    def __init__(self, bad: int, how: str) -> None:
+        self.bad, self.how = bad, how
+        self.concluded: list[list[int]] = []
+
+    def __call__(self, queue: Queue, num_workers: int | None) -> Iterator[News]:
+        while queue:
+            number, task = queue.take()
+            if isinstance(task, Search):
+                yield News(number, "done", Advance(8, 1.0, 0.5))
+                continue
+            assert isinstance(task, Conclude)
+            found = [cell.num_trials for cell in task.cells]
+            self.concluded.append(found)
+            yield News(number, self.how if self.bad in found else "done", "it says why")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", ["refused", "crashed", "killed"])
+def test_a_run_that_cannot_be_concluded_fails_alone(
+    cell: Cell, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker(bad=2, how=how)
+    monkeypatch.setattr(running, "run_tasks", worker)
+    news = list(run_cells(cells(cell, 4, top_k=3), 1))
+    ends = {each.cell.num_trials: each for each in news if not each.is_working}
+    assert worker.concluded[0] == [0, 1, 2, 3]
+    assert sorted(worker.concluded[1:]) == [[0], [1], [2], [3]]
+    assert [number for number, end in ends.items() if end.state != "finished"] == [2]
+    assert "it says why" in ends[2].trouble and len(news) == 8
+    assert {end.advance for end in ends.values()} == {Advance(8, 1.0, 0.5)}

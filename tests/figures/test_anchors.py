@@ -1,0 +1,167 @@
+"""Frozen anchors: written once, read ever after, so that a newcomer moves nobody's numbers."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nasarena.figures.plots.runtime import (
+    TARGETS,
+    areas,
+    hits_by_seed,
+    running_times,
+    target_scores,
+)
+from nasarena.figures.report.table import standings_table
+from nasarena.figures.results.anchors import (
+    FILE_NAME,
+    VERSION,
+    Anchors,
+    Scale,
+    frozen_anchors,
+    observed_anchors,
+)
+from nasarena.figures.results.noise import noise_floor
+from nasarena.figures.results.standings import deciding_scale, standings
+from nasarena.figures.results.tables import read_frames
+from nasarena.search.errors import NasArenaError
+
+Add = Callable[..., Path]
+
+
+def test_the_scale_by_hand() -> None:
+    scale = Scale(best=3.0, random=1.0, noise=0.1)
+    assert scale.normalized([3.0, 1.0, 2.0, 4.0, -1.0]).tolist() == [0, 1, 0.5, -0.5, 2]
+    assert np.isnan(Scale(3.0, None, None).normalized([1.0])).all()  # no random search
+    assert np.isnan(Scale(3.0, 3.0, None).normalized([1.0])).all()  # random search is perfect
+
+
+def test_anchors_are_what_the_runs_reached(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    anchors = observed_anchors(frames)
+    scored = [*frames.trials["score"].dropna(), *frames.references["score"].dropna()]
+    assert anchors.search.best == max(scored)
+    random = frames.runs.query("searcher == 'random'")
+    assert anchors.search.random == random["best_search"].median()
+    assert anchors.final is not None and anchors.final.random == random["final"].median()
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """table.csv before it is rounded, as every drawing of the folder makes it."""
+    frames = read_frames(folder)
+    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    standing = standings(frames, deciding_scale(frames, anchors))
+    return standings_table(frames, standing, anchors).set_index("name")
+
+
+def test_a_better_newcomer_moves_no_number_of_anybody(
+    comparison: Path, tmp_path: Path, add_run: Add
+) -> None:
+    folder = tmp_path / "more"
+    shutil.copytree(comparison, folder)
+    before = table(folder)
+    file = (folder / FILE_NAME).read_bytes()
+    for seed in range(4):
+        add_run(folder, "newcomer", seed, greed=1.0, amount=12)
+    after = table(folder)
+    assert "newcomer" in after.index and (folder / FILE_NAME).read_bytes() == file
+    about_the_set = {"rank", "p_vs_random"}  # a place among others, a price for looking at more
+    kept = [column for column in before.columns if column not in about_the_set]
+    for name in ("climber", "halfway", "random"):
+        assert list(map(repr, before.loc[name, kept])) == list(map(repr, after.loc[name, kept]))
+
+
+def test_other_seeds_have_anchors_of_their_own(tmp_path: Path, add_comparison: Add) -> None:
+    folder = add_comparison(tmp_path, seeds=2)
+    file = tmp_path / FILE_NAME
+    first = frozen_anchors(read_frames(folder), file)
+    add_comparison(tmp_path, seeds=3)
+    second = frozen_anchors(read_frames(folder), file)
+    assert first is not None and second is not None and first.key != second.key
+    content = json.loads(file.read_text())
+    assert set(content["anchors"]) == {first.key, second.key} and content["version"] == VERSION
+
+
+def test_reading_may_not_write(comparison: Path, tmp_path: Path) -> None:
+    assert frozen_anchors(read_frames(comparison), tmp_path / FILE_NAME, may_write=False)
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+@pytest.mark.parametrize("text", ["no json", '{"version": 99, "anchors": {}}', "[]"])
+def test_a_file_of_another_version_is_refused(comparison: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE_NAME).write_text(text)
+    with pytest.raises(NasArenaError, match="anchors"):
+        frozen_anchors(read_frames(comparison), tmp_path / FILE_NAME)
+
+
+def test_the_noise_floor_is_the_noise_of_the_proxy(tmp_path: Path, add_run: Add) -> None:
+    patterns = {f"p{k}": f"{a}{b}MMMM" for k, (a, b) in enumerate(["AA", "AM", "SA", "MS", "SM"])}
+    for seed in range(12):
+        add_run(tmp_path, "references", seed, references=patterns)
+        add_run(tmp_path, "random", seed)
+    frames = read_frames(tmp_path)
+    assert noise_floor(frames, is_final=False) == pytest.approx(0.05, rel=0.35)
+    assert noise_floor(frames, is_final=True) == pytest.approx(0.05, rel=0.35)
+    # A run's score averages two re-trainings.
+    noise = noise_floor(frames, is_final=True) or 0
+    assert standings(frames).rope == pytest.approx(noise / np.sqrt(2))
+
+
+def test_the_noise_is_that_of_one_training_however_many_are_averaged(
+    tmp_path: Path, add_run: Add
+) -> None:
+    patterns = {f"p{k}": f"{a}{b}MMMM" for k, (a, b) in enumerate(["AA", "AM", "SA", "MS", "SM"])}
+    for seed in range(12):
+        add_run(tmp_path, "references", seed, references=patterns, replicates=9)
+        add_run(tmp_path, "random", seed, replicates=9)
+    frames = read_frames(tmp_path)
+    noise = noise_floor(frames, is_final=True) or 0
+    assert noise == pytest.approx(0.05, rel=0.35)
+    # A run's score averages nine re-trainings of each of two patterns.
+    assert standings(frames).rope == pytest.approx(noise / np.sqrt(18))
+
+
+def test_without_references_the_noise_is_not_known(tmp_path: Path, add_run: Add) -> None:
+    add_run(tmp_path, "random", 0)
+    frames = read_frames(tmp_path)
+    assert noise_floor(frames, is_final=False) is None
+    assert standings(frames).rope == 0
+
+
+def test_normalized_places_follow_their_scores(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    anchors = observed_anchors(frames)
+    scale = deciding_scale(frames, anchors)
+    assert scale is anchors.final and scale is not None
+    for place in standings(frames, scale).places:
+        expected = scale.normalized(place.score.estimate)
+        assert place.normalized.estimate == pytest.approx(float(expected))
+        assert place.normalized.low <= place.normalized.estimate <= place.normalized.high
+
+
+def test_targets_and_running_times_by_hand(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    anchors = observed_anchors(frames)
+    targets = target_scores(anchors.search)
+    assert targets is not None and len(targets) == len(TARGETS) == 40
+    # Normalized regret 1 is the median of random search's best.
+    assert targets[TARGETS == 1.0][0] == pytest.approx(anchors.search.random)
+    time = running_times(frames, anchors)["random"]
+    assert time.num_successes == 2 and time.num_runs == 4  # half of its runs, by definition
+    hits = hits_by_seed(frames, targets)["random"]
+    assert hits.shape == (4, 40) and (hits[:, 1:] >= hits[:, :-1]).all()  # harder takes longer
+    assert all(0 < area < 10 for areas_ in areas(frames, anchors).values() for area in areas_)
+
+
+def test_without_random_search_nothing_is_normalized(tmp_path: Path, add_run: Add) -> None:
+    for seed in (0, 1):
+        add_run(tmp_path, "climber", seed, greed=0.9)
+    frames = read_frames(tmp_path)
+    anchors = observed_anchors(frames)
+    assert anchors.search.random is None and target_scores(anchors.search) is None
+    assert running_times(frames, anchors) == {} and areas(frames, anchors) == {}
+    assert isinstance(anchors, Anchors) and anchors.search.best_in_words == "the best score known"

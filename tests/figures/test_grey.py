@@ -1,0 +1,94 @@
+"""Figures in grey: every searcher has a dash and a marker of its own, and lightness helps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import seaborn
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
+
+from nasarena.figures.plots import anytime
+from nasarena.figures.plots.budget import PARTS, WASTE
+from nasarena.figures.plots.panels import Curve, Sheet, draw_curves
+from nasarena.figures.plots.style import BASELINE, looks
+from nasarena.figures.results.tables import read_frames
+
+NAMES = [f"searcher {number:02d}" for number in range(28)]
+
+
+def lightness(color: object) -> float:
+    """CIE L* of a colour, 0 black to 100 white: what is left of it in grey."""
+    channels = np.array(to_rgb(color))  # type: ignore[arg-type]
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return 116 * np.cbrt(luminance) - 16 if luminance > 0.008856 else 903.3 * luminance
+
+
+def test_lightness_of_known_colours() -> None:
+    assert lightness("white") == pytest.approx(100, abs=0.01) and lightness("black") == 0
+    assert lightness("#777777") == pytest.approx(50.03, abs=0.1)
+
+
+def test_the_first_seven_have_a_marker_each() -> None:
+    assert len({look.marker for look in looks(NAMES[:7]).values()}) == 7
+
+
+def test_random_search_has_a_dash_of_its_own() -> None:
+    found = looks([*NAMES, BASELINE])
+    assert found[BASELINE].dash not in {found[name].dash for name in NAMES}
+
+
+def test_searchers_that_share_a_dash_differ_in_marker_and_lightness() -> None:
+    """The first eight beside random search, which is more than most comparisons have."""
+    found = list(looks([*NAMES[:8], BASELINE]).values())
+    for number, look in enumerate(found):
+        for other in found[number + 1 :]:
+            if look.dash == other.dash:
+                assert look.marker != other.marker
+                assert abs(lightness(look.color) - lightness(other.color)) > 3.5
+
+
+def test_every_colour_stands_out_from_white() -> None:
+    assert all(lightness(look.color) < 72 for look in looks([*NAMES, BASELINE]).values())
+
+
+def test_curves_carry_markers_that_tell_them_apart() -> None:
+    names = [*NAMES[:7], BASELINE]  # from the eighth on a marker comes back with another dash
+    grid = np.arange(1, 31, dtype=float)
+    found = {name: Curve(grid, *[np.sqrt(grid) + number] * 3) for number, name in enumerate(names)}
+    found[names[0]].middle[:10] = np.nan  # begins late: no marker where there is no line
+    axes = draw_curves(found, Sheet("title", "detail", "x", "y", "panel")).axes[0]
+    marked = [line for line in axes.lines if line.get_marker() not in ("None", None, "")]
+    looks_of = [(line.get_marker(), line.get_color()) for line in marked]
+    assert len(marked) == len(names) == len(set(looks_of))
+    assert all(2 <= len(np.asarray(line.get_xdata())) <= 4 for line in marked)
+    late = marked[0]
+    assert np.asarray(late.get_xdata()).min() > 10
+    assert len({float(np.asarray(line.get_xdata())[-1]) for line in marked}) > 5  # spread out
+    for line in marked:  # on the line of its searcher
+        number = names.index(next(n for n in names if looks(names)[n].marker == line.get_marker()
+                                  and looks(names)[n].color == line.get_color()))  # fmt: skip
+        x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        assert y == pytest.approx(np.sqrt(x) + number)
+
+
+def test_a_drawn_comparison_reads_in_grey(comparison: Path) -> None:
+    figure = anytime.draw(read_frames(comparison))
+    lines = [line for line in figure.axes[0].lines if isinstance(line, Line2D)]
+    dashes = {line.get_linestyle() for line in lines if line.get_marker() in ("None", "")}
+    markers = {line.get_marker() for line in lines} - {"None", ""}
+    assert len(markers) == 3 and len(dashes) >= 2
+
+
+def test_stacked_bars_differ_in_lightness_or_hatch() -> None:
+    parts = [*PARTS.values()]
+    waste = [(color, hatch) for _, color, hatch in WASTE.values()]
+    for stack in (parts, waste):
+        for (color, hatch), (other, other_hatch) in zip(stack, stack[1:], strict=False):
+            assert hatch != other_hatch or abs(lightness(color) - lightness(other)) > 20
+
+
+def test_the_colours_of_shares_get_darker_all_the_way() -> None:
+    steps = [lightness(color) for color in seaborn.color_palette("mako_r", 12)]
+    assert all(np.diff(steps) < -2)

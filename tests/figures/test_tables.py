@@ -1,0 +1,137 @@
+"""From run folders to tables: what is kept, what stands apart and why, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.search.errors import NasArenaError
+from nasarena.search.run_folder import read_run
+
+AddRun = Callable[..., Path]
+
+
+def reasons(frames: Frames) -> dict[tuple[str, int], str]:
+    return {(run.searcher, run.seed): run.reason for run in frames.apart}
+
+
+def test_a_whole_comparison_is_kept_whole(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    assert frames.searchers == ["climber", "halfway", "random"]
+    assert frames.seeds == (0, 1, 2, 3)
+    assert frames.apart == ()
+    assert len(frames.runs) == 12 and frames.unit == "trials"
+    assert (frames.runs["num_trained"] == 12).all()
+    assert set(frames.references["name"]) == {"striped", "all attention"}
+    assert len(frames.references) == 2 * 4
+
+
+def test_meters_and_best_score_follow_the_events(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    trials = read_run(comparison / "climber" / "seed-2").trials()
+    rows = frames.trials.query("searcher == 'climber' and seed == 2")
+    assert rows["pattern"].tolist() == [trial.pattern for trial in trials]
+    assert rows["flops"].tolist() == np.cumsum([trial.cost.flops for trial in trials]).tolist()
+    trained = [trial.status in ("ok", "failed") for trial in trials]
+    assert rows["trials"].tolist() == np.cumsum(trained).tolist()
+    best = float("nan")
+    for trial, shown in zip(trials, rows["best_so_far"], strict=True):
+        if trial.status == "ok" and trial.score is not None:
+            best = trial.score if np.isnan(best) else max(best, trial.score)
+        assert shown == best or (np.isnan(shown) and np.isnan(best))
+    assert rows["price"].sum() == rows["spent"].iloc[-1] == 12
+
+
+def test_the_final_score_is_the_mean_of_the_re_trainings(comparison: Path) -> None:
+    frames = read_frames(comparison)
+    record = read_run(comparison / "random" / "seed-1")
+    scores = [event["outcome"]["score"] for event in record.of_kind("final")]
+    run = frames.runs.query("searcher == 'random' and seed == 1").iloc[0]
+    assert len(scores) == 2 and run["final"] == pytest.approx(np.mean(scores))
+    search = {trial.pattern: trial.score for trial in record.trials() if trial.status == "ok"}
+    again = [search[event["pattern"]] for event in record.of_kind("final")]
+    assert run["search_of_finals"] == pytest.approx(np.mean([x for x in again if x is not None]))
+    assert frames.by_seed("final")["random"][1] == run["final"]
+
+
+def test_broken_runs_stand_apart_with_their_reason(tmp_path: Path, add_run: AddRun) -> None:
+    for seed in (0, 1):
+        add_run(tmp_path, "random", seed)
+        add_run(tmp_path, "good", seed, greed=0.9)
+    add_run(tmp_path, "crasher", 0, raises=True)
+    add_run(tmp_path, "hopeless", 0, fails=True)
+    add_run(tmp_path, "newer", 0, version="8")
+    cut = add_run(tmp_path, "cut", 0) / "events.jsonl"
+    lines = cut.read_text().splitlines(keepends=True)
+    cut.write_text("".join(line for line in lines if '"finished"' not in line))
+    frames = read_frames(tmp_path)
+    assert frames.searchers == ["good", "random"] and frames.seeds == (0, 1)
+    found = reasons(frames)
+    assert found["crasher", 0] == "ask raised RuntimeError: out of ideas"
+    assert found["hopeless", 0].startswith("none of its 12 trials was scored, the last: loss")
+    assert found["newer", 0] == "made under another condition: proxy.version is '8', not '7'"
+    assert found["cut", 0].startswith("not finished: it stands at 12 trials")
+
+
+def test_only_the_complete_block_is_averaged(tmp_path: Path, add_run: AddRun) -> None:
+    for seed in range(4):
+        add_run(tmp_path, "random", seed)
+        if seed != 2:
+            add_run(tmp_path, "nearly", seed, greed=0.5)
+    add_run(tmp_path, "late", 0)
+    frames = read_frames(tmp_path)
+    assert frames.searchers == ["nearly", "random"] and frames.seeds == (0, 1, 3)
+    found = reasons(frames)
+    assert set(found) == {("late", 0), ("random", 2)}
+    assert "seed 2 is missing for another searcher" in found["random", 2]
+    assert "it lacks seeds that the others have" in found["late", 0]
+
+
+def test_other_options_of_one_searcher_are_another_searcher(
+    tmp_path: Path, add_run: AddRun
+) -> None:
+    add_run(tmp_path / "a", "evolution", 0, options={"population": 50, "tournament": 5})
+    add_run(tmp_path / "b", "evolution", 0, options={"population": 20, "tournament": 5})
+    expected = ["evolution (population=20)", "evolution (population=50)"]
+    assert read_frames(tmp_path).searchers == expected
+
+
+def test_all_failed_gives_empty_tables(tmp_path: Path, add_run: AddRun) -> None:
+    add_run(tmp_path, "random", 0, fails=True)
+    frames = read_frames(tmp_path)
+    assert frames.runs.empty and frames.trials.empty and frames.searchers == []
+    assert list(reasons(frames)) == [("random", 0)]
+
+
+def test_the_hash_of_the_data_changes_with_the_data_alone(tmp_path: Path, add_run: AddRun) -> None:
+    add_run(tmp_path / "x", "random", 0)
+    first = read_frames(tmp_path / "x").data_hash
+    assert read_frames(tmp_path / "x").data_hash == first
+    (tmp_path / "x").rename(tmp_path / "y")
+    assert read_frames(tmp_path / "y").data_hash == first
+    add_run(tmp_path / "y", "random", 1)
+    assert read_frames(tmp_path / "y").data_hash != first
+
+
+def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, add_run: AddRun) -> None:
+    def message(folder: Path) -> str:
+        with pytest.raises(NasArenaError) as caught:
+            read_frames(folder)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "holds no run of a searcher" in message(tmp_path)
+    add_run(tmp_path / "mixed", "random", 0)
+    add_run(tmp_path / "mixed", "tpe", 0, amount=20)
+    assert "budget.amount is 20, not 12" in message(tmp_path / "mixed")
+    add_run(tmp_path / "twins" / "a", "random", 0)
+    add_run(tmp_path / "twins" / "b", "random", 0)
+    assert "two runs of random with seed 0" in message(tmp_path / "twins")
+    header = add_run(tmp_path / "odd", "random", 0) / "run.json"
+    content = json.loads(header.read_text())
+    del content["config"]["loop"]
+    header.write_text(json.dumps(content))
+    assert "config.loop.seed" in message(tmp_path / "odd")
