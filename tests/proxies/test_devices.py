@@ -1,5 +1,6 @@
 """The choice of device, precision and population; reduced precision against the full one."""
 
+import importlib.util
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from nasarena.proxies.mad.tasks import mad_task
+from nasarena.proxies.models import triton_scan
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.proxies.training import devices
@@ -140,9 +142,9 @@ def test_kernels_that_cannot_be_imported_are_done_without(
         raise ImportError("No module named 'einops'")
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(devices, "authors_kernel", broken)
-    assert not devices.has_triton_scan.__wrapped__()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(triton_scan, "authors_kernel", broken)
+    assert not triton_scan.has_triton_scan.__wrapped__()
     assert "mamba-ssm cannot be imported" in caplog.text and "einops" in caplog.text
 
 
