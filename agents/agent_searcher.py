@@ -18,7 +18,7 @@ from nasarena.agents.llm.text import one_line
 from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, Policy, own
-from nasarena.agents.view_builder import Sight
+from nasarena.agents.view_builder import ViewBuilder
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -60,7 +60,7 @@ class LlmSearcher:
         self.options = AgentOptions(**{**self.defaults, **options})
         self.trials: list[Trial] = []
         self.seed = int(rng.integers(2**62))
-        self.sight = Sight(space, self.options, self.seed)
+        self.sight = ViewBuilder(space, self.options, self.seed)
         self.consultant = Consultant(cast(Client, llm), self.options, self.seed)
         self._num_trials = num_trials
 
@@ -87,9 +87,9 @@ class LlmSearcher:
         if self.options.control == "no_history":
             move = Move("draft", (), move.details)
         index = len(self.trials) + len(pending)
-        budget_left = self._budget_left(index)
+        budget_left = self._remaining_budget(index)
         learned, cost = self._lesson(known, index) if variant == 0 else ({}, LlmCost())
-        view = self.sight.look(known, move, pending, budget_left=budget_left, wish=wish)
+        view = self.sight.build(known, move, pending, budget_left=budget_left, wish=wish)
         tried: set[str] = {one.pattern for one in self.trials}
         tried |= {one.pattern for one in pending}
         answer = self.consultant.candidate(
@@ -100,7 +100,7 @@ class LlmSearcher:
             self._pattern(answer),
             answer.provenance,
             move.parents,
-            details | _said(answer),
+            details | _reply_details(answer),
             answer.llm + cost,
         )
 
@@ -123,10 +123,10 @@ class LlmSearcher:
                 break
         if since < every or not any(trial.status == "ok" for trial in known):
             return {}, LlmCost()
-        answer = self.consultant.lesson(self.sight.look(known, Move("draft")), (index, 0))
+        answer = self.consultant.lesson(self.sight.build(known, Move("draft")), (index, 0))
         return {"lesson": answer.result.text if answer.result else ""}, answer.llm
 
-    def _budget_left(self, index: int) -> float | None:
+    def _remaining_budget(self, index: int) -> float | None:
         if not self._num_trials:
             return None
         return max(0.0, 1 - index / self._num_trials)
@@ -154,7 +154,7 @@ class Agent(LlmSearcher):
         pending: list[Proposal] = []
         while len(pending) < n:
             index = len(self.trials) + len(pending)
-            known = self.sight.known(self.trials, index)
+            known = self.sight.visible_trials(self.trials, index)
             move = self.policy.next_move(known, pending, self.stream("policy", index))
             if move is None:
                 break
@@ -162,7 +162,7 @@ class Agent(LlmSearcher):
         return pending
 
 
-def _said(answer: Answer[Candidate]) -> dict[str, str]:
+def _reply_details(answer: Answer[Candidate]) -> dict[str, str]:
     """What the model said about its proposal, or why it could not be used."""
     prompt = {"prompt": answer.prompt_version}
     if answer.result is None:

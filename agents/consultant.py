@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.context.view import View
-from nasarena.agents.llm.client import Client, Request, ask_typed
+from nasarena.agents.llm.client import Client, Request, ask_and_parse
 from nasarena.agents.llm.messages import TokenChoice, call_seed
 from nasarena.agents.operators import analyze, draft
 from nasarena.agents.operators.analyze import Lesson
@@ -77,7 +77,7 @@ class Consultant:
         while True:
             attempt = resamples + repeats
             request = self._request(prompt, operator, place, attempt)
-            typed = ask_typed(self._client, request, lambda text: parse(text, view))
+            typed = ask_and_parse(self._client, request, lambda text: parse(text, view))
             spent += typed.llm
             candidate = typed.value
             if candidate is None and resamples < self._options.resamples:
@@ -98,15 +98,15 @@ class Consultant:
         """A lesson from the trials in view; asked for once, mended once."""
         prompt = analyze.build(view)
         request = self._request(prompt, "analyze", place, 0)
-        typed = ask_typed(self._client, request, lambda text: analyze.parse(text, view))
+        typed = ask_and_parse(self._client, request, lambda text: analyze.parse(text, view))
         provenance = _provenance(typed.value, typed.repaired, 0)
         return Answer(typed.value, typed.text, provenance, typed.llm, typed.error, prompt.version)
 
-    def weighed(self, view: View, place: tuple[int, int]) -> Weighed:
+    def draft_with_logprobs(self, view: View, place: tuple[int, int]) -> Weighed:
         """A draft together with the log-probabilities of its tokens, for a prior."""
         prompt = self._prompt("draft", view)
         request = replace(self._request(prompt, "draft", place, 0), logprobs=_ALTERNATIVES)
-        typed = ask_typed(self._client, request, lambda text: draft.parse(text, view))
+        typed = ask_and_parse(self._client, request, lambda text: draft.parse(text, view))
         return Weighed(typed.value, typed.tokens, typed.llm)
 
     def _prompt(self, operator: str, view: View) -> Prompt:

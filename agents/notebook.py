@@ -35,7 +35,7 @@ def notebook(run: RunRecord, noise: float = 0.0) -> str:
     trials = run.trials()
     tally = Tally()
     lines = ["# Notebook", ""]
-    for trial, known in zip(trials, _known_when_asked(run, trials), strict=True):
+    for trial, known in zip(trials, _num_known_at_ask(run, trials), strict=True):
         lines += _entry(trial, reference(trial, trials, known), noise, tally)
     lines += ["## Hypotheses", "", *tally.lines()]
     lines += ["", "## Where the proposals came from", "", *_provenances(trials)]
@@ -75,7 +75,7 @@ class Tally:
 def hypotheses(run: RunRecord, noise: float = 0.0) -> Tally:
     """The tally alone, for tables."""
     trials, tally = run.trials(), Tally()
-    for trial, known in zip(trials, _known_when_asked(run, trials), strict=True):
+    for trial, known in zip(trials, _num_known_at_ask(run, trials), strict=True):
         came = direction(trial, reference(trial, trials, known), noise)
         if came is not None and trial.details.get("expected"):
             tally.note(trial.details["expected"], came)
@@ -98,7 +98,7 @@ def direction(trial: Trial, against: Trial | None, noise: float) -> Direction | 
     return "better" if difference > 0 else "worse"
 
 
-def _known_when_asked(run: RunRecord, trials: Sequence[Trial]) -> Iterator[int]:
+def _num_known_at_ask(run: RunRecord, trials: Sequence[Trial]) -> Iterator[int]:
     """For each trial, how many were known when it was asked for: a batch is asked at once."""
     firsts = [event["first"] for event in run.of_kind("asked")]
     batch = 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nasarena.agents.context.controls import checked_control
+from nasarena.agents.context.controls import check_control
 from nasarena.agents.context.memory import Memory
 from nasarena.search.errors import InvalidSetting
 
@@ -36,7 +36,7 @@ class AgentOptions:
     noise: float | None = None
 
     def __post_init__(self) -> None:
-        checked_control(self.control)
+        check_control(self.control)
         self.recollection()
         if self.prompt not in ("full", "compact"):
             raise InvalidSetting(f"prompt must be full or compact, got {self.prompt!r}")

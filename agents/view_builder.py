@@ -2,7 +2,7 @@
 
     record --control--> known --memory--> sections of a view --disguise--> view
 
-A policy chooses from `known`, a prompt shows what `look` returns; nothing else of the run reaches
+A policy chooses from `known`, a prompt shows what `build` returns; nothing else of the run reaches
 either of them.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasarena.agents.context.controls import Disguise, shuffled_scores
+from nasarena.agents.context.controls import Disguise, shuffle_scores
 from nasarena.agents.context.view import View, legend
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, best, operator_of
@@ -20,8 +20,8 @@ from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
 
-class Sight:
-    """The eyes of one searcher. `seed` fixes every random choice that a control makes."""
+class ViewBuilder:
+    """Builds the views of one searcher. `seed` fixes every random choice that a control makes."""
 
     def __init__(self, space: PatternSpace, options: AgentOptions, seed: int) -> None:
         self._space, self._options, self._seed = space, options, seed
@@ -30,13 +30,13 @@ class Sight:
         if options.control == "anonymous_letters":
             self._disguise = Disguise.draw(space.alphabet, self._stream("disguise"))
 
-    def known(self, trials: Sequence[Trial], index: int) -> Sequence[Trial]:
+    def visible_trials(self, trials: Sequence[Trial], index: int) -> Sequence[Trial]:
         """The record as the agent may know it when it proposes trial `index`."""
         if self._options.control == "shuffled_scores":
-            return shuffled_scores(trials, self._stream("shuffled scores", index))
+            return shuffle_scores(trials, self._stream("shuffled scores", index))
         return trials
 
-    def look(
+    def build(
         self,
         known: Sequence[Trial],
         move: Move,

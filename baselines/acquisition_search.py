@@ -43,7 +43,7 @@ def best_candidate(
     known.look(starts)
     climbers = sorted(starts, key=known.value, reverse=True)[:num_climbers]
     while climbers:
-        near = [_accepted_neighbours(space, pattern, accepts) for pattern in climbers]
+        near = [_feasible_neighbours(space, pattern, accepts) for pattern in climbers]
         known.look(chain.from_iterable(near))
         moved = [max((old, *new), key=known.value) for old, new in zip(climbers, near, strict=True)]
         if moved == climbers:
@@ -52,7 +52,7 @@ def best_candidate(
     return None
 
 
-def _accepted_neighbours(space: PatternSpace, pattern: str, accepts: Accepts) -> list[str]:
+def _feasible_neighbours(space: PatternSpace, pattern: str, accepts: Accepts) -> list[str]:
     return [near for near in space.neighbours(pattern) if accepts(near)]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.baselines.acquisition_search import best_candidate
-from nasarena.baselines.fitted_process import standardized
+from nasarena.baselines.fitted_process import standardize
 from nasarena.baselines.model_search import ModelSearch
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -36,11 +36,11 @@ class BotorchSearch(ModelSearch):
         super().__init__(space, rng, num_startup, categorical_process)
 
     def by_model(self, n: int) -> list[str]:
-        letters, believed = self._letters(self._patterns), standardized(self._scores)
+        letters, believed = self._letters(self._patterns), standardize(self._scores)
         self._process.fit_if_due(letters, believed)
         chosen: list[str] = []
         for _ in range(n):
-            model = self._process.given(letters, believed)
+            model = self._process.condition_on(letters, believed)
             pattern = self._most_promising(model, letters) or self._untried.draw(self._rng)
             assert pattern is not None, "as many are left"
             self._untried.discard([pattern])

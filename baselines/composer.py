@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.baselines.acquisition_search import best_candidate
-from nasarena.baselines.fitted_process import standardized
+from nasarena.baselines.fitted_process import standardize
 from nasarena.baselines.model_search import ModelSearch
-from nasarena.baselines.partial_pattern import Frame
+from nasarena.baselines.partial_pattern import PartialPattern
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -44,14 +44,14 @@ class Composer(ModelSearch):
     ) -> None:
         super().__init__(space, rng, num_startup, rbf_process)
 
-    def _frames(self) -> Iterator[tuple[PatternSpace, Frame]]:
+    def _frames(self) -> Iterator[tuple[PatternSpace, PartialPattern]]:
         """Letters to search and the frame they are put into; the next one if all are tried."""
-        yield self._space, Frame("", "", self._space.depth)
+        yield self._space, PartialPattern("", "", self._space.depth)
 
     def by_model(self, n: int) -> list[str]:
-        columns, targets = self._one_hot(self._patterns), standardized(self._scores)
+        columns, targets = self._one_hot(self._patterns), standardize(self._scores)
         self._process.fit_if_due(columns, targets)
-        model = self._process.given(columns, targets)
+        model = self._process.condition_on(columns, targets)
         chosen: list[str] = []
         for _ in range(n):
             seed = int(self._rng.integers(2**31))
@@ -67,7 +67,7 @@ class Composer(ModelSearch):
         return next((pattern for pattern in found if pattern is not None), None)
 
     def _best_option(
-        self, options: PatternSpace, frame: Frame, improvement: Improvement
+        self, options: PatternSpace, frame: PartialPattern, improvement: Improvement
     ) -> str | None:
         """The full pattern of the most promising untried letters, if any is untried."""
         letters = best_candidate(
@@ -90,7 +90,7 @@ class Composer(ModelSearch):
 class _Incremental(Composer):
     """Freezes the winner of each step; a subclass says how the frame grows."""
 
-    grow: Callable[[Frame, str], Frame]
+    grow: Callable[[PartialPattern, str], PartialPattern]
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class _Incremental(Composer):
         self._trials_per_step = max(1, by_model // self._num_steps)
         self._start_round()
 
-    def _frames(self) -> Iterator[tuple[PatternSpace, Frame]]:
+    def _frames(self) -> Iterator[tuple[PatternSpace, PartialPattern]]:
         """The step that is on; if none of its options is untried, the steps after it."""
         if self._num_asked >= self._trials_per_step and self._winner() is not None:
             self._freeze()
@@ -123,7 +123,7 @@ class _Incremental(Composer):
         return min(self._layers_per_step, self._frame.num_open)
 
     def _start_round(self) -> None:
-        self._frame, self._num_asked = Frame("", "", self._space.depth), 0
+        self._frame, self._num_asked = PartialPattern("", "", self._space.depth), 0
 
     def _winner(self) -> str | None:
         """Letters of the best scored option of this step."""
@@ -144,14 +144,14 @@ class _Incremental(Composer):
 class ComposerEnd(_Incremental):
     """`layers_per_step` layers are searched at a time, from the bottom up."""
 
-    grow = staticmethod(Frame.end_grown)
+    grow = staticmethod(PartialPattern.grow_end)
 
 
 @searcher("composer-middle", requires="botorch", budget_aware=True)
 class ComposerMiddle(_Incremental):
     """`layers_per_step` layers are searched at a time, from both ends inwards."""
 
-    grow = staticmethod(Frame.middle_grown)
+    grow = staticmethod(PartialPattern.grow_middle)
 
 
 def rbf_process(columns: "Tensor", scores: "Tensor") -> "SingleTaskGP":

@@ -49,7 +49,9 @@ class FittedProcess:
             return
         self._hyperparameters = model.state_dict()
 
-    def given(self, inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> "SingleTaskGP":
+    def condition_on(
+        self, inputs: NDArray[np.float64], targets: NDArray[np.float64]
+    ) -> "SingleTaskGP":
         """The process conditioned on these trials, under the hyperparameters of the last fit."""
         model = self._warm(inputs, targets)
         model.eval()
@@ -64,7 +66,7 @@ class FittedProcess:
         return model
 
 
-def standardized(scores: list[float]) -> NDArray[np.float64]:
+def standardize(scores: list[float]) -> NDArray[np.float64]:
     """Mean 0 and standard deviation 1; all 0 where every score is the same."""
     values = np.array(scores, dtype=np.float64)
     values -= values.mean()

@@ -39,7 +39,7 @@ def genetic_algorithm(
             mother, father = (_tournament(members, rng).pattern for _ in range(2))
             crossed = rng.random() < crossover_rate
             mixed = space.crossover(mother, father, rng) if crossed else mother
-            yield _mutated(space, mixed, rng, rate)
+            yield _mutate(space, mixed, rng, rate)
 
 
 def _admit(members: list[Trial], trial: Trial, population: int) -> None:
@@ -59,7 +59,7 @@ def _tournament(members: Sequence[Trial], rng: np.random.Generator) -> Trial:
     return first if _score(first) >= _score(second) else second
 
 
-def _mutated(space: PatternSpace, pattern: str, rng: np.random.Generator, rate: float) -> str:
+def _mutate(space: PatternSpace, pattern: str, rng: np.random.Generator, rate: float) -> str:
     """Each letter changes with probability `rate`, at least one: an exact copy teaches nothing."""
     num_changes = max(1, int(rng.binomial(space.depth, rate)))
     return space.mutate(pattern, rng, num_changes)

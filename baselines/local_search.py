@@ -22,7 +22,7 @@ Steps = Generator[str, Trial, None]
 def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequence[Trial]) -> Steps:
     """Begins at the best of the initial design. A failed pattern is never moved to."""
     untried = Untried(space)
-    start = max(_scored(history), key=_score, default=None)
+    start = max(_trials_with_score(history), key=_score, default=None)
     while True:
         while start is None or start.score is None:
             untried.discard(trial.pattern for trial in history)
@@ -42,7 +42,7 @@ def _first_improvement(
     """A neighbour better than `current`: one already scored, else the first found; None if none."""
     known = {trial.pattern: trial for trial in history}
     neighbours = list(space.neighbours(current.pattern))
-    scored = _scored([known[pattern] for pattern in neighbours if pattern in known])
+    scored = _trials_with_score([known[pattern] for pattern in neighbours if pattern in known])
     best = max(scored, key=_score, default=current)
     if _score(best) > _score(current):
         return best
@@ -59,5 +59,5 @@ def _score(trial: Trial) -> float:
     return trial.score
 
 
-def _scored(history: Sequence[Trial]) -> list[Trial]:
+def _trials_with_score(history: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in history if trial.score is not None]

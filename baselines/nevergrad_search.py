@@ -48,7 +48,7 @@ class Nevergrad:
         self._space, self._rng = space, rng
         self._waiting: dict[str, list[Any]] = {}
         with private_random(rng):
-            self._optimizer = _made(space, rng, num_trials, optimizer, encoding)
+            self._optimizer = _make_optimizer(space, rng, num_trials, optimizer, encoding)
 
     def ask(self, n: int) -> list[str]:
         with private_random(self._rng):
@@ -76,7 +76,7 @@ class Nevergrad:
         self._optimizer.tell(candidate, -trial.score)
 
 
-def _made(
+def _make_optimizer(
     space: PatternSpace,
     rng: np.random.Generator,
     num_trials: int | None,

@@ -48,7 +48,7 @@ class OptunaSearch:
         """`n` patterns; the sampler sees those asked before it in the batch as running."""
         patterns = []
         for _ in range(n):
-            trial, pattern = self._drawn()
+            trial, pattern = self._draw_trial()
             self._waiting.setdefault(pattern, []).append(trial)
             patterns.append(pattern)
         return patterns
@@ -61,7 +61,7 @@ class OptunaSearch:
             elif trial.pattern in self._space:
                 self._study.add_trial(self._foreign(trial))
 
-    def _drawn(self) -> "tuple[optuna.Trial, str]":
+    def _draw_trial(self) -> "tuple[optuna.Trial, str]":
         """A new trial of the study and the pattern that its parameters spell."""
         trial = self._study.ask(self._distributions)
         return trial, "".join(trial.params[name] for name in self._distributions)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PartialPattern:
     """Layers frozen at the bottom and at the top, with `num_open` places between them."""
 
     bottom: str
@@ -29,16 +29,16 @@ class Frame:
         letters = pattern[start : start + num_letters]
         return letters if self.fill(letters) == pattern else None
 
-    def end_grown(self, letters: str) -> "Frame":
+    def grow_end(self, letters: str) -> "PartialPattern":
         """End-layer increment: `letters` join the bottom."""
-        return Frame(self.bottom + letters, self.top, self.num_open - len(letters))
+        return PartialPattern(self.bottom + letters, self.top, self.num_open - len(letters))
 
-    def middle_grown(self, letters: str) -> "Frame":
+    def grow_middle(self, letters: str) -> "PartialPattern":
         """Middle-layer increment: the filled design is split, half of the letters on each side."""
         open_part = self.fill(letters)[len(self.bottom) :][: self.num_open]
         num_up = len(letters) // 2
         num_down = len(letters) - num_up
-        return Frame(
+        return PartialPattern(
             self.bottom + open_part[:num_down],
             open_part[self.num_open - num_up :] + self.top,
             self.num_open - len(letters),

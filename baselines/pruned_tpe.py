@@ -49,7 +49,7 @@ class PrunedTPE(OptunaSearch):
     ) -> None:
         check_rungs("tpe-pruned", reduction, num_rungs)
         steps: list[int] = [reduction**rung for rung in range(num_rungs)]
-        made = _made_pruner(pruner, reduction, steps[-1], num_startup)
+        made = _make_pruner(pruner, reduction, steps[-1], num_startup)
         super().__init__(space, tpe_sampler(rng, num_startup, multivariate), made)
         self._steps = steps
         self._going_on: list[tuple[optuna.Trial, str, int]] = []
@@ -59,7 +59,9 @@ class PrunedTPE(OptunaSearch):
         """Those that go on first, at their next rung; then new patterns at the lowest."""
         proposals = []
         for _ in range(n):
-            trial, pattern, rung = self._going_on.pop(0) if self._going_on else (*self._drawn(), 0)
+            trial, pattern, rung = (
+                self._going_on.pop(0) if self._going_on else (*self._draw_trial(), 0)
+            )
             self._running.setdefault(pattern, []).append((trial, rung))
             proposals.append(Proposal(pattern, fidelity=self._fidelity(rung)))
         return proposals
@@ -95,7 +97,7 @@ class PrunedTPE(OptunaSearch):
         return self._steps[rung] / self._steps[-1]
 
 
-def _made_pruner(
+def _make_pruner(
     name: str, reduction: int, highest: int, num_startup: int
 ) -> "optuna.pruners.BasePruner":
     """`highest` is the step of the full training, the lowest being 1."""

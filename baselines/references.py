@@ -28,12 +28,12 @@ class Reference:
     make: Callable[[int], str]
 
 
-def repeated(unit: str) -> Callable[[int], str]:
+def repeat(unit: str) -> Callable[[int], str]:
     """The unit again and again, cut off at the depth."""
     return lambda depth: (unit * (depth // len(unit) + 1))[:depth]
 
 
-def sampled(pattern: str) -> Callable[[int], str]:
+def sample_evenly(pattern: str) -> Callable[[int], str]:
     """Layers of a longer pattern at evenly spaced places, the first and the last among them.
 
     Rare kinds must survive the shortening: where a kind would vanish, the sampled layer nearest to
@@ -51,17 +51,17 @@ def sampled(pattern: str) -> Callable[[int], str]:
     return shorten
 
 
-def stretched(run_lengths: str) -> Callable[[int], str]:
+def stretch(run_lengths: str) -> Callable[[int], str]:
     """Composer's stretching: every run grows by the same factor (arXiv 2510.00379, section 3.4)."""
     pattern = expand(run_lengths)
     return lambda depth: "".join(pattern[i * len(pattern) // depth] for i in range(depth))
 
 
-def sandwiched(depth: int) -> str:
+def sandwich(depth: int) -> str:
     """Attention at the bottom, MLPs on top, alternating between (Press et al. 2020)."""
     bread = round(depth * 6 / 32)
     middle = depth - 2 * bread
-    return "A" * bread + repeated("AM")(middle) + "M" * bread
+    return "A" * bread + repeat("AM")(middle) + "M" * bread
 
 
 REFERENCES = (
@@ -69,49 +69,49 @@ REFERENCES = (
         "Llama 3.2",
         "Llama 3.2 model card; papers X and Composer count a block as two layers",
         "attention and MLP in turn",
-        repeated("AM"),
+        repeat("AM"),
     ),
     Reference(
         "Nemotron-H",
         "hybrid_override_pattern of Nemotron-H-8B, 52 layers, 24 Mamba-2, 24 MLP, 4 attention",
         "layers at evenly spaced places; no kind may vanish",
-        sampled(from_nemotron(NEMOTRON_H_8B)),
+        sample_evenly(from_nemotron(NEMOTRON_H_8B)),
     ),
     Reference(
         "Nemotron Nano 2",
         "hybrid_override_pattern of Nemotron Nano 2 9B, 56 layers, 27 Mamba-2, 25 MLP, 4 attention",
         "layers at evenly spaced places; no kind may vanish",
-        sampled(from_nemotron(NEMOTRON_NANO_2_9B)),
+        sample_evenly(from_nemotron(NEMOTRON_NANO_2_9B)),
     ),
     Reference(
         "Composer",
         "best 16-layer pattern of Composer, arXiv 2510.00379, section 5",
         "stretched",
-        stretched("2A5M2A3M1A3M"),
+        stretch("2A5M2A3M1A3M"),
     ),
     Reference(
         "1:2 striped",
         "baseline of Composer, arXiv 2510.00379, table 2",
         "one attention, two MLPs, repeated",
-        repeated("AMM"),
+        repeat("AMM"),
     ),
     Reference(
         "sandwich",
         "Press, Smith & Levy 2020, arXiv 1911.03864: k = 6 of 32 sublayers at either end",
         "the same share of bread",
-        sandwiched,
+        sandwich,
     ),
     Reference(
         "Jamba 1:7",
         "Lieber et al. 2024, arXiv 2403.19887: one attention to seven Mamba, an MLP after each",
         "blocks of 8 mixers, attention in place 4 from 0, an MLP after each; cut at the depth",
-        repeated("SMSMSMSMAMSMSMSM"),
+        repeat("SMSMSMSMAMSMSMSM"),
     ),
     Reference(
         "Qwen3-Next 3:1",
         "Qwen3-Next-80B-A3B: three gated-DeltaNet blocks to one attention block, each with an MLP",
         "S stands for the gated delta rule: both are recurrences with a matrix state",
-        repeated("SMSMSMAM"),
+        repeat("SMSMSMAM"),
     ),
 )
 

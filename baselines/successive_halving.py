@@ -56,9 +56,9 @@ class Bracket:
         self._running.remove(trial.pattern)
         self._results.append(trial)
         if self.is_over and self._rungs_left:
-            self._begin(self._promoted())
+            self._begin(self._select_promotions())
 
-    def _promoted(self) -> list[str]:
+    def _select_promotions(self) -> list[str]:
         """The best 1/reduction of the rung; a failed training is never among them."""
         scored = [trial for trial in self._results if trial.score is not None]
         ranked = sorted(scored, key=lambda trial: (-(trial.score or 0.0), trial.index))

@@ -15,9 +15,9 @@ from PIL import Image
 from nasarena.figures.comparison import draw_into
 from nasarena.figures.plots.figure_files import SUFFIXES, Source
 from nasarena.figures.plots.gallery import gallery
-from nasarena.figures.results.anchors import FILE_NAME, frozen_anchors
+from nasarena.figures.results.anchors import FILE_NAME, load_or_freeze_anchors
 from nasarena.figures.results.standings import deciding_scale, standings
-from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.figures.results.tables import Tables, read_frames
 from nasarena.search.errors import NasArenaError
 
 
@@ -38,16 +38,16 @@ def check_figures(folder: Path) -> list[Checked]:
     if not kept:
         raise NasArenaError(f"{folder} has no figures to check; draw them: nasarena figures DIR")
     frames = read_frames(folder)
-    command, data = recorded_source(kept)
+    command, data = read_source(kept)
     if data != f"data {frames.data_hash}":
         words = f"drawn from other runs ({data}, the runs here are data {frames.data_hash})"
         return [Checked(path, words) for path in kept]
     with TemporaryDirectory() as fresh:
         _draw_again(folder, Path(fresh), frames, command)
-        return list(_compared(folder / "figures", Path(fresh), kept))
+        return list(_compare(folder / "figures", Path(fresh), kept))
 
 
-def recorded_source(files: list[Path]) -> tuple[str, str]:
+def read_source(files: list[Path]) -> tuple[str, str]:
     """The command and the data in the metadata of the first PNG; empty where it has none."""
     for file in files:
         if file.suffix == ".png":
@@ -56,14 +56,14 @@ def recorded_source(files: list[Path]) -> tuple[str, str]:
     return "", ""
 
 
-def _draw_again(folder: Path, into: Path, frames: Frames, command: str) -> None:
-    anchors = frozen_anchors(frames, folder / FILE_NAME, may_write=False)
+def _draw_again(folder: Path, into: Path, frames: Tables, command: str) -> None:
+    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME, may_write=False)
     standing = standings(frames, deciding_scale(frames, anchors))
     plates = gallery(frames, standing, anchors)
     draw_into(into, plates, Source(command, frames.data_hash))
 
 
-def _compared(folder: Path, fresh: Path, kept: list[Path]) -> Iterator[Checked]:
+def _compare(folder: Path, fresh: Path, kept: list[Path]) -> Iterator[Checked]:
     expected = {path.name for path in fresh.iterdir()}
     for path in kept:
         if path.name not in expected:

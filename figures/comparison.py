@@ -8,19 +8,19 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from nasarena.figures.plots.figure_files import Source, save_figure
-from nasarena.figures.plots.gallery import Plate, gallery
+from nasarena.figures.plots.gallery import FigureSpec, gallery
 from nasarena.figures.report.conclusion import Conclusion, Drawing
 from nasarena.figures.report.fairness import fairness
 from nasarena.figures.report.markdown import markdown
 from nasarena.figures.report.render import render
 from nasarena.figures.report.table import standings_table
 from nasarena.figures.report.verdict import verdict
-from nasarena.figures.results.anchors import FILE_NAME, Anchors, frozen_anchors
+from nasarena.figures.results.anchors import FILE_NAME, Anchors, load_or_freeze_anchors
 from nasarena.figures.results.standings import Standings, deciding_scale, standings
-from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.figures.results.tables import Tables, read_frames
 from nasarena.search.errors import NasArenaError
 
-Drawer = Callable[[Path, Sequence[Plate], Source, Collection[str]], list[Drawing]]
+Drawer = Callable[[Path, Sequence[FigureSpec], Source, Collection[str]], list[Drawing]]
 
 
 def write_all(
@@ -42,7 +42,7 @@ def write_all(
     try:
         if draws:
             (folder / "figures").mkdir(exist_ok=True)
-        anchors, standing, plates = _prepared(frames, folder)
+        anchors, standing, plates = _prepare(frames, folder)
         draw = drawer or draw_into
         conclusion = Conclusion(
             frames=frames,
@@ -67,19 +67,19 @@ def write_all(
 def draw_only(folder: Path, command: str, names: Collection[str]) -> None:
     """Draw the figures of these names as `write_all` would, and write nothing else."""
     frames = read_frames(folder)
-    _, _, plates = _prepared(frames, folder)
+    _, _, plates = _prepare(frames, folder)
     draw_into(folder / "figures", plates, Source(command, frames.data_hash), names)
 
 
-def _prepared(frames: Frames, folder: Path) -> tuple[Anchors | None, Standings, list[Plate]]:
+def _prepare(frames: Tables, folder: Path) -> tuple[Anchors | None, Standings, list[FigureSpec]]:
     """What every figure is drawn from, and all figures, not drawn yet."""
-    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
     standing = standings(frames, deciding_scale(frames, anchors))
     return anchors, standing, gallery(frames, standing, anchors)
 
 
 def draw_into(
-    folder: Path, plates: Sequence[Plate], source: Source, only: Collection[str] = ()
+    folder: Path, plates: Sequence[FigureSpec], source: Source, only: Collection[str] = ()
 ) -> list[Drawing]:
     """Save figures in all formats into `folder`, which must exist; one at a time in memory."""
     return [

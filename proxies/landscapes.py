@@ -79,7 +79,7 @@ class Landscape:
         self._digit = {letter: digit for digit, letter in enumerate(space.alphabet)}
         self._best = space.from_digits(self._sum.optimum[0])
         lowest = -WindowSum(-integers, len(space.alphabet), space.depth).optimum[1]
-        bounds = self._scaled(lowest), self._scaled(self._sum.optimum[1])
+        bounds = self._standardize(lowest), self._standardize(self._sum.optimum[1])
         self.score_range = bounds if noise == 0 else (-inf, inf)
         common = {"seed": landscape_seed, "noise": noise, "failure_rate": failure_rate}
         of_space = {"alphabet": space.alphabet, "depth": space.depth}
@@ -111,7 +111,7 @@ class Landscape:
 
     def true_scores(self, indices: NDArray[np.int64]) -> NDArray[np.float64]:
         """True scores of patterns given as ranks in the space; any shape."""
-        scores: NDArray[np.float64] = self._scaled(self._sum.raw_many(indices))
+        scores: NDArray[np.float64] = self._standardize(self._sum.raw_many(indices))
         return scores
 
     def all_scores(self) -> NDArray[np.float32]:
@@ -173,7 +173,7 @@ class Landscape:
     def _raw(self, pattern: str) -> int:
         return self._sum.raw([self._digit[letter] for letter in pattern])
 
-    def _scaled(self, raw: Any) -> Any:
+    def _standardize(self, raw: Any) -> Any:
         return (raw - self._mean) / self._deviation
 
 

@@ -31,7 +31,7 @@ class MadSettings:
             )
 
 
-def trained(
+def build_trained_proxy(
     space: PatternSpace,
     name: str,
     data: Mapping[str, Any],
@@ -51,10 +51,10 @@ def trained(
     from nasarena.proxies.trained import TrainedSettings
     from nasarena.proxies.training.train_settings import TrainSettings
 
-    shape = _filled(ModelShape, model, "proxy.model")
+    shape = _build_settings(ModelShape, model, "proxy.model")
     settings = TrainedSettings(
         shape,
-        _filled(TrainSettings, train, "proxy.train"),
+        _build_settings(TrainSettings, train, "proxy.train"),
         score_by,
         population,
         device,
@@ -75,7 +75,7 @@ def _of_text(
     from nasarena.proxies.bits_per_byte import BitsPerByteProxy
     from nasarena.proxies.data.text_data import TextSettings, text_task
 
-    task = text_task(_filled(TextSettings, data, "proxy.data"), settings.train.batch_size)
+    task = text_task(_build_settings(TextSettings, data, "proxy.data"), settings.train.batch_size)
     return BitsPerByteProxy(name, space, task, settings)
 
 
@@ -86,7 +86,7 @@ def _of_mad(
     from nasarena.proxies.sweep import SweepProxy
     from nasarena.proxies.trained import TrainedProxy
 
-    mad = _filled(MadSettings, data, "proxy.data")
+    mad = _build_settings(MadSettings, data, "proxy.data")
     tasks = mad_tasks(mad.tasks, mad.changes)
     if not mad.sweep:
         return TrainedProxy(name, space, tasks, settings)
@@ -94,7 +94,7 @@ def _of_mad(
     return SweepProxy(name, space, every, settings)
 
 
-def _filled(cls: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
+def _build_settings(cls: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
     known = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
     for name in values:
         if name not in known:

@@ -51,9 +51,9 @@ class SweepProxy:
     ) -> list[Outcome]:
         """Every setting for the whole population, one setting after the other."""
         by_part = [part.evaluate(patterns, seeds, split, fidelities) for part in self.parts]
-        return [self._averaged(outcomes) for outcomes in zip(*by_part, strict=True)]
+        return [self._average(outcomes) for outcomes in zip(*by_part, strict=True)]
 
-    def _averaged(self, outcomes: Sequence[Outcome]) -> Outcome:
+    def _average(self, outcomes: Sequence[Outcome]) -> Outcome:
         """One outcome of those of all settings; one that failed fails the whole."""
         cost = sum((outcome.cost for outcome in outcomes), Cost())
         measured_s = sum(outcome.measured_s for outcome in outcomes)

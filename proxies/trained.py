@@ -18,19 +18,19 @@ from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.native.library import kernel_hash
-from nasarena.proxies.training.calibration import Calibration, calibrated
+from nasarena.proxies.training.calibration import Calibration, calibrate
 from nasarena.proxies.training.checkpoints import Checkpoints
 from nasarena.proxies.training.devices import (
     autocast,
-    chosen_device,
-    chosen_population,
-    chosen_precision,
-    chosen_step,
+    choose_device,
+    choose_population,
+    choose_precision,
+    choose_step,
     device_suffix,
 )
 from nasarena.proxies.training.memory import MemoryModel
 from nasarena.proxies.training.native_memory import NativeMemoryModel
-from nasarena.proxies.training.population_sizing import Fitting
+from nasarena.proxies.training.population_sizing import PopulationSizer
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.train_step import WARM_UP
 from nasarena.proxies.training.trainer import Scored, train_and_score
@@ -88,10 +88,10 @@ class TrainedProxy:
     ) -> None:
         for letter in space.alphabet:
             settings.model.layer(letter, space.depth)  # refuses a letter that has no layer
-        self._device = chosen_device(settings.device)
-        self._precision = chosen_precision(settings.precision, self._device)
-        population = chosen_population(settings.population, self._device)
-        self._step = chosen_step(settings.step, self._device, self._precision)
+        self._device = choose_device(settings.device)
+        self._precision = choose_precision(settings.precision, self._device)
+        population = choose_population(settings.population, self._device)
+        self._step = choose_step(settings.step, self._device, self._precision)
         settings = replace(
             settings, population=population, device=str(self._device), precision=self._precision,
             step=self._step,
@@ -114,7 +114,7 @@ class TrainedProxy:
             )
             for task in self.tasks
         ]
-        self._fitting = Fitting(self.memory, self._device, population)
+        self._fitting = PopulationSizer(self.memory, self._device, population)
 
     def _describe_version(self) -> str:
         """Hash of all that an outcome depends on: settings, space, data, and the code of all.
@@ -165,7 +165,7 @@ class TrainedProxy:
         """Seconds per layer kind on this device: measured once, then read from the cache."""
         if self._calibration is None:
             name = f"{self.version}{device_suffix(self._device)}-{self._step}"
-            self._calibration = calibrated(self._measure_seconds, self.space, name)
+            self._calibration = calibrate(self._measure_seconds, self.space, name)
         return self._calibration
 
     def evaluate(

@@ -157,11 +157,11 @@ class WindowSum:
         sums = (ones, np.zeros_like(ones), np.zeros_like(ones))
         for i in range(self._num_open):
             value = self._by_context(self.tables[i] - centre[i])
-            extended = _shifted_sums([part[:, :, None] for part in sums], value)
+            extended = _shift_sums([part[:, :, None] for part in sums], value)
             zero, one, two = (self._by_oldest(part).sum(axis=1) for part in extended)
             sums = (zero, one, two)
         for i in range(self._num_open, len(self.tables)):
-            sums = _shifted_sums(sums, self._around(i) - centre[i])
+            sums = _shift_sums(sums, self._around(i) - centre[i])
         size, total, squares = (float(part.sum()) for part in sums)
         mean = total / size
         return mean + float(centre.sum()), max(squares / size - mean**2, 0.0) ** 0.5
@@ -185,7 +185,7 @@ class WindowSum:
         return tuple(reversed(letters))
 
 
-def _shifted_sums(
+def _shift_sums(
     sums: Sequence[NDArray[np.float64]], value: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Sums of (v + value)^0, ^1 and ^2 from those of v^0, v^1 and v^2."""

@@ -38,7 +38,7 @@ class FidelityProxy(Proxy, Protocol):
         ...
 
 
-def checked_fidelity(fidelity: object) -> float:
+def check_fidelity(fidelity: object) -> float:
     """`fidelity` itself if it is a share, else InvalidPattern: the proposal is at fault."""
     if isinstance(fidelity, float | int) and 0 < fidelity <= 1:
         return float(fidelity)

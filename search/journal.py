@@ -41,7 +41,7 @@ class Journal:
         return self._end is not None
 
     @property
-    def spent(self) -> float:
+    def search_spending(self) -> float:
         """What the search took from the budget; it must have ended."""
         assert self._end is not None
         return float(self._end["spent"])
@@ -60,13 +60,15 @@ class Journal:
         at = {"at_s": round(time.perf_counter() - self._start, 6)}
         self._folder.append({"event": kind, **values, "measured": {**at, **(measured or {})}})
 
-    def asked(self, first: int, proposals: Sequence[Proposal], measured: Mapping[str, Any]) -> None:
+    def record_ask(
+        self, first: int, proposals: Sequence[Proposal], measured: Mapping[str, Any]
+    ) -> None:
         """Note what was asked; on replay, refuse a searcher that asks something else.
 
         Fidelities are noted where one of them is not full.
         """
-        patterns = [shown(proposal.pattern) for proposal in proposals]
-        fidelities = _shown_fidelities(proposals)
+        patterns = [describe_pattern(proposal.pattern) for proposal in proposals]
+        fidelities = _fidelities_to_json(proposals)
         recorded = self.replay("asked")
         if recorded is None:
             self.append("asked", measured, first=first, patterns=patterns, **fidelities)
@@ -83,16 +85,16 @@ class Journal:
                 f"{fidelities.get('fidelities')}; its ask depends on more than it was told"
             )
 
-    def replayed_trial(self, index: int) -> Trial | None:
+    def replay_trial(self, index: int) -> Trial | None:
         """The recorded trial of this index, if the record reaches that far."""
         record = self._trials.get(index)
         return Trial.from_json(record) if record else None
 
-    def recorded_trials(self) -> list[Trial]:
+    def trials_on_record(self) -> list[Trial]:
         """All settled trials on record."""
         return [Trial.from_json(record) for record in self._trials.values()]
 
-    def settled(self, trial: Trial, ledger: Ledger, seconds: float) -> None:
+    def record_trial(self, trial: Trial, ledger: Ledger, seconds: float) -> None:
         """Note a finished trial and what has been spent so far."""
         if self.replay("settled") is None:
             self.append("settled", {"s": seconds}, trial=trial.to_json(), spent=ledger.spent)
@@ -108,7 +110,7 @@ class Journal:
             )
         return len(recorded)
 
-    def final(self, pattern: str, replicate: int, outcome: Outcome) -> None:
+    def record_final(self, pattern: str, replicate: int, outcome: Outcome) -> None:
         """Note one re-training on held-out data."""
         if self.replay("final") is None:
             record = asdict(outcome)
@@ -116,30 +118,32 @@ class Journal:
             final = {"pattern": pattern, "replicate": replicate, "outcome": record}
             self.append("final", {"s": seconds}, **final)
 
-    def searched(self, reason: str, ledger: Ledger) -> None:
+    def record_search_end(self, reason: str, ledger: Ledger) -> None:
         """Note the end of the search, and what was spent on it."""
         self._end = {"reason": reason, "spent": ledger.spent, "llm": asdict(ledger.llm)}
         self.append("searched", **self._end)
 
-    def finished(self) -> None:
+    def record_run_end(self) -> None:
         """Note the end of the run, the reason and the account being those of its search."""
         assert self._end is not None
         self.append("finished", **self._end)
         self.is_finished = True
 
-    def failed(self, reason: str, trace: str) -> None:
+    def record_failure(self, reason: str, trace: str) -> None:
         """Note why the run broke down; a later attempt replays up to here and tries again."""
         self.append("failed", reason=reason, traceback=trace)
 
 
-def _shown_fidelities(proposals: Sequence[Proposal]) -> dict[str, list[Any]]:
+def _fidelities_to_json(proposals: Sequence[Proposal]) -> dict[str, list[Any]]:
     fidelities = [proposal.fidelity for proposal in proposals]
     if all(fidelity == 1 for fidelity in fidelities):
         return {}
-    return {"fidelities": [f if isinstance(f, float | int) else shown(f) for f in fidelities]}
+    return {
+        "fidelities": [f if isinstance(f, float | int) else describe_pattern(f) for f in fidelities]
+    }
 
 
-def shown(pattern: object, limit: int = 200) -> str:
+def describe_pattern(pattern: object, limit: int = 200) -> str:
     """A string for the record, whatever a searcher proposed; the same in every process."""
     text = pattern if isinstance(pattern, str) else f"<{type(pattern).__name__}>"
     return text if len(text) <= limit else text[:limit] + "..."

@@ -28,10 +28,10 @@ from nasarena.search.errors import (
     NasArenaError,
     SearcherFailed,
 )
-from nasarena.search.fidelity import Payments, checked_fidelity, cost_at, evaluate_at
-from nasarena.search.journal import Journal, shown
+from nasarena.search.fidelity import Payments, check_fidelity, cost_at, evaluate_at
+from nasarena.search.journal import Journal, describe_pattern
 from nasarena.search.proxy import Proxy, TrialSeed
-from nasarena.search.retraining import Searched, conclude
+from nasarena.search.retraining import FinishedSearch, retrain_best
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import Searcher
 from nasarena.search.seeding import stream
@@ -72,7 +72,7 @@ MakeSearcher = Callable[[np.random.Generator], Searcher]
 Watch = Callable[[Trial, Ledger], None]
 
 
-def run_search(
+def run_to_end(
     folder: RunFolder,
     make_searcher: MakeSearcher,
     proxy: Proxy,
@@ -88,7 +88,7 @@ def run_search(
     has it.
     """
     run = search(folder, make_searcher, proxy, settings, max_parallel=max_parallel, watch=watch)
-    conclude([run], final_proxy or proxy)
+    retrain_best([run], final_proxy or proxy)
     return run.trials
 
 
@@ -100,33 +100,33 @@ def search(
     *,
     max_parallel: int | None = None,
     watch: Watch | None = None,
-) -> Searched:
-    """Search to the end, from wherever the folder stands; `search.final.conclude` does the rest.
+) -> FinishedSearch:
+    """Search to the end, from wherever the folder stands; `retrain_best` does the rest.
 
     `make_searcher` is given the searcher's own random stream. `watch` is called after each trial.
     Raises SearcherFailed (recorded, resumable) and InvalidSetting for a budget below one trial.
     """
     journal = Journal(folder)
     if journal.is_searched:
-        return _searched(journal, journal.recorded_trials(), settings)
+        return _finish_search(journal, journal.trials_on_record(), settings)
     rng = stream(settings.seed, "searcher")
     with TimeLimit(settings.ask_timeout_s) as limit:
         run = _Run(proxy, settings, journal, _Guarded(make_searcher, rng, journal, limit), watch)
-        reason = run.search(max_parallel)
-    journal.searched(reason, run.ledger)
-    return _searched(journal, run.trials, settings)
+        reason = run.ask_and_settle(max_parallel)
+    journal.record_search_end(reason, run.ledger)
+    return _finish_search(journal, run.trials, settings)
 
 
-def already_searched(folder: RunFolder, settings: LoopSettings) -> Searched:
+def load_finished_search(folder: RunFolder, settings: LoopSettings) -> FinishedSearch:
     """What `search` returned when it ended in this folder, maybe in another process."""
     journal = Journal(folder)
     if not journal.is_searched:
         raise NasArenaError(f"{folder.path}: its search has not ended; run the same command again")
-    return _searched(journal, journal.recorded_trials(), settings)
+    return _finish_search(journal, journal.trials_on_record(), settings)
 
 
-def _searched(journal: Journal, trials: list[Trial], settings: LoopSettings) -> Searched:
-    return Searched(journal, trials, settings.seed, settings.top_k, settings.final_replicates)
+def _finish_search(journal: Journal, trials: list[Trial], settings: LoopSettings) -> FinishedSearch:
+    return FinishedSearch(journal, trials, settings.seed, settings.top_k, settings.final_replicates)
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.settings.budget)
 
-    def search(self, max_parallel: int | None) -> str:
+    def ask_and_settle(self, max_parallel: int | None) -> str:
         """Ask and settle until the run ends; returns why it ended."""
         batch_size = min(self.settings.parallel, max_parallel or self.settings.parallel)
         for proposals in self._batches(batch_size):
@@ -162,14 +162,14 @@ class _Run:
     def _batches(self, batch_size: int) -> Iterator[Sequence[Proposal]]:
         design = initial_design(self.proxy, self.settings)
         if design:
-            self.journal.asked(len(self.trials), design, measured={})
+            self.journal.record_ask(len(self.trials), design, measured={})
             yield design
         while True:
             start = time.perf_counter()
             proposals = self.searcher.ask(batch_size)
             measured = {"ask_s": time.perf_counter() - start, "tell_s": self.searcher.tell_s}
             if proposals:
-                self.journal.asked(len(self.trials), proposals, measured)
+                self.journal.record_ask(len(self.trials), proposals, measured)
             for proposal in proposals:
                 if proposal.llm is not None:
                     self.ledger.charge_llm(proposal.llm)
@@ -184,7 +184,7 @@ class _Run:
             trial = self._settle(plan)
             batch.append(trial)
             if self.free_in_a_row >= self.settings.max_duplicates:
-                return batch, self._stuck(batch)
+                return batch, self._explain_stall(batch)
         return batch, reason
 
     def _plan(self, proposals: Sequence[Proposal]) -> tuple[list["_Plan"], str | None]:
@@ -192,11 +192,11 @@ class _Run:
         plans: list[_Plan] = []
         for proposal in proposals:
             index = len(self.trials) + len(plans)
-            plan = _Plan(index, proposal, trial=self.journal.replayed_trial(index))
+            plan = _Plan(index, proposal, trial=self.journal.replay_trial(index))
             plans.append(plan)
             try:
                 pattern = self.proxy.space.validate(proposal.pattern)
-                fidelity = checked_fidelity(proposal.fidelity)
+                fidelity = check_fidelity(proposal.fidelity)
             except InvalidPattern as error:
                 plan.note = str(error)
                 continue
@@ -254,24 +254,27 @@ class _Run:
                 trial = plan.new_duplicate(self.evaluated[pattern])
             else:
                 trial = plan.new_trial(
-                    status="invalid", note=plan.note, pattern=shown(pattern), fidelity=1.0
+                    status="invalid",
+                    note=plan.note,
+                    pattern=describe_pattern(pattern),
+                    fidelity=1.0,
                 )
         if plan.reservation is not None:
             self.ledger.settle(plan.reservation, trial.cost)
             self.evaluated.setdefault(pattern, []).append(trial)
         self.free_in_a_row = 0 if plan.reservation is not None else self.free_in_a_row + 1
-        self.journal.settled(trial, self.ledger, plan.measured_s)
+        self.journal.record_trial(trial, self.ledger, plan.measured_s)
         self.trials.append(trial)
         if self.watch is not None:
             self.watch(trial, self.ledger)
         return trial
 
-    def _stuck(self, batch: Sequence[Trial]) -> str:
+    def _explain_stall(self, batch: Sequence[Trial]) -> str:
         """Free trials only, for too long: an end for a searcher that converged, else a failure."""
         count = self.free_in_a_row
         last = self.trials[-count:]
         if all(trial.status == "invalid" for trial in last):
-            self.journal.failed(f"{count} invalid proposals in a row: {last[-1].note}", "")
+            self.journal.record_failure(f"{count} invalid proposals in a row: {last[-1].note}", "")
             raise SearcherFailed(
                 f"the searcher made {count} invalid proposals in a row, the last: {last[-1].note}"
             )
@@ -361,5 +364,5 @@ class _Guarded:
             self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
 
     def _fail(self, reason: str, trace: str = "") -> None:
-        self._journal.failed(reason, trace)
+        self._journal.record_failure(reason, trace)
         raise SearcherFailed(f"the searcher failed: {reason}")

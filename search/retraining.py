@@ -31,7 +31,7 @@ def final_seed(run_seed: int, replicate: int) -> TrialSeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class FinishedSearch:
     """A run whose search has ended; its best patterns are to be trained again.
 
     `top_k` patterns, `num_replicates` times each.
@@ -43,7 +43,7 @@ class Searched:
     top_k: int
     num_replicates: int
 
-    def wanted(self) -> list[tuple[str, int]]:
+    def pending_retrainings(self) -> list[tuple[str, int]]:
         """Pattern and replicate of each re-training; empty where all are on record.
 
         Raises ReplayDiverged where others are on record.
@@ -55,11 +55,11 @@ class Searched:
     def end(self, wanted: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
         """Note the outcomes of `wanted`, what is on record already not twice, and end the run."""
         for (pattern, replicate), outcome in zip(wanted, outcomes, strict=True):
-            self.journal.final(pattern, replicate, outcome)
-        self.journal.finished()
+            self.journal.record_final(pattern, replicate, outcome)
+        self.journal.record_run_end()
 
 
-def conclude(runs: Sequence[Searched], proxy: Proxy) -> None:
+def retrain_best(runs: Sequence[FinishedSearch], proxy: Proxy) -> None:
     """Train the best patterns of all runs again, record each outcome and end the runs.
 
     They are one population, whatever run they come from. A run whose record was cut has all its
@@ -67,7 +67,7 @@ def conclude(runs: Sequence[Searched], proxy: Proxy) -> None:
     it in its last digits at most, and on most sizes and devices not even in those.
     """
     runs = [run for run in runs if not run.journal.is_finished]
-    wanted = [run.wanted() for run in runs]
+    wanted = [run.pending_retrainings() for run in runs]
     patterns = [pattern for part in wanted for pattern, _ in part]
     seeds = [
         final_seed(run.seed, replicate)

@@ -184,7 +184,7 @@ def find_runs(folder: Path) -> list[Path]:
     return sorted(file.parent for file in folder.rglob("run.json"))
 
 
-def without_measured(events: list[Event]) -> list[Event]:
+def drop_measurements(events: list[Event]) -> list[Event]:
     """Events as they must be equal between an interrupted run and one that was not."""
     return [{key: event[key] for key in event if key != "measured"} for event in events]
 

@@ -126,7 +126,7 @@ def build_searcher(
 
     Raises InvalidSetting for an option that it does not have, or a package that is missing.
     """
-    keywords = _checked_options(spec, dict(options or {}))
+    keywords = _check_options(spec, dict(options or {}))
     parameters = inspect.signature(spec.target).parameters
     if spec.budget_aware and "num_trials" in parameters:
         keywords["num_trials"] = num_trials
@@ -141,7 +141,7 @@ def build_searcher(
     return built
 
 
-def _checked_options(spec: SearcherSpec, options: dict[str, Any]) -> dict[str, Any]:
+def _check_options(spec: SearcherSpec, options: dict[str, Any]) -> dict[str, Any]:
     if spec.requires is not None and find_spec(spec.requires) is None:
         raise InvalidSetting(
             f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "

@@ -19,7 +19,7 @@ from nasarena.agents.llm.tiny_model import make_tiny_model
 from nasarena.search.budget import Budget
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import SearcherFailed
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import Searcher
@@ -188,7 +188,7 @@ def write_run(
     path = folder / searcher / f"seed-{seed}"
     with RunFolder(path, config, {"commit": "abc1234", "packages": {"numpy": "2"}}) as run:
         try:
-            run_search(run, make, proxy, settings)
+            run_to_end(run, make, proxy, settings)
         except SearcherFailed:
             pass
     return path

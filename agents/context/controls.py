@@ -39,7 +39,7 @@ ARCHITECTURE_WORDS = re.compile(
 _SIGNS = "XYZUVWQKJHGRTPNBCDEFILO"
 
 
-def checked_control(control: str) -> Control:
+def check_control(control: str) -> Control:
     """`control` if there is one of that name, else InvalidSetting."""
     for known in CONTROLS:
         if control == known:
@@ -47,7 +47,7 @@ def checked_control(control: str) -> Control:
     raise InvalidSetting(f"control must be one of {', '.join(CONTROLS)}, got {control!r}")
 
 
-def shuffled_scores(trials: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
+def shuffle_scores(trials: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
     """The same trials with their scores permuted among those that were scored.
 
     A duplicate keeps the score of the trial that it repeats; native metrics are dropped.
@@ -105,7 +105,7 @@ class Disguise:
             sections=tuple(
                 Section(section.heading, self._trials(section.trials)) for section in view.sections
             ),
-            lessons=tuple(redacted(lesson) for lesson in view.lessons),
+            lessons=tuple(redact(lesson) for lesson in view.lessons),
             parents=self._trials(view.parents),
             best=self._trial(view.best) if view.best else None,
             pending=tuple(self.pattern(pattern) for pattern in view.pending),
@@ -118,13 +118,13 @@ class Disguise:
     def _trial(self, trial: Trial) -> Trial:
         """An invalid text was written in shown letters, and a note may name true ones: dropped."""
         if trial.status == "invalid":
-            pattern, note = redacted(trial.pattern), "not one of the allowed patterns"
+            pattern, note = redact(trial.pattern), "not one of the allowed patterns"
         else:
             pattern, note = self.pattern(trial.pattern), "it could not be scored"
-        details = {key: redacted(text) for key, text in trial.details.items()}
+        details = {key: redact(text) for key, text in trial.details.items()}
         return replace(trial, pattern=pattern, note=note, details=details, metrics={})
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """`text` without words that would tell what is being searched."""
     return ARCHITECTURE_WORDS.sub("[...]", text)

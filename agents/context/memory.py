@@ -64,7 +64,7 @@ class Memory:
                 tokens_left -= _fill(lessons, _lessons(trials), tokens_left, self.num_trials)
                 continue
             tokens_left -= estimate_tokens(HEADINGS[kind])
-            for trial in _selected(kind, trials, parents, taken, self.num_trials):
+            for trial in _select(kind, trials, parents, taken, self.num_trials):
                 tokens = estimate_tokens(trial_line(trial, noise))
                 if tokens > tokens_left:
                     break
@@ -85,7 +85,7 @@ class Memory:
         return _RANK if self.view == "combined" else (self.view,)
 
 
-def _selected(
+def _select(
     kind: str, trials: Sequence[Trial], parents: Sequence[Trial], taken: set[int], limit: int
 ) -> list[Trial]:
     """Trials of one section, the most important first."""

@@ -60,7 +60,7 @@ class View:
         return tuple(by_index[index] for index in sorted(by_index))
 
     @property
-    def scored(self) -> tuple[Trial, ...]:
+    def ok_trials(self) -> tuple[Trial, ...]:
         """Of `trials`, those that were really scored: status `ok`."""
         return tuple(trial for trial in self.trials if trial.status == "ok")
 

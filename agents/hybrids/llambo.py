@@ -46,8 +46,8 @@ class Llambo(LlmSearcher):
 
     def ask(self, n: int) -> list[Proposal]:
         """One proposal, at the cost of `num_candidates` calls."""
-        known = self.sight.known(self.trials, len(self.trials))
-        wish = wished_score(known, self._eagerness)
+        known = self.sight.visible_trials(self.trials, len(self.trials))
+        wish = target_score(known, self._eagerness)
         move = Move("draft" if wish is None else "wish")
         candidates = [
             self.consult(move, known, (), wish, variant) for variant in range(self._num_candidates)
@@ -75,7 +75,7 @@ class Llambo(LlmSearcher):
         return new[int(np.argmax(gains))]
 
 
-def wished_score(trials: Sequence[Trial], eagerness: float) -> float | None:
+def target_score(trials: Sequence[Trial], eagerness: float) -> float | None:
     """A score somewhat beyond the best; None before there are two scores to go by."""
     scores = [trial.score for trial in trials if trial.status == "ok" and trial.score is not None]
     if len(scores) < 2:

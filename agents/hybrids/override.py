@@ -61,7 +61,7 @@ class Override(LlmSearcher):
         """One proposal, of the model's or of the inner searcher's."""
         index = len(self.trials)
         if self.stream("turn", index).random() < self._share:
-            known = self.sight.known(self.trials, index)
+            known = self.sight.visible_trials(self.trials, index)
             return [self.consult(Move("draft"), known, ())]
         self._tell_inner()
         asked = self._inner.ask(1)

@@ -74,10 +74,10 @@ class PriorSearcher(LlmSearcher):
     def _renew(self, index: int) -> tuple[LlmCost, int]:
         """Ask for the prior anew; unusable replies leave it nearer to uniform, and cost."""
         self._asked_at = index
-        view = self.sight.look(self.sight.known(self.trials, index), Move("draft"))
+        view = self.sight.build(self.sight.visible_trials(self.trials, index), Move("draft"))
         cost, shares = LlmCost(), []
         for variant in range(self._samples):
-            answer = self.consultant.weighed(view, (index, variant))
+            answer = self.consultant.draft_with_logprobs(view, (index, variant))
             cost += answer.llm
             if answer.candidate is not None:
                 read = letter_shares(answer.tokens, answer.candidate.pattern, view.space.alphabet)

@@ -1,4 +1,4 @@
-"""The one way to a language model: a `Client` completes a request, `ask_typed` reads the reply.
+"""The one way to a language model: a `Client` completes a request, `ask_and_parse` reads the reply.
 
 Whatever stands behind the protocol (a server, a record, the embedded model), a client either
 answers or raises a NasArenaError that ends the run, resumable. It never makes up an answer.
@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from nasarena.agents.llm.messages import Reply, Request, TokenChoice, call_seed
 from nasarena.search.trial import LlmCost
 
-__all__ = ["Client", "ClosableClient", "Reply", "Request", "Typed", "ask_typed"]
+__all__ = ["Client", "ClosableClient", "Reply", "Request", "Typed", "ask_and_parse"]
 
 Value = TypeVar("Value")
 _QUOTED = 1000  # characters of an unusable reply that are shown to the model again
@@ -48,7 +48,7 @@ class Typed(Generic[Value]):
     tokens: tuple[TokenChoice, ...] = ()
 
 
-def ask_typed(client: Client, request: Request, parse: Callable[[str], Value]) -> Typed[Value]:
+def ask_and_parse(client: Client, request: Request, parse: Callable[[str], Value]) -> Typed[Value]:
     """Ask, and if `parse` raises ValueError ask once more, quoting what it said.
 
     A reply that was cut off is not parsed at all. Sampling again is left to the caller, who knows

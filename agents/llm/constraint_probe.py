@@ -17,7 +17,7 @@ from nasarena.agents.llm import weights
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings, Rung
 from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
 from nasarena.agents.llm.messages import Request, call_seed
-from nasarena.agents.llm.server_client import chat_body, explained, max_bytes
+from nasarena.agents.llm.server_client import chat_body, explain_refusal, max_bytes
 from nasarena.agents.llm.text import one_line
 from nasarena.agents.llm.transport import Oversize, Refusal, Transport
 
@@ -30,7 +30,7 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 # A thinking model thinks before it is constrained.
-_CANARY_TOKENS = 1024
+_PROBE_TOKENS = 1024
 _KNOCKING_S = 2.0  # patience with a server that has never answered
 
 
@@ -42,18 +42,18 @@ def connect(settings: LlmSettings) -> Endpoint:
     """
     transport = Transport(settings.base_url, settings.key_variable, settings.patience)
     try:
-        endpoint = _described(settings, transport)
-        return _Canary(endpoint, transport).judged()
+        endpoint = _describe_endpoint(settings, transport)
+        return _ConstraintProbe(endpoint, transport).judge()
     finally:
         transport.close()
 
 
-def _described(settings: LlmSettings, transport: Transport) -> Endpoint:
+def _describe_endpoint(settings: LlmSettings, transport: Transport) -> Endpoint:
     """The model to use, with what the server and the folder of its weights say about it."""
     try:
         served = transport.call("GET", "/models", _models, patience_s=_KNOCKING_S)
     except Refusal as refusal:
-        raise explained(refusal, settings.model or "?", settings) from refusal
+        raise explain_refusal(refusal, settings.model or "?", settings) from refusal
     names = list(served)
     if settings.model is None and len(names) != 1:
         raise LlmRefused(f"llm.model must be one of {', '.join(names) or 'none'}; it is not given")
@@ -99,16 +99,16 @@ def _server(settings: LlmSettings, about: Any) -> str:
     return f"{owner} {version}"
 
 
-class _Canary:
+class _ConstraintProbe:
     """Tries the rungs of one endpoint."""
 
     def __init__(self, endpoint: Endpoint, transport: Transport) -> None:
         self._endpoint, self._transport = endpoint, transport
-        room = endpoint.context // 2 if endpoint.context else _CANARY_TOKENS
-        self._max_tokens = min(_CANARY_TOKENS, room)
+        room = endpoint.context // 2 if endpoint.context else _PROBE_TOKENS
+        self._max_tokens = min(_PROBE_TOKENS, room)
         self._findings: list[str] = []
 
-    def judged(self) -> Endpoint:
+    def judge(self) -> Endpoint:
         """The endpoint with the rungs that hold."""
         self._try("any reply", self._request(max_tokens=1), "none", lambda text: True, True)
         schema = self._schema_rung()
@@ -154,7 +154,7 @@ class _Canary:
             try:
                 text = self._say(seeded, rung)
             except Refusal as refusal:
-                error = explained(refusal, self._endpoint.model, self._endpoint.settings)
+                error = explain_refusal(refusal, self._endpoint.model, self._endpoint.settings)
                 if must_answer or isinstance(error, ContextTooSmall):
                     raise error from refusal
                 self._findings.append(f"{name}: refused ({refusal})")

@@ -41,9 +41,9 @@ class ServerClient:
                 "POST", "/chat/completions", _Answer, body, max_bytes(request)
             )
         except Oversize:
-            answer = _Answer.cut_off(request)
+            answer = _Answer.oversize(request)
         except Refusal as refusal:
-            error = explained(refusal, self._endpoint.model, self._settings)
+            error = explain_refusal(refusal, self._endpoint.model, self._settings)
             if not (isinstance(error, ContextTooSmall) and request.may_overflow):
                 raise error from refusal
             answer = _Answer.overflown()
@@ -96,7 +96,7 @@ class _Answer:
         self.cached_tokens = int(details.get("cached_tokens") or 0)
 
     @classmethod
-    def cut_off(cls, request: Request) -> "_Answer":
+    def oversize(cls, request: Request) -> "_Answer":
         """An answer that was too long to read, charged with all that it may have had."""
         prompt = sum(estimate_tokens(message["content"]) for message in request.messages)
         return cls._empty("oversize", prompt, request.max_tokens)
@@ -142,7 +142,7 @@ def max_bytes(request: Request) -> int:
     return _ENVELOPE_BYTES + per_token * request.max_tokens
 
 
-def explained(refusal: Refusal, model: str, settings: LlmSettings) -> LlmRefused:
+def explain_refusal(refusal: Refusal, model: str, settings: LlmSettings) -> LlmRefused:
     """A refusal in terms of what the user can do about it."""
     words, url = refusal.words, settings.base_url
     lower = words.lower()

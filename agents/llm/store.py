@@ -81,7 +81,7 @@ class RecordedClient:
         event = self._journal.replay(EVENT)
         self._number += 1
         if event is not None:
-            return recorded_reply(event, self._number, request, self._store)
+            return replay_reply(event, self._number, request, self._store)
         if self._client is None:
             self._client = self._connect()
         reply = self._client.complete(request)
@@ -119,13 +119,13 @@ class PlaybackClient:
                 f"{self._path} has {self._number - 1} recorded calls, the searcher now makes one "
                 f"more: it has changed since"
             )
-        return recorded_reply(event, self._number, request, self._store)
+        return replay_reply(event, self._number, request, self._store)
 
     def close(self) -> None:
         """Nothing to close; clients of servers have this too."""
 
 
-def recorded_reply(event: Event, number: int, request: Request, store: Store) -> Reply:
+def replay_reply(event: Event, number: int, request: Request, store: Store) -> Reply:
     """The reply on record for call `number`, from 1, provided that the request is still the same.
 
     Raises ReplayDiverged, saying in what the requests differ, or LlmRecordBroken.
@@ -150,8 +150,8 @@ def _difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         if before == after:
             continue
         if name == "messages" and isinstance(before, list):
-            return _text_difference(_joined(before), _joined(after))
-        return f"{name} was {_shown(before)}, is {_shown(after)}"
+            return _text_difference(_join_messages(before), _join_messages(after))
+        return f"{name} was {_quote(before)}, is {_quote(after)}"
     return "it has other fields"
 
 
@@ -160,14 +160,14 @@ def _text_difference(before: str, after: str) -> str:
     place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
     start = max(0, place - 20)
     return (
-        f"the prompt was {_shown(before[start : place + 30])}, is "
-        f"{_shown(after[start : place + 30])} from character {start}"
+        f"the prompt was {_quote(before[start : place + 30])}, is "
+        f"{_quote(after[start : place + 30])} from character {start}"
     )
 
 
-def _joined(messages: list[Mapping[str, str]]) -> str:
+def _join_messages(messages: list[Mapping[str, str]]) -> str:
     return "\n".join(f"{message['role']}: {message['content']}" for message in messages)
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     return repr(one_line(value if isinstance(value, str) else json.dumps(value), 60))

@@ -109,7 +109,7 @@ class Transport:
                 deadline = min(deadline, time.monotonic() + patience_s)
                 wait_s = pause_s if trouble.pause_s is None else trouble.pause_s
                 if time.monotonic() + wait_s > deadline:
-                    raise LlmUnavailable(self._given_up(trouble, patience_s)) from trouble
+                    raise LlmUnavailable(self._give_up_message(trouble, patience_s)) from trouble
             time.sleep(wait_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -131,7 +131,7 @@ class Transport:
             raise _Trouble(f"no answer within {self._patience.timeout_s:g} s") from error
         except self._httpx.RequestError as error:
             raise _Trouble(one_line(str(error) or type(error).__name__, _WORDS)) from error
-        return self._understood(response.status_code, response.headers, bytes(content))
+        return self._decode_response(response.status_code, response.headers, bytes(content))
 
     def _read(self, read: Callable[[Mapping[str, Any]], Value], answer: Mapping[str, Any]) -> Value:
         try:
@@ -141,7 +141,7 @@ class Transport:
                 f"an answer of another shape than expected ({type(error).__name__}: {error})"
             ) from error
 
-    def _understood(
+    def _decode_response(
         self, status: int, headers: Mapping[str, str], content: bytes
     ) -> Mapping[str, Any]:
         if status == 429 or status >= 500 or status in _TRANSIENT:
@@ -157,7 +157,7 @@ class Transport:
             raise _Trouble("an answer that is no JSON object")
         return value
 
-    def _given_up(self, trouble: Exception, patience_s: float) -> str:
+    def _give_up_message(self, trouble: Exception, patience_s: float) -> str:
         waited = f" for {patience_s:g} s" if patience_s else ""
         return (
             f"the server at {self._base_url} does not answer{waited} ({trouble}); nothing is "

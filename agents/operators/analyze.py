@@ -6,7 +6,7 @@ from typing import Any
 from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.candidate import UnusableReply, read_object, text_of
-from nasarena.agents.operators.prompt import Prompt, framed
+from nasarena.agents.operators.prompt import Prompt, build_prompt
 
 EVIDENCE_LENGTH = 200
 LESSON_LENGTH = 200
@@ -40,7 +40,7 @@ def build(view: View) -> Prompt:
         evidence_length=EVIDENCE_LENGTH, lesson_length=LESSON_LENGTH
     )
     texts = (prompts.ANALYZE, prompts.REPLY_LESSON)
-    return framed(view, prompts.ANALYZE, reply, lesson_schema(), *texts)
+    return build_prompt(view, prompts.ANALYZE, reply, lesson_schema(), *texts)
 
 
 def parse(text: str, view: View) -> Lesson:

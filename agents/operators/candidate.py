@@ -95,7 +95,7 @@ def read_object(text: str) -> tuple[Mapping[str, Any], bool]:
     if len(text) > MAX_REPLY:
         raise UnusableReply(f"a reply must be one short JSON object, got {len(text)} characters")
     try:
-        return _checked(json.loads(text)), False
+        return _check_object(json.loads(text)), False
     except (ValueError, RecursionError):
         pass  # perhaps only its packaging is wrong
     start, end = text.find("{"), text.rfind("}")
@@ -104,7 +104,7 @@ def read_object(text: str) -> tuple[Mapping[str, Any], bool]:
     if end < start:
         raise UnusableReply(f"the JSON object is cut off after {one_line(text[start:], 60)!r}")
     try:
-        return _checked(json.loads(text[start : end + 1], strict=False)), True
+        return _check_object(json.loads(text[start : end + 1], strict=False)), True
     except (ValueError, RecursionError) as error:
         raise UnusableReply(f"the reply is no valid JSON: {one_line(str(error), 120)}") from error
 
@@ -121,7 +121,7 @@ def text_of(record: Mapping[str, Any], key: str, limit: int | None) -> str:
     return value if limit is None else one_line(_without_surrogates(value), limit)
 
 
-def _checked(value: object) -> Mapping[str, Any]:
+def _check_object(value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise UnusableReply(f"a reply must be one JSON object, got {type(value).__name__}")
     return value

@@ -8,7 +8,7 @@ from nasarena.agents.operators.candidate import (
     parse_candidate,
     reply_form,
 )
-from nasarena.agents.operators.prompt import Prompt, framed, lines_of
+from nasarena.agents.operators.prompt import Prompt, build_prompt, lines_of
 
 
 def build(view: View) -> Prompt:
@@ -17,7 +17,7 @@ def build(view: View) -> Prompt:
     instruction = prompts.CROSSOVER.format(parents=parents)
     reply = reply_form(view)
     schema = candidate_schema(view.space)
-    return framed(view, instruction, reply, schema, prompts.CROSSOVER, prompts.REPLY)
+    return build_prompt(view, instruction, reply, schema, prompts.CROSSOVER, prompts.REPLY)
 
 
 def parse(text: str, view: View) -> Candidate:

@@ -8,7 +8,7 @@ from nasarena.agents.operators.candidate import (
     parse_candidate,
     reply_form,
 )
-from nasarena.agents.operators.prompt import Prompt, framed, lines_of
+from nasarena.agents.operators.prompt import Prompt, build_prompt, lines_of
 
 _INSTRUCTIONS = {
     "failed": prompts.DEBUG_FAILED,
@@ -22,7 +22,9 @@ def build(view: View) -> Prompt:
     words = _INSTRUCTIONS[view.parents[0].status]
     instruction = words.format(parents=lines_of(view.parents, view, hypotheses=True))
     reply = reply_form(view)
-    return framed(view, instruction, reply, candidate_schema(view.space), words, prompts.REPLY)
+    return build_prompt(
+        view, instruction, reply, candidate_schema(view.space), words, prompts.REPLY
+    )
 
 
 def parse(text: str, view: View) -> Candidate:

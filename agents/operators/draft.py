@@ -8,7 +8,7 @@ from nasarena.agents.operators.candidate import (
     parse_candidate,
     reply_form,
 )
-from nasarena.agents.operators.prompt import Prompt, framed
+from nasarena.agents.operators.prompt import Prompt, build_prompt
 
 _CUES = (prompts.CUE_SIMPLE, prompts.CUE_COMBINED, prompts.CUE_BOLD)
 
@@ -23,7 +23,7 @@ def build(view: View) -> Prompt:
     instruction = prompts.DRAFT.format(cue=cue(view.num_siblings))
     reply = reply_form(view)
     schema = candidate_schema(view.space)
-    return framed(view, instruction, reply, schema, prompts.DRAFT, prompts.REPLY, *_CUES)
+    return build_prompt(view, instruction, reply, schema, prompts.DRAFT, prompts.REPLY, *_CUES)
 
 
 def parse(text: str, view: View) -> Candidate:

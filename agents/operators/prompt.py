@@ -24,12 +24,12 @@ class Prompt:
     version: str
 
 
-def framed(
+def build_prompt(
     view: View, instruction: str, reply: str, schema: Mapping[str, Any], *texts: str
 ) -> Prompt:
     """A prompt that ends with `instruction`; `texts` are the operator's own words, for hashing."""
     task = prompts.LAYERS if view.legend else prompts.SIGNS
-    system = [_filled(task, view), prompts.RULES]
+    system = [_fill_task(task, view), prompts.RULES]
     if view.noise:
         system.append(prompts.NOISE.format(noise=score_text(view.noise, view.noise)))
     messages = (
@@ -48,7 +48,7 @@ def lines_of(trials: Sequence[Trial], view: View, *, hypotheses: bool = False) -
     return "\n".join(lines)
 
 
-def _filled(task: str, view: View) -> str:
+def _fill_task(task: str, view: View) -> str:
     return task.format(
         depth=view.space.depth,
         alphabet=view.space.alphabet,

@@ -9,7 +9,7 @@ from nasarena.agents.operators.candidate import (
     parse_candidate,
     reply_form,
 )
-from nasarena.agents.operators.prompt import Prompt, framed
+from nasarena.agents.operators.prompt import Prompt, build_prompt
 
 
 def build(view: View) -> Prompt:
@@ -17,7 +17,7 @@ def build(view: View) -> Prompt:
     instruction = prompts.WISH.format(wish=score_text(view.wish, view.noise))
     reply = reply_form(view)
     schema = candidate_schema(view.space)
-    return framed(view, instruction, reply, schema, prompts.WISH, prompts.REPLY)
+    return build_prompt(view, instruction, reply, schema, prompts.WISH, prompts.REPLY)
 
 
 def parse(text: str, view: View) -> Candidate:

@@ -16,7 +16,7 @@ import numpy as np
 
 from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.scribe.landscapes import DEPTHS, Digits, Floats, Landscape, draw
-from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, untried
+from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, new_candidates
 from nasarena.agents.scribe.vocabulary import Reply
 from nasarena.search.seeding import stream
 
@@ -101,7 +101,9 @@ def _teach(play: Play, rng: np.random.Generator) -> tuple[Digits, Floats]:
     space, num_letters = play.landscape.space, play.num_letters
     if len(play.scores) < 2:
         options = rng.integers(num_letters, size=(2 * NUM_REPLIES, space.depth))
-        return untried(options, play.digits, num_letters), np.zeros((space.depth, num_letters))
+        return new_candidates(options, play.digits, num_letters), np.zeros(
+            (space.depth, num_letters)
+        )
     teacher = Teacher(play.digits, play.scores, num_letters)
     pool = teacher.candidates(rng)
     if not len(pool):
@@ -130,14 +132,18 @@ def _lesson(play: Play, named: Digits, worth: Floats, rng: np.random.Generator) 
     base = compact.reference(space, shown)
     outcomes = play.landscape.scores(named, rng).tolist()
     replies = tuple(
-        Reply(_weighed(space.alphabet, base, pattern, worth), direction(shown, score), pattern)
+        Reply(
+            _changes_by_worth(space.alphabet, base, pattern, worth),
+            direction(shown, score),
+            pattern,
+        )
         for pattern, score in zip(map(space.from_digits, named), outcomes, strict=True)
         if pattern != base
     )
     return Lesson(compact.write(space, shown), replies)
 
 
-def _weighed(alphabet: str, base: str, pattern: str, worth: Floats) -> str:
+def _changes_by_worth(alphabet: str, base: str, pattern: str, worth: Floats) -> str:
     """The changes of `base`, those that are worth most alone first."""
     gains = {
         f" {place + 1}{new}": float(worth[place, alphabet.index(new)])
@@ -179,7 +185,7 @@ def _choose(play: Play, options: Digits, rng: np.random.Generator) -> Digits:
                 chosen.append(np.where(rng.random(pair.shape[1]) < 0.5, pair[0], pair[1]))
             case _:
                 chosen.append(rng.integers(play.num_letters, size=(play.digits.shape[1],)))
-    return untried(np.array(chosen), play.digits, play.num_letters)
+    return new_candidates(np.array(chosen), play.digits, play.num_letters)
 
 
 def _play(play: Play, chosen: Digits, rng: np.random.Generator) -> None:

@@ -74,21 +74,21 @@ class Decoder:
         """Append tokens to the cache; logits behind the last `num_logits`, `(num_logits, V)`."""
         hidden_TD = self.embeddings[ids]
         for index, layer in enumerate(self.layers):
-            normed_TD = self._normalized(hidden_TD, layer.attention_norm)
+            normed_TD = self._rms_normalize(hidden_TD, layer.attention_norm)
             hidden_TD = hidden_TD + self._attend(normed_TD, layer, cache, index)
-            both = self._normalized(hidden_TD, layer.mlp_norm) @ layer.gate_up
+            both = self._rms_normalize(hidden_TD, layer.mlp_norm) @ layer.gate_up
             gate, up = np.split(both, 2, axis=1)
             hidden_TD = hidden_TD + (gate / (1 + np.exp(-gate)) * up) @ layer.down
         cache.length += len(ids)
-        result: Array = self._normalized(hidden_TD[-num_logits:], self.norm) @ self.embeddings.T
+        result: Array = self._rms_normalize(hidden_TD[-num_logits:], self.norm) @ self.embeddings.T
         return result
 
     def _attend(self, normed_TD: Array, layer: Layer, cache: Cache, index: int) -> Array:
         num = len(normed_TD)
         split = (normed_TD @ layer.query_key_value).reshape(num, 3, self.num_heads, -1)
         query_HTK, key_HTK, value_HTK = split.transpose(1, 2, 0, 3)
-        query_HTK = self._rotated(self._normalized(query_HTK, layer.query_norm), cache)
-        key_HSK = self._rotated(self._normalized(key_HTK, layer.key_norm), cache)
+        query_HTK = self._rotate(self._rms_normalize(query_HTK, layer.query_norm), cache)
+        key_HSK = self._rotate(self._rms_normalize(key_HTK, layer.key_norm), cache)
         value_HSK = value_HTK
         if index < len(cache.keys):
             key_HSK = np.concatenate([cache.keys[index], key_HSK], axis=1)
@@ -106,7 +106,7 @@ class Decoder:
         result: Array = mixed @ layer.output
         return result
 
-    def _rotated(self, x_HTK: Array, cache: Cache) -> Array:
+    def _rotate(self, x_HTK: Array, cache: Cache) -> Array:
         """Rotary position embedding (Su et al. 2021) of the new tokens."""
         here = slice(cache.length, cache.length + x_HTK.shape[1])
         first, second = np.split(x_HTK, 2, axis=2)
@@ -114,7 +114,7 @@ class Decoder:
         result: Array = x_HTK * self._cos[here] + turned * self._sin[here]
         return result
 
-    def _normalized(self, x: Array, weight: Array) -> Array:
+    def _rms_normalize(self, x: Array, weight: Array) -> Array:
         mean_square = np.square(x).mean(-1, keepdims=True)
         result: Array = x / np.sqrt(mean_square + np.float32(self.epsilon)) * weight
         return result

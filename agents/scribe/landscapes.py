@@ -55,7 +55,7 @@ def sparse(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
     return _additive(effects * np.where(rng.random((depth, 1)) < rng.uniform(0.3, 1), 1, 0.1))
 
 
-def scaled(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
+def separable(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
     """One effect per letter, times a weight per place that decays, and may change its sign."""
     weights = np.exp(-np.arange(depth) * rng.uniform(0, 0.4)) * rng.choice([-1, 1], depth)
     return _additive(rng.permutation(weights)[:, None] * rng.standard_normal(num_letters))
@@ -165,7 +165,7 @@ def targets(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
 
 TRAINED: dict[str, Family] = {
     family.__name__: family
-    for family in (smooth, sparse, scaled, pairs, motifs, ratio, runs, network)
+    for family in (smooth, sparse, separable, pairs, motifs, ratio, runs, network)
 }
 HELD_OUT: dict[str, Family] = {family.__name__: family for family in (trees, targets)}
 
@@ -179,12 +179,12 @@ def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> Landscape:
     share = rng.choice([0.0, 0.0, rng.uniform(0, 1)])
     bend = rng.choice([0.0, 0.0, rng.uniform(-0.5, 0.8)])
 
-    def mixed(digits: Digits) -> Floats:
+    def mix(digits: Digits) -> Floats:
         plain = first(digits) + share * second(digits) if share else first(digits)
         return np.expm1(bend * np.clip(plain, -4, 4)) / bend if bend else plain
 
     name = "+".join(names) if share else str(names[0])
-    return Landscape(space, name, scale(mixed, space, rng), draw_noise(rng))
+    return Landscape(space, name, scale(mix, space, rng), draw_noise(rng))
 
 
 def draw_held_out(name: str, space: PatternSpace, rng: np.random.Generator) -> Landscape:

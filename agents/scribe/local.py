@@ -60,7 +60,7 @@ class ScribeClient:
                 seconds=round(time.perf_counter() - start_s, 6),
                 active_params=self.active_params,
             ),
-            tokens=self._spelled(written.choices[:num_tokens], request.logprobs),
+            tokens=self._token_choices(written.choices[:num_tokens], request.logprobs),
             finish_reason=finish_reason,
             constraint="schema",
             model=self.model,
@@ -71,7 +71,7 @@ class ScribeClient:
     def close(self) -> None:
         """Nothing to close; clients of servers have this too."""
 
-    def _spelled(self, choices: tuple[Choice, ...], count: int) -> tuple[TokenChoice, ...]:
+    def _token_choices(self, choices: tuple[Choice, ...], count: int) -> tuple[TokenChoice, ...]:
         """The tokens with log-probabilities of the `count` likeliest and of themselves."""
         if not count:
             return ()

@@ -105,7 +105,7 @@ class Teacher:
         mates = top[rng.integers(len(top), size=(2, num // 4))]
         coins = rng.random((num // 4, depth)) < 0.5
         pool += [mutants, np.where(coins, mates[0], mates[1]), self._leaps(rng, num // 4, top)]
-        return untried(np.vstack(pool), self.digits, self.num_letters)
+        return new_candidates(np.vstack(pool), self.digits, self.num_letters)
 
     def _leaps(self, rng: np.random.Generator, num: int, top: Digits) -> Digits:
         """Best letters under draws of the effects of single places, taken over in part."""
@@ -141,7 +141,7 @@ def mutate(
     return result
 
 
-def untried(candidates: Digits, tried: Digits, num_letters: int) -> Digits:
+def new_candidates(candidates: Digits, tried: Digits, num_letters: int) -> Digits:
     """`candidates` without repeats and without the tried ones, in their order."""
     powers = num_letters ** np.arange(candidates.shape[1])  # at most 4^20, well within 64 bits
     keys, tried_keys = candidates @ powers, tried @ powers

@@ -46,10 +46,10 @@ def levels(config: AuditConfig, patterns: Sequence[str]) -> list[Level]:
     """
     own = tuple(range(config.first_seed, config.first_seed + config.seeds))
     found = [Level("seeds", "as it is", config.proxy, config.space, tuple(patterns), own)]
-    makers = {"steps": _longer, "width": _wider, "depth": _deeper, "settings": _changed}
+    makers = {"steps": _longer, "width": _wider, "depth": _deeper, "settings": _settings_levels}
     for axis in dict.fromkeys(config.axes or ()):
         if axis in makers:
-            made = [_sized(level, config) for level in makers[axis](config, found[0])]
+            made = [_size_level(level, config) for level in makers[axis](config, found[0])]
             if not made:
                 raise InvalidSetting(f"axis {axis} needs {_NEEDED[axis]}, got none")
             found += made
@@ -64,7 +64,7 @@ _NEEDED = {
 }
 
 
-def stretched(pattern: str, factor: int, rule: Stretch) -> str:
+def stretch(pattern: str, factor: int, rule: Stretch) -> str:
     """`pattern` times `factor`: AMS becomes AAMMSS (`repeat`) or AMSAMS (`tile`)."""
     return pattern * factor if rule == "tile" else "".join(letter * factor for letter in pattern)
 
@@ -78,7 +78,7 @@ def task_names(proxy: Proxy) -> list[str]:
     return list(dict.fromkeys(str(task.name) for task in tasks))
 
 
-def shown_tasks(config: AuditConfig, proxy: Proxy) -> list[str]:
+def tasks_to_compare(config: AuditConfig, proxy: Proxy) -> list[str]:
     """Tasks to compare: those of a proxy of several, unless the axes leave them out."""
     names = task_names(proxy)
     if config.axes is not None and "tasks" not in config.axes:
@@ -91,7 +91,7 @@ def shown_tasks(config: AuditConfig, proxy: Proxy) -> list[str]:
     return names if len(names) > 1 else []
 
 
-def _sized(level: Level, config: AuditConfig) -> Level:
+def _size_level(level: Level, config: AuditConfig) -> Level:
     """A level with as many patterns and seeds as its axis asks for; seeds after the proxy's own."""
     sample = getattr(config, level.axis)
     first = config.first_seed + config.seeds
@@ -117,12 +117,12 @@ def _deeper(config: AuditConfig, start: Level) -> Iterator[Level]:
     for factor in config.depth.factors:
         space = replace(config.space, depth=config.space.depth * int(factor))
         for rule in config.depth.rules:
-            patterns = tuple(stretched(text, int(factor), rule) for text in start.patterns)
+            patterns = tuple(stretch(text, int(factor), rule) for text in start.patterns)
             label = f"{factor:g}x depth, {words[rule]}"
             yield replace(start, axis="depth", label=label, space=space, patterns=patterns)
 
 
-def _changed(config: AuditConfig, start: Level) -> Iterator[Level]:
+def _settings_levels(config: AuditConfig, start: Level) -> Iterator[Level]:
     for name, changes in config.settings.changes.items():
         if not isinstance(changes, Mapping) or not changes:
             raise InvalidSetting(
@@ -152,14 +152,14 @@ def _times(
 
 
 def _with(proxy: ProxyConfig, changes: Mapping[str, Any]) -> ProxyConfig:
-    return ProxyConfig(proxy.name, merged(proxy.options, changes))
+    return ProxyConfig(proxy.name, merge_options(proxy.options, changes))
 
 
-def merged(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge_options(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """`options` with `changes` put in, group by group; neither is touched."""
     both = dict(options)
     for key, value in changes.items():
         inner = both.get(key)
         is_group = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        both[key] = merged(inner, value) if is_group else value  # type: ignore[arg-type]
+        both[key] = merge_options(inner, value) if is_group else value  # type: ignore[arg-type]
     return both

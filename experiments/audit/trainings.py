@@ -13,7 +13,7 @@ from rich.console import Console
 
 from nasarena.experiments.audit.axes import Level
 from nasarena.experiments.execution.console import progress_bar
-from nasarena.experiments.execution.scoring import built_proxy, num_together, on_gpu
+from nasarena.experiments.execution.scoring import build_proxy, num_together, on_gpu
 from nasarena.experiments.execution.workers import News, results
 from nasarena.experiments.settings.config import ProxyConfig
 from nasarena.search.proxy import Proxy, TrialSeed
@@ -33,7 +33,7 @@ class Trainings:
 
     def __call__(self, report: Callable[[Any], None]) -> list[list[Outcome]]:
         """One row of outcomes per pattern, one outcome per seed."""
-        proxy = built_proxy(self.proxy, self.space, self.cache)
+        proxy = build_proxy(self.proxy, self.space, self.cache)
         asked = [(pattern, seed) for pattern in self.patterns for seed in self.seeds]
         outcomes = proxy.evaluate(
             [pattern for pattern, _ in asked], [TrialSeed(seed) for _, seed in asked]
@@ -42,7 +42,7 @@ class Trainings:
         return [outcomes[i : i + width] for i in range(0, len(outcomes), width)]
 
 
-def trained(
+def train_levels(
     levels: Sequence[Level], cache: bool, num_workers: int | None, console: Console
 ) -> list[list[list[Outcome]]]:
     """Outcomes by level, pattern and seed, under one progress bar for each level."""

@@ -16,11 +16,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from nasarena.experiments.audit.axes import Level, levels, shown_tasks
-from nasarena.experiments.audit.trainings import rows, task_rows, trained
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.audit.axes import Level, levels, tasks_to_compare
+from nasarena.experiments.audit.trainings import rows, task_rows, train_levels
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line, provenance
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import AuditConfig, audit_config
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import config_hash
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 def audit(arguments: Sequence[str]) -> int:
     """0 where the proxy passes, 1 where its ICC is below the threshold."""
     config = audit_config(arguments)
-    patterns = sampled(config.space, config.patterns, config.first_seed)
-    proxy = built_proxy(config.proxy, config.space, config.cache)
-    tasks, asked = shown_tasks(config, proxy), levels(config, patterns)
+    patterns = sample_patterns(config.space, config.patterns, config.first_seed)
+    proxy = build_proxy(config.proxy, config.space, config.cache)
+    tasks, asked = tasks_to_compare(config, proxy), levels(config, patterns)
     for level in asked:  # what cannot be built is refused here, before anything is trained
-        built_proxy(level.proxy, level.space, config.cache)
-    console = made_console()
-    outcomes = trained(asked, config.cache, config.workers, console)
+        build_proxy(level.proxy, level.space, config.cache)
+    console = make_console()
+    outcomes = train_levels(asked, config.cache, config.workers, console)
     found_rows = rows(asked, outcomes) + task_rows(asked[0], outcomes[0], proxy, tasks)
-    return concluded(found_rows, config, asked, command_line(["audit", *arguments]), console)
+    return report_findings(found_rows, config, asked, command_line(["audit", *arguments]), console)
 
 
-def sampled(space: PatternSpace, count: int, seed: int) -> list[str]:
+def sample_patterns(space: PatternSpace, count: int, seed: int) -> list[str]:
     """Distinct random patterns; the first of them are the same however many are asked for."""
     if count > space.size:
         raise InvalidSetting(f"patterns must be at most the {space.size} of the space, got {count}")
@@ -56,7 +56,7 @@ def sampled(space: PatternSpace, count: int, seed: int) -> list[str]:
     return list(found)
 
 
-def concluded(
+def report_findings(
     found_rows: Sequence[dict[str, Any]],
     config: AuditConfig,
     asked: Sequence[Level],
@@ -137,9 +137,9 @@ def _record(
 
 def _device(options: Mapping[str, Any], hardware: Mapping[str, Any]) -> str:
     """As docs/measurements/ call it: `cpu-2` for two usable cores, a GPU by its name."""
-    from nasarena.proxies.training.devices import chosen_device
+    from nasarena.proxies.training.devices import choose_device
 
-    device = chosen_device(options.get("device", "cpu"))
+    device = choose_device(options.get("device", "cpu"))
     if device.type == "cuda":
         import torch
 

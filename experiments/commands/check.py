@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nasarena.experiments.commands.compare import carried_out, told
+from nasarena.experiments.commands.compare import report_failures, run_missing
 from nasarena.experiments.commands.conformance import Finding, Kit
-from nasarena.experiments.comparison.plan import Comparison, planned
-from nasarena.experiments.comparison.resolved_searcher import Entrant, enter
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.comparison.plan import Comparison, plan_comparison
+from nasarena.experiments.comparison.resolved_searcher import Entrant, resolve_searcher
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.execution.workers import num_cores
 from nasarena.experiments.settings.config import (
@@ -47,22 +47,22 @@ def check(arguments: Sequence[str]) -> int:
         )
     config = check_config([argument for argument in arguments if "=" in argument])
     searcher = SearcherConfig(places[0], config.options)
-    entrant = enter(searcher)
-    console = made_console()
+    entrant = resolve_searcher(searcher)
+    console = make_console()
     kit = Kit(load_searcher(entrant.target), entrant.options)
-    passed = [_shown(finding, console) for finding in kit.findings()]
+    passed = [_show(finding, console) for finding in kit.findings()]
     if len(passed) == 1:  # it cannot run at all
         return 1
     command = command_line(["check", *arguments])
     beaten, comparison = _beats_random(searcher, entrant, kit.trial_s, config, command, console)
-    passed.append(_shown(beaten, console))
+    passed.append(_show(beaten, console))
     drawn = comparison.folder / "figures" / "anytime.png"
     console.print(f"beside {' and '.join(BASELINES)}: {drawn}", soft_wrap=True)
     console.print(f"{sum(passed)} of {len(passed)} passed")
     return 0 if all(passed) else 1
 
 
-def _shown(finding: Finding, console: Console) -> bool:
+def _show(finding: Finding, console: Console) -> bool:
     mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
     console.print(mark, end=" ")
     console.print(f"{finding.question:26}{finding.words}", markup=False, soft_wrap=True)
@@ -80,9 +80,11 @@ def _beats_random(
     from nasarena.figures.comparison import write_all
 
     num_seeds, num_trials = _affordable(trial_s, config)
-    comparison = planned(_settings(searcher, entrant, num_seeds, num_trials, config), command)
-    troubles = carried_out(comparison, command, Console(quiet=True), config.workers, True)
-    told(troubles)
+    comparison = plan_comparison(
+        _settings(searcher, entrant, num_seeds, num_trials, config), command
+    )
+    troubles = run_missing(comparison, command, Console(quiet=True), config.workers, True)
+    report_failures(troubles)
     # Three of all figures: the answer is promised within a minute.
     write_all(comparison.folder, command, only=("ranking", "regret", "anytime"))
     landscape = additive(PatternSpace(), noise=_NOISE)

@@ -12,16 +12,16 @@ from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.comparison.benchmark_facts import write_facts
 from nasarena.experiments.comparison.plan import (
     Comparison,
-    planned,
+    plan_comparison,
     refuse_mixture,
-    to_be_run,
+    select_pending,
     with_model,
     write_plan,
 )
-from nasarena.experiments.comparison.running import Progress, refused_everywhere, run_cells
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.comparison.running import Progress, common_refusal, run_cells
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import compare_config, run_config
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
@@ -36,27 +36,27 @@ def compare(arguments: Sequence[str]) -> int:
     start_s = time.monotonic()
     config = compare_config(arguments)
     command = command_line(["compare", *arguments])
-    comparison = planned(config, command)
-    console = made_console()
+    comparison = plan_comparison(config, command)
+    console = make_console()
     with with_model(comparison, config, console) as comparison:
-        troubles = carried_out(comparison, command, console, config.workers, config.retry_failed)
+        troubles = run_missing(comparison, command, console, config.workers, config.retry_failed)
     conclude(comparison.folder, command, console, config.report)
     written = comparison.folder / ("report.html" if config.report else "report.md")
     console.print(
         f"[bold]{written}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
         soft_wrap=True,
     )
-    return told(troubles)
+    return report_failures(troubles)
 
 
 def run(arguments: Sequence[str]) -> int:
     """One run: a cell of the comparison of the same settings."""
     config = run_config(arguments)
     command = command_line(["run", *arguments])
-    comparison = planned(config, command)
-    console = made_console()
+    comparison = plan_comparison(config, command)
+    console = make_console()
     with with_model(comparison, config, console) as comparison:
-        troubles = carried_out(comparison, command, console, 1, config.retry_failed)
+        troubles = run_missing(comparison, command, console, 1, config.retry_failed)
     (cell,) = comparison.cells
     for trouble in troubles:
         if trouble.traceback:
@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def carried_out(
+def run_missing(
     comparison: Comparison,
     command: str,
     console: Console,
@@ -76,7 +76,7 @@ def carried_out(
     """Run what is to be run; everything that did not finish, now or before, comes back."""
     refuse_mixture(comparison)
     write_plan(comparison, command)
-    to_do = to_be_run(comparison.cells, retry_failed)
+    to_do = select_pending(comparison.cells, retry_failed)
     troubles = [
         Progress(cell, "failed", False, None, _reason(cell.path))
         for cell in comparison.cells
@@ -89,8 +89,8 @@ def carried_out(
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)
     if to_do:
-        _note_what_is_known(comparison)
-    error = refused_everywhere(troubles, len(comparison.cells))
+        _write_benchmark_facts(comparison)
+    error = common_refusal(troubles, len(comparison.cells))
     if error is not None:
         raise error
     return troubles
@@ -108,9 +108,9 @@ def conclude(folder: Path, command: str, console: Console, draws: bool = True) -
     return conclusion
 
 
-def told(troubles: Sequence[Progress]) -> int:
+def report_failures(troubles: Sequence[Progress]) -> int:
     """Say on stderr what did not finish, each reason once; the exit code."""
-    errors = made_console(stderr=True)
+    errors = make_console(stderr=True)
     runs: dict[tuple[str, str], list[int]] = {}
     for trouble in troubles:
         key = (trouble.cell.entrant.label, f"{trouble.state}: {trouble.trouble}")
@@ -125,10 +125,10 @@ def told(troubles: Sequence[Progress]) -> int:
     return 2 if troubles else 0
 
 
-def _note_what_is_known(comparison: Comparison) -> None:
+def _write_benchmark_facts(comparison: Comparison) -> None:
     """A benchmark knows its optimum and true scores: for figures, which read the folder alone."""
     cell = comparison.cells[0]
-    write_facts(comparison.folder, built_proxy(cell.proxy, cell.space, cell.cache))
+    write_facts(comparison.folder, build_proxy(cell.proxy, cell.space, cell.cache))
 
 
 def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:

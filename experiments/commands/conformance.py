@@ -19,9 +19,9 @@ import numpy as np
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.budget import Budget, Ledger
 from nasarena.search.errors import NasArenaError, SearcherFailed
-from nasarena.search.loop import LoopSettings, initial_design, run_search
+from nasarena.search.loop import LoopSettings, initial_design, run_to_end
 from nasarena.search.proxy import TrialSeed
-from nasarena.search.run_folder import Event, RunFolder, without_measured
+from nasarena.search.run_folder import Event, RunFolder, drop_measurements
 from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -62,7 +62,7 @@ class Kit:
     def findings(self) -> Iterator[Finding]:
         """Answers as they come. A searcher that cannot run at all gets the first one only."""
         try:
-            yield self._timed()
+            yield self._check_ask_time()
         except NasArenaError as error:
             yield Finding("runs", False, str(error))
             return
@@ -102,7 +102,7 @@ class Kit:
             with RunFolder(Path(path), {}, {}) as folder:
                 bound = self.spec.max_parallel
                 try:
-                    run_search(folder, self.make, proxy, settings, max_parallel=bound, watch=watch)
+                    run_to_end(folder, self.make, proxy, settings, max_parallel=bound, watch=watch)
                 except _Enough:
                     pass
             with RunFolder(Path(path), {}, {}) as folder:
@@ -115,7 +115,7 @@ class Kit:
             self._whole = self.events()
         return self._whole
 
-    def _timed(self) -> Finding:
+    def _check_ask_time(self) -> Finding:
         start_s = time.perf_counter()
 
         def watch(trial: Trial, ledger: Ledger) -> None:
@@ -177,7 +177,7 @@ def replays(kit: Kit) -> str:
     whole = kit.whole
     cut = len(whole) // 2
     resumed = kit.events(record=whole[:cut])
-    if without_measured(resumed) == without_measured(whole):
+    if drop_measurements(resumed) == drop_measurements(whole):
         return ""
     return f"cut off after {cut} events and resumed, the run went on differently"
 

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from nasarena.experiments.comparison.run_spec import Advance, Cell
+from nasarena.experiments.comparison.run_spec import Advance, RunSpec
 from nasarena.experiments.comparison.running import Progress
 
 
@@ -44,7 +44,9 @@ class Display:
     `cells` are all cells, `to_do` those that will be run now.
     """
 
-    def __init__(self, cells: Sequence[Cell], to_do: Sequence[Cell], console: Console) -> None:
+    def __init__(
+        self, cells: Sequence[RunSpec], to_do: Sequence[RunSpec], console: Console
+    ) -> None:
         self._console = console
         self._start_s = time.monotonic()
         self._num_to_do, self._num_ended = len(to_do), 0
@@ -56,7 +58,7 @@ class Display:
             if cell.path not in waiting:
                 state = row.finished if cell.state() == "finished" else row.failed
                 state.add(cell.seed)
-        self._done_before = self._done()
+        self._done_before = self._share_complete()
         self._live: Live | None = None
         if console.is_terminal and to_do:
             self._live = Live(
@@ -92,7 +94,7 @@ class Display:
             self._console.print(self._line(progress), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, progress: Progress) -> str:
-        count = f"[{self._num_ended}/{self._num_to_do}, {self._elapsed_s:.0f} s]"
+        count = f"[{self._num_ended}/{self._num_to_do}, {self._time_so_far_s:.0f} s]"
         if progress.state != "finished":
             return f"{count} {progress.cell.name}: {progress.state}, {progress.trouble}"
         advance = self._rows[progress.cell.entrant.label].advances[progress.cell.seed]
@@ -118,20 +120,20 @@ class Display:
 
     def _title(self) -> str:
         """Time passed and, from the pace so far, the time left."""
-        done = self._done()
-        passed = f"{_clock(self._elapsed_s)} passed"
+        done = self._share_complete()
+        passed = f"{_clock(self._time_so_far_s)} passed"
         if done - self._done_before < 0.02:
             return f"{passed}; Ctrl-C is safe, the same command goes on"
-        left = self._elapsed_s * (1 - done) / (done - self._done_before)
+        left = self._time_so_far_s * (1 - done) / (done - self._done_before)
         return f"{passed}, about {_clock(left)} left; Ctrl-C is safe, the same command goes on"
 
-    def _done(self) -> float:
+    def _share_complete(self) -> float:
         """Share of the whole comparison that is done."""
         total = sum(len(row.advances) for row in self._rows.values())
         return sum(row.share * len(row.advances) for row in self._rows.values()) / total
 
     @property
-    def _elapsed_s(self) -> float:
+    def _time_so_far_s(self) -> float:
         return time.monotonic() - self._start_s
 
 

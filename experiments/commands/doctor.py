@@ -10,8 +10,8 @@ from rich.table import Table
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import vllm_python
 from nasarena.agents.scribe.writer import MODEL_DIR
-from nasarena.experiments.execution.console import made_console
-from nasarena.experiments.execution.provenance import commit, hardware, installed
+from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.execution.provenance import commit, hardware, version_of
 from nasarena.experiments.execution.workers import num_cores
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
@@ -39,7 +39,7 @@ def doctor(arguments: Sequence[str]) -> int:
         mark = {True: "[green]ok[/green]", False: "[red]missing[/red]", None: ""}[is_fine]
         table.add_row(name, text, mark)
         healthy &= is_fine is not False
-    made_console().print(table)
+    make_console().print(table)
     return 0 if healthy else 1
 
 
@@ -48,16 +48,16 @@ Finding = tuple[str, str, bool | None]  # what, in words, and whether it is fine
 
 def _findings() -> Iterator[Finding]:
     machine = hardware()
-    yield "nasarena", f"{installed('nasarena')}, commit {commit() or 'unknown (a wheel)'}", None
+    yield "nasarena", f"{version_of('nasarena')}, commit {commit() or 'unknown (a wheel)'}", None
     yield "processor", f"{machine['processor']} ({machine['machine']})", None
     yield "cores", f"{num_cores()} usable; a comparison runs so many workers at once", True
     yield "memory", f"{machine['memory_gib']} GiB", None
     yield from _torch()
     for package in NEEDED[1:]:
-        found = installed(package)
+        found = version_of(package)
         yield package, found or "not installed: pip install -e .", found is not None
     for package, use in OPTIONAL.items():
-        found = installed(package)
+        found = version_of(package)
         yield package, f"{found or 'not installed'} ({use})", True if found else None
     yield from _models()
     yield from _disk()
@@ -81,11 +81,11 @@ def _torch() -> Iterator[Finding]:
 
 def _choice() -> Iterator[Finding]:
     """What `proxy.device=auto` and `proxy.precision=auto` come to here."""
-    from nasarena.proxies.training.devices import chosen_device, chosen_population, kernels
+    from nasarena.proxies.training.devices import choose_device, choose_population, kernels
 
-    device = chosen_device("auto")
+    device = choose_device("auto")
     found = kernels(device)
-    population = chosen_population(0, device)
+    population = choose_population(0, device)
     yield "proxies train", f"on {device} in {found.precision}, {population} at most together", None
     layers = f"attention: {found.attention}; scan: {found.scan}"
     words = found.attention if found.attention == found.scan else layers

@@ -9,8 +9,8 @@ from statistics import fmean, stdev
 from rich.console import Console
 from rich.table import Table
 
-from nasarena.experiments.execution.console import made_console, progress_bar
-from nasarena.experiments.execution.scoring import Evaluation, built_proxy
+from nasarena.experiments.execution.console import make_console, progress_bar
+from nasarena.experiments.execution.scoring import Evaluation, build_proxy
 from nasarena.experiments.execution.workers import News, results
 from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
 from nasarena.search.errors import InvalidSetting
@@ -29,8 +29,8 @@ def evaluate(arguments: Sequence[str]) -> int:
             "at least one pattern is expected, such as 2A5M2A3M1A3M or AMAMAMAMAMAMAMAM, got none"
         )
     patterns = [config.space.validate(expand(word)) for word in words]
-    built_proxy(config.proxy, config.space, config.cache)  # refuses bad settings here, at once
-    console = made_console()
+    build_proxy(config.proxy, config.space, config.cache)  # refuses bad settings here, at once
+    console = make_console()
     outcomes = outcomes_of(patterns, config, console)
     console.print(_table(patterns, outcomes, config))
     tasks = _tasks(outcomes)
@@ -47,13 +47,13 @@ def outcomes_of(
 ) -> list[list[Outcome]]:
     """Outcomes by pattern and seed, from worker processes, under a progress bar."""
     seeds = range(config.first_seed, config.first_seed + config.seeds)
-    return scored(
+    return score_patterns(
         patterns, seeds, config.proxy, config.space, config.cache, config.workers, console,
         config.split,
     )  # fmt: skip
 
 
-def scored(
+def score_patterns(
     patterns: Sequence[str],
     seeds: Sequence[int],
     proxy: ProxyConfig,

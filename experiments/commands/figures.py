@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.search.errors import InvalidSetting
 
@@ -23,8 +23,8 @@ def figures(arguments: Sequence[str]) -> int:
     if CHECK in arguments:
         return _check([argument for argument in arguments if argument != CHECK])
     folder = existing_folder("figures", arguments)
-    console = made_console()
-    for drawing in _written(folder, command_line(["figures", *arguments])).drawings:
+    console = make_console()
+    for drawing in _write_all(folder, command_line(["figures", *arguments])).drawings:
         console.print(f"{drawing.title}: {drawing.png}", soft_wrap=True)
     return 0
 
@@ -33,7 +33,7 @@ def _check(arguments: Sequence[str]) -> int:
     from nasarena.figures.check import check_figures
 
     checked = check_figures(existing_folder("figures --check", arguments))
-    console = made_console()
+    console = make_console()
     faults = [each for each in checked if each.fault]
     for each in faults:
         console.print(f"{each.file}: {each.fault}", markup=False, soft_wrap=True)
@@ -44,8 +44,8 @@ def _check(arguments: Sequence[str]) -> int:
 def report(arguments: Sequence[str]) -> int:
     """Write the report again and print the verdict and where it is."""
     folder = existing_folder("report", arguments)
-    console = made_console()
-    for sentence in _written(folder, command_line(["report", *arguments])).verdict:
+    console = make_console()
+    for sentence in _write_all(folder, command_line(["report", *arguments])).verdict:
         console.print(sentence, markup=False)
     console.print(f"[bold]{folder / 'report.html'}[/bold]", soft_wrap=True)
     return 0
@@ -64,7 +64,7 @@ def existing_folder(command: str, arguments: Sequence[str]) -> Path:
     return folder
 
 
-def _written(folder: Path, command: str) -> "Conclusion":
+def _write_all(folder: Path, command: str) -> "Conclusion":
     from nasarena.figures.comparison import write_all
 
     return write_all(folder, command, drawer=draw_by_all_cores)

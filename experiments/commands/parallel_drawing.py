@@ -14,7 +14,7 @@ from nasarena.search.run_folder import find_runs
 
 if TYPE_CHECKING:
     from nasarena.figures.plots.figure_files import Source
-    from nasarena.figures.plots.gallery import Plate
+    from nasarena.figures.plots.gallery import FigureSpec
     from nasarena.figures.report.conclusion import Drawing
 
 _MANY_RUNS = 60
@@ -35,7 +35,7 @@ class Share:
 
 
 def draw_by_all_cores(
-    folder: Path, plates: Sequence["Plate"], source: "Source", only: Collection[str] = ()
+    folder: Path, plates: Sequence["FigureSpec"], source: "Source", only: Collection[str] = ()
 ) -> list["Drawing"]:
     """As `draw_into`, with a worker for each core where there are many runs."""
     from nasarena.figures.comparison import draw_into

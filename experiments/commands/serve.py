@@ -8,7 +8,7 @@ from types import FrameType
 from rich.console import Console
 
 from nasarena.agents.llm.server import ADDRESS, ServerSettings, VllmServer
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.config import serve_config
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
@@ -25,7 +25,7 @@ def serve(arguments: Sequence[str]) -> int:
     others = [argument for argument in arguments if "=" in argument]
     settings, folder = serve_config(models[0], others)
     signal.signal(signal.SIGTERM, _interrupt)  # `kill` is as good as Ctrl-C
-    _serve(settings, folder, made_console())
+    _serve(settings, folder, make_console())
     return 0
 
 

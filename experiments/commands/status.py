@@ -8,7 +8,7 @@ from rich.table import Table
 
 from nasarena.experiments.commands.figures import existing_folder
 from nasarena.experiments.comparison.plan import PLAN, read_plan
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.console import make_console
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.run_folder import RunRecord, State, find_runs, read_run
 
@@ -67,7 +67,7 @@ def status(arguments: Sequence[str]) -> int:
             f"{run.spent:.0%}" if run.num_trials else "",
             run.words,
         )
-    console = made_console()
+    console = make_console()
     console.print(table)
     counts = {state: sum(run.state == state for run in runs) for state in STYLES}
     console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count))

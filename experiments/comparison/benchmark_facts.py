@@ -38,7 +38,7 @@ def write_facts(folder: Path, proxy: Proxy) -> None:
     """Write the file for all runs below `folder`; nothing where the proxy knows no truth."""
     if not isinstance(proxy, KnownProxy):
         return
-    text = json.dumps(known_facts(proxy, scored_patterns(folder)), separators=(",", ":"))
+    text = json.dumps(collect_facts(proxy, find_scored_patterns(folder)), separators=(",", ":"))
     try:
         draft = (folder / FILE).with_suffix(".draft")
         draft.write_text(text + "\n", encoding="utf-8")
@@ -47,7 +47,7 @@ def write_facts(folder: Path, proxy: Proxy) -> None:
         raise NasArenaError(f"cannot write to {folder}: {error.strerror}") from error
 
 
-def known_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
+def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
     """The content of the file; `patterns` are those that a figure may ask for."""
     pattern, score = proxy.optimum()
     trainings = getattr(proxy, "trainings", None)
@@ -64,7 +64,7 @@ def known_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def scored_patterns(folder: Path) -> list[str]:
+def find_scored_patterns(folder: Path) -> list[str]:
     """Every pattern that any run below `folder` scored, sorted."""
     records = [read_run(path) for path in find_runs(folder)]
     found = {

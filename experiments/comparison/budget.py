@@ -7,7 +7,7 @@ from nasarena.search.proxy import Proxy, mean_cost
 from nasarena.search.seeding import stream
 
 
-def priced(config: BudgetConfig, proxy: Proxy) -> tuple[Budget, int]:
+def price_budget(config: BudgetConfig, proxy: Proxy) -> tuple[Budget, int]:
     """The budget, and how many trials of average cost it pays for.
 
     Raises InvalidSetting where it does not pay for the cheapest of a sample of patterns.

@@ -20,9 +20,9 @@ from nasarena.agents.llm.errors import LlmRecordBroken
 from nasarena.agents.llm.server import ServerSettings, VllmServer
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
 from nasarena.agents.llm.transport import Patience
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.config import LlmConfig
-from nasarena.experiments.settings.typed import filled
+from nasarena.experiments.settings.typed import build_dataclass
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
 from nasarena.search.run_folder import RunFolder, RunRecord, find_runs, read_run
@@ -60,10 +60,10 @@ def recording(access: Access, folder: RunFolder) -> Iterator[Client]:
             client.close()
 
 
-def suited_options(config: LlmConfig) -> dict[str, Any]:
+def default_agent_options(config: LlmConfig) -> dict[str, Any]:
     """Defaults of agents that go with a model: the embedded one reads compact prompts only."""
     if config.name == "replay":
-        records = [read_run(path) for path in find_runs(_replayed(config))]
+        records = [read_run(path) for path in find_runs(_replay_folder(config))]
         prompts = {record.config["searcher"]["options"].get("prompt") for record in records}
         is_compact = "compact" in prompts and "full" not in prompts
     else:
@@ -84,12 +84,12 @@ def model_access(config: LlmConfig, folder: Path, console: Console) -> Iterator[
         yield access
 
 
-def replayed_access(config: LlmConfig, run: Path) -> Access:
+def replay_access(config: LlmConfig, run: Path) -> Access:
     """Access to the record of the run that lies at `run` below the folder to replay.
 
     Raises LlmRecordBroken if there is none, or one that has not come to its end.
     """
-    path = _replayed(config) / run
+    path = _replay_folder(config) / run
     if not (path / "run.json").exists():
         raise LlmRecordBroken(f"{path} is not there, so this run cannot be replayed")
     record = read_run(path)
@@ -99,7 +99,7 @@ def replayed_access(config: LlmConfig, run: Path) -> Access:
     return Access(record.config.get("llm", {}), partial(_playback, path), notes)
 
 
-def recorded_access(config: LlmConfig, record: RunRecord) -> Access:
+def offline_access(config: LlmConfig, record: RunRecord) -> Access:
     """For a run that will make no call: the identity on record, but what is set now wins.
 
     So a folder is refused if the settings name another model, without asking a server.
@@ -116,7 +116,7 @@ def _scribe(options: Mapping[str, Any], folder: Path, console: Console) -> Itera
     client = ScribeClient()
     known = ("model", "revision", "active_params")
     identity = {name: getattr(client, name) for name in known}
-    yield Access(identity, _embedded_client, {**identity, "server": "in process"})
+    yield Access(identity, _scribe_client, {**identity, "server": "in process"})
 
 
 @contextmanager
@@ -132,9 +132,9 @@ def _vllm(options: Mapping[str, Any], folder: Path, console: Console) -> Iterato
     from nasarena.agents.llm.constraint_probe import connect
     from nasarena.search.cache_folder import cache_folder
 
-    model = options["model"] or _embedded()
+    model = options["model"] or _scribe_folder()
     wanted = {**options, "model": model, "host": "127.0.0.1"}
-    settings = filled(ServerSettings, wanted, "llm")
+    settings = build_dataclass(ServerSettings, wanted, "llm")
     server = VllmServer(settings, folder / SERVER_FOLDER, cache_folder() / "vllm")
     console.print(f"starting vLLM for {model} (log: {server.log})", soft_wrap=True)
     try:
@@ -142,14 +142,14 @@ def _vllm(options: Mapping[str, Any], folder: Path, console: Console) -> Iterato
             server.start(lambda seconds: status.update(f"starting vLLM, {seconds:.0f} s"))
         yield _at(connect(_llm_settings(options, server.base_url, None)))
         if not server.is_running:  # so runs were cut off; this is why
-            made_console(stderr=True).print(
+            make_console(stderr=True).print(
                 f"nasarena: {server.failure()}", markup=False, soft_wrap=True
             )
     finally:
         server.stop()
 
 
-def _embedded() -> str:
+def _scribe_folder() -> str:
     from nasarena.agents.scribe.writer import MODEL_DIR
 
     if not (MODEL_DIR / "config.json").is_file():
@@ -161,9 +161,9 @@ def _embedded() -> str:
 
 
 def _llm_settings(options: Mapping[str, Any], base_url: str, model: str | None) -> LlmSettings:
-    patience = filled(Patience, options, "llm")
+    patience = build_dataclass(Patience, options, "llm")
     found = {"base_url": base_url, "model": model, "patience": patience}
-    return filled(LlmSettings, {**options, **found}, "llm")
+    return build_dataclass(LlmSettings, {**options, **found}, "llm")
 
 
 def _at(endpoint: Endpoint) -> Access:
@@ -171,7 +171,7 @@ def _at(endpoint: Endpoint) -> Access:
     return Access(identity, partial(_server_client, endpoint), endpoint.to_json())
 
 
-def _replayed(config: LlmConfig) -> Path:
+def _replay_folder(config: LlmConfig) -> Path:
     record = config.options["record"]
     if record is None or not Path(str(record)).is_dir():
         raise InvalidSetting(
@@ -181,7 +181,7 @@ def _replayed(config: LlmConfig) -> Path:
     return Path(str(record))
 
 
-def _embedded_client(num_recorded: int) -> ClosableClient:
+def _scribe_client(num_recorded: int) -> ClosableClient:
     from nasarena.agents.scribe.local import ScribeClient
 
     return ScribeClient()

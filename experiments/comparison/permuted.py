@@ -62,19 +62,19 @@ class PermutedLetters:
         answer = self._searcher.ask(n)
         if isinstance(answer, str) or not isinstance(answer, Sequence):
             return answer
-        return [self._revealed(item) for item in answer]
+        return [self._reveal(item) for item in answer]
 
     def tell(self, trials: Sequence[Trial]) -> None:
-        self._searcher.tell([self._shown(trial) for trial in trials])
+        self._searcher.tell([self._show(trial) for trial in trials])
 
-    def _revealed(self, item: str | Proposal) -> str | Proposal:
+    def _reveal(self, item: str | Proposal) -> str | Proposal:
         if isinstance(item, str):
             return self._permutation.reveal(item)
         if isinstance(item, Proposal) and isinstance(item.pattern, str):
             return replace(item, pattern=self._permutation.reveal(item.pattern))
         return item
 
-    def _shown(self, trial: Trial) -> Trial:
+    def _show(self, trial: Trial) -> Trial:
         """The note of an invalid proposal quotes it in true letters, which would tell."""
         note = "not one of the allowed patterns" if trial.status == "invalid" else trial.note
         return replace(trial, pattern=self._permutation.show(trial.pattern), note=note)

@@ -14,19 +14,23 @@ from typing import Any
 
 from rich.console import Console
 
-from nasarena.experiments.comparison.budget import priced
+from nasarena.experiments.comparison.budget import price_budget
 from nasarena.experiments.comparison.llm import (
     Access,
+    default_agent_options,
     model_access,
-    recorded_access,
-    replayed_access,
-    suited_options,
+    offline_access,
+    replay_access,
 )
 from nasarena.experiments.comparison.permuted import with_controls
-from nasarena.experiments.comparison.resolved_searcher import Entrant, enter, told_apart
-from nasarena.experiments.comparison.run_spec import Cell
+from nasarena.experiments.comparison.resolved_searcher import (
+    Entrant,
+    resolve_searcher,
+    unique_labels,
+)
+from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.execution.provenance import provenance
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import (
     CompareConfig,
     ProxyConfig,
@@ -52,27 +56,27 @@ class Comparison:
     """All cells of a comparison, and where they lie."""
 
     folder: Path
-    cells: list[Cell]
+    cells: list[RunSpec]
     budget: Budget
 
 
-def planned(config: CompareConfig, command: str) -> Comparison:
+def plan_comparison(config: CompareConfig, command: str) -> Comparison:
     """The comparison of these settings; nothing is written yet.
 
     Raises InvalidSetting for anything in the settings that cannot work.
     """
-    suited = suited_options(config.llm)
+    suited = default_agent_options(config.llm)
     wanted = with_controls(config.searchers, config.controls)
-    entrants = told_apart([enter(searcher, suited) for searcher in wanted])
-    proxy = built_proxy(config.proxy, config.space, config.cache)
+    entrants = unique_labels([resolve_searcher(searcher, suited) for searcher in wanted])
+    proxy = build_proxy(config.proxy, config.space, config.cache)
     judge = _judge(config, proxy)
-    budget, num_trials = priced(config.budget, proxy)
+    budget, num_trials = price_budget(config.budget, proxy)
     made_here = provenance(command)
     name = config.name or _default_name(config, proxy, budget, judge)
     folder = Path(config.folder) / name
 
-    def cell(entrant: Entrant, settings: LoopSettings) -> Cell:
-        return Cell(
+    def cell(entrant: Entrant, settings: LoopSettings) -> RunSpec:
+        return RunSpec(
             path=folder / entrant.label / f"seed-{settings.seed}",
             entrant=entrant,
             proxy=config.proxy,
@@ -90,10 +94,10 @@ def planned(config: CompareConfig, command: str) -> Comparison:
     searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
     scoring = []
     if config.references and (num_references := _num_references(config.space)):
-        entrant = enter(SearcherConfig(REFERENCES, {}))
+        entrant = resolve_searcher(SearcherConfig(REFERENCES, {}))
         chosen = all_settings[:_REFERENCE_SEEDS]
         scoring = [cell(entrant, _of_references(settings, num_references)) for settings in chosen]
-    return Comparison(folder, _ordered(searching) + scoring, budget)
+    return Comparison(folder, _order(searching) + scoring, budget)
 
 
 def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | None:
@@ -103,7 +107,7 @@ def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | Non
     if name is None or name in (SAME, config.proxy.name):
         return None
     chosen = evaluate_config([f"proxy={name}"]).proxy
-    return chosen, built_proxy(chosen, config.space, config.cache).version
+    return chosen, build_proxy(chosen, config.space, config.cache).version
 
 
 def _default_name(
@@ -131,7 +135,7 @@ def _of_references(settings: LoopSettings, num_references: int) -> LoopSettings:
     return replace(settings, budget=budget, initial_design=0, top_k=num_references)
 
 
-def _ordered(cells: list[Cell]) -> list[Cell]:
+def _order(cells: list[RunSpec]) -> list[RunSpec]:
     """Seed by seed, so that pairs are complete early; those that lean on a library first, for
     they think longest."""
     return sorted(cells, key=lambda cell: (cell.seed, cell.entrant.requires is None))
@@ -147,37 +151,39 @@ def with_model(
     `model_access` does.
     """
     agents = [cell for cell in comparison.cells if cell.entrant.uses_llm]
-    asking = [cell for cell in to_be_run(agents, config.retry_failed) if not _is_searched(cell)]
+    asking = [
+        cell for cell in select_pending(agents, config.retry_failed) if not _is_searched(cell)
+    ]
     if config.llm.name == "replay":
         accesses = {
-            cell.path: replayed_access(config.llm, cell.path.relative_to(comparison.folder))
+            cell.path: replay_access(config.llm, cell.path.relative_to(comparison.folder))
             for cell in agents
         }
-        yield _equipped(comparison, accesses)
+        yield _with_access(comparison, accesses)
     elif asking:
         with model_access(config.llm, comparison.folder, console) as access:
             _refuse_free_calls(access, comparison.budget)
-            yield _equipped(comparison, {cell.path: access for cell in agents})
+            yield _with_access(comparison, {cell.path: access for cell in agents})
     else:
         records = {cell.path: read_run(cell.path) for cell in agents}
-        yield _equipped(
+        yield _with_access(
             comparison,
-            {path: recorded_access(config.llm, record) for path, record in records.items()},
+            {path: offline_access(config.llm, record) for path, record in records.items()},
         )
 
 
-def to_be_run(cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
+def select_pending(cells: Sequence[RunSpec], retry_failed: bool) -> list[RunSpec]:
     """What is missing or was cut off, and on demand what failed."""
     ended = ("finished",) if retry_failed else ("finished", "failed")
     return [cell for cell in cells if cell.state() not in ended]
 
 
-def _is_searched(cell: Cell) -> bool:
+def _is_searched(cell: RunSpec) -> bool:
     record = cell.record()
     return record is not None and record.is_searched
 
 
-def _equipped(comparison: Comparison, accesses: Mapping[Path, Access]) -> Comparison:
+def _with_access(comparison: Comparison, accesses: Mapping[Path, Access]) -> Comparison:
     cells = [replace(cell, access=accesses.get(cell.path)) for cell in comparison.cells]
     return replace(comparison, cells=cells)
 
@@ -193,13 +199,13 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
 def refuse_mixture(comparison: Comparison) -> None:
     """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison."""
     wanted = {cell.path: cell for cell in comparison.cells}
-    shared = _shared(comparison.cells[0].config)
+    shared = _condition(comparison.cells[0].config)
     for path in find_runs(comparison.folder):
         found = read_run(path)
         if path in wanted:
             wanted[path].open().close()
         elif found.config["searcher"]["name"] != REFERENCES:
-            other = _shared(found.config)
+            other = _condition(found.config)
             if other != shared:
                 keys = [key for key in shared if shared[key] != other[key]]
                 raise RunFolderRefused(
@@ -209,7 +215,7 @@ def refuse_mixture(comparison: Comparison) -> None:
                 )
 
 
-def _shared(config: Mapping[str, Any]) -> dict[str, Any]:
+def _condition(config: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be equal between the searching runs of one comparison."""
     loop = {key: value for key, value in config["loop"].items() if key != "seed"}
     keys = ("proxy", "final_proxy", "space", "budget")

@@ -15,7 +15,7 @@ from typing import Any
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.experiments.settings.overrides import nearest
 from nasarena.experiments.settings.registry import load_searcher
-from nasarena.experiments.settings.typed import hints_of, typed
+from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import SearcherSpec
 
@@ -53,7 +53,7 @@ class Entrant:
         return values
 
 
-def enter(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> Entrant:
+def resolve_searcher(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> Entrant:
     """Find a searcher and check its options; those in `suited` that it has are defaults to it.
 
     Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
@@ -90,13 +90,13 @@ def complete_inner(given: Any) -> dict[str, Any]:
             f"inner must be a classical searcher, as inner=evolution or "
             f"{{name:evolution,options:{{population:20}}}}, got {given!r}"
         )
-    inner = enter(SearcherConfig(str(wanted["name"]), dict(wanted.get("options") or {})))
+    inner = resolve_searcher(SearcherConfig(str(wanted["name"]), dict(wanted.get("options") or {})))
     if inner.uses_llm:
         raise InvalidSetting(f"inner must be a classical searcher, got the agent {inner.name!r}")
     return {"name": inner.target, "options": dict(inner.options)}
 
 
-def told_apart(entrants: Sequence[Entrant]) -> list[Entrant]:
+def unique_labels(entrants: Sequence[Entrant]) -> list[Entrant]:
     """Entrants with labels of their own: the options in which two of one name differ join it."""
     labelled = []
     for entrant in entrants:
@@ -128,7 +128,7 @@ def complete_options(what: str, spec: SearcherSpec, given: Mapping[str, Any]) ->
             advice = nearest(option, list(known)) if known else "it has none"
             raise InvalidSetting(f"{what} has no option {option!r}; {advice}")
     options = {
-        name: typed(given[name], hints.get(name, Any), f"option {name} of {what}")
+        name: coerce(given[name], hints.get(name, Any), f"option {name} of {what}")
         if name in given
         else default
         for name, default in known.items()

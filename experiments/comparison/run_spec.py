@@ -18,12 +18,12 @@ from nasarena.agents.notebook import write_notebook
 from nasarena.experiments.comparison.llm import Access, recording
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters
 from nasarena.experiments.comparison.resolved_searcher import Entrant
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
-from nasarena.search.loop import LoopSettings, already_searched, search
-from nasarena.search.retraining import conclude
+from nasarena.search.loop import LoopSettings, load_finished_search, search
+from nasarena.search.retraining import retrain_best
 from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
 from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.space import PatternSpace
@@ -31,7 +31,7 @@ from nasarena.search.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class RunSpec:
     """What one run is made of; `num_trials` is how many average patterns the budget pays for.
 
     `access` leads to the language model of an agent. `judge` is the proxy that trains the best
@@ -55,7 +55,7 @@ class Cell:
         return self.settings.seed
 
     @property
-    def judged_by(self) -> ProxyConfig:
+    def final_proxy(self) -> ProxyConfig:
         """What trains its best patterns again."""
         return self.judge[0] if self.judge else self.proxy
 
@@ -70,10 +70,10 @@ class Cell:
         loop = asdict(self.settings)
         budget = loop.pop("budget")
         llm = {"llm": dict(self.access.identity)} if self.access else {}
-        judge = {"final_proxy": _versioned(*self.judge)} if self.judge else {}
+        judge = {"final_proxy": _with_version(*self.judge)} if self.judge else {}
         return {
             "searcher": self.entrant.config(),
-            "proxy": _versioned(self.proxy, self.proxy_version),
+            "proxy": _with_version(self.proxy, self.proxy_version),
             **judge,
             "space": asdict(self.space),
             "budget": budget,
@@ -111,13 +111,13 @@ class Advance:
         return Advance(self.num_trials + 1, min(1.0, spent / budget.amount), best)
 
 
-def _versioned(proxy: ProxyConfig, version: str) -> dict[str, Any]:
+def _with_version(proxy: ProxyConfig, version: str) -> dict[str, Any]:
     return {**asdict(proxy), "version": version}
 
 
-def search_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
+def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
     """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
-    proxy = built_proxy(cell.proxy, cell.space, cell.cache)
+    proxy = build_proxy(cell.proxy, cell.space, cell.cache)
     spec = load_searcher(cell.entrant.target)
     loop, advance = cell.settings, Advance()
 
@@ -135,31 +135,31 @@ def search_cell(cell: Cell, report: Callable[[Advance], None]) -> Advance:
                 _keep_notebook(cell)
     advance = Advance()
     for trial in found.trials:  # anew, for a search that had ended before is not watched again
-        advance = advance.after(trial, found.journal.spent, loop.budget)
+        advance = advance.after(trial, found.journal.search_spending, loop.budget)
     return advance
 
 
-def conclude_cells(cells: Sequence[Cell]) -> None:
+def conclude_cells(cells: Sequence[RunSpec]) -> None:
     """Train the best patterns of cells that were searched again, in one population.
 
     They are cells of one comparison: what trains them is the same for all.
     """
-    proxy = built_proxy(cells[0].judged_by, cells[0].space, cells[0].cache)
+    proxy = build_proxy(cells[0].final_proxy, cells[0].space, cells[0].cache)
     with ExitStack() as stack:
         folders = [stack.enter_context(cell.open()) for cell in cells]
         runs = [
-            already_searched(folder, cell.settings)
+            load_finished_search(folder, cell.settings)
             for folder, cell in zip(folders, cells, strict=True)
         ]
-        conclude(runs, proxy)
+        retrain_best(runs, proxy)
 
 
-def _client(cell: Cell, folder: RunFolder) -> AbstractContextManager[Client | None]:
+def _client(cell: RunSpec, folder: RunFolder) -> AbstractContextManager[Client | None]:
     return nullcontext() if cell.access is None else recording(cell.access, folder)
 
 
 def _searcher(
-    cell: Cell, spec: SearcherSpec, client: Client | None, rng: np.random.Generator
+    cell: RunSpec, spec: SearcherSpec, client: Client | None, rng: np.random.Generator
 ) -> Searcher:
     options = dict(cell.entrant.options)
     if spec.uses_llm and "inner" in options:
@@ -175,7 +175,7 @@ def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Genera
     return build_searcher(load_searcher(wanted["name"]), space, rng, wanted["options"])
 
 
-def _keep_notebook(cell: Cell) -> None:
+def _keep_notebook(cell: RunSpec) -> None:
     """Also of a run that was cut off; a full disk has been complained about already."""
     with suppress(OSError):
         write_notebook(read_run(cell.path), cell.entrant.options.get("noise") or 0.0)

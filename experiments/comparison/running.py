@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from nasarena.experiments.comparison.run_spec import Advance, Cell, conclude_cells, search_cell
+from nasarena.experiments.comparison.run_spec import Advance, RunSpec, conclude_cells, search_cell
 from nasarena.experiments.execution.scoring import num_together
 from nasarena.experiments.execution.workers import News, Queue, Report, num_cores, run_tasks
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
@@ -25,7 +25,7 @@ class Progress:
     `partial` and not working means that its process is gone or that a fault of ours stopped it.
     """
 
-    cell: Cell
+    cell: RunSpec
     state: State
     is_working: bool
     advance: Advance | None
@@ -37,7 +37,7 @@ class Progress:
 class Search:
     """The search of a cell as a worker does it."""
 
-    cell: Cell
+    cell: RunSpec
 
     def __call__(self, report: Report) -> Advance:
         return search_cell(self.cell, report)
@@ -47,20 +47,20 @@ class Search:
 class Conclude:
     """The re-trainings of cells that were searched, as a worker does them."""
 
-    cells: Sequence[Cell]
+    cells: Sequence[RunSpec]
 
     def __call__(self, report: Report) -> None:
         conclude_cells(self.cells)
 
 
-def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progress]:
+def run_cells(cells: Sequence[RunSpec], num_workers: int | None) -> Iterator[Progress]:
     """Run the cells and yield what happens; each ends with one that is not working."""
     if not cells:
         return
-    bound = num_together(cells[0].judged_by)  # they are of one comparison
+    bound = num_together(cells[0].final_proxy)  # they are of one comparison
     queue = Queue([Search(cell) for cell in cells])
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
-    searched: list[Cell] = []
+    searched: list[RunSpec] = []
     advances: dict[Path, Advance] = {}
     for news in run_tasks(queue, num_workers):
         about = cells_of[news.task]
@@ -75,14 +75,14 @@ def run_cells(cells: Sequence[Cell], num_workers: int | None) -> Iterator[Progre
                 cells_of[queue.add_first(Conclude([cell]))] = [cell]
         else:
             for cell in about:
-                yield _ended(cell, news, advances.get(cell.path))
+                yield _last_progress(cell, news, advances.get(cell.path))
         for part in _populations(searched, not queue, num_workers or num_cores(), bound):
             cells_of[queue.add_first(Conclude(part))] = part
 
 
 def _populations(
-    searched: list[Cell], is_last: bool, num_workers: int, bound: int
-) -> list[list[Cell]]:
+    searched: list[RunSpec], is_last: bool, num_workers: int, bound: int
+) -> list[list[RunSpec]]:
     """The cells to conclude now, as populations, all taken out of `searched`; none if too early.
 
     A population of more than `bound` would be trained as two, so only one run's own may be larger.
@@ -93,7 +93,7 @@ def _populations(
     total = sum(map(_num_trainings, searched))
     num_turns = ceil(total / (bound * num_workers))
     enough = ceil(total / (num_turns * num_workers)) if is_last else bound
-    parts, size = [list[Cell]()], 0
+    parts, size = [list[RunSpec]()], 0
     for cell in searched:
         added = _num_trainings(cell)
         if parts[-1] and (size >= enough or size + added > bound):
@@ -105,12 +105,12 @@ def _populations(
     return parts
 
 
-def _num_trainings(cell: Cell) -> int:
+def _num_trainings(cell: RunSpec) -> int:
     """At least 1: where nothing is trained, too, there is an end to be recorded."""
     return max(1, cell.settings.top_k * cell.settings.final_replicates)
 
 
-def _ended(cell: Cell, news: News, advance: Advance | None) -> Progress:
+def _last_progress(cell: RunSpec, news: News, advance: Advance | None) -> Progress:
     if news.kind == "done":
         return Progress(cell, "finished", False, advance)
     state = _state(cell)
@@ -124,7 +124,7 @@ def _ended(cell: Cell, news: News, advance: Advance | None) -> Progress:
     return Progress(cell, state, False, advance, trouble, news.value)
 
 
-def _state(cell: Cell) -> State:
+def _state(cell: RunSpec) -> State:
     """Where a run that broke off stands; a record that cannot be read is a failed run."""
     try:
         return cell.state()
@@ -132,7 +132,7 @@ def _state(cell: Cell) -> State:
         return "failed"
 
 
-def refused_everywhere(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:
+def common_refusal(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:
     """The one error that stopped every cell, if it is the same one: a fault of the settings."""
     words = {progress.trouble for progress in troubles}
     if len(troubles) == num_cells and len(words) == 1 and num_cells > 1:

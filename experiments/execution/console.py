@@ -6,7 +6,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 _PLAIN_WIDTH = 160  # where there is no terminal to ask, in a file or a pipe
 
 
-def made_console(stderr: bool = False) -> Console:
+def make_console(stderr: bool = False) -> Console:
     """A console on stdout or stderr that does not fold lines where nobody's screen is."""
     console = Console(stderr=stderr, highlight=False)
     if not console.is_terminal:

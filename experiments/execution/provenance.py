@@ -20,7 +20,7 @@ PACKAGES = ("nasarena", "torch", "numpy", "scipy", "optuna", "nevergrad", "botor
 
 def provenance(command: str) -> dict[str, Any]:
     """What `run.json` says besides the configuration; imports none of the packages."""
-    packages = {name: installed(name) for name in PACKAGES}
+    packages = {name: version_of(name) for name in PACKAGES}
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -37,7 +37,7 @@ def hardware() -> dict[str, Any]:
     return found | {"memory_gib": memory_gib()}
 
 
-def installed(package: str) -> str | None:
+def version_of(package: str) -> str | None:
     """The version of an installed package, without importing it."""
     try:
         return version(package)

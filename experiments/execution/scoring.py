@@ -11,7 +11,7 @@ from typing import Any
 from nasarena.experiments.settings.config import ProxyConfig
 from nasarena.experiments.settings.overrides import nearest
 from nasarena.experiments.settings.registry import load_proxy
-from nasarena.experiments.settings.typed import hints_of, typed
+from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
@@ -20,20 +20,20 @@ from nasarena.search.trial import Outcome
 _ENOUGH = 16  # evaluations of a table or a formula at once; more are no faster
 
 
-def built_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
+def build_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
     """The proxy of these settings, made once per process; `cache` puts the evaluation cache before.
 
     Raises InvalidSetting for an unknown setting or one of the wrong type.
     """
-    return _built(config.name, json.dumps(config.options, sort_keys=True), space, cache)
+    return _build(config.name, json.dumps(config.options, sort_keys=True), space, cache)
 
 
 @lru_cache(maxsize=4)
-def _built(name: str, options: str, space: PatternSpace, cache: bool) -> Proxy:
+def _build(name: str, options: str, space: PatternSpace, cache: bool) -> Proxy:
     # A training takes one thread in whichever process it runs; read when torch is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     factory = load_proxy(name)
-    keywords = _checked(name, factory, json.loads(options))
+    keywords = _check_options(name, factory, json.loads(options))
     proxy: Proxy = factory(space, **keywords)
     if not cache or not _is_trained(keywords):
         return proxy
@@ -51,22 +51,24 @@ def num_together(config: ProxyConfig) -> int:
     """How many patterns are worth evaluating at once: where models train, a whole population."""
     if not _is_trained(config.options):
         return _ENOUGH
-    from nasarena.proxies.training.devices import chosen_device, chosen_population
+    from nasarena.proxies.training.devices import choose_device, choose_population
 
-    device = chosen_device(config.options["device"])
-    return chosen_population(int(config.options["population"]), device)
+    device = choose_device(config.options["device"])
+    return choose_population(int(config.options["population"]), device)
 
 
 def on_gpu(config: ProxyConfig) -> bool:
     """Whether this proxy trains, and on a GPU."""
     if not _is_trained(config.options):
         return False
-    from nasarena.proxies.training.devices import chosen_device
+    from nasarena.proxies.training.devices import choose_device
 
-    return chosen_device(config.options["device"]).type == "cuda"
+    return choose_device(config.options["device"]).type == "cuda"
 
 
-def _checked(name: str, factory: Callable[..., Proxy], options: dict[str, Any]) -> dict[str, Any]:
+def _check_options(
+    name: str, factory: Callable[..., Proxy], options: dict[str, Any]
+) -> dict[str, Any]:
     parameters = inspect.signature(factory).parameters
     known = [parameter for parameter in parameters if parameter != "space"]
     hints = hints_of(factory)
@@ -76,7 +78,7 @@ def _checked(name: str, factory: Callable[..., Proxy], options: dict[str, Any]) 
                 f"proxy {name} has no setting {option!r}; {nearest(option, known)}"
             )
     keywords = {
-        option: typed(value, hints.get(option, Any), f"proxy.{option}")
+        option: coerce(value, hints.get(option, Any), f"proxy.{option}")
         for option, value in options.items()
     }
     return {"name": name, **keywords} if "name" in known else keywords
@@ -95,6 +97,6 @@ class Evaluation:
 
     def __call__(self, report: Callable[[Any], None]) -> list[Outcome]:
         """One outcome per seed."""
-        proxy = built_proxy(self.proxy, self.space, self.cache)
+        proxy = build_proxy(self.proxy, self.space, self.cache)
         seeds: Sequence[TrialSeed] = [TrialSeed(seed) for seed in self.seeds]
         return proxy.evaluate([self.pattern] * len(seeds), seeds, self.split)

@@ -95,12 +95,12 @@ def run_tasks(tasks: Sequence[Task] | Queue, num_workers: int | None = None) -> 
                 if queue and worker.task is None:
                     _hand_out(worker, queue)
             while queue and len(workers) < bound:
-                workers.append(_started())
+                workers.append(_start_worker())
                 _hand_out(workers[-1], queue)
             busy = [worker for worker in workers if worker.task is not None]
             ready = wait([worker.pipe for worker in busy])
             for worker in [worker for worker in busy if worker.pipe in ready]:
-                news = _received(worker)
+                news = _receive(worker)
                 if news.kind == "killed":
                     workers.remove(worker)
                 yield news
@@ -131,18 +131,18 @@ def _hand_out(worker: _Worker, queue: Queue) -> None:
         pass  # it is gone; reading from it says so next
 
 
-def _started() -> _Worker:
+def _start_worker() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs,), daemon=True)
-    with _inherited():
+    with _worker_environment():
         process.start()
     theirs.close()  # so that the pipe ends when the worker does
     return _Worker(process, ours)
 
 
 @contextmanager
-def _inherited() -> Iterator[None]:
+def _worker_environment() -> Iterator[None]:
     """What a worker starts with: Ctrl-C blocked from its first instruction on, one thread."""
     before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
     resource_tracker.ensure_running()  # else the first spawn starts it, which unblocks Ctrl-C
@@ -159,7 +159,7 @@ def _inherited() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _received(worker: _Worker) -> News:
+def _receive(worker: _Worker) -> News:
     assert worker.task is not None
     try:
         news: News = worker.pipe.recv()
@@ -193,10 +193,10 @@ def _work(pipe: Connection) -> None:
             number, task = pipe.recv()
         except EOFError:
             return
-        pipe.send(_done(number, task, pipe))
+        pipe.send(_run_task(number, task, pipe))
 
 
-def _done(number: int, task: Task, pipe: Connection) -> News:
+def _run_task(number: int, task: Task, pipe: Connection) -> News:
     last_s = 0.0
 
     def report(value: Any) -> None:

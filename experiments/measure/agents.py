@@ -20,13 +20,13 @@ from rich.console import Console
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import ServerSettings, VllmServer, vllm_python
 from nasarena.agents.llm.tiny_model import make_tiny_model
-from nasarena.experiments.commands.compare import carried_out
-from nasarena.experiments.comparison.plan import planned, with_model
+from nasarena.experiments.commands.compare import run_missing
+from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.measure import embedded
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.settings.config import compare_config
 from nasarena.search.cache_folder import cache_folder
-from nasarena.search.run_folder import RunRecord, find_runs, read_run, without_measured
+from nasarena.search.run_folder import RunRecord, drop_measurements, find_runs, read_run
 from nasarena.search.trial import Trial
 
 NUM_RUNS, NUM_TRIALS = 8, 25
@@ -36,19 +36,19 @@ MANY, ALONE, AGAIN = "eight runs", "one run", "eight runs again"
 
 def measure() -> None:
     """Run, print, and keep if asked to."""
-    rows, summary = embedded.measured()
+    rows, summary = embedded.measure_regrets()
     try:
         vllm_python()
     except VllmFailed as error:
         print(f"left out, the runs on a server: {error}")
     else:
         with tempfile.TemporaryDirectory() as folder:
-            served_rows, served_summary = measured_on_server(Path(folder))
+            served_rows, served_summary = measure_on_server(Path(folder))
         rows, summary = [*served_rows, *rows], {**served_summary, **summary}
     record("agents", rows, summary)
 
 
-def measured_on_server(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def measure_on_server(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A row for each comparison that had a server, and the summary of all."""
     make_tiny_model(folder / "model", context=4096)
     settings = ServerSettings(str(folder / "model"))
@@ -73,8 +73,8 @@ def run_all(folder: Path, name: str, num_runs: int, *arguments: str) -> list[Run
     place = (f"name={name}", f"folder={folder}", "searchers=[agent-greedy]")
     config = compare_config([*SETTINGS, *amount, *place, *arguments])
     console = Console(quiet=True)
-    with with_model(planned(config, "measure"), config, console) as comparison:
-        troubles = carried_out(comparison, "measure", console, config.workers, False)
+    with with_model(plan_comparison(config, "measure"), config, console) as comparison:
+        troubles = run_missing(comparison, "measure", console, config.workers, False)
     if troubles:
         raise RuntimeError(f"{name} did not finish: {troubles[0].trouble}")
     return [read_run(path) for path in find_runs(folder / name)]
@@ -113,7 +113,7 @@ def shares(trials: Sequence[Trial]) -> dict[str, float]:
 
 def is_same(one: RunRecord, other: RunRecord) -> bool:
     """Whether two runs agree in everything but times."""
-    return without_measured(one.events) == without_measured(other.events)
+    return drop_measurements(one.events) == drop_measurements(other.events)
 
 
 if __name__ == "__main__":

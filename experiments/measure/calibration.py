@@ -20,7 +20,7 @@ import pandas as pd
 
 from nasarena.experiments.measure.record import record
 from nasarena.figures.results.standings import Decision, decide
-from nasarena.figures.results.tables import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS, Frames
+from nasarena.figures.results.tables import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS, Tables
 from nasarena.figures.stats.intervals import LEVEL, Floats, interval
 from nasarena.figures.stats.paired import mean_difference
 from nasarena.figures.stats.power import power, seeds_for
@@ -46,7 +46,12 @@ NUM_POPULATION = 2_000_001
 
 
 def main() -> None:
-    rows = [*_same_searchers(), *_planted_gaps(), *_covered_scores(), *_covered_differences()]
+    rows = [
+        *_same_searchers(),
+        *_measure_planted_gaps(),
+        *_score_coverage(),
+        *_difference_coverage(),
+    ]
     same = [row for row in rows if row["question"] == "A/A"]
     planted = [row for row in rows if row["question"] == "planted"]
     covered = [row for row in rows if row["question"].startswith("interval")]
@@ -66,30 +71,30 @@ def _same_searchers() -> Iterator[dict[str, Any]]:
     Under one shape alone: whatever it is, differences of two equal searchers are symmetric.
     """
     for num_seeds in SEEDS:
-        found = _told_apart(num_seeds, 0.0, "gumbel")
+        found = _detections(num_seeds, 0.0, "gumbel")
         yield _row("A/A", "gumbel", num_seeds, 0.0, found, 1 - LEVEL)
 
 
-def _planted_gaps() -> Iterator[dict[str, Any]]:
+def _measure_planted_gaps() -> Iterator[dict[str, Any]]:
     for effect in EFFECTS:
         planned = seeds_for(effect)
         assert planned is not None
         for num_seeds in sorted({8, planned, *((20,) if effect < 1 else ())}):
-            found = _told_apart(num_seeds, effect, "normal")
+            found = _detections(num_seeds, effect, "normal")
             yield _row("planted", "normal", num_seeds, effect, found, power(effect, num_seeds))
 
 
-def _told_apart(num_seeds: int, effect: float, shape: str) -> Floats:
+def _detections(num_seeds: int, effect: float, shape: str) -> Floats:
     """1 where the verdict says that the better searcher is better, or for A/A that one is."""
     found = []
     for number in range(NUM_COMPARISONS):
         rng = stream(number, "calibration", shape, num_seeds, str(effect))
-        (pair,) = simulated(rng, num_seeds, effect * DIFFERENCE, shape).pairs
+        (pair,) = simulate(rng, num_seeds, effect * DIFFERENCE, shape).pairs
         found.append(pair.is_told_apart and (effect == 0 or pair.favours_first))
     return np.array(found, dtype=np.float64)
 
 
-def simulated(rng: np.random.Generator, num_seeds: int, gap: float, shape: str) -> Decision:
+def simulate(rng: np.random.Generator, num_seeds: int, gap: float, shape: str) -> Decision:
     """The decision on `better` and `other`, whose true final scores differ by `gap`."""
     shared = rng.normal(scale=SHARED, size=num_seeds)
     runs, seeds = [], range(num_seeds)
@@ -121,8 +126,8 @@ def simulated(rng: np.random.Generator, num_seeds: int, gap: float, shape: str) 
     return decide(_frames(runs, references, tuple(seeds)))
 
 
-def _frames(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> Frames:
-    return Frames(
+def _frames(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> Tables:
+    return Tables(
         runs=pd.DataFrame(runs, columns=RUN_COLUMNS),
         trials=pd.DataFrame(columns=TRIAL_COLUMNS),
         finals=pd.DataFrame(),
@@ -136,7 +141,7 @@ def _frames(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> F
     )
 
 
-def _covered_scores() -> Iterator[dict[str, Any]]:
+def _score_coverage() -> Iterator[dict[str, Any]]:
     """Bootstrap intervals of interquartile means, against that of two million values."""
     for shape, draw in SHAPES.items():
         population = np.sort(draw(stream(0, "population", shape), NUM_POPULATION))
@@ -150,7 +155,7 @@ def _covered_scores() -> Iterator[dict[str, Any]]:
             yield _row("interval of a score", shape, num_seeds, 0.0, held, LEVEL)
 
 
-def _covered_differences() -> Iterator[dict[str, Any]]:
+def _difference_coverage() -> Iterator[dict[str, Any]]:
     """Exact intervals of mean paired differences of two runs of the same shape."""
     for shape, draw in SHAPES.items():
         for num_seeds in SEEDS[:-1]:  # with 20 each takes 30 ms; A/A has looked at them

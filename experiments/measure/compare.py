@@ -22,15 +22,15 @@ def main() -> None:
     settings = [word for word in sys.argv[1:] if not word.startswith("--")]
     proxies = [word.partition("=")[2] for word in settings if word.startswith("proxy=")]
     with tempfile.TemporaryDirectory() as folder:
-        wall_s, exit_code = _compared(Path(folder), settings)
-        rows, summary = summarized(Path(folder) / "runs")
+        wall_s, exit_code = _run_compare(Path(folder), settings)
+        rows, summary = summarize(Path(folder) / "runs")
     if exit_code != (2 if summary["unfinished"] else 0):
         raise SystemExit(f"nasarena compare ended with exit code {exit_code}, as said above")
     summary = {"wall_s": wall_s, **summary}
     record("_".join(["compare", *proxies]), rows, summary, module="compare")
 
 
-def summarized(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def summarize(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows of the searchers whose runs are below `folder`, and what they come to.
 
     Of runs that finished; how many were planned and did not is counted.
@@ -52,7 +52,7 @@ def summarized(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     }
 
 
-def _compared(folder: Path, settings: list[str]) -> tuple[float, int]:
+def _run_compare(folder: Path, settings: list[str]) -> tuple[float, int]:
     """Wall time and exit code of the command in an empty folder with an empty cache.
 
     Where runs fail the code is 2, and the others are there all the same.

@@ -23,7 +23,7 @@ from nasarena.experiments.measure.separation import p_better
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive, nk
 from nasarena.search.budget import Budget
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.retraining import best_patterns
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import build_searcher
@@ -47,11 +47,11 @@ Regrets = Mapping[str, NDArray[np.float64]]  # by entrant, seeds in order
 
 def measure() -> None:
     """Run, print, and keep if asked to."""
-    rows, summary = measured()
+    rows, summary = measure_regrets()
     record("embedded", rows, summary)
 
 
-def measured() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def measure_regrets() -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A row for each family and entrant, and the summary: the worst family counts."""
     by_family = {family: regrets_on(family) for family in FAMILIES}
     rows = [
@@ -84,7 +84,7 @@ def regret(family: str, entrant: str, seed: int, num_trials: int) -> float:
     llm = _client() if spec.uses_llm else None
     settings = LoopSettings(seed, Budget("trials", num_trials), top_k=0)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", {}, {}) as run:
-        trials = run_search(
+        trials = run_to_end(
             run,
             lambda rng: build_searcher(
                 spec, landscape.space, rng, options, num_trials=num_trials, llm=llm

@@ -23,11 +23,11 @@ from typing import Any
 import torch
 
 from nasarena.experiments.measure import memory
-from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops
+from nasarena.experiments.measure.peaks import copy_bandwidth, matmul_flops
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.throughput import (
     FIXED,
-    built,
+    proxy_of,
     random_patterns,
     shares_of_peaks,
 )
@@ -51,7 +51,7 @@ NUM_REPEATS = 3
 def parity(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
     """Loss and gradients of each layer kind: largest error against the CPU in float32, relative to
     the largest entry; `bfloat16` is that of the losses alone under autocast."""
-    proxy, found = built((*settings, "proxy.device=cpu")), {}
+    proxy, found = proxy_of((*settings, "proxy.device=cpu")), {}
     for pattern in ("A" * 4, "M" * 4, "S" * 4, "AMSS"):
         (loss, gradient), (own_loss, own_gradient) = (
             _loss_and_gradient(proxy, pattern, torch.device(where)) for where in ("cpu", device)
@@ -89,7 +89,7 @@ def invariance(
     device: str, settings: Sequence[str] = QUICK, sizes: Sequence[int] = (2, 7, 64)
 ) -> dict[str, Any]:
     """How far the score of a pattern moves within populations of these sizes."""
-    proxy = built((*settings, f"proxy.device={device}", "proxy.population=64"))
+    proxy = proxy_of((*settings, f"proxy.device={device}", "proxy.population=64"))
     watched = ["A" * 16, "M" * 16, "S" * 16, "AMS" * 5 + "A"]
     alone = [proxy.evaluate([pattern], [TrialSeed(1)])[0].score or 0.0 for pattern in watched]
     moved = {}
@@ -108,9 +108,9 @@ def throughput(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
     """Seconds per trial at MAD's sizes against the peer's, interleaved, and the shares of what the
     device can do at most, in one population as large as the engine chooses. Kernels are warmed up
     first."""
-    proxy = built((*settings, f"proxy.device={device}"))
+    proxy = proxy_of((*settings, f"proxy.device={device}"))
     own = torch.device(device)
-    peaks = matmul_flops(own, torch.bfloat16), copied_bytes(own)
+    peaks = matmul_flops(own, torch.bfloat16), copy_bandwidth(own)
     kinds = {**{name: [text] for name, text in FIXED.items()}, "8 random": random_patterns(8)}
     found: dict[str, Any] = {}
     shares = []
@@ -140,7 +140,7 @@ def scaling(
 ) -> dict[str, Any]:
     """Seconds per trial of random patterns in populations of these sizes, or of what fits; what a
     population costs once is in it. Kernels are warmed up first."""
-    proxy = built((*settings, f"proxy.device={device}", f"proxy.population={max(sizes)}"))
+    proxy = proxy_of((*settings, f"proxy.device={device}", f"proxy.population={max(sizes)}"))
     patterns, found = random_patterns(max(sizes)), {}
     for wanted in sizes:
         size = proxy.num_together(patterns[:wanted])
@@ -176,7 +176,7 @@ def launches(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
     patterns, seeds = random_patterns(8), [TrialSeed(0)] * 8
     seconds: dict[str, list[float]] = {"eager": [], "graph": []}
     scores = {}
-    proxies = {kind: built((*settings, f"proxy.device={device}", f"proxy.step={kind}"))
+    proxies = {kind: proxy_of((*settings, f"proxy.device={device}", f"proxy.step={kind}"))
                for kind in seconds}  # fmt: skip
     for _ in range(NUM_REPEATS + 1):
         for kind, proxy in proxies.items():
@@ -193,7 +193,7 @@ def launches(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
 
 def memory_model(device: str) -> dict[str, Any]:
     """Predicted over measured peaks."""
-    return memory.measured(memory.CASES, device)[1]
+    return memory.measure_memory(memory.CASES, device)[1]
 
 
 def comparison(device: str, settings: Sequence[str] = SEARCH) -> dict[str, Any]:
@@ -224,7 +224,7 @@ PARTS: dict[str, Part] = {
 }
 
 
-def checked(device: str, parts: dict[str, Part] = PARTS) -> list[dict[str, Any]]:
+def run_parts(device: str, parts: dict[str, Part] = PARTS) -> list[dict[str, Any]]:
     """A row for each part: what it found, or why it failed."""
     rows = []
     for name, part in parts.items():
@@ -249,7 +249,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    rows = checked(device)
+    rows = run_parts(device)
     failed = [row["part"] for row in rows if row["failed"]]
     title = torch.cuda.get_device_name() if device.startswith("cuda") else device
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.throughput import built, random_patterns
+from nasarena.experiments.measure.throughput import proxy_of, random_patterns
 from nasarena.search.proxy import TrialSeed
 
 _STEPS = ("proxy.train.steps=3", "proxy.train.num_eval=16")
@@ -38,11 +38,11 @@ CASES: tuple[tuple[str, tuple[str, ...], list[str]], ...] = (
 def measure() -> None:
     """Train every case, print, and keep if asked to."""
     options = dict(word[2:].split("=") for word in sys.argv[1:] if word.startswith("--device="))
-    rows, summary = measured(CASES, options.get("device", "cpu"))
+    rows, summary = measure_memory(CASES, options.get("device", "cpu"))
     record("memory", rows, summary)
 
 
-def measured(
+def measure_memory(
     cases: Sequence[tuple[str, tuple[str, ...], list[str]]], device: str
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows, and the ratio that is farthest from 1."""
@@ -74,7 +74,7 @@ def calibrate(settings: tuple[str, ...], pattern: str) -> None:
     import torch
 
     torch.set_num_threads(1)
-    built(settings).cost(pattern)
+    proxy_of(settings).cost(pattern)
 
 
 def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(1)
-    proxy = built(settings)
+    proxy = proxy_of(settings)
     seeds = [TrialSeed(seed) for seed in range(len(patterns))]
     predicted = max(model.peak_bytes(patterns) for model in proxy.memory)
     proxy.evaluate(patterns[:1], seeds[:1])  # kernels and tables are there before
@@ -93,7 +93,7 @@ def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:
         peak, resident = torch.cuda.max_memory_allocated() - before, 0
     else:
         resident = _resident_growth(lambda: proxy.evaluate(patterns, seeds))
-        peak = _allocated_peak(lambda: proxy.evaluate(patterns, seeds))
+        peak = _peak_allocation(lambda: proxy.evaluate(patterns, seeds))
     return {
         "predicted_mb": predicted / 1e6,
         "measured_mb": peak / 1e6,
@@ -102,7 +102,7 @@ def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:
     }
 
 
-def _allocated_peak(work: Any) -> int:
+def _peak_allocation(work: Any) -> int:
     """Largest sum of what torch had allocated on the CPU during `work`, above its beginning, and
     the largest that our kernels' arenas ever held."""
     from torch.profiler import ProfilerActivity, profile

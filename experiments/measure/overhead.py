@@ -24,7 +24,7 @@ from nasarena.experiments.measure.record import record
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import additive
 from nasarena.search.budget import Budget
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import Searcher, build_searcher
@@ -81,7 +81,7 @@ def loop_times(proxy: Proxy, num_trials: int) -> list[float]:
     settings = LoopSettings(0, Budget("trials", num_trials), top_k=0)
     moments: list[float] = []
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", {}, {}) as run:
-        run_search(
+        run_to_end(
             run,
             lambda rng: build_searcher(spec, proxy.space, rng, {}, num_trials=num_trials),
             proxy,
@@ -93,8 +93,9 @@ def loop_times(proxy: Proxy, num_trials: int) -> list[float]:
 
 def ask_and_tell_times(name: str, proxy: Proxy, num_asks: int) -> list[float]:
     """Seconds of one ask and one tell each, from the state after `TOLD` random trials on."""
-    _informed(name, proxy, NUM_IMPORTING, num_asks).ask(1)  # imports what the searcher needs
-    searcher = _informed(name, proxy, TOLD, num_asks)
+    # The first ask imports what the searcher needs.
+    _prepare_searcher(name, proxy, NUM_IMPORTING, num_asks).ask(1)
+    searcher = _prepare_searcher(name, proxy, TOLD, num_asks)
     times_s = []
     for index in range(TOLD, TOLD + num_asks):
         start = time.perf_counter()
@@ -118,7 +119,7 @@ def help_times(count: int) -> list[float]:
     return times_s
 
 
-def _informed(name: str, proxy: Proxy, num_told: int, num_asks: int) -> Searcher:
+def _prepare_searcher(name: str, proxy: Proxy, num_told: int, num_asks: int) -> Searcher:
     """A fresh searcher that was told `num_told` random trials."""
     rng = stream(0, "searcher")
     searcher = build_searcher(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.patternbench.features import digits_of
-from nasarena.experiments.patternbench.fit import REPORT, pairs_of, tested
+from nasarena.experiments.patternbench.fit import REPORT, find_test_places, pairs_of
 from nasarena.experiments.patternbench.quality import Quality, quality
 from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, SURROGATE, PatternBench
@@ -51,7 +51,7 @@ class Speed:
 
 def measure(num_fresh: int) -> None:
     """Compare, time, print, and keep if asked to."""
-    found = fresh_quality(num_fresh) if num_fresh else shipped_quality(DATA)
+    found = fresh_quality(num_fresh) if num_fresh else surrogate_quality(DATA)
     summary = {
         **asdict(found),
         **asdict(speed(DATA)),
@@ -61,29 +61,29 @@ def measure(num_fresh: int) -> None:
     record("patternbench", _kinds(DATA), summary)
 
 
-def shipped_quality(data: Path) -> Quality:
+def surrogate_quality(data: Path) -> Quality:
     """The served surrogate on the test rows."""
     sample = sample_of(read_rows(data / ROWS)[1])
-    places = tested(sample)
-    return quality(_served(data, sample.digits[places]), pairs_of(sample, places))
+    places = find_test_places(sample)
+    return quality(_surrogate_scores(data, sample.digits[places]), pairs_of(sample, places))
 
 
 def fresh_quality(count: int) -> Quality:
     """The served surrogate on patterns trained now; each seed centred, its offset is common."""
-    from nasarena.experiments.commands.evaluate import scored
-    from nasarena.experiments.execution.console import made_console
+    from nasarena.experiments.commands.evaluate import score_patterns
+    from nasarena.experiments.execution.console import make_console
     from nasarena.experiments.settings.config import evaluate_config
 
     rng = stream(0, "patternbench fresh")
     patterns = list(dict.fromkeys(SPACE.sample(rng) for _ in range(count)))
     config = evaluate_config([f"proxy={read_rows(DATA / ROWS)[0]['proxy']}"])
     seeds = range(_FIRST_FRESH_SEED, _FIRST_FRESH_SEED + 2)
-    outcomes = scored(
-        patterns, seeds, config.proxy, SPACE, config.cache, None, made_console(stderr=True)
+    outcomes = score_patterns(
+        patterns, seeds, config.proxy, SPACE, config.cache, None, make_console(stderr=True)
     )
     pairs = np.array([[outcome.score for outcome in row] for row in outcomes], dtype=np.float64)
     pairs -= pairs.mean(axis=0)
-    return quality(_served(DATA, digits_of(patterns)), pairs)
+    return quality(_surrogate_scores(DATA, digits_of(patterns)), pairs)
 
 
 def speed(data: Path) -> Speed:
@@ -115,7 +115,7 @@ def speed(data: Path) -> Speed:
     return Speed(_NUM_BATCH / min(batch_s), min(single_s) / _NUM_SINGLE * 1e6, materialize_s)
 
 
-def _served(data: Path, digits: NDArray[np.int64]) -> Floats:
+def _surrogate_scores(data: Path, digits: NDArray[np.int64]) -> Floats:
     codes = digits @ 3 ** np.arange(SPACE.depth - 1, -1, -1)
     return Surrogate.load(data / SURROGATE).network.scores(codes)
 

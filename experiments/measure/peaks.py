@@ -43,7 +43,7 @@ def _best(multiply: Multiply, device: torch.device, dtype: torch.dtype) -> float
     return max(flops(count, size) for count, size in _MATRICES[device.type])
 
 
-def copied_bytes(device: torch.device) -> float:
+def copy_bandwidth(device: torch.device) -> float:
     """Bytes a second read and written by copying an array too large for a cache."""
     size = _COPIED_BYTES[device.type]
     source = torch.ones(size // 4, device=device)

@@ -130,11 +130,11 @@ def _score(job: tuple[str, int], outcome: Outcome) -> float:
 
 def quick(settings: Sequence[str] = ()) -> Proxy:
     """The preset as bare `nasarena compare` builds it, with some settings changed."""
-    from nasarena.experiments.execution.scoring import built_proxy
+    from nasarena.experiments.execution.scoring import build_proxy
     from nasarena.experiments.settings.config import evaluate_config
 
     config = evaluate_config(["proxy=quick", *settings])
-    return built_proxy(config.proxy, config.space, cache=False)
+    return build_proxy(config.proxy, config.space, cache=False)
 
 
 if __name__ == "__main__":

@@ -65,11 +65,11 @@ def _print_table(rows: Sequence[Row]) -> None:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(_shown(row.get(column, "")) for column in columns))
+        table.add_row(*(_format_value(row.get(column, "")) for column in columns))
     Console().print(table)
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

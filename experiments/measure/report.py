@@ -22,7 +22,7 @@ from nasarena.experiments.measure.record import record
 from nasarena.figures.comparison import write_all
 from nasarena.proxies.landscapes import additive
 from nasarena.search.budget import Budget
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import build_searcher, spec_of
 from nasarena.search.space import PatternSpace
@@ -62,7 +62,7 @@ def measure() -> None:
         write_s = time.perf_counter() - start_s
         page = Path(folder) / "report.html"
         row = {"runs": NUM_SEARCHERS * NUM_SEEDS, "trials": NUM_TRIALS, "write_s": write_s}
-        summary = {"megabytes": page.stat().st_size / 1e6, **opened(page)}
+        summary = {"megabytes": page.stat().st_size / 1e6, **time_page(page)}
     record("report", [row | summary], summary)
 
 
@@ -89,7 +89,7 @@ def write_runs(
                 "loop": {"seed": seed, "initial_design": settings.initial_design},
             }
             with RunFolder(folder / name / f"seed-{seed}", config, {}) as run:
-                run_search(run, make, proxy, settings)
+                run_to_end(run, make, proxy, settings)
 
 
 def _silent(history: list[Trial], space: PatternSpace, rng: np.random.Generator) -> str:
@@ -104,17 +104,21 @@ def _talker(space: PatternSpace, rng: np.random.Generator) -> Generator[Proposal
             space.mutate(best.pattern, rng) if best else space.sample(rng),
             "llm",
             (best.index,) if best else (),
-            {"name": _said(rng, 3), "hypothesis": _said(rng, 20), "expected": "better"},
+            {
+                "name": _random_words(rng, 3),
+                "hypothesis": _random_words(rng, 20),
+                "expected": "better",
+            },
         )
         if trial.score is not None and (best is None or trial.score > (best.score or 0.0)):
             best = trial
 
 
-def _said(rng: np.random.Generator, num_words: int) -> str:
+def _random_words(rng: np.random.Generator, num_words: int) -> str:
     return " ".join(rng.choice(_WORDS, num_words).tolist())
 
 
-def opened(file: Path) -> dict[str, float]:
+def time_page(file: Path) -> dict[str, float]:
     """How quick the page is; empty where there is no browser."""
     try:
         from playwright.sync_api import sync_playwright

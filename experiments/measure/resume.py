@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from nasarena.experiments.measure.record import record
-from nasarena.search.run_folder import read_run, without_measured
+from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.seeding import stream
 
 NUM_KILLS = 20
@@ -37,7 +37,7 @@ RUNS = {
 
 def main() -> None:
     """Measure and record."""
-    rows = [measured(name, settings) for name, settings in RUNS.items()]
+    rows = [measure_resume(name, settings) for name, settings in RUNS.items()]
     summary = {
         "kills": sum(row["kills"] for row in rows),
         "identical": all(row["identical"] for row in rows),
@@ -47,7 +47,7 @@ def main() -> None:
     record("resume", rows, summary)
 
 
-def measured(name: str, settings: Sequence[str]) -> dict[str, Any]:
+def measure_resume(name: str, settings: Sequence[str]) -> dict[str, Any]:
     """One run against itself with kills."""
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
@@ -61,7 +61,7 @@ def measured(name: str, settings: Sequence[str]) -> dict[str, Any]:
         process = _start(settings, killed, Path(folder) / "cache")
         if process.wait() != 0:
             raise RuntimeError(f"the last resume of {name} ended with {process.returncode}")
-        events = [without_measured(read_run(_events(at).parent).events) for at in (whole, killed)]
+        events = [drop_measurements(read_run(_events(at).parent).events) for at in (whole, killed)]
         return {
             "run": name,
             "events": len(events[0]),

@@ -112,10 +112,10 @@ def measure() -> None:
         if num_cores > 1:
             peers.append(stack.enter_context(crew(1, num_cores)))
         warm_up_s = warm_up(ours, peers, settings)
-        times = interleaved(ours, peers, settings)
+        times = time_kinds(ours, peers, settings)
         peaks = ours.all_do(_peaks)
         scaling = {size: trial_seconds(ours, settings, size) for size in SIZES}
-    rows, summary = compared(times, settings, [sum(each) for each in zip(*peaks, strict=True)])
+    rows, summary = summarize(times, settings, [sum(each) for each in zip(*peaks, strict=True)])
     summary |= {"warm_up_s": warm_up_s, "processes": num_cores, "threads": 1}
     rows += [{"pattern": f"population of {n}", "ours_s": s} for n, s in scaling.items()]
     record("throughput", rows, summary)
@@ -131,7 +131,7 @@ def warm_up(ours: Crew, peers: Sequence[Crew], settings: Sequence[str]) -> float
     return elapsed_s
 
 
-def interleaved(
+def time_kinds(
     ours: Crew, peers: Sequence[Crew], settings: Sequence[str], num_repeats: int = NUM_REPEATS
 ) -> dict[str, Times]:
     """Trials of every kind: in a population, alone, and the peer's, in turn within a repeat."""
@@ -154,12 +154,12 @@ def trial_seconds(ours: Crew, settings: Sequence[str], size: int) -> float:
     return wall_s([_all(ours, _in_populations, sized, random_patterns(max(SIZES)))])
 
 
-def compared(
+def summarize(
     times: Mapping[str, Times], settings: Sequence[str], peaks: Sequence[float]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rows and summary; `peaks` are those of `_peaks`, of all processes together."""
     library_flops, *limits = peaks
-    proxy = built(tuple(settings))
+    proxy = proxy_of(tuple(settings))
     rows: list[dict[str, Any]] = []
     for name, took in times.items():
         patterns, ours_s = kinds()[name], wall_s(took.ours)
@@ -232,7 +232,7 @@ def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
     return sum(
         model.train.steps
         * (
-            2 * model.kept_bytes(pattern)
+            2 * model.activation_bytes(pattern)
             + 10 * 4 * num_parameters(pattern, model.shape, model.sequence)
         )
         for model in proxy.memory
@@ -240,14 +240,14 @@ def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
 
 
 @lru_cache(maxsize=16)
-def built(settings: tuple[str, ...]) -> "TrainedProxy":
+def proxy_of(settings: tuple[str, ...]) -> "TrainedProxy":
     """The proxy of these settings, without the cache."""
-    from nasarena.experiments.execution.scoring import built_proxy
+    from nasarena.experiments.execution.scoring import build_proxy
     from nasarena.experiments.settings.config import evaluate_config
     from nasarena.proxies.trained import TrainedProxy
 
     config = evaluate_config(settings)
-    proxy = built_proxy(config.proxy, config.space, cache=False)
+    proxy = build_proxy(config.proxy, config.space, cache=False)
     assert isinstance(proxy, TrainedProxy)
     return proxy
 
@@ -264,10 +264,10 @@ def _all(crew: Crew, work: Any, *arguments: Any) -> Took:
 
 def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) -> Took:
     """Populations of `size`, None for the proxy's own; with 1 patterns train one after another."""
-    proxy = built(tuple(settings))
+    proxy = proxy_of(tuple(settings))
     members = size or proxy.settings.population
     rounds = [patterns] if members > 1 else [[pattern] for pattern in patterns]
-    return _timed(
+    return _time_evaluations(
         proxy,
         [
             (
@@ -281,10 +281,12 @@ def _ours(settings: Sequence[str], patterns: Sequence[str], size: int | None) ->
 
 def _in_populations(settings: Sequence[str], patterns: Sequence[str]) -> Took:
     """All patterns once, in populations as large as the settings allow."""
-    return _timed(built(tuple(settings)), [(patterns, [TrialSeed(0)] * len(patterns))])
+    return _time_evaluations(
+        proxy_of(tuple(settings)), [(patterns, [TrialSeed(0)] * len(patterns))]
+    )
 
 
-def _timed(
+def _time_evaluations(
     proxy: "TrainedProxy", rounds: Sequence[tuple[Sequence[str], Sequence[TrialSeed]]]
 ) -> Took:
     """What it takes to evaluate these patterns with these seeds, round after round."""
@@ -302,7 +304,7 @@ def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
 
     from nasarena.experiments.measure.transformers_baseline import peer_seconds
 
-    proxy = built(tuple(settings))
+    proxy = proxy_of(tuple(settings))
     device = torch.device(proxy.settings.device)
     start_cpu = time.process_time()
     times_s = [
@@ -317,11 +319,11 @@ def _peaks() -> tuple[float, float, float]:
     """FLOPs a second of torch's batched products and of the fastest at hand, and bytes a second."""
     import torch
 
-    from nasarena.experiments.measure.peaks import copied_bytes, matmul_flops, native_matmul_flops
+    from nasarena.experiments.measure.peaks import copy_bandwidth, matmul_flops, native_matmul_flops
 
     device = torch.device("cpu")
     library = matmul_flops(device)
-    return library, max(library, native_matmul_flops()), copied_bytes(device)
+    return library, max(library, native_matmul_flops()), copy_bandwidth(device)
 
 
 if __name__ == "__main__":

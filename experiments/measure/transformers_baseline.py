@@ -40,7 +40,7 @@ def nemotron(pattern: str, shape: ModelShape, vocab_size: int, length: int) -> A
         num_attention_heads=shape.num_heads,
         num_key_value_heads=shape.num_heads,
         head_dim=shape.width // shape.num_heads,
-        intermediate_size=shape.mlp_hidden,
+        intermediate_size=shape.mlp_width,
         mlp_hidden_act=ACTIVATIONS[shape.mlp],
         ssm_state_size=shape.mamba_state,
         mamba_num_heads=shape.mamba_heads,

@@ -76,7 +76,7 @@ class Standing:
         self.trainings: dict[str, int] = dict(zip(patterns, counts.tolist(), strict=True))
         self._weights, self._space = weights[: features.shape[1]], space
 
-    def predicted(self, patterns: Sequence[str]) -> NDArray[np.float64]:
+    def predict(self, patterns: Sequence[str]) -> NDArray[np.float64]:
         """The model's opinion of patterns, but for a constant."""
         values: NDArray[np.float64] = _features(patterns, self._space) @ self._weights
         return values
@@ -127,7 +127,7 @@ def _children(
     rest = list(pool)[count // 2 :]
     if not rest:
         return drawn
-    order = np.argsort(-standing.predicted(rest), kind="stable")
+    order = np.argsort(-standing.predict(rest), kind="stable")
     return drawn + [rest[i] for i in order[: count - len(drawn)]]
 
 

@@ -56,7 +56,7 @@ def seed_of(pattern: str, replicate: int = 0) -> int:
     return (stable_hash("patternbench seed", pattern) + replicate) % NUM_SEEDS
 
 
-def planned(design: Design, space: PatternSpace) -> list[Training]:
+def plan_trainings(design: Design, space: PatternSpace) -> list[Training]:
     """All that is trained before the first adaptive round, in order; no training twice.
 
     Raises InvalidSetting for a design that would fill more than half of a small space.
@@ -64,7 +64,7 @@ def planned(design: Design, space: PatternSpace) -> list[Training]:
     _check_room(design, space)
     known: dict[str, None] = {}
     plan = []
-    for pattern in _hand_made(space):
+    for pattern in _baseline_patterns(space):
         known[pattern] = None
         plan += _trainings(pattern, "reference", design.reference_seeds)
     test = [
@@ -102,7 +102,7 @@ def slice_of(space: PatternSpace) -> PatternSpace:
     return PatternSpace(SLICE, space.depth) if is_inside else space
 
 
-def _hand_made(space: PatternSpace) -> list[str]:
+def _baseline_patterns(space: PatternSpace) -> list[str]:
     """The reference patterns, then the patterns of a single letter; each once."""
     references = [pattern for pattern, _ in reference_patterns(space).values()]
     return list(dict.fromkeys([*references, *(letter * space.depth for letter in space.alphabet)]))
@@ -131,7 +131,7 @@ def _space_filling(design: Design, space: PatternSpace, known: dict[str, None]) 
     chosen[:first] = [space.digits(pattern) for pattern in known]
     for i in range(design.num_fill):
         while True:
-            draws = [drawn(i, space, rng) for _ in range(design.candidates)]
+            draws = [draw_pattern(i, space, rng) for _ in range(design.candidates)]
             candidates = np.array([space.digits(draw) for draw in draws])
             differs = candidates[:, None].astype(np.int8) != chosen[: first + i]
             distances = differs.sum(axis=2).min(axis=1)
@@ -143,7 +143,7 @@ def _space_filling(design: Design, space: PatternSpace, known: dict[str, None]) 
         yield pattern
 
 
-def drawn(i: int, space: PatternSpace, rng: np.random.Generator) -> str:
+def draw_pattern(i: int, space: PatternSpace, rng: np.random.Generator) -> str:
     """Draw for place `i`: uniform, or of the slice, or twice of a composition of its own."""
     if i % 4 == 0:
         return space.sample(rng)

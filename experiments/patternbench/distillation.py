@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.experiments.patternbench.design import drawn
+from nasarena.experiments.patternbench.design import draw_pattern
 from nasarena.experiments.patternbench.features import (
     Digits,
     as_windows,
@@ -21,7 +21,7 @@ from nasarena.experiments.patternbench.features import (
 )
 from nasarena.experiments.patternbench.kinds import Predictor
 from nasarena.experiments.patternbench.sample import Sample
-from nasarena.experiments.patternbench.torch_network import Networks, TrainPlan, trained
+from nasarena.experiments.patternbench.torch_network import Networks, TrainPlan, train_networks
 from nasarena.proxies.patternbench.network import DEPTH, HALF, LETTERS, WindowNetwork
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -36,7 +36,7 @@ class Lesson:
     plan: TrainPlan = TrainPlan(members=1, units=96, decay=0.0, epochs=12, batch=512, rate=0.003)
 
 
-def distilled(teacher: Predictor, sample: Sample, lesson: Lesson) -> WindowNetwork:
+def distill(teacher: Predictor, sample: Sample, lesson: Lesson) -> WindowNetwork:
     """The served network; `fidelity` says how closely it follows."""
     space = PatternSpace(LETTERS, DEPTH)
     rng = stream(0, "patternbench lesson")
@@ -44,19 +44,19 @@ def distilled(teacher: Predictor, sample: Sample, lesson: Lesson) -> WindowNetwo
     digits = np.vstack(
         [
             sample.digits,
-            digits_of([drawn(i, space, rng) for i in range(lesson.num_patterns // 2)]),
+            digits_of([draw_pattern(i, space, rng) for i in range(lesson.num_patterns // 2)]),
             _mutants(best, lesson.num_patterns // 2, rng),
         ]
     )
     scores = teacher(digits)
-    student = served(trained(window_features(digits), scores, lesson.plan))
+    student = merge_networks(train_networks(window_features(digits), scores, lesson.plan))
     top = best_of_all(student, lesson.num_best // 2)
     more = np.vstack([top, _mutants(top, lesson.num_best - len(top), rng)])
     digits, scores = np.vstack([digits, more]), np.concatenate([scores, teacher(more)])
-    return served(trained(window_features(digits), scores, lesson.plan))
+    return merge_networks(train_networks(window_features(digits), scores, lesson.plan))
 
 
-def served(networks: Networks) -> WindowNetwork:
+def merge_networks(networks: Networks) -> WindowNetwork:
     """Members side by side as one network; a linear part is two units that share the sign."""
     count = len(networks.intercept_K)
     hidden = [as_windows(part) for part in networks.hidden_KFU]
@@ -70,7 +70,7 @@ def served(networks: Networks) -> WindowNetwork:
     tables = np.concatenate([*scaled, linear - middle, middle - linear], axis=2)
     signs = np.concatenate([*np.sign(networks.out_KU), [1, -1]]).astype(np.int8)
     intercept = float(networks.intercept_K.mean() + middle.sum())
-    return WindowNetwork.quantised(tables, signs, intercept)
+    return WindowNetwork.quantise(tables, signs, intercept)
 
 
 def best_of_all(network: WindowNetwork, count: int) -> Digits:

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.patternbench.data_card import card
-from nasarena.experiments.patternbench.distillation import Lesson, distilled, fidelity
+from nasarena.experiments.patternbench.distillation import Lesson, distill, fidelity
 from nasarena.experiments.patternbench.features import Floats, digits_of
 from nasarena.experiments.patternbench.kinds import KINDS, Kind
-from nasarena.experiments.patternbench.nested import Say, Verdict, final_predictor, judged
+from nasarena.experiments.patternbench.nested import Say, Verdict, cross_validate, final_predictor
 from nasarena.experiments.patternbench.noise_model import noise_of
 from nasarena.experiments.patternbench.quality import Quality, quality
 from nasarena.experiments.patternbench.sample import Sample, sample_of
@@ -51,11 +51,11 @@ def fit(
     header, rows = read_rows(rows_file)
     sample = sample_of(rows)
     say(f"{len(sample.scores)} trainings of {len(sample.patterns)} patterns")
-    verdicts = judged(sample, say, kinds)
+    verdicts = cross_validate(sample, say, kinds)
     for verdict in verdicts:
         say(f"{verdict.name}: nested error {verdict.error:.5f}")
     teacher = final_predictor(verdicts[0].name, sample, kinds)
-    network = distilled(teacher, sample, lesson or Lesson())
+    network = distill(teacher, sample, lesson or Lesson())
     codes = sample.digits @ 3 ** np.arange(15, -1, -1)
     predicted = network.scores(codes)
     noise = noise_of(sample, predicted, verdicts[0].predicted)
@@ -64,13 +64,15 @@ def fit(
     fresh = digits_of([PatternSpace("AMS", 16).sample(rng) for _ in range(4096)])
     report = {
         "proxy": {key: header[key] for key in ("proxy", "version", "date", "commit", "hardware")},
-        "sample": _counted(rows, sample),
-        "kinds": [_told(verdict, sample) for verdict in verdicts],
+        "sample": _count_rows(rows, sample),
+        "kinds": [_summarize_verdict(verdict, sample) for verdict in verdicts],
         "winner": verdicts[0].name,
         "fidelity": dict(
             zip(("kendall_tau", "rms"), fidelity(network, teacher, fresh), strict=True)
         ),
-        "test": asdict(quality(predicted[tested(sample)], pairs_of(sample, tested(sample)))),
+        "test": asdict(
+            quality(predicted[find_test_places(sample)], pairs_of(sample, find_test_places(sample)))
+        ),
         "test_teacher": asdict(_teacher_quality(teacher, sample)),
         "noise": {
             "spread": float(np.sqrt(np.nanmean(sample.variances))),
@@ -83,7 +85,7 @@ def fit(
     return report
 
 
-def tested(sample: Sample) -> NDArray[np.int64]:
+def find_test_places(sample: Sample) -> NDArray[np.int64]:
     """Places of the test patterns that have two trainings."""
     return np.flatnonzero(sample.is_test & (sample.counts >= 2))
 
@@ -113,15 +115,15 @@ def _proxy_of(header: Mapping[str, Any]) -> Proxy:
     """The trained proxy of the rows, for its costs; in its present version."""
     config = evaluate_config([f"proxy={header['proxy']}"])
     options = {**config.proxy.options, **header["settings"]}
-    return built_proxy(replace(config.proxy, options=options), config.space, cache=False)
+    return build_proxy(replace(config.proxy, options=options), config.space, cache=False)
 
 
 def _teacher_quality(teacher: Any, sample: Sample) -> Quality:
-    places = tested(sample)
+    places = find_test_places(sample)
     return quality(teacher(sample.digits[places]), pairs_of(sample, places))
 
 
-def _told(verdict: Verdict, sample: Sample) -> dict[str, Any]:
+def _summarize_verdict(verdict: Verdict, sample: Sample) -> dict[str, Any]:
     """One kind in numbers: error against single trainings, tau where there are two."""
     places = np.flatnonzero((sample.counts >= 2) & np.isfinite(verdict.predicted))
     many = len(places) >= 10
@@ -135,7 +137,7 @@ def _told(verdict: Verdict, sample: Sample) -> dict[str, Any]:
     }
 
 
-def _counted(rows: Sequence[Row], sample: Sample) -> dict[str, Any]:
+def _count_rows(rows: Sequence[Row], sample: Sample) -> dict[str, Any]:
     roles = [row.role for row in rows]
     return {
         "trainings": len(rows),

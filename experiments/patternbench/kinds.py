@@ -83,10 +83,10 @@ def fit_process(digits: Digits, scores: Floats, length: float, noise: float) -> 
 
 def fit_networks(digits: Digits, scores: Floats, units: int, decay: float) -> Predictor:
     """Eight networks of one hidden layer on letters, pairs and counts; the mean of them."""
-    from nasarena.experiments.patternbench.torch_network import TrainPlan, trained
+    from nasarena.experiments.patternbench.torch_network import TrainPlan, train_networks
 
     plan = TrainPlan(members=8, units=units, decay=decay, epochs=60, batch=128)
-    networks = trained(window_features(digits), scores, plan)
+    networks = train_networks(window_features(digits), scores, plan)
     return lambda others: networks.predict(window_features(others))
 
 
@@ -139,7 +139,7 @@ ENSEMBLES = {
 }
 
 
-def fitted(kind: Kind, digits: Digits, scores: Floats, setting: Mapping[str, Any]) -> Predictor:
+def fit_kind(kind: Kind, digits: Digits, scores: Floats, setting: Mapping[str, Any]) -> Predictor:
     """Fit one kind; complaints of the libraries about nothing are kept from the screen."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

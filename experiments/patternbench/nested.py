@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.experiments.patternbench.features import Floats
-from nasarena.experiments.patternbench.kinds import ENSEMBLES, KINDS, Kind, Predictor, fitted
+from nasarena.experiments.patternbench.kinds import ENSEMBLES, KINDS, Kind, Predictor, fit_kind
 from nasarena.experiments.patternbench.sample import Sample
 from nasarena.search.seeding import stream
 
@@ -33,7 +33,7 @@ class Verdict:
     chosen: tuple[Mapping[str, Any], ...]
 
 
-def judged(sample: Sample, say: Say, kinds: Sequence[Kind] = KINDS) -> list[Verdict]:
+def cross_validate(sample: Sample, say: Say, kinds: Sequence[Kind] = KINDS) -> list[Verdict]:
     """Every kind and ensemble, the best first. Test patterns take no part; theirs is nan."""
     folds = _folds(sample, ~sample.is_test, NUM_OUTER, "outer")
     predicted = {kind.name: np.full(len(sample.patterns), np.nan) for kind in kinds}
@@ -43,7 +43,7 @@ def judged(sample: Sample, say: Say, kinds: Sequence[Kind] = KINDS) -> list[Verd
         for kind in kinds:
             setting = best_setting(kind, sample, inside)
             chosen[kind.name].append(setting)
-            predictor = fitted_to(kind, sample, inside, setting)
+            predictor = fit_to_patterns(kind, sample, inside, setting)
             predicted[kind.name][outside] = predictor(sample.digits[outside])
             error = _error(sample, predicted[kind.name], outside)
             say(f"fold {fold + 1} of {NUM_OUTER}: {kind.name} {dict(setting)}, error {error:.5f}")
@@ -72,18 +72,18 @@ def best_setting(kind: Kind, sample: Sample, inside: NDArray[np.bool_]) -> Mappi
     for setting in kind.settings:
         values = np.full(len(sample.patterns), np.nan)
         for fold in range(NUM_INNER):
-            predictor = fitted_to(kind, sample, (folds >= 0) & (folds != fold), setting)
+            predictor = fit_to_patterns(kind, sample, (folds >= 0) & (folds != fold), setting)
             values[folds == fold] = predictor(sample.digits[folds == fold])
         errors.append(_error(sample, values, folds >= 0))
     return kind.settings[int(np.argmin(errors))]
 
 
-def fitted_to(
+def fit_to_patterns(
     kind: Kind, sample: Sample, patterns: NDArray[np.bool_], setting: Mapping[str, Any]
 ) -> Predictor:
     """Fit to every training of some patterns."""
     rows = sample.rows_of(patterns)
-    return fitted(kind, sample.digits[sample.members[rows]], sample.scores[rows], setting)
+    return fit_kind(kind, sample.digits[sample.members[rows]], sample.scores[rows], setting)
 
 
 def final_predictor(name: str, sample: Sample, kinds: Sequence[Kind] = KINDS) -> Predictor:
@@ -93,7 +93,7 @@ def final_predictor(name: str, sample: Sample, kinds: Sequence[Kind] = KINDS) ->
     predictors = []
     for part in ENSEMBLES.get(name, (name,)):
         setting = best_setting(by_name[part], sample, inside)
-        predictors.append(fitted_to(by_name[part], sample, inside, setting))
+        predictors.append(fit_to_patterns(by_name[part], sample, inside, setting))
     return lambda digits: np.asarray(np.mean([one(digits) for one in predictors], axis=0))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from nasarena.proxies.patternbench.rows import Row, header_line, parsed, row_line
+from nasarena.proxies.patternbench.rows import Row, header_line, parse_rows, row_line
 from nasarena.search.errors import RunFolderRefused
 
 # What must agree for rows to be of one sample; the rest of a header only says where from.
@@ -31,7 +31,7 @@ class RowLog:
         self._file: IO[bytes] = open(path, "ab+")
         try:
             self._lock()
-            self.rows = self._opened(header)
+            self.rows = self._open(header)
         except BaseException:
             self._file.close()
             raise
@@ -59,7 +59,7 @@ class RowLog:
         except OSError as error:
             raise RunFolderRefused(f"{self.path} is being written to by another process") from error
 
-    def _opened(self, header: Mapping[str, Any]) -> list[Row]:
+    def _open(self, header: Mapping[str, Any]) -> list[Row]:
         self._file.seek(0)
         data = self._file.read()
         whole = data[: data.rfind(b"\n") + 1]
@@ -69,7 +69,7 @@ class RowLog:
             self._write(header_line(header))
             return []
         try:
-            found, rows = parsed(whole.decode().splitlines())
+            found, rows = parse_rows(whole.decode().splitlines())
         except (ValueError, KeyError) as error:
             raise RunFolderRefused(f"{self.path} is no file of rows ({error}); move it") from error
         for key in IDENTITY:

@@ -52,7 +52,7 @@ class Networks:
         return np.asarray(values_KN.mean(axis=0))
 
 
-def trained(features_NF: Floats, scores_N: Floats, plan: TrainPlan) -> Networks:
+def train_networks(features_NF: Floats, scores_N: Floats, plan: TrainPlan) -> Networks:
     """Train on standardised features and scores; deterministic on one machine."""
     import torch
 
@@ -61,7 +61,7 @@ def trained(features_NF: Floats, scores_N: Floats, plan: TrainPlan) -> Networks:
     spread_F = np.where(spread_F > 1e-9, spread_F, np.inf)  # what never varies is not heard
     inputs_NF = torch.tensor((features_NF - middle_F) / spread_F, dtype=torch.float32)
     targets_N = torch.tensor((scores_N - centre) / scale, dtype=torch.float32)
-    weights = [part.double().numpy() for part in _optimised(inputs_NF, targets_N, plan)]
+    weights = [part.double().numpy() for part in _optimise(inputs_NF, targets_N, plan)]
     hidden_KFU, bias_KU, out_KU, linear_KF, intercept_K = weights
     plain_KFU = hidden_KFU / spread_F[:, None]
     plain_KF = linear_KF / spread_F
@@ -74,7 +74,7 @@ def trained(features_NF: Floats, scores_N: Floats, plan: TrainPlan) -> Networks:
     )
 
 
-def _optimised(
+def _optimise(
     inputs_NF: "torch.Tensor", targets_N: "torch.Tensor", plan: TrainPlan
 ) -> list["torch.Tensor"]:
     import torch

@@ -18,12 +18,12 @@ from typing import Any
 
 from rich.console import Console
 
-from nasarena.experiments.execution.console import made_console, progress_bar
+from nasarena.experiments.execution.console import make_console, progress_bar
 from nasarena.experiments.execution.provenance import provenance
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import News, run_tasks
 from nasarena.experiments.patternbench.adaptive import adaptive_round
-from nasarena.experiments.patternbench.design import Design, Training, planned
+from nasarena.experiments.patternbench.design import Design, Training, plan_trainings
 from nasarena.experiments.patternbench.row_log import RowLog
 from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
 from nasarena.proxies.patternbench.rows import Row
@@ -46,7 +46,7 @@ class Population:
 
     def __call__(self, report: Callable[[Any], None]) -> list[Row]:
         """One row a training."""
-        proxy = built_proxy(self.proxy, self.space, self.cache)
+        proxy = build_proxy(self.proxy, self.space, self.cache)
         patterns = [training.pattern for training in self.trainings]
         seeds = [TrialSeed(training.seed) for training in self.trainings]
         return [
@@ -75,8 +75,8 @@ def train(arguments: Sequence[str]) -> Path:
     """Train what is missing of the sample; the file of rows."""
     settings = settings_of(arguments)
     config = settings.config
-    console = made_console()
-    proxy = built_proxy(config.proxy, config.space, config.cache)  # refuses bad settings at once
+    console = make_console()
+    proxy = build_proxy(config.proxy, config.space, config.cache)  # refuses bad settings at once
     header = {
         "proxy": config.proxy.name,
         "version": proxy.version,
@@ -157,7 +157,7 @@ def _fill(log: RowLog, settings: Settings, console: Console) -> None:
 def _stages(log: RowLog, settings: Settings) -> Iterator[tuple[int, list[Training]]]:
     """Round 0 is planned; each later one from the rows there are when it is asked for."""
     space = settings.config.space
-    yield 0, planned(settings.design, space)
+    yield 0, plan_trainings(settings.design, space)
     for number in range(1, settings.design.num_rounds + 1):
         yield number, adaptive_round(number, log.rows, settings.design, space)
 

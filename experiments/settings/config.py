@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from nasarena.agents.llm.server import ServerSettings
 from nasarena.experiments.settings.overrides import compose_settings
-from nasarena.experiments.settings.typed import filled, typed
+from nasarena.experiments.settings.typed import build_dataclass, coerce
 from nasarena.search.budget import Unit
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
@@ -245,7 +245,9 @@ def compare_config(arguments: Sequence[str]) -> CompareConfig:
             "searcher.options are those of searcher.path, which is not given; options of a named "
             "searcher are written searchers=[random,{name:evolution,options:{population:20}}]"
         )
-    return filled(CompareConfig, _prepared(plain, arguments) | {"searchers": tuple(entries)})
+    return build_dataclass(
+        CompareConfig, _prepare(plain, arguments) | {"searchers": tuple(entries)}
+    )
 
 
 def run_config(arguments: Sequence[str]) -> CompareConfig:
@@ -259,32 +261,34 @@ def run_config(arguments: Sequence[str]) -> CompareConfig:
         name = str(own["path"])
     one = {"searchers": (SearcherConfig(name, dict(own["options"])),), "seeds": 1, "report": True}
     rest = {"first_seed": seed, "references": False, "controls": ()}
-    return filled(CompareConfig, _prepared(plain, arguments) | one | rest)
+    return build_dataclass(CompareConfig, _prepare(plain, arguments) | one | rest)
 
 
 def evaluate_config(arguments: Sequence[str]) -> EvaluateConfig:
     """The settings of `nasarena evaluate`."""
-    return filled(EvaluateConfig, _prepared(compose_settings("evaluate", arguments), arguments))
+    return build_dataclass(
+        EvaluateConfig, _prepare(compose_settings("evaluate", arguments), arguments)
+    )
 
 
 def audit_config(arguments: Sequence[str]) -> AuditConfig:
     """The settings of `nasarena audit`."""
-    return filled(AuditConfig, _prepared(compose_settings("audit", arguments), arguments))
+    return build_dataclass(AuditConfig, _prepare(compose_settings("audit", arguments), arguments))
 
 
 def serve_config(model: str, arguments: Sequence[str]) -> tuple[ServerSettings, Path]:
     """The settings of `nasarena serve`, and the folder for address and log."""
     plain = compose_settings("serve", arguments)
-    folder = Path(typed(plain.pop("folder"), str, "folder"))
-    return filled(ServerSettings, {**plain, "model": model}), folder
+    folder = Path(coerce(plain.pop("folder"), str, "folder"))
+    return build_dataclass(ServerSettings, {**plain, "model": model}), folder
 
 
 def check_config(arguments: Sequence[str]) -> CheckConfig:
     """The settings of `nasarena check`."""
-    return filled(CheckConfig, compose_settings("check", arguments))
+    return build_dataclass(CheckConfig, compose_settings("check", arguments))
 
 
-def _prepared(plain: dict[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+def _prepare(plain: dict[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
     """Settings in the shape of the dataclasses."""
     proxy = dict(plain["proxy"])
     plain["proxy"] = {"name": proxy.pop("name"), "options": proxy}
@@ -314,7 +318,7 @@ def _searcher(entry: Any) -> SearcherConfig:
         and entry.keys() <= {"name", "options", "label", "control"}
     ):
         defaults: dict[str, Any] = {"options": {}, "label": None, "control": "none"}
-        return filled(SearcherConfig, defaults | dict(entry), "searchers")
+        return build_dataclass(SearcherConfig, defaults | dict(entry), "searchers")
     raise InvalidSetting(
         f"a searcher is a name, my_file.py:my_searcher or {{name:...,options:{{...}}}}, "
         f"got {entry!r}"

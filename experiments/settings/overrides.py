@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasarena.experiments.settings.typed import typed
+from nasarena.experiments.settings.typed import coerce
 from nasarena.search.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ def compose_settings(command: str, arguments: Sequence[str]) -> dict[str, Any]:
 
     Raises InvalidSetting for what cannot be read, an unknown key or an unknown choice.
     """
-    overrides = _parsed(arguments)
+    overrides = _parse_overrides(arguments)
     groups = groups_of(command)
     choices = [one for one in overrides if one.key_or_group in groups]
     values = [one for one in overrides if one.key_or_group not in groups]
     for choice in choices:
         _check_choice(choice.key_or_group, choice.value())
-    known = _composed(command, [_text(one) for one in choices])
-    written = [_checked(one, known, groups) for one in values]
-    return _composed(command, [*(_text(one) for one in choices), *written])
+    known = _compose(command, [_text(one) for one in choices])
+    written = [_check_override(one, known, groups) for one in values]
+    return _compose(command, [*(_text(one) for one in choices), *written])
 
 
 def groups_of(command: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"nearest: {', '.join(close)}" if close else f"expected one of {', '.join(known)}"
 
 
-def _parsed(arguments: Sequence[str]) -> list["Override"]:
+def _parse_overrides(arguments: Sequence[str]) -> list["Override"]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType
     from hydra.errors import HydraException
@@ -102,7 +102,9 @@ def _check_choice(group: str, choice: Any) -> None:
         raise InvalidSetting(f"no {group} is called {choice!r}; {nearest(str(choice), choices)}")
 
 
-def _checked(override: "Override", known: Mapping[str, Any], groups: Mapping[str, str]) -> str:
+def _check_override(
+    override: "Override", known: Mapping[str, Any], groups: Mapping[str, str]
+) -> str:
     """The override as hydra shall have it; keys below an open one are added if need be."""
     key = override.key_or_group
     path = key.split(".")
@@ -117,7 +119,7 @@ def _checked(override: "Override", known: Mapping[str, Any], groups: Mapping[str
     default, value = _at(known, path), override.value()
     # Only a proxy's settings are not checked against a dataclass further down.
     if default is not None and path[0] == "proxy":
-        typed(value, type(default), key)
+        coerce(value, type(default), key)
     return _text(override)
 
 
@@ -162,7 +164,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def _composed(command: str, overrides: Sequence[str]) -> dict[str, Any]:
+def _compose(command: str, overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf import OmegaConf

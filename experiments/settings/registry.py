@@ -54,9 +54,9 @@ SEARCHERS = {
 }
 
 PROXIES = {
-    "quick": "nasarena.proxies.presets:trained",
-    "mad": "nasarena.proxies.presets:trained",
-    "text": "nasarena.proxies.presets:trained",
+    "quick": "nasarena.proxies.presets:build_trained_proxy",
+    "mad": "nasarena.proxies.presets:build_trained_proxy",
+    "text": "nasarena.proxies.presets:build_trained_proxy",
     "patternbench": "nasarena.proxies.patternbench.benchmark:patternbench",
     "additive": "nasarena.proxies.landscapes:additive",
     "nk": "nasarena.proxies.landscapes:nk",
@@ -65,7 +65,10 @@ PROXIES = {
 
 def searcher_names() -> list[str]:
     """Names of ours, in the order of the table, then those of installed packages."""
-    return [*SEARCHERS, *(name for name in sorted(_installed()) if name not in SEARCHERS)]
+    return [
+        *SEARCHERS,
+        *(name for name in sorted(_searcher_entry_points()) if name not in SEARCHERS),
+    ]
 
 
 def load_searcher(name_or_path: str) -> SearcherSpec:
@@ -77,8 +80,8 @@ def load_searcher(name_or_path: str) -> SearcherSpec:
     if file.endswith(".py") or name_or_path.endswith(".py"):
         return _from_file(file, attribute)
     if name_or_path in SEARCHERS:
-        return spec_of(_imported(SEARCHERS[name_or_path]))
-    installed = _installed()
+        return spec_of(_import_attribute(SEARCHERS[name_or_path]))
+    installed = _searcher_entry_points()
     if name_or_path in installed:
         return _from_entry_point(installed[name_or_path])
     raise _unknown("searcher", name_or_path, searcher_names(), "or give my_file.py:my_searcher")
@@ -91,17 +94,17 @@ def load_proxy(name: str) -> Callable[..., Proxy]:
     """
     if name not in PROXIES:
         raise _unknown("proxy", name, PROXIES)
-    factory: Callable[..., Proxy] = _imported(PROXIES[name])
+    factory: Callable[..., Proxy] = _import_attribute(PROXIES[name])
     return factory
 
 
-def _imported(place: str) -> Callable[..., Any]:
+def _import_attribute(place: str) -> Callable[..., Any]:
     module, _, attribute = place.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found
 
 
-def _installed() -> dict[str, EntryPoint]:
+def _searcher_entry_points() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 

@@ -15,17 +15,17 @@ from nasarena.search.errors import InvalidSetting
 Settings = TypeVar("Settings")
 
 
-def filled(cls: type[Settings], values: Mapping[str, Any], where: str = "") -> Settings:
+def build_dataclass(cls: type[Settings], values: Mapping[str, Any], where: str = "") -> Settings:
     """An instance of the dataclass `cls`; `where` is the path of `values`, for messages.
 
     Raises InvalidSetting for a value of the wrong type; what the class itself refuses passes on.
     """
     hints = get_type_hints(cls)
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-    return cls(**{name: typed(values[name], hints[name], _join(where, name)) for name in names})
+    return cls(**{name: coerce(values[name], hints[name], _join(where, name)) for name in names})
 
 
-def typed(value: Any, hint: Any, name: str) -> Any:
+def coerce(value: Any, hint: Any, name: str) -> Any:
     """`value` as `hint` wants it; a hint that says nothing checkable lets everything pass."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
@@ -35,13 +35,15 @@ def typed(value: Any, hint: Any, name: str) -> Any:
             raise _wrong(name, f"one of {', '.join(map(str, arguments))}", value)
         return value
     if is_dataclass(hint) and isinstance(hint, type):
-        return value if isinstance(value, hint) else filled(hint, _mapping(value, name), name)
+        return (
+            value if isinstance(value, hint) else build_dataclass(hint, _mapping(value, name), name)
+        )
     if hint in (int, float, bool, str):
         return _scalar(value, hint, name)
     if origin is list or origin is Sequence or origin is tuple:
         if not isinstance(value, list | tuple):
             raise _wrong(name, "a list such as [a,b]", value)
-        return type(value)(typed(item, arguments[0], name) for item in value)
+        return type(value)(coerce(item, arguments[0], name) for item in value)
     if origin is dict or origin is Mapping:
         return dict(_mapping(value, name))
     return value
@@ -68,7 +70,7 @@ def _one_of(value: Any, hints: Sequence[Any], name: str) -> Any:
     for hint in hints:
         if hint is not NoneType:
             try:
-                return typed(value, hint, name)
+                return coerce(value, hint, name)
             except InvalidSetting as error:
                 problem = problem or error
     raise problem or _wrong(name, "null", value)

@@ -14,7 +14,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from nasarena.figures.stats.agreement import paired_noise
+from nasarena.figures.stats.agreement import residual_noise
 from nasarena.figures.stats.intervals import Floats, Interval
 from nasarena.figures.stats.reliability import icc_interval, seeds_to_see, spreads
 from nasarena.figures.stats.transfer import (
@@ -109,7 +109,7 @@ def findings(
             transfers.append(_of_task(scores, level, tasks, picks))
         elif axis != "seeds":
             transfers.append(_of_level(scores, own, axis, level, picks))
-    needed = [_needed(gap, noise, trainings) for gap in gaps]
+    needed = [_sample_size(gap, noise, trainings) for gap in gaps]
     return Findings(noise, transfers, needed, trainings)
 
 
@@ -139,7 +139,7 @@ def _noise(scores: pd.DataFrame, own: pd.DataFrame) -> Noise:
         icc=icc_interval(matrix),
         sd_pattern=sd_pattern,
         sd_seed=sd_seed,
-        sd_paired=paired_noise(matrix),
+        sd_paired=residual_noise(matrix),
     )
 
 
@@ -218,7 +218,7 @@ def _unknown(axis: str, level: str, num_patterns: int, num_failed: int, note: st
     )
 
 
-def _needed(gap_in_sd: float, noise: Noise, trainings: int) -> Needed:
+def _sample_size(gap_in_sd: float, noise: Noise, trainings: int) -> Needed:
     gap = gap_in_sd * noise.sd_pattern
     return Needed(
         gap_in_sd,

@@ -45,7 +45,7 @@ def draw(scores: pd.DataFrame, found: Findings, title: str, verdict: str) -> Fig
         _draw_agreement(upper[1], found, style)
         lower = strips[1].subplots(1, 2)
         _draw_regret(lower[0], [found.seeds, *levels], style)
-        _draw_needed(lower[1], found)
+        _draw_sample_sizes(lower[1], found)
         if num_rows:
             _draw_scatters(strips[2], scores, levels, style, num_rows)
     return figure
@@ -141,7 +141,7 @@ def _draw_regret(axes: Axes, levels: list[Transfer], style: dict[str, Look]) -> 
     axes.legend(ncols=2 if is_long else 1, fontsize=7)
 
 
-def _draw_needed(axes: Axes, found: Findings) -> None:
+def _draw_sample_sizes(axes: Axes, found: Findings) -> None:
     gaps = [each.gap_in_sd for each in found.needed]
     lines = (
         ("two patterns", [each.between_patterns for each in found.needed], "o", "solid"),

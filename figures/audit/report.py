@@ -20,7 +20,7 @@ def table(found: Findings) -> pd.DataFrame:
 
 def verdict(found: Findings, threshold: float) -> list[str]:
     """Sentences, the most important first."""
-    return [_noise(found, threshold), *_seeds(found), *_levels(found), *_needed(found)]
+    return [_noise(found, threshold), *_seeds(found), *_levels(found), *_sample_sizes(found)]
 
 
 def passes(found: Findings, threshold: float) -> bool:
@@ -143,7 +143,7 @@ def _level(each: Transfer, ceiling: Transfer) -> str:
     )
 
 
-def _needed(found: Findings) -> list[str]:
+def _sample_sizes(found: Findings) -> list[str]:
     return [
         f"To see a gap of {_gap(each)} takes {count(each.between_patterns)} paired seeds between "
         f"two patterns, at least {count(each.between_runs)} between two final scores of "

@@ -24,7 +24,7 @@ from nasarena.figures.plots.style import (
     nothing_to_show,
     shorten,
 )
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats
 
 _NUM_PARTS = 10
@@ -35,7 +35,7 @@ MEASURES = {
 }
 
 
-def behaviour(frames: Frames) -> pd.DataFrame:
+def behaviour(frames: Tables) -> pd.DataFrame:
     """Means over seeds by searcher and tenth of the run, with a column for each of `MEASURES`."""
     alphabet = str(frames.condition["space"]["alphabet"])
     rows = [
@@ -96,7 +96,7 @@ def coverage(patterns: Sequence[str], alphabet: str) -> float:
     return float(bits.mean())
 
 
-def draw(frames: Frames) -> Figure:
+def draw(frames: Tables) -> Figure:
     """The figure: a panel for each measure, and the legend."""
     title = "How they search"
     if frames.runs.empty:
@@ -135,7 +135,7 @@ def _draw_line(axes: Axes, values: pd.Series, look: Look, name: str) -> None:
     axes.set_xlim(0, 100)
 
 
-def _draw_guides(cells: Sequence[Axes], frames: Frames) -> None:
+def _draw_guides(cells: Sequence[Axes], frames: Tables) -> None:
     """Where a sampler that favours nothing would be."""
     space = frames.condition["space"]
     size = len(space["alphabet"])
@@ -149,7 +149,7 @@ def _draw_guides(cells: Sequence[Axes], frames: Frames) -> None:
                       color=MUTED, fontstyle="italic")  # fmt: skip
 
 
-def _detail(frames: Frames) -> str:
+def _detail(frames: Tables) -> str:
     return (
         f"Means over {frames.seeds_in_words}, each tenth of a run a point; the shared initial "
         f"design is left out. Dotted: patterns drawn uniformly."

@@ -22,7 +22,7 @@ from nasarena.figures.plots.style import (
     plain_log,
     width_for,
 )
-from nasarena.figures.results.tables import METERS, Frames
+from nasarena.figures.results.tables import METERS, Tables
 
 # part -> colour, hatch; lightness and hatch both tell them apart in grey
 PARTS = {
@@ -39,7 +39,7 @@ WASTE = {
 }
 
 
-def composition(frames: Frames) -> pd.DataFrame:
+def composition(frames: Tables) -> pd.DataFrame:
     """Share of the budget by part, the mean over seeds: searchers as rows, `PARTS` as columns."""
     trials = frames.trials
     price = _proxy_price(frames)
@@ -63,13 +63,13 @@ def composition(frames: Frames) -> pd.DataFrame:
     return total[list(PARTS)]
 
 
-def _proxy_price(frames: Frames) -> pd.Series:
+def _proxy_price(frames: Tables) -> pd.Series:
     """What each trial took from the budget on the proxy's axis, in the budget's unit."""
     running = frames.trials.groupby(["searcher", "seed"])[frames.unit]
     return running.diff().fillna(frames.trials[frames.unit]).astype(float)
 
 
-def draw(frames: Frames) -> Figure:
+def draw(frames: Tables) -> Figure:
     """The figure; searchers from top to bottom in order of their name."""
     title = "What the budget was spent on"
     if frames.runs.empty:
@@ -92,7 +92,7 @@ def draw(frames: Frames) -> Figure:
     return figure
 
 
-def _draw_shares(axes: Axes, frames: Frames, names: list[str]) -> None:
+def _draw_shares(axes: Axes, frames: Tables, names: list[str]) -> None:
     shares = composition(frames).loc[names]
     left = np.zeros(len(names))
     for part, (color, hatch) in PARTS.items():
@@ -113,7 +113,7 @@ def _draw_shares(axes: Axes, frames: Frames, names: list[str]) -> None:
     _legend(axes)
 
 
-def _draw_waste(axes: Axes, frames: Frames, names: list[str]) -> None:
+def _draw_waste(axes: Axes, frames: Tables, names: list[str]) -> None:
     means = frames.runs.groupby("searcher")[list(WASTE)].mean().loc[names]
     left = np.zeros(len(names))
     for column, (label, color, hatch) in WASTE.items():
@@ -133,7 +133,7 @@ def _draw_waste(axes: Axes, frames: Frames, names: list[str]) -> None:
     _legend(axes)
 
 
-def _draw_seconds(axes: Axes, frames: Frames, names: list[str]) -> None:
+def _draw_seconds(axes: Axes, frames: Tables, names: list[str]) -> None:
     seconds = frames.runs.groupby("searcher")[["searcher_seconds", "training_seconds"]].mean()
     shown = seconds.loc[names].clip(lower=1e-3)  # a log axis has no zero
     rows = range(len(names))

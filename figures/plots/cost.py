@@ -25,10 +25,10 @@ from nasarena.figures.plots.style import (
 )
 from nasarena.figures.results.anchors import Anchors
 from nasarena.figures.results.standings import Standings, deciding_scale
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 
 
-def total_costs(frames: Frames) -> pd.DataFrame:
+def total_costs(frames: Tables) -> pd.DataFrame:
     """Means per run: `seconds` of training and searcher, `tokens` of language models."""
     runs = frames.runs.assign(
         seconds=frames.runs["searcher_seconds"] + frames.runs["training_seconds"],
@@ -37,7 +37,7 @@ def total_costs(frames: Frames) -> pd.DataFrame:
     return runs.groupby("searcher")[["seconds", "tokens"]].mean().astype(float)
 
 
-def draw(frames: Frames, standing: Standings, anchors: Anchors | None) -> Figure:
+def draw(frames: Tables, standing: Standings, anchors: Anchors | None) -> Figure:
     """The figure; the regret is that of the score that decides."""
     title = "Regret against total cost"
     if not standing.places:
@@ -82,7 +82,7 @@ def _draw_points(axes: Axes, costs: pd.Series, standing: Standings) -> None:
         axes.axhline(level, color=MUTED, lw=0.8, linestyle=(0, (1, 2)), zorder=1)
 
 
-def _detail(frames: Frames, standing: Standings, anchors: Anchors | None) -> str:
+def _detail(frames: Tables, standing: Standings, anchors: Anchors | None) -> str:
     kind = "final" if standing.is_final else "search"
     scale = deciding_scale(frames, anchors)
     best = scale.best_in_words if scale else "the best score known"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from nasarena.figures.plots.style import INK, MUTED, headline, house_style, looks, new_figure
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.critical_difference import (
     MIN_BLOCKS,
     CriticalDifference,
@@ -23,7 +23,7 @@ def is_shown(standing: Standings) -> bool:
     return standing.num_seeds >= MIN_BLOCKS and len(standing.places) >= 3
 
 
-def draw(frames: Frames, standing: Standings) -> Figure:
+def draw(frames: Tables, standing: Standings) -> Figure:
     """The figure; call it only where `is_shown`."""
     names = list(standing.scores)
     found = critical_difference(np.array([standing.scores[name] for name in names]).T)
@@ -70,7 +70,7 @@ def _draw_name(
               ha="right" if is_left else "left", color=color)  # fmt: skip
 
 
-def _detail(frames: Frames, found: CriticalDifference) -> str:
+def _detail(frames: Tables, found: CriticalDifference) -> str:
     return (
         f"Blocks are the {len(frames.seeds)} seeds of one proxy, not tasks: this holds for "
         f"this proxy alone. Bars join searchers that Nemenyi's test (0.05) does not separate; "

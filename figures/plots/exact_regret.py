@@ -18,14 +18,14 @@ from nasarena.figures.plots.anytime import (
     meter_column,
     meter_grid,
     meter_label,
-    starred,
-    unmetered,
+    placeholder_figure,
+    star_names,
 )
-from nasarena.figures.plots.panels import Curve, Level, Sheet, draw_curves
+from nasarena.figures.plots.panels import Curve, CurveFigure, Level, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.benchmark import Benchmark
 from nasarena.figures.results.incumbents import incumbents
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.curves import step_fill
 from nasarena.figures.stats.intervals import Floats, band
 from nasarena.search.seeding import stream
@@ -33,12 +33,12 @@ from nasarena.search.seeding import stream
 REGRET, RANK = "Exact regret of the best pattern so far", "Rank of the best pattern so far"
 
 
-def true_regrets(frames: Frames, known: Benchmark) -> dict[str, list[Floats]]:
+def true_regrets(frames: Tables, known: Benchmark) -> dict[str, list[Floats]]:
     """By searcher and seed, the exact regret after each trial; NaN before the first score."""
     return _by_run(frames, {p: known.best - score for p, score in known.scores.items()})
 
 
-def true_ranks(frames: Frames, known: Benchmark) -> dict[str, list[Floats]]:
+def true_ranks(frames: Tables, known: Benchmark) -> dict[str, list[Floats]]:
     """By searcher and seed, the rank in the whole space after each trial, 1 the optimum."""
     return _by_run(frames, known.ranks)
 
@@ -48,7 +48,7 @@ def final_values(values: dict[str, list[Floats]]) -> dict[str, list[float]]:
     return {name: [float(run[-1]) for run in runs] for name, runs in values.items()}
 
 
-def curves(frames: Frames, values: dict[str, list[Floats]], what: str) -> dict[str, Curve]:
+def curves(frames: Tables, values: dict[str, list[Floats]], what: str) -> dict[str, Curve]:
     """Interquartile means on the budget's own meter, as every anytime curve."""
     meter = frames.unit
     column, grid = meter_column(frames, meter), meter_grid(frames, meter)
@@ -60,7 +60,7 @@ def curves(frames: Frames, values: dict[str, list[Floats]], what: str) -> dict[s
     return found
 
 
-def draw_regret(frames: Frames) -> Figure:
+def draw_regret(frames: Tables) -> Figure:
     """The figure of exact regret; logarithmic where none of them is 0."""
     known = frames.benchmark
     if known is None:
@@ -69,7 +69,7 @@ def draw_regret(frames: Frames) -> Figure:
     if empty is not None:
         return empty
     found = curves(frames, true_regrets(frames, known), "exact regret")
-    sheet = Sheet(
+    sheet = CurveFigure(
         title=REGRET,
         detail=_detail(frames, known) + aware_in_words(frames),
         x_label=meter_label(frames, frames.unit),
@@ -81,7 +81,7 @@ def draw_regret(frames: Frames) -> Figure:
             if pattern in known.scores
         ],
         floor=_noise_of_a_training(known),
-        names=starred(frames),
+        names=star_names(frames),
         log=all(float(np.nanmin(curve.middle)) > 0 for curve in found.values()),
     )
     return draw_curves(found, sheet)
@@ -92,7 +92,7 @@ def _noise_of_a_training(known: Benchmark) -> Level | None:
     return Level(f"noise of one training {spread:.3g}", spread) if spread > 0 else None
 
 
-def draw_rank(frames: Frames) -> Figure:
+def draw_rank(frames: Tables) -> Figure:
     """The figure of ranks in the whole space, averaged as logarithms, drawn as ranks."""
     known = frames.benchmark
     if known is None or not known.ranks:
@@ -107,7 +107,7 @@ def draw_rank(frames: Frames) -> Figure:
         name: Curve(curve.grid, 10**curve.middle, 10**curve.low, 10**curve.high)
         for name, curve in curves(frames, logs, "exact rank").items()
     }
-    sheet = Sheet(
+    sheet = CurveFigure(
         title=RANK,
         detail=f"1 is the optimum of all {known.size:,} patterns; means of logarithms. "
         + _detail(frames, known)
@@ -120,13 +120,13 @@ def draw_rank(frames: Frames) -> Figure:
             for name, pattern in _references(frames).items()
             if pattern in known.ranks
         ],
-        names=starred(frames),
+        names=star_names(frames),
         log=True,
     )
     return draw_curves(found, sheet)
 
 
-def _by_run(frames: Frames, values: Mapping[str, float]) -> dict[str, list[Floats]]:
+def _by_run(frames: Tables, values: Mapping[str, float]) -> dict[str, list[Floats]]:
     return {
         name: [
             np.array([values.get(held or "", np.nan) for held in incumbents(run)], dtype=np.float64)
@@ -136,18 +136,18 @@ def _by_run(frames: Frames, values: Mapping[str, float]) -> dict[str, list[Float
     }
 
 
-def _runs(frames: Frames, name: str) -> list[pd.DataFrame]:
+def _runs(frames: Tables, name: str) -> list[pd.DataFrame]:
     """The trials of each run of a searcher, in the order of the seeds."""
     own = frames.trials[frames.trials["searcher"] == name]
     return [run for _, run in own.groupby("seed")]
 
 
-def _references(frames: Frames) -> dict[str, str]:
+def _references(frames: Tables) -> dict[str, str]:
     named = frames.references.drop_duplicates("name")
     return dict(zip(named["name"].astype(str), named["pattern"].astype(str), strict=True))
 
 
-def _nothing(frames: Frames, known: Benchmark, title: str) -> Figure | None:
+def _nothing(frames: Tables, known: Benchmark, title: str) -> Figure | None:
     """The figure that says why there is none: no run, or runs that the benchmark does not cover."""
     lacking = {
         held
@@ -160,10 +160,10 @@ def _nothing(frames: Frames, known: Benchmark, title: str) -> Figure | None:
         words = f"true scores of {len(lacking)} patterns are not on record"
         remedy = "the command that made the comparison writes them"
         return nothing_to_show(title, f"{words}, such as {min(lacking)}: {remedy}.")
-    return unmetered(frames, title, frames.unit)
+    return placeholder_figure(frames, title, frames.unit)
 
 
-def _detail(frames: Frames, known: Benchmark) -> str:
+def _detail(frames: Tables, known: Benchmark) -> str:
     return (
         f"{band_in_words(frames)}The incumbent is chosen by its noisy search score and judged by "
         f"its true score in {known.proxy}. "

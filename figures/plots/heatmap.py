@@ -11,14 +11,14 @@ import seaborn
 from matplotlib.figure import Figure
 
 from nasarena.figures.plots.style import headline, house_style, new_figure, nothing_to_show, shorten
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats
 
 _NUM_COLUMNS = 3
 LAYER_NAMES = {"A": "attention", "M": "MLP", "S": "Mamba"}
 
 
-def best_patterns(frames: Frames, searcher: str) -> list[str]:
+def best_patterns(frames: Tables, searcher: str) -> list[str]:
     """The best patterns of all seeds, a pattern once for each seed that found it."""
     finals = frames.finals[frames.finals["searcher"] == searcher]
     if not finals.empty:
@@ -33,7 +33,7 @@ def best_patterns(frames: Frames, searcher: str) -> list[str]:
     return [str(pattern) for pattern in own.loc[rows, "pattern"]]
 
 
-def proposed_patterns(frames: Frames, searcher: str) -> list[str]:
+def own_proposals(frames: Tables, searcher: str) -> list[str]:
     """Distinct patterns that a searcher proposed by itself, once for each seed that did."""
     own = frames.trials[
         (frames.trials["searcher"] == searcher)
@@ -51,7 +51,7 @@ def letter_shares(patterns: list[str], alphabet: str) -> Floats:
     return np.array([(letters == letter).mean(axis=0) for letter in alphabet])
 
 
-def draw(frames: Frames, of_best: bool = True) -> Figure:
+def draw(frames: Tables, of_best: bool = True) -> Figure:
     """The figure of the best patterns, or of all proposed; panels in order of the name."""
     what = "the best patterns" if of_best else "all that was proposed"
     title = f"Which layer kind stands where among {what}"
@@ -70,7 +70,7 @@ def draw(frames: Frames, of_best: bool = True) -> Figure:
         for axes in cells.ravel()[len(names) :]:
             axes.set_axis_off()
         for name, axes in zip(names, cells.ravel(), strict=False):
-            patterns = (best_patterns if of_best else proposed_patterns)(frames, name)
+            patterns = (best_patterns if of_best else own_proposals)(frames, name)
             shares = letter_shares(patterns, alphabet)
             seaborn.heatmap(
                 shares, ax=axes, vmin=0, vmax=1, cmap="mako_r", cbar=False, linewidths=0.6,
@@ -94,7 +94,7 @@ def draw(frames: Frames, of_best: bool = True) -> Figure:
     return figure
 
 
-def _detail(frames: Frames, alphabet: str, of_best: bool) -> str:
+def _detail(frames: Tables, alphabet: str, of_best: bool) -> str:
     legend = ", ".join(f"{letter} {LAYER_NAMES.get(letter, letter)}" for letter in alphabet)
     which = "re-trained" if not frames.finals.empty else "best of each seed"
     if not of_best:

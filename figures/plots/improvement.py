@@ -19,11 +19,11 @@ from nasarena.figures.plots.style import (
     shorten,
 )
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.dominance import improvement_matrix
 
 
-def draw(frames: Frames, standing: Standings) -> Figure:
+def draw(frames: Tables, standing: Standings) -> Figure:
     """The figure; searchers in the order of the standings."""
     title = "How often a run of one searcher beats a run of another"
     names = [place.searcher for place in standing.places]

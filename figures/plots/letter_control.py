@@ -25,7 +25,7 @@ from nasarena.figures.plots.style import (
     shorten,
 )
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Interval, interval
 from nasarena.figures.stats.multiple import Comparison, compare_pairs
 from nasarena.search.seeding import stream
@@ -47,7 +47,7 @@ class LetterControl:
     seeds: tuple[tuple[int, float, float], ...]
 
 
-def letter_controls(frames: Frames, standing: Standings) -> list[LetterControl]:
+def letter_controls(frames: Tables, standing: Standings) -> list[LetterControl]:
     """Every control that has its real thing on all seeds, in order of the standings."""
     if frames.controls.empty:
         return []
@@ -91,7 +91,7 @@ def in_words(controls: Sequence[LetterControl]) -> str:
     return "; ".join(words) + "."
 
 
-def draw(frames: Frames, standing: Standings) -> Figure:
+def draw(frames: Tables, standing: Standings) -> Figure:
     """The figure: the paired difference of each searcher with its interval, and every seed."""
     found = letter_controls(frames, standing)
     if not found:
@@ -127,7 +127,7 @@ def _draw_row(axes: Axes, row: int, each: LetterControl, color: str) -> None:
                       va="center", annotation_clip=False)  # fmt: skip
 
 
-def _detail(frames: Frames, standing: Standings) -> str:
+def _detail(frames: Tables, standing: Standings) -> str:
     shaded = "Shaded: within the noise of a re-training. " if standing.rope else ""
     return (
         f"Diamonds: mean paired difference with the 95 % interval of the exact test; marks: "

@@ -55,7 +55,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class CurveFigure:
     """What stands around the curves. `floor` shades everything below it; `names` replaces labels.
 
     `upside_down` puts small values on top (ranks); `full_range` shows whole bands, not their upper
@@ -75,7 +75,7 @@ class Sheet:
     full_range: bool = False
 
 
-def draw_curves(found: Mapping[str, Curve], sheet: Sheet) -> Figure:
+def draw_curves(found: Mapping[str, Curve], sheet: CurveFigure) -> Figure:
     """The figure; `found` holds the curves by searcher, all on one grid."""
     many = len(found) > _MAX_BANDS_TOGETHER
     with house_style():
@@ -101,7 +101,11 @@ def draw_curves(found: Mapping[str, Curve], sheet: Sheet) -> Figure:
 
 
 def _draw_overview(
-    axes: Axes, found: Mapping[str, Curve], style: Mapping[str, Look], sheet: Sheet, bands: bool
+    axes: Axes,
+    found: Mapping[str, Curve],
+    style: Mapping[str, Look],
+    sheet: CurveFigure,
+    bands: bool,
 ) -> None:
     axes.grid(axis="y")
     for level in sheet.levels:
@@ -117,7 +121,7 @@ def _draw_overview(
 
 
 def _draw_panels(
-    figure: FigureBase, found: Mapping[str, Curve], style: Mapping[str, Look], sheet: Sheet
+    figure: FigureBase, found: Mapping[str, Curve], style: Mapping[str, Look], sheet: CurveFigure
 ) -> None:
     """One small panel per searcher: its line and band, all others in light grey."""
     num_rows = -(-len(found) // _NUM_COLUMNS)
@@ -170,7 +174,7 @@ def _overhang(curve: Curve) -> float:
     return 0.02 * float(curve.grid[-1])
 
 
-def _scale_axes(axes: Axes, found: Mapping[str, Curve], sheet: Sheet, bands: bool) -> None:
+def _scale_axes(axes: Axes, found: Mapping[str, Curve], sheet: CurveFigure, bands: bool) -> None:
     curve = next(iter(found.values()))
     axes.set_xlim(_start(found), curve.grid[-1] + _overhang(curve))
     axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=curve.grid[-1] > 10))
@@ -193,7 +197,7 @@ def _start(found: Mapping[str, Curve]) -> float:
     )
 
 
-def _limits(found: Mapping[str, Curve], sheet: Sheet, bands: bool) -> tuple[float, float]:
+def _limits(found: Mapping[str, Curve], sheet: CurveFigure, bands: bool) -> tuple[float, float]:
     """The range of all lines, and of the bands if they are drawn: rising ones from above."""
     shown = [curve.middle for curve in found.values()]
     if bands:
@@ -211,7 +215,11 @@ def _limits(found: Mapping[str, Curve], sheet: Sheet, bands: bool) -> tuple[floa
 
 
 def _labels(
-    found: Mapping[str, Curve], style: Mapping[str, Look], sheet: Sheet, low: float, high: float
+    found: Mapping[str, Curve],
+    style: Mapping[str, Look],
+    sheet: CurveFigure,
+    low: float,
+    high: float,
 ) -> list[EndLabel]:
     names = sheet.names or {}
     labels = [
@@ -228,7 +236,7 @@ def _labels(
     return labels
 
 
-def _outside(sheet: Sheet, low: float, high: float) -> str:
+def _outside(sheet: CurveFigure, low: float, high: float) -> str:
     """Levels that the axis has no room for, in words."""
     outside = [
         f"{level.name} {level.y:.3g}" for level in sheet.levels if not low <= level.y <= high

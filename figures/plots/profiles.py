@@ -7,12 +7,12 @@ Regrets are normalized by the frozen anchors: 0 the best known, 1 random search.
 import numpy as np
 from matplotlib.figure import Figure
 
-from nasarena.figures.plots.anytime import starred
-from nasarena.figures.plots.panels import Curve, Sheet, draw_curves
+from nasarena.figures.plots.anytime import star_names
+from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.anchors import Scale
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.dominance import performance_profile, profile_band
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.seeding import stream
@@ -22,7 +22,7 @@ _NUM_POINTS = 240
 
 def profiles(standing: Standings, scale: Scale) -> dict[str, Curve]:
     """Share of runs with at most each normalized regret, by searcher."""
-    regrets = {name: scale.normalized(scores) for name, scores in standing.scores.items()}
+    regrets = {name: scale.normalize(scores) for name, scores in standing.scores.items()}
     pooled = np.concatenate(list(regrets.values()))
     grid = np.linspace(min(0.0, float(pooled.min())), float(pooled.max()), _NUM_POINTS)
     thresholds = np.nextafter(-grid, -np.inf)  # as scores; one that is equal counts
@@ -35,7 +35,7 @@ def _curve(name: str, scores: Floats, thresholds: Floats, grid: Floats) -> Curve
     return Curve(grid, performance_profile(scores, thresholds), low, high)
 
 
-def draw(frames: Frames, standing: Standings, scale: Scale | None) -> Figure:
+def draw(frames: Tables, standing: Standings, scale: Scale | None) -> Figure:
     """The figure; `scale` are the anchors of the score that decides."""
     title = "What share of the runs is how good"
     if not standing.places:
@@ -43,14 +43,14 @@ def draw(frames: Frames, standing: Standings, scale: Scale | None) -> Figure:
     if scale is None or scale.random is None or scale.random >= scale.best:
         return nothing_to_show(title, "Regret is counted in random search's, which took no part.")
     kind = "final" if standing.is_final else "search"
-    sheet = Sheet(
+    sheet = CurveFigure(
         title=title,
         detail=f"Distribution over {frames.seeds_in_words} with 95 % bootstrap band. Regret of the "
         f"{kind} score: 0 {scale.best_in_words}, 1 the median of random search; frozen.",
         x_label="normalized regret (lower is better)",
         y_label="share of runs with this regret or less\n(higher is better)",
         panel_label="share of runs",
-        names=starred(frames),
+        names=star_names(frames),
         full_range=True,
     )
     return draw_curves(profiles(standing, scale), sheet)

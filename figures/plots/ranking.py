@@ -22,12 +22,12 @@ from nasarena.figures.plots.style import (
     width_for,
 )
 from nasarena.figures.results.standings import Standing, Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 
 _ROW_INCHES = 0.34
 
 
-def draw(frames: Frames, standing: Standings) -> Figure:
+def draw(frames: Tables, standing: Standings) -> Figure:
     """The figure; rows in the order of the standings, then the reference patterns."""
     title = "Final ranking" if standing.is_final else "Ranking by search score (flattering)"
     if not standing.places:
@@ -97,7 +97,7 @@ def _write_value(axes: Axes, row: int, text: str) -> None:
     )
 
 
-def _detail(frames: Frames, standing: Standings) -> str:
+def _detail(frames: Tables, standing: Standings) -> str:
     diamond = "Diamond: search score of the same patterns. " if standing.is_final else ""
     if standing.num_seeds == 1:
         return f"{diamond}One seed: no interval, and no conclusion about searchers."

@@ -12,17 +12,17 @@ from nasarena.figures.plots.anytime import (
     best_by_seed,
     meter_grid,
     meter_label,
-    starred,
-    unmetered,
+    placeholder_figure,
+    star_names,
 )
-from nasarena.figures.plots.panels import Curve, Sheet, draw_curves
+from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.curves import rank_band, ranks_over_budget
 from nasarena.search.seeding import stream
 
 
-def rank_curves(frames: Frames, meter: str) -> dict[str, Curve]:
+def rank_curves(frames: Tables, meter: str) -> dict[str, Curve]:
     """Mean rank of each searcher over the budget; 1 is best."""
     grid = meter_grid(frames, meter)
     best = np.stack(list(best_by_seed(frames, meter, grid).values()))
@@ -34,10 +34,10 @@ def rank_curves(frames: Frames, meter: str) -> dict[str, Curve]:
     }
 
 
-def draw(frames: Frames) -> Figure:
+def draw(frames: Tables) -> Figure:
     """The figure, against the budget's own unit."""
     title = "Rank over the budget"
-    empty = unmetered(frames, title, frames.unit)
+    empty = placeholder_figure(frames, title, frames.unit)
     if empty is not None:
         return empty
     if len(frames.searchers) < 2:
@@ -46,14 +46,14 @@ def draw(frames: Frames) -> Figure:
     if all(np.isnan(curve.middle).all() for curve in found.values()):
         return nothing_to_show(title, "At no point had every run a score.")
     band = " with 95 % bootstrap band" if len(frames.seeds) > 1 else ""
-    sheet = Sheet(
+    sheet = CurveFigure(
         title=title,
         detail=f"Mean rank by best search score over {frames.seeds_in_words}{band}; equal scores "
         f"share a rank. {aware_in_words(frames)}",
         x_label=meter_label(frames, frames.unit),
         y_label=f"mean rank of {len(found)}\n(1 is best)",
         panel_label="mean rank",
-        names=starred(frames),
+        names=star_names(frames),
         upside_down=True,
         full_range=True,
     )

@@ -12,17 +12,17 @@ from nasarena.figures.plots.anytime import (
     band_in_words,
     curves,
     meter_label,
+    placeholder_figure,
     reference_scores,
-    starred,
-    unmetered,
+    star_names,
 )
-from nasarena.figures.plots.panels import Curve, Level, Sheet, draw_curves
+from nasarena.figures.plots.panels import Curve, CurveFigure, Level, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.anchors import Anchors
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 
 
-def regret_curves(frames: Frames, best: float, meter: str) -> dict[str, Curve]:
+def regret_curves(frames: Tables, best: float, meter: str) -> dict[str, Curve]:
     """The anytime curves turned round: `best` less the score, its limits exchanged."""
     return {
         name: Curve(curve.grid, best - curve.middle, best - curve.high, best - curve.low)
@@ -30,11 +30,11 @@ def regret_curves(frames: Frames, best: float, meter: str) -> dict[str, Curve]:
     }
 
 
-def draw(frames: Frames, anchors: Anchors | None) -> Figure:
+def draw(frames: Tables, anchors: Anchors | None) -> Figure:
     """The figure, against the budget's own unit; logarithmic where no regret is 0 or less."""
     best = anchors.search.best_in_words if anchors else "the best score known"
     title = f"Regret: how far the best score so far is from {best}"
-    empty = unmetered(frames, title, frames.unit)
+    empty = placeholder_figure(frames, title, frames.unit)
     if empty is not None:
         return empty
     if anchors is None:
@@ -42,7 +42,7 @@ def draw(frames: Frames, anchors: Anchors | None) -> Figure:
     scale = anchors.search
     found = regret_curves(frames, scale.best, frames.unit)
     floor = Level(f"noise floor {scale.noise:.3g}", scale.noise) if scale.noise else None
-    sheet = Sheet(
+    sheet = CurveFigure(
         title=title,
         detail=band_in_words(frames) + _floor_in_words(anchors) + aware_in_words(frames),
         x_label=meter_label(frames, frames.unit),
@@ -52,7 +52,7 @@ def draw(frames: Frames, anchors: Anchors | None) -> Figure:
             Level(name, scale.best - score) for name, score in reference_scores(frames).items()
         ],
         floor=floor,
-        names=starred(frames),
+        names=star_names(frames),
         log=all(float(curve.middle[-1]) > 0 for curve in found.values()),
     )
     return draw_curves(found, sheet)

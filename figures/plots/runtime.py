@@ -17,16 +17,16 @@ from nasarena.figures.plots.anytime import (
     meter_column,
     meter_grid,
     meter_label,
-    starred,
-    unmetered,
+    placeholder_figure,
+    star_names,
 )
-from nasarena.figures.plots.panels import Curve, Sheet, draw_curves
+from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.anchors import Anchors, Scale
 from nasarena.figures.results.incumbents import worth_so_far
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.curves import area_under_steps
-from nasarena.figures.stats.intervals import Floats, widened
+from nasarena.figures.stats.intervals import Floats, widen_limits
 from nasarena.figures.stats.runtime import (
     RunningTime,
     expected_running_time,
@@ -47,7 +47,7 @@ def target_scores(scale: Scale, regrets: Floats = TARGETS) -> Floats | None:
     return scale.best - regrets * (scale.best - scale.random)
 
 
-def hits_by_seed(frames: Frames, targets: Floats) -> dict[str, Floats]:
+def hits_by_seed(frames: Tables, targets: Floats) -> dict[str, Floats]:
     """Budget at which each target was first reached, `(num_seeds, num_targets)`; inf: never."""
     column, trials = meter_column(frames, frames.unit), frames.trials
     highest = trials.assign(worth=worth_so_far(frames)).groupby(["searcher", "seed"])["worth"]
@@ -64,7 +64,7 @@ def hits_by_seed(frames: Frames, targets: Floats) -> dict[str, Floats]:
 
 
 def running_times(
-    frames: Frames, anchors: Anchors | None, regret: float = 1.0
+    frames: Tables, anchors: Anchors | None, regret: float = 1.0
 ) -> Mapping[str, RunningTime]:
     """Expected budget until a normalized regret, by searcher; empty without a unit."""
     targets = target_scores(anchors.search, np.array([regret])) if anchors else None
@@ -77,7 +77,7 @@ def running_times(
     }
 
 
-def areas(frames: Frames, anchors: Anchors | None) -> Mapping[str, list[float]]:
+def areas(frames: Tables, anchors: Anchors | None) -> Mapping[str, list[float]]:
     """Mean normalized regret over the budget, by searcher and seed; empty without a unit.
 
     From where the initial design ended, the first reading at which every run has a score, to the
@@ -92,14 +92,14 @@ def areas(frames: Frames, anchors: Anchors | None) -> Mapping[str, list[float]]:
         return {}
     return {
         name: [
-            area_under_steps(run[column], anchors.search.normalized(run["worth"]), start, end)
+            area_under_steps(run[column], anchors.search.normalize(run["worth"]), start, end)
             for _, run in scored[scored["searcher"] == name].groupby("seed")
         ]
         for name in frames.searchers
     }
 
 
-def ecdf_curves(frames: Frames, targets: Floats) -> dict[str, Curve]:
+def ecdf_curves(frames: Tables, targets: Floats) -> dict[str, Curve]:
     """Share of (seed, target) pairs reached, with bootstrap limits over the seeds."""
     grid = meter_grid(frames, frames.unit)
     return {
@@ -114,14 +114,14 @@ def _curve(hits: Floats, grid: Floats, rng: np.random.Generator) -> Curve:
     if len(by_seed) < 2:
         return Curve(grid, middle, np.full_like(middle, np.nan), np.full_like(middle, np.nan))
     drawn = rng.integers(len(by_seed), size=(_NUM_REPEATS, len(by_seed)))
-    low, high = widened(by_seed[drawn].mean(axis=1), middle, len(by_seed))
+    low, high = widen_limits(by_seed[drawn].mean(axis=1), middle, len(by_seed))
     return Curve(grid, middle, np.clip(low, 0, 1), np.clip(high, 0, 1))
 
 
-def draw(frames: Frames, anchors: Anchors | None) -> Figure:
+def draw(frames: Tables, anchors: Anchors | None) -> Figure:
     """The figure, against the budget's own unit."""
     title = "How soon scores are reached"
-    empty = unmetered(frames, title, frames.unit)
+    empty = placeholder_figure(frames, title, frames.unit)
     if empty is not None:
         return empty
     targets = target_scores(anchors.search) if anchors else None
@@ -129,7 +129,7 @@ def draw(frames: Frames, anchors: Anchors | None) -> Figure:
         return nothing_to_show(
             title, "Targets are measured from random search, which did not take part."
         )
-    sheet = Sheet(
+    sheet = CurveFigure(
         title=title,
         detail=f"{len(targets)} frozen targets between twice random search's regret and the best "
         f"known, {frames.seeds_in_words}, 95 % bootstrap band. {aware_in_words(frames)}"
@@ -137,13 +137,13 @@ def draw(frames: Frames, anchors: Anchors | None) -> Figure:
         x_label=meter_label(frames, frames.unit),
         y_label="share of (seed, target) pairs reached\n(higher is better)",
         panel_label="share reached",
-        names=starred(frames),
+        names=star_names(frames),
         full_range=True,
     )
     return draw_curves(ecdf_curves(frames, targets), sheet)
 
 
-def _times_in_words(frames: Frames, times: Mapping[str, RunningTime]) -> str:
+def _times_in_words(frames: Tables, times: Mapping[str, RunningTime]) -> str:
     """Expected running times to what random search reaches with the whole budget."""
     budget = float(frames.condition["budget"]["amount"])
     words = [

@@ -7,9 +7,9 @@ import numpy as np
 
 from nasarena.figures.plots.exact_regret import final_values, true_ranks, true_regrets
 from nasarena.figures.results.benchmark import Benchmark, Kind
-from nasarena.figures.results.retrained_winners import Winner, in_words, trained_on, winners
+from nasarena.figures.results.retrained_winners import Winner, final_proxy_name, in_words, winners
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Interval, interval
 from nasarena.search.seeding import stream
 
@@ -40,7 +40,7 @@ class BenchmarkPart:
     judge: str | None
 
 
-def benchmark_part(frames: Frames, standing: Standings) -> BenchmarkPart | None:
+def benchmark_part(frames: Tables, standing: Standings) -> BenchmarkPart | None:
     """None where the proxy is trained, so that nothing is known exactly, or nothing was scored."""
     known = frames.benchmark
     if known is None or not standing.places:
@@ -54,11 +54,11 @@ def benchmark_part(frames: Frames, standing: Standings) -> BenchmarkPart | None:
         exact=exact(frames, known, [place.searcher for place in standing.places]),
         winners=found[:_MAX_WINNERS],
         num_left_out=max(0, len(found) - _MAX_WINNERS),
-        judge=trained_on(frames),
+        judge=final_proxy_name(frames),
     )
 
 
-def exact(frames: Frames, known: Benchmark, searchers: Sequence[str]) -> list[Exact]:
+def exact(frames: Tables, known: Benchmark, searchers: Sequence[str]) -> list[Exact]:
     """The best pattern of each run, judged by its true score; one row a searcher."""
     regrets = final_values(true_regrets(frames, known))
     ranks = final_values(true_ranks(frames, known)) if known.ranks else {}

@@ -8,7 +8,7 @@ import pandas as pd
 from nasarena.figures.plots.figure_files import Source
 from nasarena.figures.report.fairness import Point
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Drawing:
 class Conclusion:
     """Tables, places, the verdict in sentences, and the figures in the order they are shown."""
 
-    frames: Frames
+    frames: Tables
     standings: Standings
     verdict: list[str]
     fairness: list[Point]

@@ -13,7 +13,7 @@ from typing import Any
 from nasarena.figures.plots.letter_control import LetterControl, letter_controls
 from nasarena.figures.results.run_selection import Run
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.multiple import Comparison
 
@@ -47,7 +47,7 @@ class Blinded:
         return sum(real > blinded for _, real, blinded in self.seeds)
 
 
-def controls(frames: Frames, standing: Standings, runs: Sequence[Run]) -> list[Blinded]:
+def controls(frames: Tables, standing: Standings, runs: Sequence[Run]) -> list[Blinded]:
     """Every control: agents that blind themselves by name, then permuted letters by standing."""
     places = {place.searcher: place for place in standing.places}
     settings = {

@@ -7,8 +7,8 @@ runs do not say enough; `detail` holds the numbers.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasarena.figures.results.retrained_winners import trained_on
-from nasarena.figures.results.tables import METERS, Frames
+from nasarena.figures.results.retrained_winners import final_proxy_name
+from nasarena.figures.results.tables import METERS, Tables
 
 Answer = Literal["yes", "no", "unknown"]
 # Sums of seconds carry rounding, as in the ledger.
@@ -28,19 +28,19 @@ class Point:
         return {"yes": "[x]", "no": "[ ]", "unknown": "[?]"}[self.answer]
 
 
-def fairness(frames: Frames) -> list[Point]:
+def fairness(frames: Tables) -> list[Point]:
     """All points, in the order they are printed; empty where no run could be compared."""
     if frames.runs.empty:
         return []
     return [
         _same_ground(frames),
         _cap(frames),
-        _spent(frames),
+        _budget_use(frames),
         _initial_design(frames),
         _landscape(frames),
         _same_loop(frames),
         _seeds(frames),
-        _retrained(frames),
+        _retraining(frames),
         _waste(frames),
         _searcher_cost(frames),
         _budget_aware(frames),
@@ -48,7 +48,7 @@ def fairness(frames: Frames) -> list[Point]:
     ]
 
 
-def _same_ground(frames: Frames) -> Point:
+def _same_ground(frames: Tables) -> Point:
     proxy, space = frames.condition["proxy"], frames.condition["space"] or {}
     detail = (
         f"proxy {proxy['name']}, version {proxy.get('version', 'not recorded')}; "
@@ -58,15 +58,15 @@ def _same_ground(frames: Frames) -> Point:
     return Point("Same proxy version and same space", known, detail)
 
 
-def _cap(frames: Frames) -> Point:
+def _cap(frames: Tables) -> Point:
     budget = frames.condition["budget"]
     over = frames.runs[frames.runs["spent"] > budget["amount"] * (1 + _ROUNDING)]
     detail = f"{budget['amount']:.6g} {METERS[frames.unit].unit}; "
-    detail += "no run spent more" if over.empty else f"{counted(len(over), 'run')} spent more"
+    detail += "no run spent more" if over.empty else f"{count_noun(len(over), 'run')} spent more"
     return Point("Same budget and cap", "yes" if over.empty else "no", detail)
 
 
-def _spent(frames: Frames) -> Point:
+def _budget_use(frames: Tables) -> Point:
     """Equal to within one trial: what is left must not have paid for the dearest trial seen."""
     amount = float(frames.condition["budget"]["amount"])
     left = amount - frames.runs["spent"]
@@ -75,11 +75,11 @@ def _spent(frames: Frames) -> Point:
     detail = f"at most {left.max() / amount:.1%} left unspent"
     if not stopped.empty:
         names = sorted(stopped["searcher"].unique())
-        detail += f"; {counted(len(stopped), 'run')} stopped early: {', '.join(names)}"
+        detail += f"; {count_noun(len(stopped), 'run')} stopped early: {', '.join(names)}"
     return Point("Budgets spent to within one trial", "no" if len(stopped) else "yes", detail)
 
 
-def _initial_design(frames: Frames) -> Point:
+def _initial_design(frames: Tables) -> Point:
     first = frames.trials[frames.trials["provenance"] == "initial_design"]
     wanted = frames.condition["loop"].get("initial_design")
     if first.empty:
@@ -94,7 +94,7 @@ def _initial_design(frames: Frames) -> Point:
     )
 
 
-def _landscape(frames: Frames) -> Point:
+def _landscape(frames: Tables) -> Point:
     """The same pattern, seed, replicate and fidelity must score the same, whoever asked."""
     claim = "Same score for the same pattern and seed, whoever asks"
     scored = frames.trials[frames.trials["status"] == "ok"]
@@ -107,32 +107,32 @@ def _landscape(frames: Frames) -> Point:
     return Point(claim, "no" if differing else "yes", detail)
 
 
-def _same_loop(frames: Frames) -> Point:
+def _same_loop(frames: Tables) -> Point:
     loop: dict[str, Any] = dict(frames.condition["loop"])
     detail = ", ".join(f"{key} {value}" for key, value in sorted(loop.items()))
     return Point("Same rules for duplicates, failures, batches", "yes", detail)
 
 
-def _seeds(frames: Frames) -> Point:
-    detail = f"{counted(len(frames.searchers), 'searcher')} on {frames.seeds_in_words}"
+def _seeds(frames: Tables) -> Point:
+    detail = f"{count_noun(len(frames.searchers), 'searcher')} on {frames.seeds_in_words}"
     if frames.apart:
-        detail += f"; {counted(len(frames.apart), 'run')} set apart"
+        detail += f"; {count_noun(len(frames.apart), 'run')} set apart"
     return Point("Paired seeds only, no run left out in silence", "yes", detail)
 
 
-def _retrained(frames: Frames) -> Point:
+def _retraining(frames: Tables) -> Point:
     claim = "Winners re-trained with fresh seeds on held-out data"
     counts, failed = frames.runs["num_finals"], int(frames.runs["num_finals_failed"].sum())
     if (counts == 0).all():
         return Point(claim, "no", "no run was re-trained: its scores are search scores")
     most = f" to {counts.max()}" if counts.max() > counts.min() else ""
-    judge = trained_on(frames)
+    judge = final_proxy_name(frames)
     where = f" on {judge}" if judge else ""
     detail = f"{counts.min()}{most} re-trainings per run{where}, {failed} failed"
     return Point(claim, "yes" if counts.min() > 0 and not failed else "no", detail)
 
 
-def _waste(frames: Frames) -> Point:
+def _waste(frames: Tables) -> Point:
     totals = frames.runs[["num_failed", "num_duplicates", "num_invalid", "num_trials"]].sum()
     detail = (
         f"of {totals['num_trials']} proposals {totals['num_failed']} failed (charged in full), "
@@ -141,7 +141,7 @@ def _waste(frames: Frames) -> Point:
     return Point("Failures, duplicates and invalid proposals counted", "yes", detail)
 
 
-def _searcher_cost(frames: Frames) -> Point:
+def _searcher_cost(frames: Tables) -> Point:
     seconds = frames.runs.groupby("searcher")["searcher_seconds"].mean()
     dearest = str(seconds.idxmax())
     detail = f"dearest: {dearest} with {seconds.max():.3g} s per run"
@@ -151,13 +151,13 @@ def _searcher_cost(frames: Frames) -> Point:
     return Point("The searchers' own cost is shown", "yes", detail)
 
 
-def _budget_aware(frames: Frames) -> Point:
+def _budget_aware(frames: Tables) -> Point:
     names = sorted(frames.runs.loc[frames.runs["budget_aware"], "searcher"].unique())
     detail = f"told the budget: {', '.join(names)}" if names else "no searcher was told the budget"
     return Point("Budget-aware searchers are marked", "yes", detail)
 
 
-def _same_code(frames: Frames) -> Point:
+def _same_code(frames: Tables) -> Point:
     """All runs from one commit, with the same packages, on the same hardware."""
     claim = "Same code, packages and hardware"
     keys = [key for key in ("commit", "packages", "hardware") if _values(frames, key)]
@@ -169,10 +169,10 @@ def _same_code(frames: Frames) -> Point:
     return Point(claim, "yes", ", ".join(f"one {key} record" for key in keys))
 
 
-def _values(frames: Frames, key: str) -> set[str]:
+def _values(frames: Tables, key: str) -> set[str]:
     return {repr(header[key]) for header in frames.provenance if key in header}
 
 
-def counted(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

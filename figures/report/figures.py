@@ -31,7 +31,7 @@ class Figure:
     height: int
 
 
-def packed_figures(drawings: Sequence[Drawing]) -> list[Figure]:
+def pack_figures(drawings: Sequence[Drawing]) -> list[Figure]:
     """All figures in their order, as small as they get."""
     figures, room = [], _MAX_CHARACTERS
     for drawing in drawings:

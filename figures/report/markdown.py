@@ -4,7 +4,7 @@ from nasarena.figures.plots.anytime import reference_scores
 from nasarena.figures.plots.letter_control import in_words, letter_controls
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import BASELINE, Frames
+from nasarena.figures.results.tables import BASELINE, Tables
 
 
 def markdown(conclusion: Conclusion) -> str:
@@ -61,7 +61,7 @@ def _markdown_row(standing: Standings, number: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown_references(frames: Frames) -> list[str]:
+def _markdown_references(frames: Tables) -> list[str]:
     finals = reference_scores(frames, "final")
     rows = [
         f"| {name} | {finals.get(name, float('nan')):.4f} | {score:.4f} |"

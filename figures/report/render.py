@@ -19,11 +19,11 @@ from nasarena.figures.plots.style import looks
 from nasarena.figures.report.benchmark import benchmark_part
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.controls import controls
-from nasarena.figures.report.figures import data_url, packed_figures
+from nasarena.figures.report.figures import data_url, pack_figures
 from nasarena.figures.report.strips import curse_strips, score_strips
-from nasarena.figures.report.trials import packed_trials
-from nasarena.figures.results.run_selection import admit
-from nasarena.figures.results.tables import METERS, Frames
+from nasarena.figures.report.trials import pack_trials
+from nasarena.figures.results.run_selection import select_runs
+from nasarena.figures.results.tables import METERS, Tables
 
 _SCRIPTS = ("data.js", "zoom.js", "explorer.js", "plot.js", "notebooks.js")
 _PAGE = Path(__file__).parent / "page"
@@ -32,7 +32,7 @@ _PAGE = Path(__file__).parent / "page"
 def render(conclusion: Conclusion, folder: Path) -> str:
     """The text of report.html of the comparison in `folder`, whose runs are read once more."""
     frames, standing, table = conclusion.frames, conclusion.standings, conclusion.table
-    runs = admit(folder).everything
+    runs = select_runs(folder).everything
     drawings = conclusion.drawings if standing.places else []
     behind_letters = letter_controls(frames, standing)
     style, script = _read("report.css"), "\n".join(map(_read, _SCRIPTS))
@@ -50,9 +50,9 @@ def render(conclusion: Conclusion, folder: Path) -> str:
         benchmark=benchmark_part(frames, standing),
         controls=controls(frames, standing, runs),
         letter_words=in_words(behind_letters) if behind_letters else "",
-        figures=packed_figures(drawings),
+        figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
-        trials=packed_trials(runs, frames, _colors(frames)),
+        trials=pack_trials(runs, frames, _colors(frames)),
         settings=[(key, _readable(value)) for key, value in frames.condition.items() if value],
         provenance=_provenance([run.record.header for run in runs]),
         style=style,
@@ -72,7 +72,7 @@ def _numbers(table: pd.DataFrame) -> list[str]:
     return list(own.columns[own.notna().any()])
 
 
-def _colors(frames: Frames) -> dict[str, str]:
+def _colors(frames: Tables) -> dict[str, str]:
     """The colours that the figures use."""
     return {name: look.color for name, look in looks(frames.searchers).items()}
 

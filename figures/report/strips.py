@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Interval
 
 _MARGIN = 0.03  # of the range, so that no tick sits on the edge
@@ -44,7 +44,7 @@ def score_strips(standing: Standings) -> Strips:
     )
 
 
-def curse_strips(frames: Frames, standing: Standings) -> Strips:
+def curse_strips(frames: Tables, standing: Standings) -> Strips:
     """The winner's curse: search score less re-trained score of the same patterns, by seed."""
     if not standing.is_final:
         return _strips({})

@@ -9,7 +9,7 @@ from nasarena.figures.plots.runtime import areas, running_times
 from nasarena.figures.report.benchmark import exact
 from nasarena.figures.results.anchors import Anchors
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Interval, interval
 from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.runtime import RunningTime
@@ -25,7 +25,7 @@ TABLE_COLUMNS = (
 ).split()
 
 
-def standings_table(frames: Frames, standing: Standings, anchors: Anchors | None) -> pd.DataFrame:
+def standings_table(frames: Tables, standing: Standings, anchors: Anchors | None) -> pd.DataFrame:
     """One row per searcher in order of rank, then reference patterns, then what stood apart.
 
     Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
@@ -56,7 +56,7 @@ def standings_table(frames: Frames, standing: Standings, anchors: Anchors | None
     return pd.DataFrame(rows, columns=TABLE_COLUMNS)
 
 
-def _place_row(frames: Frames, standing: Standings, number: int) -> dict[str, object]:
+def _place_row(frames: Tables, standing: Standings, number: int) -> dict[str, object]:
     place = standing.places[number]
     own = frames.runs[frames.runs["searcher"] == place.searcher]
     row: dict[str, object] = {

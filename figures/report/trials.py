@@ -16,7 +16,7 @@ from typing import Any
 
 from nasarena.figures.plots.heatmap import LAYER_NAMES
 from nasarena.figures.results.run_selection import REFERENCES, Run
-from nasarena.figures.results.tables import METERS, Frames
+from nasarena.figures.results.tables import METERS, Tables
 from nasarena.search.trial import Trial
 
 _MAX_CHARACTERS = 2_000_000  # of the report's five megabytes
@@ -42,18 +42,18 @@ class _Columns:
             "index": trial.index,
             "pattern": trial.pattern[:limit],
             "status": trial.status,
-            "score": _rounded(trial.score),
+            "score": _round(trial.score),
             "fidelity": trial.fidelity,
-            "price": _rounded(price),
-            "flops": _rounded(trial.cost.flops, 4),
+            "price": _round(price),
+            "flops": _round(trial.cost.flops, 4),
             "tokens": trial.cost.tokens,
-            "device_s": _rounded(trial.cost.device_seconds, 4),
-            "measured_s": _rounded(float(event.get("measured", {}).get("s", 0.0)), 3),
+            "device_s": _round(trial.cost.device_seconds, 4),
+            "measured_s": _round(float(event.get("measured", {}).get("s", 0.0)), 3),
             "origin": self.origins.index(trial.provenance),
         }
         for key, value in dense.items():
             self.dense.setdefault(key, []).append(value)
-        metrics = {key: _rounded(value) for key, value in trial.metrics.items()}
+        metrics = {key: _round(value) for key, value in trial.metrics.items()}
         if set(metrics.values()) == {dense["score"]}:
             metrics = {}  # the score again, under its own name
         sparse = {
@@ -81,11 +81,11 @@ class Trials:
     has_notebooks: bool
 
 
-def packed_trials(runs: Sequence[Run], frames: Frames, colors: Mapping[str, str]) -> Trials:
+def pack_trials(runs: Sequence[Run], frames: Tables, colors: Mapping[str, str]) -> Trials:
     """All trials of all runs, those set apart too, small enough for the page."""
     reasons = {(run.searcher, run.seed): run.reason for run in frames.apart}
     for limit in _TEXT_LIMITS:
-        data = _collected(runs, reasons, limit)
+        data = _collect(runs, reasons, limit)
         data |= {
             "unit": METERS[frames.unit].unit,
             "alphabet": (frames.condition["space"] or {}).get("alphabet", ""),
@@ -100,14 +100,14 @@ def packed_trials(runs: Sequence[Run], frames: Frames, colors: Mapping[str, str]
     return Trials(content, data["length"], len(runs), limit, has_notebooks)
 
 
-def _collected(
+def _collect(
     runs: Sequence[Run], reasons: Mapping[tuple[str, int], str], limit: int
 ) -> dict[str, Any]:
     columns, described = _Columns(), []
     verdicts: dict[int, str] = {}
     for run in runs:
         first, spent = columns.length, 0.0
-        judged = dict(_judged(run))
+        judged = dict(_read_verdicts(run))
         for event in run.record.of_kind("settled"):
             trial = Trial.from_json(event["trial"])
             if trial.index in judged:
@@ -123,7 +123,7 @@ def _collected(
                 "reason": reasons.get((run.searcher, run.seed), ""),
                 "reference": settings["name"] == REFERENCES,
                 "llm": bool(settings.get("uses_llm")),
-                "control": _hidden(settings),
+                "control": _control_name(settings),
                 "first": first,
                 "length": columns.length - first,
                 "finals": list(_finals(run)),
@@ -139,7 +139,7 @@ def _collected(
     }
 
 
-def _hidden(settings: Mapping[str, Any]) -> str:
+def _control_name(settings: Mapping[str, Any]) -> str:
     """What was hidden from the searcher, by itself or by the harness."""
     own = (settings.get("options") or {}).get("control")
     return str(settings.get("control") or own or "none")
@@ -149,10 +149,10 @@ def _finals(run: Run) -> Iterator[tuple[str, str, float | None]]:
     """Pattern, status and score of each re-training on held-out data."""
     for event in run.record.of_kind("final"):
         outcome = event["outcome"]
-        yield event["pattern"], outcome["status"], _rounded(outcome["score"])
+        yield event["pattern"], outcome["status"], _round(outcome["score"])
 
 
-def _judged(run: Run) -> Iterator[tuple[int, str]]:
+def _read_verdicts(run: Run) -> Iterator[tuple[int, str]]:
     """What the run's notebook says became of each hypothesis, by trial index."""
     try:
         text = (run.record.path / "notebook.md").read_text(encoding="utf-8")
@@ -168,7 +168,7 @@ def _llm_tokens(trial: Trial) -> int:
     return trial.llm.prompt_tokens + trial.llm.completion_tokens if trial.llm else 0
 
 
-def _rounded(value: float | None, digits: int = 6) -> float | None:
+def _round(value: float | None, digits: int = 6) -> float | None:
     if value is None or not isfinite(value):
         return None
     return float(f"{value:.{digits}g}")

@@ -10,7 +10,7 @@ from nasarena.figures.plots.exact_regret import final_values, true_regrets
 from nasarena.figures.report.benchmark import surrogate_in_words
 from nasarena.figures.results.retrained_winners import in_words, winners
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import BASELINE, Frames
+from nasarena.figures.results.tables import BASELINE, Tables
 from nasarena.figures.stats.multiple import Comparison, compare_to
 from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
@@ -18,7 +18,7 @@ from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_ef
 _AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 
 
-def verdict(frames: Frames, standing: Standings) -> list[str]:
+def verdict(frames: Tables, standing: Standings) -> list[str]:
     """Sentences, the most important first."""
     if not standing.places:
         return [
@@ -49,14 +49,14 @@ def _leader(standing: Standings) -> str:
         return f"{first.searcher} is the only searcher to compare ({score}): there is no ranking."
     if not tied:
         return f"{first.searcher} leads ({score}); every other searcher was shown to be worse."
-    names = listed([place.searcher for place in tied])
+    names = join_names([place.searcher for place in tied])
     return (
         f"{first.searcher} has the highest estimate ({score}), but shares the first place: it was "
         f"not shown to be better than {names}."
     )
 
 
-def _benchmark(frames: Frames) -> list[str]:
+def _benchmark(frames: Tables) -> list[str]:
     """Plainly: whose scores these are, how far they can be trusted, who was trained for real."""
     known = frames.benchmark
     if known is None or known.surrogate is None:
@@ -119,13 +119,13 @@ def _against(standing: Standings, baseline: str) -> list[str]:
     words = _AS_WORDS[baseline]
     apart = [_apart(pair) for pair in pairs if pair.is_told_apart]
     open_ = [pair.first for pair in pairs if not pair.is_told_apart]
-    sentences = [f"Told apart from {words}: {listed(apart)}."] if apart else []
+    sentences = [f"Told apart from {words}: {join_names(apart)}."] if apart else []
     if open_:
-        sentences.append(f"Not told apart from {words}: {listed(open_)}.")
+        sentences.append(f"Not told apart from {words}: {join_names(open_)}.")
     return sentences
 
 
-def _exactly(frames: Frames, standing: Standings) -> list[str]:
+def _exactly(frames: Tables, standing: Standings) -> list[str]:
     """The same question put to the truth of a benchmark: there the noise of a training is gone,
     that of the search is not."""
     known = frames.benchmark
@@ -138,7 +138,9 @@ def _exactly(frames: Frames, standing: Standings) -> list[str]:
         return []
     words = _AS_WORDS[BASELINE]
     apart = [_apart(pair) for pair in compare_to(whole, BASELINE) if pair.is_told_apart]
-    found = f"told apart from {words}: {listed(apart)}" if apart else f"nobody differs from {words}"
+    found = (
+        f"told apart from {words}: {join_names(apart)}" if apart else f"nobody differs from {words}"
+    )
     return [
         f"By the true score in {known.proxy} of the best pattern of each run (exact paired test, "
         f"Holm-corrected), {found}."
@@ -169,6 +171,6 @@ def _equivalence(standing: Standings) -> list[str]:
     ]
 
 
-def listed(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

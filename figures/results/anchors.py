@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from nasarena.figures.results.incumbents import worth_so_far
 from nasarena.figures.results.noise import noise_floor
-from nasarena.figures.results.tables import BASELINE, Frames
+from nasarena.figures.results.tables import BASELINE, Tables
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
@@ -49,7 +49,7 @@ class Scale:
     def best_in_words(self) -> str:
         return "the optimum" if self.is_optimum else "the best score known"
 
-    def normalized(self, scores: ArrayLike) -> Floats:
+    def normalize(self, scores: ArrayLike) -> Floats:
         """Regret in units of random search's: 0 best known, 1 random search, lower is better."""
         values = np.asarray(scores, dtype=np.float64)
         if self.random is None or self.random >= self.best:
@@ -70,7 +70,7 @@ class Anchors:
     version: int = VERSION
 
 
-def frozen_anchors(frames: Frames, file: Path, may_write: bool = True) -> Anchors | None:
+def load_or_freeze_anchors(frames: Tables, file: Path, may_write: bool = True) -> Anchors | None:
     """The anchors of this comparison: as frozen in `file`, else frozen now.
 
     None where no run can be compared. Raises NasArenaError for a file that cannot be read.
@@ -81,7 +81,7 @@ def frozen_anchors(frames: Frames, file: Path, may_write: bool = True) -> Anchor
     known = _read(file)
     if key in known:
         return _from_json(key, known[key])
-    anchors = observed_anchors(frames)
+    anchors = compute_anchors(frames)
     if may_write:
         entries = known | {key: _to_json(anchors)}
         text = json.dumps({"version": VERSION, "anchors": entries}, indent=1, sort_keys=True)
@@ -89,12 +89,12 @@ def frozen_anchors(frames: Frames, file: Path, may_write: bool = True) -> Anchor
     return anchors
 
 
-def anchors_key(frames: Frames) -> str:
+def anchors_key(frames: Tables) -> str:
     """Hash of what the anchors depend on: proxy, space, budget, loop settings and seeds."""
     return config_hash({"condition": dict(frames.condition), "seeds": list(frames.seeds)})
 
 
-def observed_anchors(frames: Frames) -> Anchors:
+def compute_anchors(frames: Tables) -> Anchors:
     """Anchors from the runs at hand: what is frozen where nothing was before.
 
     On a benchmark both anchors are true scores: the optimum, and what the patterns that random
@@ -123,7 +123,7 @@ def observed_anchors(frames: Frames) -> Anchors:
     return Anchors(anchors_key(frames), search, final)
 
 
-def _random_worth(frames: Frames) -> float | None:
+def _random_worth(frames: Tables) -> float | None:
     """What random search's runs hold in the end, by their median."""
     if frames.benchmark is None:
         return _random_level(frames, "best_search")
@@ -132,7 +132,7 @@ def _random_worth(frames: Frames) -> float | None:
     return None if held.empty else float(held.median())
 
 
-def _random_level(frames: Frames, column: str) -> float | None:
+def _random_level(frames: Tables, column: str) -> float | None:
     """Median of random search's runs, or None without them."""
     runs = frames.runs.loc[frames.runs["searcher"] == BASELINE, column]
     return None if runs.empty else float(runs.median())

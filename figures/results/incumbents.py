@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 
 
 def incumbents(run: pd.DataFrame) -> list[str | None]:
@@ -17,7 +17,7 @@ def incumbents(run: pd.DataFrame) -> list[str | None]:
     return found
 
 
-def worth_so_far(frames: Frames) -> "pd.Series[float]":
+def worth_so_far(frames: Tables) -> "pd.Series[float]":
     """What a run holds after each trial, in the order of `frames.trials`: on a benchmark the true
     score of its incumbent, else its best search score."""
     if frames.benchmark is None:

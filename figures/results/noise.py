@@ -9,14 +9,14 @@ region of practical equivalence and the noise line of the regret figure.
 import numpy as np
 import pandas as pd
 
-from nasarena.figures.results.tables import Frames
-from nasarena.figures.stats.agreement import paired_noise
+from nasarena.figures.results.tables import Tables
+from nasarena.figures.stats.agreement import residual_noise
 
 # Fewer degrees of freedom than this say nothing about a spread.
 _MIN_DEGREES = 3
 
 
-def noise_floor(frames: Frames, is_final: bool) -> float | None:
+def noise_floor(frames: Tables, is_final: bool) -> float | None:
     """Standard deviation of one score; of re-trainings if `is_final`, else of search scores.
 
     None where too few patterns were trained more than once.
@@ -25,12 +25,12 @@ def noise_floor(frames: Frames, is_final: bool) -> float | None:
     table = frames.references.pivot_table(index="name", columns="seed", values=column).dropna()
     if min(table.shape) >= 2 and (table.shape[0] - 1) * (table.shape[1] - 1) >= _MIN_DEGREES:
         averaged = float(frames.references["trainings"].mean()) if is_final else 1.0
-        return paired_noise(table.to_numpy()) * float(np.sqrt(averaged))
+        return residual_noise(table.to_numpy()) * float(np.sqrt(averaged))
     scored = frames.finals if is_final else frames.trials
-    return _pooled(scored[scored["status"] == "ok"])
+    return _within_pattern_spread(scored[scored["status"] == "ok"])
 
 
-def _pooled(scored: pd.DataFrame) -> float | None:
+def _within_pattern_spread(scored: pd.DataFrame) -> float | None:
     """Spread within patterns that the same run trained more than once, pooled over all."""
     if "fidelity" in scored:
         scored = scored[scored["fidelity"] == 1]

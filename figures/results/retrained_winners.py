@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasarena.figures.results.benchmark import Benchmark
-from nasarena.figures.results.tables import Frames
+from nasarena.figures.results.tables import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Winner:
     num_failed: int
 
 
-def winners(frames: Frames, known: Benchmark) -> list[Winner]:
+def winners(frames: Tables, known: Benchmark) -> list[Winner]:
     """Every winner once, the best promise first."""
-    is_real = trained_on(frames) is not None
+    is_real = final_proxy_name(frames) is not None
     found = []
     for key, rows in frames.finals.groupby("pattern"):
         pattern = str(key)
@@ -57,17 +57,17 @@ def winners(frames: Frames, known: Benchmark) -> list[Winner]:
     return sorted(found, key=lambda each: (-each.promised, each.pattern))
 
 
-def trained_on(frames: Frames) -> str | None:
+def final_proxy_name(frames: Tables) -> str | None:
     """The proxy that trained the winners for real; None where nobody did."""
     judge = frames.condition.get("final_proxy")
     return None if not judge else str(judge["name"])
 
 
-def in_words(frames: Frames, known: Benchmark, found: list[Winner]) -> str:
+def in_words(frames: Tables, known: Benchmark, found: list[Winner]) -> str:
     """Which winners were trained for real, and whether they kept what they had promised."""
     before = sum(each.on_record > 0 for each in found)
     recorded = f"{before} of {len(found)} winners had been trained for {known.proxy} before"
-    judge = trained_on(frames)
+    judge = final_proxy_name(frames)
     if judge is None:
         return (
             f"No winner was trained for real afterwards: final scores are those of {known.proxy} "

@@ -34,7 +34,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class ExcludedRun:
     """A run that is not averaged over, and why."""
 
     searcher: str
@@ -44,7 +44,7 @@ class Apart:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class RunSelection:
     """Runs to compare, ordered by (searcher, seed) and all made under `condition`.
 
     `everything` is every run that was read, those apart too. `real` leads from the searcher of a
@@ -54,20 +54,20 @@ class Admitted:
     everything: list[Run]
     ranked: list[Run]
     references: list[Run]
-    apart: list[Apart]
+    apart: list[ExcludedRun]
     condition: dict[str, Any]
     controls: list[Run]
     real: dict[str, str]
 
 
-def admit(folder: Path) -> Admitted:
+def select_runs(folder: Path) -> RunSelection:
     """Sort the runs below `folder` into those to compare, the references, and those apart.
 
     Raises NasArenaError where there are none, where two have the same searcher and seed, or where
     no condition is shared by more than half of them.
     """
     records = [read_run(path) for path in find_runs(folder)]
-    labelled, references = _labelled([_checked(record) for record in records])
+    labelled, references = _label_runs([_check_record(record) for record in records])
     controls = [run for run in labelled if control_of(run.record)]
     searching = [run for run in labelled if run not in controls]
     if not searching:
@@ -85,13 +85,15 @@ def admit(folder: Path) -> Admitted:
     reasons.update({run: _reference_fault(run, condition, seeds) for run in references})
     real = {run.searcher: _real_thing(run, block) for run in controls}
     reasons.update({run: _fault(run, condition) for run in controls})
-    reasons.update(_unpaired([run for run in controls if not reasons[run]], real, seeds))
-    return Admitted(
+    reasons.update(
+        _controls_without_pair([run for run in controls if not reasons[run]], real, seeds)
+    )
+    return RunSelection(
         everything=[*labelled, *references],
         ranked=block,
         references=[run for run in references if not reasons[run]],
         apart=[
-            Apart(run.searcher, run.seed, run.record.state, reason)
+            ExcludedRun(run.searcher, run.seed, run.record.state, reason)
             for run, reason in reasons.items()
             if reason
         ],
@@ -106,7 +108,7 @@ def control_of(record: RunRecord) -> str:
     return str(record.config["searcher"].get("control") or "")
 
 
-def _checked(record: RunRecord) -> RunRecord:
+def _check_record(record: RunRecord) -> RunRecord:
     for keys in (("searcher", "name"), ("proxy", "name"), ("budget", "unit"), ("loop", "seed")):
         value: Any = record.config
         for key in keys:
@@ -119,7 +121,7 @@ def _checked(record: RunRecord) -> RunRecord:
     return record
 
 
-def _labelled(records: Sequence[RunRecord]) -> tuple[list[Run], list[Run]]:
+def _label_runs(records: Sequence[RunRecord]) -> tuple[list[Run], list[Run]]:
     """Runs of searchers and of reference patterns, ordered by label and seed.
 
     Two option sets of one searcher are two searchers: the options that differ join the name.
@@ -183,7 +185,7 @@ def _fault(run: Run, condition: Mapping[str, Any]) -> str:
     own = json.loads(json.dumps(_condition(run)))
     if own != condition:
         return f"made under another condition: {_difference(own, condition)}"
-    return _unfinished(run) or _unscored(run)
+    return _incomplete_reason(run) or _no_score_reason(run)
 
 
 def _reference_fault(run: Run, condition: Mapping[str, Any], seeds: set[int]) -> str:
@@ -193,7 +195,7 @@ def _reference_fault(run: Run, condition: Mapping[str, Any], seeds: set[int]) ->
             return f"made under another condition: {_difference(own, condition)}"
     if run.seed not in seeds:
         return f"no searcher is compared on seed {run.seed}"
-    return _unfinished(run)
+    return _incomplete_reason(run)
 
 
 def _real_thing(control: Run, block: Iterable[Run]) -> str:
@@ -208,7 +210,7 @@ def _identity(run: Run) -> dict[str, Any]:
     return {key: settings[key] for key in settings if key not in ("label", "control")}
 
 
-def _unpaired(
+def _controls_without_pair(
     controls: Sequence[Run], real: Mapping[str, str], seeds: set[int]
 ) -> Iterator[tuple[Run, str]]:
     """Controls that lack their real thing or a seed of it, and why that sets them apart."""
@@ -222,7 +224,7 @@ def _unpaired(
             yield run, f"a control that lacks seed {missing[0]} of its real thing"
 
 
-def _unfinished(run: Run) -> str:
+def _incomplete_reason(run: Run) -> str:
     events = run.record.events
     if run.record.state == "failed":
         return str(events[-1].get("reason", "failed"))
@@ -232,7 +234,7 @@ def _unfinished(run: Run) -> str:
     return ""
 
 
-def _unscored(run: Run) -> str:
+def _no_score_reason(run: Run) -> str:
     trials = run.record.trials()
     if not any(trial.status == "ok" and not trial.is_partial for trial in trials):
         notes = [trial.note for trial in trials if trial.note]

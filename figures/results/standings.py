@@ -14,10 +14,10 @@ import numpy as np
 
 from nasarena.figures.results.anchors import Anchors, Scale
 from nasarena.figures.results.noise import noise_floor
-from nasarena.figures.results.tables import BASELINE, Frames
+from nasarena.figures.results.tables import BASELINE, Tables
 from nasarena.figures.stats.intervals import Floats, Interval, interval
-from nasarena.figures.stats.multiple import Comparison, compare_all, compare_to, shared_ranks
-from nasarena.figures.stats.power import seeds_needed
+from nasarena.figures.stats.multiple import Comparison, compare_all, compare_to, rank_with_ties
+from nasarena.figures.stats.power import seeds_for_differences
 from nasarena.search.seeding import stream
 
 # What every searcher is measured against, where it takes part.
@@ -63,15 +63,15 @@ class Standings:
 
     def pair(self, first: str, second: str) -> Comparison:
         """The comparison of two searchers, its difference taken as `first` less `second`."""
-        return _found(self.pairs, first, second)
+        return _find_comparison(self.pairs, first, second)
 
     def to_baseline(self, name: str, baseline: str = BASELINE) -> Comparison:
         """`name` less `baseline`, corrected over the comparisons with this baseline alone."""
-        return _found(self.against[baseline], name, baseline)
+        return _find_comparison(self.against[baseline], name, baseline)
 
     def seeds_to_separate(self, first: str, second: str) -> int | None:
         """Seeds that a gap like the observed one would need; None where none would do."""
-        return seeds_needed(self.differences(first, second))
+        return seeds_for_differences(self.differences(first, second))
 
     def differences(self, first: str, second: str) -> Floats:
         """Paired differences of the deciding score, `(num_seeds,)`."""
@@ -92,16 +92,16 @@ class Decision:
     pairs: list[Comparison]
 
 
-def decide(frames: Frames, scale: Scale | None = None) -> Decision:
+def decide(frames: Tables, scale: Scale | None = None) -> Decision:
     """Compare every pair on the score that decides; arguments as of `standings`."""
-    is_final = decided_by_final(frames)
+    is_final = is_decided_by_final(frames)
     scores = frames.by_seed("final" if is_final else "best_search")
     noise = scale.noise if scale else noise_floor(frames, is_final)
     rope = (noise or 0.0) / float(np.sqrt(_num_trainings(frames) if is_final else 1))
     return Decision(is_final, scores, noise, rope, compare_all(scores, rope))
 
 
-def standings(frames: Frames, scale: Scale | None = None) -> Standings:
+def standings(frames: Tables, scale: Scale | None = None) -> Standings:
     """The places of all searchers of a comparison; empty where no run could be compared.
 
     `scale` are the frozen anchors of the score that decides, its noise floor included; without
@@ -110,7 +110,7 @@ def standings(frames: Frames, scale: Scale | None = None) -> Standings:
     decision = decide(frames, scale)
     scores = decision.scores
     searched = frames.by_seed("search_of_finals" if decision.is_final else "best_search")
-    ranks = shared_ranks(list(scores), decision.pairs)
+    ranks = rank_with_ties(list(scores), decision.pairs)
     places = [
         Standing(
             searcher=name,
@@ -118,7 +118,7 @@ def standings(frames: Frames, scale: Scale | None = None) -> Standings:
             score=(score := _interval(scores[name], name, "score")),
             search=_interval(searched[name], name, "search"),
             gap=_interval(np.subtract(searched[name], scores[name]), name, "gap"),
-            normalized=_normalized(score, scale),
+            normalized=_normalize(score, scale),
         )
         for name in scores
     ]
@@ -137,36 +137,36 @@ def standings(frames: Frames, scale: Scale | None = None) -> Standings:
     )
 
 
-def decided_by_final(frames: Frames) -> bool:
+def is_decided_by_final(frames: Tables) -> bool:
     """Whether every run was re-trained, so that final scores decide."""
     return bool((frames.runs["num_finals"] > 0).all()) and len(frames.runs) > 0
 
 
-def deciding_scale(frames: Frames, anchors: Anchors | None) -> Scale | None:
+def deciding_scale(frames: Tables, anchors: Anchors | None) -> Scale | None:
     """The anchors of the score that decides."""
     if anchors is None:
         return None
-    return anchors.final if decided_by_final(frames) else anchors.search
+    return anchors.final if is_decided_by_final(frames) else anchors.search
 
 
-def _num_trainings(frames: Frames) -> int:
+def _num_trainings(frames: Tables) -> int:
     """How many re-trainings the final score of a run averages, at least."""
     return int((frames.runs["num_finals"] - frames.runs["num_finals_failed"]).min())
 
 
-def _found(comparisons: list[Comparison], first: str, second: str) -> Comparison:
+def _find_comparison(comparisons: list[Comparison], first: str, second: str) -> Comparison:
     for pair in comparisons:
         if (pair.first, pair.second) == (first, second):
             return pair
         if (pair.first, pair.second) == (second, first):
-            return pair.turned()
+            return pair.swap()
     raise KeyError((first, second))
 
 
-def _normalized(score: Interval, scale: Scale | None) -> Interval:
+def _normalize(score: Interval, scale: Scale | None) -> Interval:
     """The interval of the normalized score: a linear map that turns it round."""
     limits = [score.estimate, score.high, score.low]
-    return Interval(*map(float, scale.normalized(limits))) if scale else Interval(*[np.nan] * 3)
+    return Interval(*map(float, scale.normalize(limits))) if scale else Interval(*[np.nan] * 3)
 
 
 def _interval(values: list[float] | Floats, searcher: str, what: str) -> Interval:

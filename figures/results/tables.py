@@ -16,7 +16,13 @@ from typing import Any
 import pandas as pd
 
 from nasarena.figures.results.benchmark import Benchmark, read_benchmark
-from nasarena.figures.results.run_selection import Admitted, Apart, Run, admit, control_of
+from nasarena.figures.results.run_selection import (
+    ExcludedRun,
+    Run,
+    RunSelection,
+    control_of,
+    select_runs,
+)
 from nasarena.search.fidelity import Payments, comparable
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import Trial
@@ -32,7 +38,7 @@ class Meter:
     label: str
 
 
-# By the name of the cumulative column of `Frames.trials`; the first four are budget units.
+# By the name of the cumulative column of `Tables.trials`; the first four are budget units.
 METERS = {
     "trials": Meter("trials", "patterns trained (trials)"),
     "flops": Meter("FLOPs", "training FLOPs charged"),
@@ -43,7 +49,7 @@ METERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Frames:
+class Tables:
     """A comparison as tables.
 
     `runs`: searcher, seed, state and totals. `trials`: one row per settled trial with the meters
@@ -60,7 +66,7 @@ class Frames:
     trials: pd.DataFrame = field(repr=False)
     finals: pd.DataFrame = field(repr=False)
     references: pd.DataFrame = field(repr=False)
-    apart: tuple[Apart, ...]
+    apart: tuple[ExcludedRun, ...]
     condition: Mapping[str, Any]
     provenance: tuple[Mapping[str, Any], ...] = field(repr=False)
     seeds: tuple[int, ...]
@@ -90,13 +96,13 @@ class Frames:
         return {name: table[name].astype(float).tolist() for name in self.searchers}
 
 
-def read_frames(folder: Path) -> Frames:
+def read_frames(folder: Path) -> Tables:
     """The tables of all runs below `folder`, one comparison.
 
     Raises NasArenaError (one line) where there are no runs, where no condition is shared by more
     than half of them, or where two runs claim the same searcher and seed.
     """
-    admitted = admit(folder)
+    admitted = select_runs(folder)
     benchmark = read_benchmark(folder, admitted.condition)
     runs, trials, finals = [], [], []
     for run in admitted.ranked:
@@ -105,7 +111,7 @@ def read_frames(folder: Path) -> Frames:
         runs.append(key | _totals(run.record, trial_rows, final_rows))
         trials += [key | row for row in trial_rows]
         finals += [key | row for row in final_rows]
-    return Frames(
+    return Tables(
         runs=_table(runs, RUN_COLUMNS),
         trials=_table(trials, TRIAL_COLUMNS),
         finals=_table(finals, FINAL_COLUMNS),
@@ -138,14 +144,14 @@ REFERENCE_COLUMNS = "name pattern seed score final trainings".split()
 
 def _trial_rows(record: RunRecord) -> list[dict[str, Any]]:
     """Settled trials with running totals; free trials repeat the totals before them."""
-    asked_seconds = _asked_seconds(record)
+    asked_seconds = _ask_seconds(record)
     used = dict.fromkeys(METERS, 0.0)
     best, spent, rows = float("nan"), 0.0, []
     paid = Payments()
     for event in record.of_kind("settled"):
         trial = Trial.from_json(event["trial"])
         seconds = float(event.get("measured", {}).get("s", 0.0))
-        used["trials"] += _share_trained(trial, paid)
+        used["trials"] += _training_share(trial, paid)
         used["flops"] += trial.cost.flops
         used["tokens"] += trial.cost.tokens
         used["device_seconds"] += trial.cost.device_seconds
@@ -177,7 +183,7 @@ def _trial_rows(record: RunRecord) -> list[dict[str, Any]]:
     return rows
 
 
-def _share_trained(trial: Trial, paid: Payments) -> float:
+def _training_share(trial: Trial, paid: Payments) -> float:
     """How much of a full training this trial was: the increment where a part was trained before."""
     if trial.status not in ("ok", "failed"):
         return 0.0
@@ -186,7 +192,7 @@ def _share_trained(trial: Trial, paid: Payments) -> float:
     return trial.fidelity - reached
 
 
-def _asked_seconds(record: RunRecord) -> dict[int, float]:
+def _ask_seconds(record: RunRecord) -> dict[int, float]:
     """Seconds the searcher took, by the index of the first trial that they were for."""
     return {
         event["first"]: float(
@@ -238,14 +244,14 @@ def _totals(
         "final": retrained["score"].mean(),
         "num_finals": len(finals),
         "num_finals_failed": int(retrained["score"].isna().sum()),
-        "searcher_seconds": sum(_asked_seconds(record).values()),
+        "searcher_seconds": sum(_ask_seconds(record).values()),
         "training_seconds": sum(row["training_seconds"] for row in trials),
         "llm_calls": llm.get("calls", 0),
         "llm_tokens": llm.get("prompt_tokens", 0) + llm.get("completion_tokens", 0),
     }
 
 
-def _controls(admitted: Admitted) -> pd.DataFrame:
+def _controls(admitted: RunSelection) -> pd.DataFrame:
     rows = [
         {
             "searcher": run.searcher,

@@ -26,7 +26,7 @@ def rank_agreement(first: ArrayLike, second: ArrayLike) -> tuple[float, float]:
     return float(tau), float(scipy_stats.spearmanr(first, second).statistic)
 
 
-def paired_noise(scores_PK: ArrayLike) -> float:
+def residual_noise(scores_PK: ArrayLike) -> float:
     """Standard deviation of one score about what pattern and seed explain, `(patterns, seeds)`.
 
     The residual of the two-way layout without replicates: a seed that is kind to all patterns is

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasarena.figures.stats.intervals import LEVEL, Floats, widened
+from nasarena.figures.stats.intervals import LEVEL, Floats, widen_limits
 
 
 def share_of_wins(differences: ArrayLike) -> float:
@@ -56,7 +56,7 @@ def profile_band(
     above = scores[:, None] > levels
     drawn = rng.integers(len(scores), size=(num_repeats, len(scores)))
     repeats = above[drawn].mean(axis=1)
-    low, high = widened(repeats, above.mean(axis=0), len(scores), 1, level)
+    low, high = widen_limits(repeats, above.mean(axis=0), len(scores), 1, level)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 

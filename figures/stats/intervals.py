@@ -86,7 +86,7 @@ def interval(
     if num_runs < 2 or np.isnan(estimate):
         return Interval(estimate, float("nan"), float("nan"))
     repeats = bootstrap_iqm(values, rng, num_repeats)
-    low, high = widened(repeats, np.array(estimate), num_runs, num_tasks, level)
+    low, high = widen_limits(repeats, np.array(estimate), num_runs, num_tasks, level)
     return Interval(estimate, float(low), float(high))
 
 
@@ -108,11 +108,11 @@ def band(
     known = ~np.isnan(middle)
     drawn = rng.integers(len(curves), size=(num_repeats, len(curves)))
     repeats = iqm(curves[:, known][drawn], axis=1)
-    limits[:, known] = widened(repeats, middle[known], len(curves), 1, level)
+    limits[:, known] = widen_limits(repeats, middle[known], len(curves), 1, level)
     return middle, limits[0], limits[1]
 
 
-def widened(
+def widen_limits(
     repeats: Floats, estimate: Floats, num_runs: int, num_tasks: int = 1, level: float = LEVEL
 ) -> tuple[Floats, Floats]:
     """Limits from bootstrap repeats (first axis), their distances scaled for few runs.

@@ -63,7 +63,7 @@ class Comparison:
     def favours_first(self) -> bool:
         return self.difference.estimate > 0
 
-    def turned(self) -> "Comparison":
+    def swap(self) -> "Comparison":
         """The same comparison, seen from `second`."""
         return Comparison(
             first=self.second,
@@ -120,7 +120,7 @@ def compare_pairs(
     return _compare(pairs, scores, rope, seed)
 
 
-def shared_ranks(names: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, int]:
+def rank_with_ties(names: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, int]:
     """Rank of each name: 1 + the number of searchers that were shown to be better.
 
     Searchers that cannot be told apart share a rank, so with too few seeds all are first.

@@ -36,7 +36,7 @@ def sign_flip_p(differences: ArrayLike, rng: np.random.Generator | None = None) 
         for value in values[1:]:
             sums = np.concatenate([sums + value, sums - value])
         return float(np.mean(np.abs(sums) >= observed - rounding))
-    flipped = _drawn(rng, len(values))
+    flipped = _draw_subsets(rng, len(values))
     sums = values.sum() - 2 * (flipped @ values)
     count = int(np.sum(np.abs(sums) >= observed - rounding))
     return (count + 1) / (_NUM_DRAWN + 1)
@@ -63,7 +63,7 @@ def mean_difference(
 def _subset_means(values: Floats, rng: np.random.Generator | None) -> Floats:
     """Means of all non-empty subsets, or of 100,000 drawn ones where there are too many."""
     if len(values) > MAX_EXACT_PAIRS:
-        chosen = _drawn(rng, len(values))
+        chosen = _draw_subsets(rng, len(values))
         chosen = chosen[chosen.any(axis=1)]
         means: Floats = (chosen @ values) / chosen.sum(axis=1)
         return means
@@ -89,7 +89,7 @@ def smallest_p(num_seeds: int) -> float:
     return 2.0 ** (1 - num_seeds)
 
 
-def _drawn(rng: np.random.Generator | None, num_pairs: int) -> Floats:
+def _draw_subsets(rng: np.random.Generator | None, num_pairs: int) -> Floats:
     """Random subsets of the pairs, each in or out by a fair coin, `(_NUM_DRAWN, num_pairs)`."""
     if rng is None:
         raise ValueError(f"more than {MAX_EXACT_PAIRS} pairs need a generator, got {num_pairs}")

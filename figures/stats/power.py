@@ -33,7 +33,9 @@ def power(effect: float, num_seeds: int, alpha: float = ALPHA) -> float:
     return float(_t_power(abs(effect), np.array([num_seeds]), alpha)[0])
 
 
-def seeds_needed(differences: ArrayLike, wanted: float = POWER, alpha: float = ALPHA) -> int | None:
+def seeds_for_differences(
+    differences: ArrayLike, wanted: float = POWER, alpha: float = ALPHA
+) -> int | None:
     """Seeds with which a gap like the one of `differences` `(n,)` is found with power `wanted`.
 
     A rough plan: from few seeds the effect itself is uncertain, and what looks largest is often

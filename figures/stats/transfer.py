@@ -18,7 +18,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasarena.figures.stats.intervals import LEVEL, Floats, Interval, widened
+from nasarena.figures.stats.intervals import LEVEL, Floats, Interval, widen_limits
 
 NUM_REPEATS = 2_000
 # Ranks of fewer patterns than this are hardly more than a coin.
@@ -123,5 +123,5 @@ def _limits(values_R: Floats, size: int) -> Interval:
     estimate, repeats = values_R[0], values_R[1:][~np.isnan(values_R[1:])]
     if np.isnan(estimate) or len(repeats) < (len(values_R) - 1) / 2 or size < 3:
         return Interval(float(estimate), float("nan"), float("nan"))
-    low, high = widened(repeats, estimate, size, level=LEVEL)
+    low, high = widen_limits(repeats, estimate, size, level=LEVEL)
     return Interval(float(estimate), float(np.clip(low, -1, 1)), float(np.clip(high, -1, 1)))

@@ -49,7 +49,7 @@ class DatasetSource:
             ) from error
         name, subset = KNOWN.get(self.name, (self.name, None))
         given: dict[str, Any] = {"data_files": list(self.files)} if self.files else {}
-        with self._explained():
+        with self._explain_errors():
             rows = datasets.load_dataset(
                 name, self.subset or subset, split="train", streaming=True, **given
             )
@@ -71,7 +71,7 @@ class DatasetSource:
         return text or ""
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         """Whatever the library raises as one line, without its warnings before it."""
         chatty = [logging.getLogger(name) for name in ("datasets", "huggingface_hub", "fsspec")]
         levels = [logger.level for logger in chatty]

@@ -117,9 +117,9 @@ def write_corpus(
     """
     for cut in (whole, in_parts):
         pieces: Iterator[Piece] = (piece for document in documents() for piece in cut(document))
-        tokenizer, pieces = _made(asked, pieces)
+        tokenizer, pieces = _make_tokenizer(asked, pieces)
         writer = ShardWriter(folder, tokenizer)
-        for batch in _batched(pieces):
+        for batch in _batch(pieces):
             encoded = tokenizer.encode([text for _, text in batch])
             for (split, _), (ids, widths) in zip(batch, encoded, strict=True):
                 writer.add(split, ids, widths)
@@ -132,7 +132,9 @@ def write_corpus(
     return writer.finish(source, asked.name)
 
 
-def _made(asked: AskedTokenizer, pieces: Iterator[Piece]) -> tuple[TextTokenizer, Iterator[Piece]]:
+def _make_tokenizer(
+    asked: AskedTokenizer, pieces: Iterator[Piece]
+) -> tuple[TextTokenizer, Iterator[Piece]]:
     """The tokenizer, trained if need be on the first training text, and all pieces."""
     read: list[Piece] = []
     num_characters = 0
@@ -142,11 +144,11 @@ def _made(asked: AskedTokenizer, pieces: Iterator[Piece]) -> tuple[TextTokenizer
             num_characters += len(text) if split == "train" else 0
             if num_characters >= _TRAIN_CHARACTERS:
                 break
-    tokenizer = asked.made(text for split, text in read if split == "train")
+    tokenizer = asked.make(text for split, text in read if split == "train")
     return tokenizer, chain(read, pieces)
 
 
-def _batched(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+def _batch(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     batch: list[Piece] = []
     size = 0
     for piece in pieces:

@@ -82,20 +82,20 @@ class Shards:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.manifest = folder, _read_manifest(folder)
-        self._tokens = {split: self._mapped(split, "tokens") for split in SPLITS}
-        self._widths = {split: self._mapped(split, "widths") for split in SPLITS}
+        self._tokens = {split: self._map_arrays(split, "tokens") for split in SPLITS}
+        self._widths = {split: self._map_arrays(split, "widths") for split in SPLITS}
 
     def take(self, split: TaskSplit, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Token ids at `places` of a split, in their shape."""
-        return _gathered(self._tokens[split], places)
+        return _gather(self._tokens[split], places)
 
     def num_bytes(self, split: TaskSplit, places: NDArray[np.int64]) -> int:
         """Bytes of text that the tokens at `places` stand for."""
         if not self._widths[split]:
             return places.size
-        return int(_gathered(self._widths[split], places).sum())
+        return int(_gather(self._widths[split], places).sum())
 
-    def _mapped(self, split: TaskSplit, kind: str) -> list[NDArray[Any]]:
+    def _map_arrays(self, split: TaskSplit, kind: str) -> list[NDArray[Any]]:
         arrays = [getattr(shard, kind) for shard in self.manifest.splits[split]]
         return [
             _map(self.folder / f"{array.checksum}.{kind}", array)
@@ -121,7 +121,7 @@ def has_shards(folder: Path) -> bool:
     return True
 
 
-def _gathered(arrays: Sequence[NDArray[Any]], places: NDArray[np.int64]) -> NDArray[np.int64]:
+def _gather(arrays: Sequence[NDArray[Any]], places: NDArray[np.int64]) -> NDArray[np.int64]:
     """Values at `places` of the arrays laid end to end."""
     ends = np.cumsum([len(array) for array in arrays])
     which = np.searchsorted(ends, places.ravel(), side="right")
@@ -169,7 +169,7 @@ def _map(path: Path, array: Array) -> NDArray[Any]:
     try:
         num_bytes = path.stat().st_size
         if num_bytes != expected:
-            raise _damaged(path, f"{expected} bytes", f"{num_bytes}")
+            raise _damage_error(path, f"{expected} bytes", f"{num_bytes}")
         mapped: NDArray[Any] = np.memmap(path, dtype=array.dtype, mode="r")
     except OSError as error:
         raise ProxyFailed(
@@ -178,11 +178,11 @@ def _map(path: Path, array: Array) -> NDArray[Any]:
         ) from error
     found = checksum_of(mapped.data.cast("B"))
     if found != array.checksum:
-        raise _damaged(path, f"checksum {array.checksum}", found)
+        raise _damage_error(path, f"checksum {array.checksum}", found)
     return mapped
 
 
-def _damaged(path: Path, expected: str, found: str) -> ProxyFailed:
+def _damage_error(path: Path, expected: str, found: str) -> ProxyFailed:
     return ProxyFailed(
         f"the shard {path} is damaged: {expected} expected, got {found}; remove the manifest.json "
         f"beside it, and {_AGAIN}"

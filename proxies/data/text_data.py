@@ -23,7 +23,7 @@ from nasarena.proxies.data.shards import FORMAT, Shards, has_shards
 from nasarena.proxies.data.task import TaskSplit
 from nasarena.proxies.data.text import TextTask
 from nasarena.proxies.data.token_text import TokenText
-from nasarena.proxies.data.tokenizer import asked_tokenizer
+from nasarena.proxies.data.tokenizer import parse_tokenizer
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
@@ -107,7 +107,7 @@ def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:
 
 def open_corpus(settings: TextSettings) -> Shards:
     """The shards of these settings, written now if there are none."""
-    asked = asked_tokenizer(settings.tokenizer)
+    asked = parse_tokenizer(settings.tokenizer)
     if settings.shards is not None:
         folder = Path(settings.shards).expanduser()
         if has_shards(folder):
@@ -125,7 +125,7 @@ def open_corpus(settings: TextSettings) -> Shards:
     if not has_shards(folder):
         write_corpus(
             folder,
-            lambda: _reported(source.documents(), folder),
+            lambda: _log_progress(source.documents(), folder),
             asked,
             source.description,
             source.origin,
@@ -161,7 +161,7 @@ class _Source:
         }
 
 
-def _reported(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
+def _log_progress(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
     """`documents`, with a line in the log now and then: a large corpus takes minutes."""
     start = last = time.monotonic()
     num_documents = num_characters = 0

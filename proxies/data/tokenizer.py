@@ -197,7 +197,7 @@ class AskedTokenizer:
     vocab_size: int | None
     ready: TextTokenizer | None
 
-    def made(self, texts: Iterable[str]) -> TextTokenizer:
+    def make(self, texts: Iterable[str]) -> TextTokenizer:
         """The tokenizer, trained on `texts` if that was asked."""
         if self.ready is not None:
             return self.ready
@@ -205,7 +205,7 @@ class AskedTokenizer:
         return train_tokenizer(texts, self.vocab_size)
 
 
-def asked_tokenizer(setting: str | None) -> AskedTokenizer:
+def parse_tokenizer(setting: str | None) -> AskedTokenizer:
     """`data.tokenizer` understood: none, a file, or `train:<vocabulary size>`.
 
     Raises InvalidSetting for anything else.

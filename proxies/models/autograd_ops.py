@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def normalized(x_PBTD: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
+def rms_normalize(x_PBTD: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
     """`x` over its root mean square, and the factor `(P, B, T, 1)` that made it so."""
     size = torch.linalg.vector_norm(x_PBTD, dim=-1, keepdim=True)
     scale = size.square_().div_(x_PBTD.shape[-1]).add_(eps).rsqrt_()
     return x_PBTD * scale, scale
 
 
-def normalized_backward(grad: Tensor, normed: Tensor, scale: Tensor) -> Tensor:
+def rms_normalize_backward(grad: Tensor, normed: Tensor, scale: Tensor) -> Tensor:
     """Gradient of `x`, written over that of its norm."""
     inner = (normed * grad).mean(-1, keepdim=True)
     return grad.addcmul_(normed, inner, value=-1).mul_(scale)
@@ -31,7 +31,7 @@ def normalized_backward(grad: Tensor, normed: Tensor, scale: Tensor) -> Tensor:
 class _RmsNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_PBTD: Tensor, weight_PD: Tensor, eps: float) -> Tensor:
-        normed, scale = normalized(x_PBTD, eps)
+        normed, scale = rms_normalize(x_PBTD, eps)
         ctx.save_for_backward(normed, scale, weight_PD)
         weighted: Tensor = normed * weight_PD[:, None, None]
         return weighted
@@ -41,7 +41,7 @@ class _RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         normed, scale, weight_PD = ctx.saved_tensors
         grad_weight = (grad * normed).sum((1, 2))
-        grad_x = normalized_backward(grad * weight_PD[:, None, None], normed, scale)
+        grad_x = rms_normalize_backward(grad * weight_PD[:, None, None], normed, scale)
         return grad_x, grad_weight, None
 
 
@@ -51,7 +51,7 @@ def rms_norm(x_PBTD: Tensor, weight_PD: Tensor, eps: float = 1e-5) -> Tensor:
     return result
 
 
-def convolved(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
+def causal_conv(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
     """Depthwise convolution over the last W positions; the last tap weighs the present one."""
     T, taps = x_PBTC.shape[2], _taps(weight_PCW)
     mixed = torch.addcmul(bias_PC[:, None, None], x_PBTC, taps[0])
@@ -60,7 +60,7 @@ def convolved(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
     return mixed
 
 
-def convolved_backward(
+def causal_conv_backward(
     grad: Tensor, x_PBTC: Tensor, weight_PCW: Tensor, grad_x: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Gradients of weight and bias; that of `x` is written into `grad_x`."""
@@ -85,7 +85,7 @@ def _taps(weight_PCW: Tensor) -> tuple[Tensor, ...]:
 class _CausalConvSilu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
-        mixed = convolved(x_PBTC, weight_PCW, bias_PC)
+        mixed = causal_conv(x_PBTC, weight_PCW, bias_PC)
         ctx.save_for_backward(x_PBTC, mixed, weight_PCW)
         return F.silu(mixed)
 
@@ -95,7 +95,7 @@ class _CausalConvSilu(torch.autograd.Function):
         x_PBTC, mixed, weight_PCW = ctx.saved_tensors
         grad_mixed = torch.ops.aten.silu_backward(grad, mixed)
         grad_x = torch.empty_like(mixed)
-        return grad_x, *convolved_backward(grad_mixed, x_PBTC, weight_PCW, grad_x)
+        return grad_x, *causal_conv_backward(grad_mixed, x_PBTC, weight_PCW, grad_x)
 
 
 def causal_conv_silu(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class _Permuted(torch.autograd.Function):
         return grad.index_select(0, back_P), None, None
 
 
-def permuted(x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
+def permute(x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
     """`x` with its first axis in the order `there_P`, a permutation whose inverse is `back_P`.
 
     The library's gradient of a selection adds into zeros; that of a permutation is one too.

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from nasarena.proxies.models.attention import causal_mask
 from nasarena.proxies.models.autograd_ops import causal_conv_silu, rms_norm
-from nasarena.proxies.models.triton_scan import folded_scan, has_triton_scan
+from nasarena.proxies.models.triton_scan import has_triton_scan, scan_population
 
 CHUNK = 64
 
@@ -46,7 +46,7 @@ class Mamba2Shape:
         return self.inner + 2 * self.state
 
     @property
-    def projected(self) -> int:
+    def projection_width(self) -> int:
         """Columns of the input projection: z, x, B, C and dt."""
         return self.inner + self.conv_channels + self.num_heads
 
@@ -54,7 +54,7 @@ class Mamba2Shape:
 def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Tensor:
     """One Mamba-2 layer, without norm and residual: `(P, B, T, D)` to `(P, B, T, D)`.
 
-    `weights`, each stacked over P: `in_proj` `(D, projected)` with columns z, x, B, C, dt;
+    `weights`, each stacked over P: `in_proj` `(D, projection_width)` with columns z, x, B, C, dt;
     `conv` `(conv_channels, conv)`, `conv_bias` `(conv_channels,)`; `dt_bias`, `a_log` and `skip`
     `(H,)`; `gate_norm` `(E,)`; `out_proj` `(E, D)`.
     """
@@ -67,16 +67,16 @@ def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Te
     dt_PBTH = F.softplus(dt + weights["dt_bias"][:, None, None])
     x_PBTHK = x.reshape(P, B, T, H, E // H)
     if x.is_cuda and has_triton_scan():
-        y = folded_scan(x_PBTHK, dt_PBTH, -weights["a_log"].exp(), b, c)
+        y = scan_population(x_PBTHK, dt_PBTH, -weights["a_log"].exp(), b, c)
     else:
         decay_PBTH = dt_PBTH * -weights["a_log"].exp()[:, None, None]
-        y = chunked_scan(x_PBTHK * dt_PBTH[..., None], decay_PBTH, b, c)
+        y = scan_in_chunks(x_PBTHK * dt_PBTH[..., None], decay_PBTH, b, c)
     y = y + x_PBTHK * weights["skip"][:, None, None, :, None]
     normed = rms_norm(y.flatten(-2) * F.silu(z), weights["gate_norm"])
     return torch.bmm(normed.view(P, B * T, E), weights["out_proj"]).view(P, B, T, D)
 
 
-def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CHUNK) -> Tensor:
+def scan_in_chunks(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CHUNK) -> Tensor:
     """The scan `h_t = exp(decay_t) h_{t-1} + b_t x_t, y_t = c_t h_t` in chunks of `chunk`.
 
     `x` `(P, B, T, H, K)` already holds the factor dt; `decay` `(P, B, T, H)` is dt A, below 0;
@@ -101,7 +101,7 @@ def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CH
 
 
 def _within_chunk(x: Tensor, decay: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """`(L * C B^T) X` over one chunk, from a zero state; shapes as in `chunked_scan`."""
+    """`(L * C B^T) X` over one chunk, from a zero state; shapes as in `scan_in_chunks`."""
     total = running_sum(decay).transpose(2, 3)  # (P, B, H, T)
     # Masked before exp: above the diagonal the difference is positive and may overflow.
     log_mask = total[..., :, None] - total[..., None, :] + causal_mask(x.shape[2], x.device)
@@ -126,7 +126,7 @@ def sum_by_doubling(x_PBTH: Tensor) -> Tensor:
 
 
 def recurrent_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """What `chunked_scan` computes, one position after the other; the reference."""
+    """What `scan_in_chunks` computes, one position after the other; the reference."""
     state = torch.zeros(*x.shape[:2], *x.shape[3:], b.shape[-1], dtype=x.dtype, device=x.device)
     outputs = []
     for t in range(x.shape[2]):

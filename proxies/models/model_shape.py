@@ -89,7 +89,7 @@ class ModelShape:
             )
 
     @property
-    def mlp_hidden(self) -> int:
+    def mlp_width(self) -> int:
         """Hidden width of the MLP; a SwiGLU has two thirds of it twice, rounded to 8."""
         hidden = self.mlp_ratio * self.width
         return round(hidden * 2 / 3 / 8) * 8 if self.mlp == "swiglu" else round(hidden)
@@ -110,7 +110,7 @@ class ModelShape:
                 TensorSpec("out_proj", (D, D), "normal", D**-0.5 * out),
             ]
         if letter == "M":
-            hidden = self.mlp_hidden
+            hidden = self.mlp_width
             return [
                 norm,
                 TensorSpec(
@@ -141,7 +141,7 @@ class ModelShape:
     def _mamba_tensors(self, out: float) -> list[TensorSpec]:
         mamba = self.mamba
         return [
-            TensorSpec("in_proj", (self.width, mamba.projected), "normal", self.width**-0.5),
+            TensorSpec("in_proj", (self.width, mamba.projection_width), "normal", self.width**-0.5),
             TensorSpec("conv", (mamba.conv_channels, mamba.conv), "normal", mamba.conv**-0.5),
             TensorSpec("conv_bias", (mamba.conv_channels,), "zeros"),
             TensorSpec("dt_bias", (mamba.num_heads,), "dt_bias"),

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.models.attention import attention
-from nasarena.proxies.models.autograd_ops import permuted, rms_norm
+from nasarena.proxies.models.autograd_ops import permute, rms_norm
 from nasarena.proxies.models.mamba2 import mamba2
 from nasarena.proxies.models.mlp import mlp
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape, TensorSpec
@@ -149,7 +149,7 @@ class _Move:
     def __call__(self, x_PBTD: Tensor) -> Tensor:
         if not self._is_needed:
             return x_PBTD
-        return permuted(x_PBTD, self._there, self._back)
+        return permute(x_PBTD, self._there, self._back)
 
 
 def _moves(groups: list[list[Group]], size: int, device: torch.device) -> list[_Move]:

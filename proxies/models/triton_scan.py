@@ -35,7 +35,7 @@ def authors_kernel() -> Kernel:
     return kernel
 
 
-def folded_scan(
+def scan_population(
     x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, kernel: Kernel | None = None
 ) -> Tensor:
     """`h_t = exp(dt_t a) h_{t-1} + dt_t b_t x_t, y_t = c_t h_t`, population folded into groups.

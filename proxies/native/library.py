@@ -76,7 +76,7 @@ def native_library() -> ctypes.CDLL | None:
         compiler = shlex.split(os.environ.get("CXX") or "c++")
         if shutil.which(compiler[0]) is None:
             raise FileNotFoundError(f"no C++ compiler ({compiler[0]})")
-        return _loaded_or_anew(compiler)
+        return _load_or_rebuild(compiler)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         _say(reason[0] if reason else type(error).__name__)
@@ -91,7 +91,7 @@ def kernel_hash() -> str:
     return hashlib.sha256("\n".join(" ".join(words) for words in code).encode()).hexdigest()
 
 
-def compiled_library() -> ctypes.CDLL:
+def require_library() -> ctypes.CDLL:
     """The kernels, where `proxy.step` has been chosen and they are there."""
     library = native_library()
     if library is None:
@@ -105,17 +105,17 @@ def _say(reason: str) -> None:
         _log.warning("patterns train through torch, three times as slow: %s", reason)
 
 
-def _loaded_or_anew(compiler: list[str]) -> ctypes.CDLL:
+def _load_or_rebuild(compiler: list[str]) -> ctypes.CDLL:
     """A file in the cache that cannot be loaded, cut short by a power loss say, is built again."""
-    library = _compiled(compiler)
+    library = _compile(compiler)
     try:
-        return _loaded(library)
+        return _load(library)
     except OSError:
         library.unlink(missing_ok=True)
-        return _loaded(_compiled(compiler))
+        return _load(_compile(compiler))
 
 
-def _compiled(compiler: list[str]) -> Path:
+def _compile(compiler: list[str]) -> Path:
     """The library in the cache, built now if it is not there."""
     command = [*compiler, *_FLAGS]
     # What the compiler takes this processor for: a cache may be shared by machines.
@@ -141,7 +141,7 @@ def _compiled(compiler: list[str]) -> Path:
     return library
 
 
-def _loaded(file: Path) -> ctypes.CDLL:
+def _load(file: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(file))
     pointer, int32 = ctypes.c_void_p, ctypes.c_int32
     library.nasarena_workspace.argtypes, library.nasarena_workspace.restype = [int32], pointer

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from nasarena.proxies.native.library import compiled_library
+from nasarena.proxies.native.library import require_library
 
 
 def products(left_BMK: Tensor, right_BKN: Tensor) -> Tensor:
@@ -15,7 +15,7 @@ def products(left_BMK: Tensor, right_BKN: Tensor) -> Tensor:
             f"{tuple(left_BMK.shape)} and {right_BKN.dtype} {tuple(right_BKN.shape)}"
         )
     left, right, found = left_BMK.contiguous(), right_BKN.contiguous(), torch.empty(B, M, N)
-    compiled_library().nasarena_products(
+    require_library().nasarena_products(
         B, M, N, K, left.data_ptr(), right.data_ptr(), found.data_ptr()
     )
     return found

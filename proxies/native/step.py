@@ -19,7 +19,7 @@ from nasarena.proxies.models.flops import SequenceShape
 from nasarena.proxies.models.mlp import MlpKind
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
-from nasarena.proxies.native.library import Models, Sizes, Update, compiled_library
+from nasarena.proxies.native.library import Models, Sizes, Update, require_library
 
 _LAYER = (
     "norm", "in_proj", "out_proj",
@@ -42,7 +42,7 @@ class NativeStep:
         clip: float,
         limit: float,
     ) -> None:
-        library = compiled_library()
+        library = require_library()
         self._library, self._population = library, population
         self.alive_P = torch.ones(population.size, dtype=torch.bool)
         weights = population.flat
@@ -112,7 +112,7 @@ def kernel_sizes(shape: ModelShape, sequence: SequenceShape) -> Sizes:
     """What the kernels need to know of models of `shape` on such sequences."""
     mamba = shape.mamba
     return Sizes(
-        sequence.length, shape.width, sequence.vocab_size, shape.num_heads, shape.mlp_hidden,
+        sequence.length, shape.width, sequence.vocab_size, shape.num_heads, shape.mlp_width,
         get_args(MlpKind).index(shape.mlp), mamba.inner, mamba.state, mamba.num_heads, mamba.conv,
         sequence.head == "auto_encoder",
     )  # fmt: skip

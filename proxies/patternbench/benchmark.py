@@ -49,7 +49,7 @@ class PatternBench:
     ) -> None:
         _check(space, noise)
         self.name, self.space, self.noise, self._data = name, space, noise, data
-        files, self._surrogate, self.header, self._rows = _loaded(data)
+        files, self._surrogate, self.header, self._rows = _load(data)
         self.stands_for = str(self.header["proxy"])  # trains winners for real
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
         described = {"patternbench": files, "code": code_hash(__name__)}
@@ -116,12 +116,12 @@ class PatternBench:
         if row is not None:
             score, note = float(row.score or 0.0), "measured: trained with this very seed"
         else:
-            score = self._drawn(pattern, seed, split)
+            score = self._noisy_score(pattern, seed, split)
             note = "measured mean, modelled noise" if num_trainings else "surrogate"
         metrics = {self.metric: -score, "trainings": float(num_trainings)}
         return Outcome("ok", score, cost, metrics, time.perf_counter() - start, note)
 
-    def _drawn(self, pattern: str, seed: TrialSeed, split: Split) -> float:
+    def _noisy_score(self, pattern: str, seed: TrialSeed, split: Split) -> float:
         """The true score with the noise of a training that nobody made."""
         true = self.truth.score(pattern)
         if self.noise == 0:
@@ -157,7 +157,7 @@ def _check(space: PatternSpace, noise: float) -> None:
 
 
 @lru_cache(maxsize=4)
-def _loaded(
+def _load(
     data: Path,
 ) -> tuple[str, Surrogate, dict[str, object], dict[str, tuple[Row, ...]]]:
     """Hash of the files, surrogate, header of the rows, and the rows by pattern; read once."""

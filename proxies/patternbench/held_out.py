@@ -20,7 +20,7 @@ REPORT = "fit.json"
 def surrogate_facts(
     data: Path, surrogate: Surrogate, rows: Mapping[str, Sequence[Row]]
 ) -> dict[str, Any]:
-    """Quality on test patterns, kinds compared, noise and sample; see `held_out` for the pairs.
+    """Quality on test patterns, kinds compared, noise and sample; pairs: `collect_held_out`.
 
     Raises ProxyFailed where `fit.json` is missing or is not what the fit writes.
     """
@@ -34,7 +34,7 @@ def surrogate_facts(
             "spread": report["noise"]["spread"],
             "sample": {key: report["sample"][key] for key in ("trainings", "patterns", "repeated")},
             "proxy": {key: report["proxy"][key] for key in ("proxy", "version", "date")},
-            "held_out": held_out(surrogate, rows),
+            "held_out": collect_held_out(surrogate, rows),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ProxyFailed(
@@ -43,7 +43,7 @@ def surrogate_facts(
         ) from error
 
 
-def held_out(
+def collect_held_out(
     surrogate: Surrogate, rows: Mapping[str, Sequence[Row]]
 ) -> list[tuple[str, float, float, float]]:
     """Pattern, predicted score and the first two trainings of each test pattern that has two.

@@ -42,7 +42,7 @@ class WindowNetwork:
         self._signs = signs.astype(np.float32)
 
     @classmethod
-    def quantised(
+    def quantise(
         cls, tables: NDArray[np.float64], signs: NDArray[np.int8], intercept: float
     ) -> "WindowNetwork":
         """Real tables on the finest power of two for which all sums are exact."""
@@ -94,10 +94,10 @@ class WindowNetwork:
     @cached_property
     def _halves(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Sums of the windows of the first 8 letters, and of the last 10, by code."""
-        return _summed(self.tables[:6]), _summed(self.tables[6:])
+        return _sum_windows(self.tables[:6]), _sum_windows(self.tables[6:])
 
 
-def _summed(tables: NDArray[np.int32]) -> NDArray[np.float32]:
+def _sum_windows(tables: NDArray[np.int32]) -> NDArray[np.float32]:
     """Sums over consecutive windows for all their letters, `(3 ** (windows + 2), units)`."""
     units = tables.shape[2]
     values: NDArray[np.float32] = tables[0].astype(np.float32)

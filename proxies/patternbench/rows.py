@@ -58,7 +58,7 @@ def read_rows(path: Path) -> tuple[dict[str, Any], list[Row]]:
     try:
         data = path.read_bytes()
         text = (lzma.decompress(data) if path.suffix == ".xz" else data).decode()
-        return parsed(text.splitlines())
+        return parse_rows(text.splitlines())
     except (OSError, lzma.LZMAError, ValueError, KeyError) as error:
         raise ProxyFailed(
             f"{path} must be a file of PatternBench rows, as `make patternbench` writes it; "
@@ -66,7 +66,7 @@ def read_rows(path: Path) -> tuple[dict[str, Any], list[Row]]:
         ) from error
 
 
-def parsed(lines: Iterable[str]) -> tuple[dict[str, Any], list[Row]]:
+def parse_rows(lines: Iterable[str]) -> tuple[dict[str, Any], list[Row]]:
     """Header and rows of the lines of a file. Raises ValueError or KeyError for other text."""
     line = iter(lines)
     first = next(line, "")

@@ -40,7 +40,7 @@ class Truth:
     ) -> None:
         self.surrogate, self.space, self.version = surrogate, space, version
         self._grid = surrogate.network.grid
-        moved = {pattern: self._moved(pattern, found) for pattern, found in rows.items()}
+        moved = {pattern: self._shift(pattern, found) for pattern, found in rows.items()}
         self._moves = {pattern: move for pattern, move in moved.items() if move}
         codes = np.array([WHOLE.index(pattern) for pattern in self._moves], dtype=np.int64)
         order = np.argsort(codes)
@@ -118,7 +118,7 @@ class Truth:
         higher = self.space.size - np.cumsum(counts)
         return [int(higher[place]) + 1 for place in np.searchsorted(levels, values)]
 
-    def _moved(self, pattern: str, rows: Sequence[Row]) -> int:
+    def _shift(self, pattern: str, rows: Sequence[Row]) -> int:
         """How far trainings move the score of a pattern, in steps of the grid."""
         noise = self.surrogate.noise
         known = len(noise.offsets)

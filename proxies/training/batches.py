@@ -29,7 +29,7 @@ class TrainBatches:
         num_needed = num_steps * batch_size
         self._order = _order(num_train, num_needed).to(device)
         self._batch_size = batch_size
-        self._inputs_PNT, self._targets_PNT = _stacked(
+        self._inputs_PNT, self._targets_PNT = _stack_samples(
             task, run_seeds, "train", num_train or num_needed, device
         )
 
@@ -40,7 +40,7 @@ class TrainBatches:
         return self._inputs_PNT[:, chosen], self._targets_PNT[:, chosen]
 
 
-def scored_batches(
+def eval_batches(
     task: Task,
     run_seeds: Sequence[int],
     split: TaskSplit,
@@ -49,7 +49,7 @@ def scored_batches(
     device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs and targets `(P, B, T)` of all that the models are scored on."""
-    inputs, targets = _stacked(task, run_seeds, split, num_eval, device)
+    inputs, targets = _stack_samples(task, run_seeds, split, num_eval, device)
     for start in range(0, num_eval, batch_size):
         yield inputs[:, start : start + batch_size], targets[:, start : start + batch_size]
 
@@ -63,7 +63,7 @@ def _order(num_train: int, num_needed: int) -> Tensor:
     return torch.cat([torch.randperm(num_train, generator=generator) for _ in range(epochs)])
 
 
-def _stacked(
+def _stack_samples(
     task: Task, run_seeds: Sequence[int], split: TaskSplit, size: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Samples of each model's stream, `(P, size, T)`; equal seeds are drawn once."""

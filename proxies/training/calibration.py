@@ -39,19 +39,19 @@ class Calibration:
         return self.base + sum(self.per_letter[letter] for letter in pattern)
 
 
-def calibrated(measure: Measure, space: PatternSpace, version: str) -> Calibration:
+def calibrate(measure: Measure, space: PatternSpace, version: str) -> Calibration:
     """The kept calibration of this proxy on this machine, measured now if there is none."""
     machine = f"{platform.machine()}-{platform.processor() or 'cpu'}-{os.cpu_count()}"
     file = cache_folder() / "calibration" / f"{version}-{machine}.json"
     kept = _read(file)
     if kept is not None:
         return kept
-    measured = _measured(measure, space)
+    measured = _measure(measure, space)
     _keep(measured, file)
     return _read(file) or measured  # another process may have been the first
 
 
-def _measured(measure: Measure, space: PatternSpace) -> Calibration:
+def _measure(measure: Measure, space: PatternSpace) -> Calibration:
     """By stacks as deep as the space's, or half as deep, and so on, where they do not fit.
 
     Raises InvalidSetting where two layers do not.
@@ -59,14 +59,14 @@ def _measured(measure: Measure, space: PatternSpace) -> Calibration:
     depth, least = space.depth, min(2, space.depth)
     while True:
         try:
-            return _measured_at(depth, measure, space.alphabet)
+            return _measure_at(depth, measure, space.alphabet)
         except MemoryError as error:
             if depth == least:
                 raise InvalidSetting(f"a model of two layers cannot be trained: {error}") from error
             depth = max(least, depth // 2)
 
 
-def _measured_at(depth: int, measure: Measure, alphabet: str) -> Calibration:
+def _measure_at(depth: int, measure: Measure, alphabet: str) -> Calibration:
     """Fastest of a few repeats: what disturbs a measurement only ever makes it longer.
 
     Stacks of one letter, and half as deep a stack to tell the layers from the rest.

@@ -39,7 +39,7 @@ class Kernels:
     threads: int
 
 
-def chosen_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """The device of `auto`, `cpu`, `cuda` or `cuda:N`; raises InvalidSetting in one line."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -61,7 +61,7 @@ def _check_gpu(name: str, number: int) -> None:
         )
 
 
-def chosen_precision(name: str, device: torch.device) -> Precision:
+def choose_precision(name: str, device: torch.device) -> Precision:
     """The precision of `auto`, `float32` or `bfloat16` on a device."""
     if name == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
@@ -70,12 +70,12 @@ def chosen_precision(name: str, device: torch.device) -> Precision:
     return cast(Precision, name)
 
 
-def chosen_population(wanted: int, device: torch.device) -> int:
+def choose_population(wanted: int, device: torch.device) -> int:
     """How many models may train together: what the user said, or with 0 what suits the device."""
     return wanted or _POPULATION[device.type]
 
 
-def chosen_step(name: str, device: torch.device, precision: Precision) -> StepKind:
+def choose_step(name: str, device: torch.device, precision: Precision) -> StepKind:
     """By what a training step is done.
 
     `native`: the CPU's own kernels, in float32; `eager`: torch, kernel by kernel; `graph`: torch,

@@ -65,30 +65,35 @@ class MemoryModel:
     def model_bytes(self, pattern: str) -> int:
         """What one model adds to a population."""
         weights = BYTES_PER_WEIGHT * num_parameters(pattern, self.shape, self.sequence)
-        return weights + self.data_bytes() + self.kept_bytes(pattern) + self._working_bytes(pattern)
+        return (
+            weights
+            + self.data_bytes()
+            + self.activation_bytes(pattern)
+            + self._working_bytes(pattern)
+        )
 
-    def shared_bytes(self, patterns: Sequence[str]) -> int:
+    def workspace_bytes(self, patterns: Sequence[str]) -> int:
         """What models of these patterns use one after the other."""
         return 0
 
     def peak_bytes(self, patterns: Sequence[str]) -> int:
         """What a population of these models takes at its peak."""
         own = sum(self.model_bytes(pattern) for pattern in patterns)
-        return own + self.shared_bytes(patterns)
+        return own + self.workspace_bytes(patterns)
 
     def prefix_that_fits(self, patterns: Sequence[str], free: int) -> int:
         """How many of `patterns`, from the first on, fit into `free` bytes together."""
         used = 0
         for count, pattern in enumerate(patterns):
             used += self.model_bytes(pattern)
-            if used + self.shared_bytes(patterns[: count + 1]) > free:
+            if used + self.workspace_bytes(patterns[: count + 1]) > free:
                 return count
         return len(patterns)
 
-    def kept_bytes(self, pattern: str) -> int:
+    def activation_bytes(self, pattern: str) -> int:
         """What one model's forward pass over a batch leaves for its backward pass."""
         kept = self._by_letter(pattern)
-        ends = _ends_bytes(pattern[0], self._probed)
+        ends = _ends_bytes(pattern[0], self._probe)
         return self.train.batch_size * (sum(kept[letter] for letter in pattern) + ends)
 
     def _working_bytes(self, pattern: str) -> int:
@@ -96,10 +101,10 @@ class MemoryModel:
         return self.train.batch_size * max(self._by_letter(pattern).values())
 
     def _by_letter(self, pattern: str) -> dict[str, int]:
-        return {letter: _layer_bytes(letter, self._probed) for letter in set(pattern)}
+        return {letter: _layer_bytes(letter, self._probe) for letter in set(pattern)}
 
     @property
-    def _probed(self) -> Probed:
+    def _probe(self) -> Probed:
         return Probed(self.shape, self.sequence, self.device, self.precision)
 
     def data_bytes(self) -> int:
@@ -189,11 +194,11 @@ def _ends_bytes(letter: str, of: Probed) -> int:
 def _sequence_bytes(pattern: str, of: Probed) -> int:
     """Kept for each further sequence; constants such as a mask fall out of the difference."""
     few, more = _PROBE_BATCHES
-    held = [_held_bytes(pattern, size, of) for size in (few, more)]
+    held = [_autograd_bytes(pattern, size, of) for size in (few, more)]
     return (held[1] - held[0]) // (more - few)
 
 
-def _held_bytes(pattern: str, size: int, of: Probed) -> int:
+def _autograd_bytes(pattern: str, size: int, of: Probed) -> int:
     """Bytes that autograd holds after a forward pass and a loss, weights not counted."""
     sequence, device = of.sequence, of.device
     models = Population(
@@ -206,7 +211,7 @@ def _held_bytes(pattern: str, size: int, of: Probed) -> int:
         device,
     )
     tokens_PBT = torch.zeros(1, size, sequence.length, dtype=torch.int64, device=device)
-    with held_tensors() as held, autocast(device, of.precision):
+    with track_saved_tensors() as held, autocast(device, of.precision):
         logits = models.logits(tokens_PBT)
         loss = F.cross_entropy(logits.flatten(0, 2), tokens_PBT.flatten(), reduction="none").sum()
         del logits
@@ -228,7 +233,7 @@ class Held:
 
 
 @contextmanager
-def held_tensors() -> Iterator[WeakSet[Held]]:
+def track_saved_tensors() -> Iterator[WeakSet[Held]]:
     held: WeakSet[Held] = WeakSet()
 
     def pack(tensor: Tensor) -> Held:

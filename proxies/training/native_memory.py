@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from nasarena.proxies.models.flops import num_parameters
-from nasarena.proxies.native.library import Sizes, compiled_library
+from nasarena.proxies.native.library import Sizes, require_library
 from nasarena.proxies.native.step import kernel_sizes
 from nasarena.proxies.training.memory import MemoryModel
 
@@ -29,21 +29,21 @@ class NativeMemoryModel(MemoryModel):
         num_weights = num_parameters(pattern, self.shape, self.sequence)
         return _BYTES_PER_WEIGHT * num_weights + self.data_bytes()
 
-    def shared_bytes(self, patterns: Sequence[str]) -> int:
+    def workspace_bytes(self, patterns: Sequence[str]) -> int:
         """Memory to work in, of all threads."""
         most = max(self._room_bytes(pattern) for pattern in set(patterns))
         return most * min(torch.get_num_threads(), len(patterns))
 
-    def kept_bytes(self, pattern: str) -> int:
+    def activation_bytes(self, pattern: str) -> int:
         """What one model's forward pass over a batch leaves for its backward pass."""
         model, train = self._model(pattern), self.train
-        kept: int = compiled_library().nasarena_kept_bytes(*model, train.batch_size)
+        kept: int = require_library().nasarena_kept_bytes(*model, train.batch_size)
         return kept
 
     def _room_bytes(self, pattern: str) -> int:
         """What one thread takes, whichever is more: in training or in scoring."""
         model, train = self._model(pattern), self.train
-        room: int = compiled_library().nasarena_room_bytes(
+        room: int = require_library().nasarena_room_bytes(
             *model, train.batch_size, train.num_scored_together
         )
         return room

@@ -33,7 +33,7 @@ Fail = Callable[[int, str], Outcome]  # a member and the reason
 
 
 @dataclass(slots=True)
-class Fitting:
+class PopulationSizer:
     """At most `bound` models at once; `models` says what they take, one for each task."""
 
     models: Sequence[MemoryModel]
@@ -79,7 +79,7 @@ class Fitting:
 
     def alone(self, pattern: str, train: Callable[[], Found]) -> Found:
         """What `train` gives of this one pattern; raises MemoryError where it does not fit."""
-        found = self._tried([pattern], train)
+        found = self._train_if_it_fits([pattern], train)
         if found is None:
             raise MemoryError(self._reason(pattern))
         return found
@@ -88,9 +88,11 @@ class Fitting:
         self, patterns: Sequence[str], part: list[int], train: Train
     ) -> list[Outcome] | None:
         """Outcomes, or None where memory did not suffice."""
-        return self._tried([patterns[i] for i in part], lambda: train(part))
+        return self._train_if_it_fits([patterns[i] for i in part], lambda: train(part))
 
-    def _tried(self, patterns: Sequence[str], train: Callable[[], Found]) -> Found | None:
+    def _train_if_it_fits(
+        self, patterns: Sequence[str], train: Callable[[], Found]
+    ) -> Found | None:
         """What `train` gives, or None where memory did not suffice; what failed is freed then."""
         if len(patterns) == 1 and self.bytes_of(patterns[0]) > free_bytes(self.device):
             return None  # a system that lends more than it has would end the process instead
@@ -98,7 +100,7 @@ class Fitting:
             return train()
         except (RuntimeError, MemoryError) as error:
             if is_device_lost(error, self.device):
-                raise _lost(error, self.device) from error
+                raise _device_error(error, self.device) from error
             if not is_out_of_memory(error):
                 raise
         release(self.device)
@@ -118,7 +120,7 @@ class Fitting:
             _LOG.warning("%s at a time; scores do not change", words)
 
 
-def _lost(error: Exception, device: torch.device) -> ProxyFailed:
+def _device_error(error: Exception, device: torch.device) -> ProxyFailed:
     first = str(error).strip().splitlines()[0]
     return ProxyFailed(
         f"{device} stopped answering ({first}); what was trained is on record: the same command "

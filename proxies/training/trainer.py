@@ -17,7 +17,7 @@ from nasarena.proxies.data.task import Task, TaskSplit
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.native.step import NativeStep
 from nasarena.proxies.training.adamw import FlatAdamW
-from nasarena.proxies.training.batches import TrainBatches, scored_batches
+from nasarena.proxies.training.batches import TrainBatches, eval_batches
 from nasarena.proxies.training.checkpoints import Part
 from nasarena.proxies.training.devices import StepKind
 from nasarena.proxies.training.train_settings import TrainSettings
@@ -59,7 +59,7 @@ def train_and_score(
     limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
     engine = _engine(population, settings, limit, kind)
     part.restore(population.owner, engine.state(part.start))
-    losses_SP = _trained(engine, batches, settings, part, device, kind)
+    losses_SP = _train(engine, batches, settings, part, device, kind)
     failures = _failures(losses_SP, limit, part.start)
     part.keep(population.owner, engine.state(part.stop), failures)
     return _score(engine, task, run_seeds, settings, split, device, failures)
@@ -75,7 +75,7 @@ def _engine(
     return TrainStep(population, optimizer, limit)
 
 
-def _trained(
+def _train(
     engine: Engine,
     batches: TrainBatches,
     settings: TrainSettings,
@@ -136,15 +136,15 @@ def _score(
     failures: list[str],
 ) -> list[Scored]:
     sums = torch.zeros(len(run_seeds), 3, device=device)
-    for inputs, targets in scored_batches(
+    for inputs, targets in eval_batches(
         task, run_seeds, split, settings.num_eval, settings.num_scored_together, device
     ):
         sums = sums + engine.sums(inputs, targets)
     return [
-        Scored(loss / counted, hits / counted, failure or _undefined(loss))
+        Scored(loss / counted, hits / counted, failure or _divergence_note(loss))
         for (loss, hits, counted), failure in zip(sums.tolist(), failures, strict=True)
     ]
 
 
-def _undefined(loss: float) -> str:
+def _divergence_note(loss: float) -> str:
     return "" if loss == loss else "diverged: loss is nan"

@@ -8,14 +8,14 @@ import pytest
 from nasarena.agents.context.controls import (
     ARCHITECTURE_WORDS,
     Disguise,
-    checked_control,
-    redacted,
-    shuffled_scores,
+    check_control,
+    redact,
+    shuffle_scores,
 )
 from nasarena.agents.context.view import View
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move
-from nasarena.agents.view_builder import Sight
+from nasarena.agents.view_builder import ViewBuilder
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -30,7 +30,7 @@ TRIALS = [
 
 
 def test_shuffling_permutes_scores_and_nothing_else() -> None:
-    shuffled = shuffled_scores(TRIALS, stream(0, "x"))
+    shuffled = shuffle_scores(TRIALS, stream(0, "x"))
     assert [one.pattern for one in shuffled] == [one.pattern for one in TRIALS]
     assert [one.status for one in shuffled] == [one.status for one in TRIALS]
     assert sorted(one.score for one in shuffled[:6] if one.score is not None) == [0, 1, 2, 3, 4, 5]
@@ -41,15 +41,15 @@ def test_shuffling_permutes_scores_and_nothing_else() -> None:
 
 
 def test_every_score_is_equally_likely_to_land_on_every_trial() -> None:
-    places = Counter(shuffled_scores(TRIALS, stream(seed, "x"))[5].score for seed in range(1200))
+    places = Counter(shuffle_scores(TRIALS, stream(seed, "x"))[5].score for seed in range(1200))
     assert all(140 <= count <= 260 for count in places.values()) and len(places) == 6
 
 
 def test_shuffled_scores_carry_no_information_over_time() -> None:
     """The mean over many asks of what a trial was shown with says nothing about its score."""
-    sight = Sight(SPACE, AgentOptions(control="shuffled_scores"), seed=1)
+    sight = ViewBuilder(SPACE, AgentOptions(control="shuffled_scores"), seed=1)
     shown = np.array(
-        [[one.score for one in sight.known(TRIALS, index)[:6]] for index in range(2000)]
+        [[one.score for one in sight.visible_trials(TRIALS, index)[:6]] for index in range(2000)]
     )
     assert shown.mean(axis=0) == pytest.approx(np.full(6, 2.5), abs=0.15)
 
@@ -73,14 +73,14 @@ def test_a_disguise_copes_with_alphabets_that_hold_its_names() -> None:
 
 
 def test_a_disguised_view_keeps_scores_and_structure() -> None:
-    sight = Sight(SPACE, AgentOptions(control="anonymous_letters"), seed=5)
-    plain = Sight(SPACE, AgentOptions(), seed=5)
+    sight = ViewBuilder(SPACE, AgentOptions(control="anonymous_letters"), seed=5)
+    plain = ViewBuilder(SPACE, AgentOptions(), seed=5)
     move = Move("improve", (2,))
     pending = [Proposal("AMSA")]
-    seen, clear = sight.look(TRIALS, move, pending), plain.look(TRIALS, move, pending)
+    seen, clear = sight.build(TRIALS, move, pending), plain.build(TRIALS, move, pending)
     assert [one.score for one in seen.trials] == [one.score for one in clear.trials]
-    assert [sight.reveal(one.pattern) for one in seen.scored] == [
-        one.pattern for one in clear.scored
+    assert [sight.reveal(one.pattern) for one in seen.ok_trials] == [
+        one.pattern for one in clear.ok_trials
     ]
     assert sight.reveal(seen.pending[0]) == "AMSA"
     assert seen.space == PatternSpace("XYZ", 4)
@@ -89,24 +89,22 @@ def test_a_disguised_view_keeps_scores_and_structure() -> None:
 
 
 def test_without_history_nothing_but_the_task_is_seen() -> None:
-    sight = Sight(SPACE, AgentOptions(control="no_history", noise=0.1), seed=0)
-    seen = sight.look(TRIALS, Move("improve", (2,)), [Proposal("AMSA")], wish=3.0)
+    sight = ViewBuilder(SPACE, AgentOptions(control="no_history", noise=0.1), seed=0)
+    seen = sight.build(TRIALS, Move("improve", (2,)), [Proposal("AMSA")], wish=3.0)
     assert seen == View(SPACE, noise=0.1, legend=seen.legend)
 
 
 def test_the_plain_view_of_memory_none_does_not_tell_the_best() -> None:
-    seen = Sight(SPACE, AgentOptions(memory="none"), seed=0).look(TRIALS, Move("draft"))
+    seen = ViewBuilder(SPACE, AgentOptions(memory="none"), seed=0).build(TRIALS, Move("draft"))
     assert seen.best is None and seen.trials == ()
 
 
 def test_redaction_takes_whole_words() -> None:
-    assert (
-        redacted("Self-attention beats MLPs, Mamba-2 too") == "Self-[...] beats [...], [...]-2 too"
-    )
-    assert not ARCHITECTURE_WORDS.search(redacted("Untrained transformers' LAYERS diverged"))
-    assert redacted("put X in front of Z") == "put X in front of Z"
+    assert redact("Self-attention beats MLPs, Mamba-2 too") == "Self-[...] beats [...], [...]-2 too"
+    assert not ARCHITECTURE_WORDS.search(redact("Untrained transformers' LAYERS diverged"))
+    assert redact("put X in front of Z") == "put X in front of Z"
 
 
 def test_unknown_controls_are_refused() -> None:
     with pytest.raises(InvalidSetting, match="control must be one of none, shuffled_scores"):
-        checked_control("placebo")
+        check_control("placebo")

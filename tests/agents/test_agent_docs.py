@@ -9,7 +9,7 @@ import pytest
 
 from nasarena.agents.context.controls import CONTROLS
 from nasarena.agents.context.memory import MEMORY_VIEWS
-from nasarena.agents.llm.client import Reply, Request, ask_typed
+from nasarena.agents.llm.client import Reply, Request, ask_and_parse
 from nasarena.agents.operators import prompts
 from nasarena.agents.operators.analyze import lesson_schema
 from nasarena.agents.operators.candidate import candidate_schema
@@ -29,7 +29,7 @@ def test_every_text_is_shown_whole(name: str) -> None:
 
 def test_the_repair_turn_is_shown_as_it_is_said() -> None:
     client = ScriptedOnce()
-    ask_typed(client, Request(({"role": "user", "content": "x"},)), read_nothing)
+    ask_and_parse(client, Request(({"role": "user", "content": "x"},)), read_nothing)
     words = client.requests[1].messages[-1]["content"].replace("no good", "{error}")
     assert f"```text\n{words}\n```" in PAGE
 

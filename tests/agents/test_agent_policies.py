@@ -19,7 +19,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def made(
+def make_trial(
     index: int,
     operator: str,
     score: float | None,
@@ -44,7 +44,7 @@ def initial(index: int, score: float) -> Trial:
 
 def test_one_shot_ends_after_its_proposals_whatever_became_of_them() -> None:
     policy = OneShot(2)
-    first = made(1, "draft", None, status="invalid")
+    first = make_trial(1, "draft", None, status="invalid")
     assert policy.next_move([initial(0, 1.0)], [], rng()) == Move("draft")
     assert policy.next_move([initial(0, 1.0), first], [], rng()) == Move("draft")
     pending = [Proposal("X", details={"operator": "draft"})]
@@ -52,7 +52,7 @@ def test_one_shot_ends_after_its_proposals_whatever_became_of_them() -> None:
 
 
 def test_independent_sampling_always_drafts() -> None:
-    trials = [initial(0, 1.0), made(1, "draft", None)]
+    trials = [initial(0, 1.0), make_trial(1, "draft", None)]
     assert DraftForEver().next_move(trials, [], rng()) == Move("draft")
 
 
@@ -60,7 +60,7 @@ class TestGreedy:
     policy = Greedy(drafts=2, debug_depth=2)
 
     def test_drafts_come_first_even_after_a_failure(self) -> None:
-        trials = [initial(0, 9.0), made(1, "draft", None)]
+        trials = [initial(0, 9.0), make_trial(1, "draft", None)]
         assert self.policy.next_move(trials, [], rng()) == Move("draft")
 
     def test_pending_drafts_count(self) -> None:
@@ -68,32 +68,40 @@ class TestGreedy:
         assert self.policy.next_move([initial(0, 9.0)], pending, rng()) == Move("improve", (0,))
 
     def test_the_best_is_improved_ties_to_the_earlier(self) -> None:
-        trials = [made(0, "draft", 0.5), made(1, "draft", 0.8), made(2, "improve", 0.8, (1,))]
+        trials = [
+            make_trial(0, "draft", 0.5),
+            make_trial(1, "draft", 0.8),
+            make_trial(2, "improve", 0.8, (1,)),
+        ]
         assert self.policy.next_move(trials, [], rng()) == Move("improve", (1,))
 
     def test_a_chain_of_repairs_ends_at_its_depth(self) -> None:
-        trials = [made(0, "draft", 0.5), made(1, "draft", None)]
+        trials = [make_trial(0, "draft", 0.5), make_trial(1, "draft", None)]
         assert self.policy.next_move(trials, [], rng()) == Move("debug", (1,))
-        trials.append(made(2, "debug", None, (1,), status="duplicate"))
+        trials.append(make_trial(2, "debug", None, (1,), status="duplicate"))
         assert self.policy.next_move(trials, [], rng()) == Move("debug", (2,))
-        trials.append(made(3, "debug", None, (2,), status="invalid"))
+        trials.append(make_trial(3, "debug", None, (2,), status="invalid"))
         assert self.policy.next_move(trials, [], rng()) == Move("improve", (0,))
 
     def test_a_repair_that_worked_ends_the_chain(self) -> None:
-        trials = [made(0, "draft", 0.5), made(1, "draft", None), made(2, "debug", 0.9, (1,))]
+        trials = [
+            make_trial(0, "draft", 0.5),
+            make_trial(1, "draft", None),
+            make_trial(2, "debug", 0.9, (1,)),
+        ]
         assert self.policy.next_move(trials, [], rng()) == Move("improve", (2,))
 
     def test_nothing_scored_at_all_means_another_draft(self) -> None:
         policy = Greedy(drafts=1, debug_depth=0)
-        assert policy.next_move([made(0, "draft", None)], [], rng()) == Move("draft")
+        assert policy.next_move([make_trial(0, "draft", None)], [], rng()) == Move("draft")
 
     def test_a_share_of_zero_never_debugs(self) -> None:
-        trials = [made(0, "draft", 0.5), made(1, "draft", None)]
+        trials = [make_trial(0, "draft", 0.5), make_trial(1, "draft", None)]
         assert Greedy(2, debug_share=0.0).next_move(trials, [], rng()) == Move("improve", (0,))
 
 
 def test_a_failure_under_repair_is_not_repaired_twice() -> None:
-    trials = [made(0, "draft", None)]
+    trials = [make_trial(0, "draft", None)]
     pending = [Proposal("X", parents=(0,), details={"operator": "debug"})]
     assert open_failure(trials, [], 3) == trials[0]
     assert open_failure(trials, pending, 3) is None
@@ -102,24 +110,24 @@ def test_a_failure_under_repair_is_not_repaired_twice() -> None:
 class TestMcts:
     def test_rewards_are_mid_ranks(self) -> None:
         scores = [3.0, -1e9, 7.0, 3.0, 1e9]
-        trials = [made(index, "draft", score) for index, score in enumerate(scores)]
-        trials.append(made(5, "draft", None))
+        trials = [make_trial(index, "draft", score) for index, score in enumerate(scores)]
+        trials.append(make_trial(5, "draft", None))
         assert rank_rewards(trials) == {0: 0.375, 1: 0.0, 2: 0.75, 3: 0.375, 4: 1.0}
         assert rank_rewards(trials[:1]) == {0: 1.0}
 
     def test_rewards_do_not_change_under_a_monotone_map_of_scores(self) -> None:
         scores = [0.3, 0.1, 0.7, 0.2]
-        plain = [made(index, "draft", score) for index, score in enumerate(scores)]
-        bent = [made(index, "draft", np.exp(9 * score)) for index, score in enumerate(scores)]
+        plain = [make_trial(index, "draft", score) for index, score in enumerate(scores)]
+        bent = [make_trial(index, "draft", np.exp(9 * score)) for index, score in enumerate(scores)]
         assert rank_rewards(plain) == rank_rewards(bent)
 
     # 0 and 1 below the root; 2 improves 0; 3 fails on 0; 4 mends 3; 5 improves 1.
     trials = [
-        made(0, "draft", 0.5),
-        made(1, "draft", 0.1),
-        made(2, "improve", 0.9, (0,)),
-        made(3, "improve", None, (0,)),
-        made(4, "debug", 0.3, (3,)),
+        make_trial(0, "draft", 0.5),
+        make_trial(1, "draft", 0.1),
+        make_trial(2, "improve", 0.9, (0,)),
+        make_trial(3, "improve", None, (0,)),
+        make_trial(4, "debug", 0.3, (3,)),
     ]
 
     def test_the_tree_by_hand(self) -> None:
@@ -156,17 +164,17 @@ class TestMcts:
 
     def test_a_branch_that_only_repeats_itself_is_left(self) -> None:
         policy = Mcts(drafts=2, exploration=0.25, debug_depth=0)
-        trials = [made(0, "draft", 0.9), made(1, "draft", 0.5)]
+        trials = [make_trial(0, "draft", 0.9), make_trial(1, "draft", 0.5)]
         visited = set()
         for index in range(2, 12):
             move = policy.next_move(trials, [], rng())
             assert move is not None
             visited.add((move.operator, move.parents))
-            trials.append(made(index, move.operator, None, move.parents, status="duplicate"))
+            trials.append(make_trial(index, move.operator, None, move.parents, status="duplicate"))
         assert {("improve", (0,)), ("improve", (1,)), ("draft", ())} <= visited
 
     def test_failures_are_mended_before_anything_else(self) -> None:
-        trials = [*self.trials, made(5, "improve", None, (1,))]
+        trials = [*self.trials, make_trial(5, "improve", None, (1,))]
         assert Mcts().next_move(trials, [], rng()) == Move("debug", (5,))
 
 
@@ -175,7 +183,7 @@ class TestEvolution:
         policy = Evolution(islands=2, crossover_share=0.0)
         trials = [initial(0, 0.1), initial(1, 0.2)]
         assert policy.next_move(trials, [], rng()) == Move("improve", (0,), {"island": "0"})
-        trials.append(made(2, "improve", 0.3, (0,), island="0"))
+        trials.append(make_trial(2, "improve", 0.3, (0,), island="0"))
         assert policy.next_move(trials, [], rng()) == Move("improve", (1,), {"island": "1"})
 
     def test_an_empty_island_drafts(self) -> None:
@@ -183,7 +191,7 @@ class TestEvolution:
         assert policy.next_move([initial(0, 0.1)], [], rng()) == Move(
             "improve", (0,), {"island": "0"}
         )
-        move = policy.next_move([made(0, "draft", 0.1, island="0")], [], rng())
+        move = policy.next_move([make_trial(0, "draft", 0.1, island="0")], [], rng())
         assert move == Move("draft", (), {"island": "1"})
 
     def test_two_members_are_crossed_with_two_different_parents(self) -> None:
@@ -193,7 +201,7 @@ class TestEvolution:
         assert sorted(move.parents) == [0, 1]
 
     def test_a_repair_stays_on_its_island(self) -> None:
-        trials = [initial(0, 0.1), made(1, "draft", None, island="2")]
+        trials = [initial(0, 0.1), make_trial(1, "draft", None, island="2")]
         move = Evolution(islands=3).next_move(trials, [], rng())
         assert move == Move("debug", (1,), {"island": "2"})
 
@@ -218,10 +226,10 @@ class TestEvolution:
 
     def test_resets_fall_on_fixed_numbers_of_own_trials(self) -> None:
         policy = Evolution(islands=2, reset_every=2)
-        trials = [initial(0, 0.1), initial(1, 0.9), made(2, "improve", 0.3, (0,), island="0")]
+        trials = [initial(0, 0.1), initial(1, 0.9), make_trial(2, "improve", 0.3, (0,), island="0")]
         populations = policy.populations(trials)
         assert [[one.index for one in island] for island in populations] == [[0, 2], [1]]
-        trials.append(made(3, "improve", 0.4, (1,), island="1"))
+        trials.append(make_trial(3, "improve", 0.4, (1,), island="1"))
         populations = policy.populations(trials)
         assert [[one.index for one in island] for island in populations] == [[1], [1, 3]]
 
@@ -249,7 +257,7 @@ def test_a_policy_only_names_trials_that_exist_and_is_pure(policy: Policy) -> No
         if move.operator == "debug":
             assert trials[move.parents[0]].status != "ok"
         score = float(generator.random()) if generator.random() < 0.7 else None
-        trials.append(made(index, move.operator, score, move.parents, None, **move.details))
+        trials.append(make_trial(index, move.operator, score, move.parents, None, **move.details))
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from nasarena.agents.llm.client import Reply, Request
 from nasarena.agents.operators.draft import parse as parse_draft
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings, run_search
-from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.loop import LoopSettings, run_to_end
+from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
 from nasarena.search.searcher import build_searcher, searcher, spec_of
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -64,7 +64,7 @@ def answer(pattern: str, expected: str = "better") -> str:
     return json.dumps({**said, "pattern": pattern})
 
 
-def shown_space(request: Request) -> PatternSpace:
+def space_of_request(request: Request) -> PatternSpace:
     """The letters and the depth that the schema of a request allows."""
     signs, depth = request.schema["properties"]["pattern"]["pattern"][2:-2].split("]{")
     return PatternSpace(signs, int(depth))
@@ -74,12 +74,12 @@ def guessing(request: Request, rng: np.random.Generator) -> str:
     """A model that proposes at random, whatever it is shown."""
     if "lesson" in request.schema["properties"]:
         return json.dumps({"evidence": "all of them", "lesson": f"lesson {rng.integers(99)}"})
-    return answer(shown_space(request).sample(rng))
+    return answer(space_of_request(request).sample(rng))
 
 
 def climbing(request: Request, rng: np.random.Generator) -> str:
     """A model that changes one letter of the best pattern in its prompt."""
-    space = shown_space(request)
+    space = space_of_request(request)
     words = "\n".join(one["content"] for one in request.messages)
     line = rf"\b([{space.alphabet}]{{{space.depth}}}) (-?\d+\.\d+)"
     scored = {pattern: float(score) for pattern, score in re.findall(line, words)}
@@ -129,7 +129,7 @@ def play(
     spec = spec_of(agent)
     settings = LoopSettings(seed, Budget("trials", amount), parallel=parallel, top_k=0)
     with RunFolder(folder, {"options": str(options)}, {}) as run:
-        return run_search(
+        return run_to_end(
             run,
             lambda rng: build_searcher(
                 spec, proxy.space, rng, options, num_trials=amount, llm=client
@@ -173,7 +173,7 @@ def test_a_run_replays_from_any_point_with_the_same_requests(
         (folder / "run.json").write_text((tmp_path / "whole" / "run.json").read_text())
         (folder / "events.jsonl").write_text("".join(events[:kept]))
         play(folder, agent, resumed, 24, parallel, proxy)
-        assert without_measured(read_run(folder).events) == without_measured(
+        assert drop_measurements(read_run(folder).events) == drop_measurements(
             read_run(tmp_path / "whole").events
         )
         assert resumed.requests == whole.requests
@@ -311,10 +311,10 @@ class TestUnusableReplies:
         assert {trial.provenance for trial in trials} == {"llm-resampled"}
 
     def test_one_that_stays_unusable_is_a_charged_invalid_trial(self, tmp_path: Path) -> None:
-        def broken(request: Request, rng: np.random.Generator) -> str:
+        def often_break(request: Request, rng: np.random.Generator) -> str:
             return "AMSAM" if rng.random() < 0.7 else guessing(request, rng)
 
-        client = ScriptedClient(broken)
+        client = ScriptedClient(often_break)
         trials = play(tmp_path, searchers.GreedyAgent, client, 30, resamples=0)
         invalid = [trial for trial in trials if trial.status == "invalid"]
         assert invalid, "0.7 squared of the replies"
@@ -351,11 +351,13 @@ class TestDuplicates:
         assert all(trial.llm is not None and trial.llm.calls == 4 for trial in duplicates)
 
     def test_then_they_are_let_through_and_debugged(self, tmp_path: Path) -> None:
-        def stuck(request: Request, rng: np.random.Generator) -> str:
+        def repeat_until_told(request: Request, rng: np.random.Generator) -> str:
             words = request.messages[-1]["content"]
             return guessing(request, rng) if "is not new" in words else answer("AAAAAA")
 
-        trials = by_agent(play(tmp_path, searchers.GreedyAgent, ScriptedClient(stuck), 12))
+        trials = by_agent(
+            play(tmp_path, searchers.GreedyAgent, ScriptedClient(repeat_until_told), 12)
+        )
         assert trials[1].status == "duplicate"
         mended = [trial for trial in trials if trial.details["operator"] == "debug"]
         assert mended and all(trial.status == "ok" for trial in mended)
@@ -506,7 +508,9 @@ class Believing(ScriptedClient):
 
     def complete(self, request: Request) -> Reply:
         self.requests.append(request)
-        return weighed_reply(answer(self._favourite), self._favourite, shown_space(request))
+        return reply_with_logprobs(
+            answer(self._favourite), self._favourite, space_of_request(request)
+        )
 
 
 def test_a_good_prior_helps_and_a_bad_one_wears_off(tmp_path: Path) -> None:
@@ -515,7 +519,7 @@ def test_a_good_prior_helps_and_a_bad_one_wears_off(tmp_path: Path) -> None:
     good = proxy.hidden
     bad = good.translate(str.maketrans("AMS", "MSA"))
 
-    def found(agent: Any, favourite: str) -> float:
+    def mean_best(agent: Any, favourite: str) -> float:
         runs = [
             play(
                 tmp_path / f"{agent.__name__}-{favourite}-{seed}",
@@ -530,8 +534,8 @@ def test_a_good_prior_helps_and_a_bad_one_wears_off(tmp_path: Path) -> None:
         return float(np.mean([max(one.score or 0.0 for one in trials) for trials in runs]))
 
     for agent in (PriorEvolution, PriorBo):
-        assert found(agent, good) == 1.0
-    assert found(PriorBo, bad) >= 0.7, "forty scores outweigh a wrong belief"
+        assert mean_best(agent, good) == 1.0
+    assert mean_best(PriorBo, bad) >= 0.7, "forty scores outweigh a wrong belief"
 
 
 def test_a_prior_is_asked_for_now_and_then_and_its_cost_noted(tmp_path: Path) -> None:
@@ -581,7 +585,7 @@ def test_drafts_are_read_in_the_letters_of_their_view() -> None:
         parse_draft(answer("AMSAMS"), View(PatternSpace("XYZ", 6)))
 
 
-def weighed_reply(text: str, pattern: str, space: PatternSpace) -> Reply:
+def reply_with_logprobs(text: str, pattern: str, space: PatternSpace) -> Reply:
     """A reply with one token per letter of its pattern, each nine times as likely as the rest."""
     from math import log
 

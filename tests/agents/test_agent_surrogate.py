@@ -109,7 +109,7 @@ def test_too_little_or_constant_data_is_no_trouble() -> None:
     assert constant is not None and np.isfinite(constant.predict(["SSSSS"])[0]).all()
 
 
-def spelled(**alternatives: dict[str, float]) -> TokenChoice:
+def token_choice(**alternatives: dict[str, float]) -> TokenChoice:
     ((token, others),) = alternatives.items()
     return TokenChoice(token, {one: log(share) for one, share in others.items()})
 
@@ -117,8 +117,8 @@ def spelled(**alternatives: dict[str, float]) -> TokenChoice:
 def test_letters_are_read_off_single_letter_tokens() -> None:
     tokens = [
         TokenChoice('{"pattern":"', {}),
-        spelled(A={"A": 0.6, "M": 0.2, "x": 0.2}),
-        spelled(M={"M": 0.5, "S": 0.5}),
+        token_choice(A={"A": 0.6, "M": 0.2, "x": 0.2}),
+        token_choice(M={"M": 0.5, "S": 0.5}),
         TokenChoice('"}', {}),
     ]
     shares = letter_shares(tokens, "AM", "AMS")
@@ -128,7 +128,7 @@ def test_letters_are_read_off_single_letter_tokens() -> None:
 
 def test_letters_are_read_off_tokens_of_several_letters() -> None:
     """`AM` was written where `AA`, `AS`, `A` and `MS` could have stood."""
-    token = spelled(AM={"AM": 0.4, "AA": 0.1, "AS": 0.1, "A": 0.2, "MS": 0.2})
+    token = token_choice(AM={"AM": 0.4, "AA": 0.1, "AS": 0.1, "A": 0.2, "MS": 0.2})
     shares = letter_shares([TokenChoice('"', {}), token], "AM", "AMS")
     assert shares is not None
     assert shares[0] == pytest.approx([0.8, 0.2, 0.0])

@@ -10,10 +10,10 @@ from nasarena.agents.llm.server import ServerSettings, command
 from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison import plan as comparison
-from nasarena.experiments.comparison.resolved_searcher import complete_inner, enter
+from nasarena.experiments.comparison.resolved_searcher import complete_inner, resolve_searcher
 from nasarena.experiments.settings.config import SearcherConfig, compare_config, run_config
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.run_folder import read_run, without_measured
+from nasarena.search.run_folder import drop_measurements, read_run
 
 SMALL = "run proxy=additive budget=trials budget.amount=10".split()
 RUN = [*SMALL, "searcher=agent-sequential"]
@@ -53,7 +53,7 @@ def test_the_embedded_agent_runs_replays_and_resumes(capsys: pytest.CaptureFixtu
     replay = [*RUN, "name=y", "llm=replay", "llm.record=runs/x"]
     assert main(replay) == 0
     again = read_run(run_of("y"))
-    assert without_measured(again.events) == without_measured(run.events)
+    assert drop_measurements(again.events) == drop_measurements(run.events)
     assert again.header["config_hash"] == run.header["config_hash"]
     assert (run_of("y") / "notebook.md").read_bytes() == (run.path / "notebook.md").read_bytes()
 
@@ -74,7 +74,7 @@ def test_a_run_whose_search_has_ended_needs_no_model(
 ) -> None:
     assert main([*RUN, "name=x"]) == 0
     file = run_of("x") / "events.jsonl"
-    whole = without_measured(read_run(run_of("x")).events)
+    whole = drop_measurements(read_run(run_of("x")).events)
     lines = file.read_bytes().splitlines(keepends=True)
 
     def cut_before(kind: str) -> None:
@@ -87,7 +87,7 @@ def test_a_run_whose_search_has_ended_needs_no_model(
     monkeypatch.setattr(comparison, "model_access", no_model)
     cut_before("final")
     assert main([*RUN, "name=x"]) == 0
-    assert without_measured(read_run(run_of("x")).events) == whole
+    assert drop_measurements(read_run(run_of("x")).events) == whole
     cut_before("searched")
     assert "a model is asked for" in refusal(capsys, *RUN, "name=x")
 
@@ -103,7 +103,7 @@ def test_a_replay_that_was_cut_off_goes_on(capsys: pytest.CaptureFixture[str]) -
     assert len(list(read_run(run_of("y")).of_kind("llm_call"))) == 2
     file.write_text(whole)
     assert main(replay) == 0
-    both = [without_measured(read_run(run_of(name)).events) for name in "xy"]
+    both = [drop_measurements(read_run(run_of(name)).events) for name in "xy"]
     assert both[0] == both[1]
 
 
@@ -120,7 +120,10 @@ def test_hybrids_get_their_classical_half_by_name() -> None:
 
 def test_an_inner_searcher_is_checked_and_evolution_by_default() -> None:
     assert complete_inner(None) == complete_inner("evolution")
-    assert enter(SearcherConfig("agent-override", {})).options["inner"]["name"] == "evolution"
+    assert (
+        resolve_searcher(SearcherConfig("agent-override", {})).options["inner"]["name"]
+        == "evolution"
+    )
     for wrong, words in (("agent-iid", "got the agent"), (3, "must be a classical searcher")):
         with pytest.raises(InvalidSetting, match=words):
             complete_inner(wrong)

@@ -19,7 +19,7 @@ from nasarena.agents.llm import constraint_probe as canary
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
 from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused, LlmUnavailable
 from nasarena.agents.llm.messages import Reply, Request
-from nasarena.agents.llm.server_client import ServerClient, explained
+from nasarena.agents.llm.server_client import ServerClient, explain_refusal
 from nasarena.agents.llm.transport import Oversize, Patience, Refusal, Transport
 from nasarena.experiments.commands.cli import main
 from nasarena.search.run_folder import read_run
@@ -48,7 +48,7 @@ def sockets(behave: Callable[[Any], None]) -> Iterator[str]:
         server.shutdown()
 
 
-def answered(status: str, body: bytes, headers: str = "") -> Callable[[Any], None]:
+def respond_with(status: str, body: bytes, headers: str = "") -> Callable[[Any], None]:
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
     return lambda connection: connection.sendall(head.encode() + body)
 
@@ -85,12 +85,12 @@ def call(url: str, patience: Patience = HASTY) -> Any:
         (lambda connection: time.sleep(2), "no answer within 0.5 s"),
         (cut_in_the_middle, "closed connection"),
         (trickling, "no whole answer within 0.5 s"),
-        (answered("429 Too Many Requests", b"slow down"), "HTTP 429: slow down"),
-        (answered("503 Service Unavailable", b""), "HTTP 503: no reason given"),
-        (answered("200 OK", b"<html>"), "an answer that is no JSON"),
-        (answered("200 OK", b"[" * 100_000), "an answer that is no JSON"),
-        (answered("200 OK", b"[1]"), "no JSON object"),
-        (answered("200 OK", b'{"models": []}'), "another shape than expected"),
+        (respond_with("429 Too Many Requests", b"slow down"), "HTTP 429: slow down"),
+        (respond_with("503 Service Unavailable", b""), "HTTP 503: no reason given"),
+        (respond_with("200 OK", b"<html>"), "an answer that is no JSON"),
+        (respond_with("200 OK", b"[" * 100_000), "an answer that is no JSON"),
+        (respond_with("200 OK", b"[1]"), "no JSON object"),
+        (respond_with("200 OK", b'{"models": []}'), "another shape than expected"),
     ],
 )
 def test_what_may_pass_is_waited_out_and_then_one_line(
@@ -108,10 +108,10 @@ def test_a_body_without_end_is_read_to_its_bound_and_no_further() -> None:
 
 
 def test_a_server_that_comes_back_in_time_is_no_trouble() -> None:
-    left = [answered("503 Busy", b""), answered("429 Later", b"", "Retry-After: 0.1\r\n")]
+    left = [respond_with("503 Busy", b""), respond_with("429 Later", b"", "Retry-After: 0.1\r\n")]
 
     def behave(connection: Any) -> None:
-        good = answered("200 OK", b'{"data": "here"}')
+        good = respond_with("200 OK", b'{"data": "here"}')
         (left.pop() if left else good)(connection)
 
     with sockets(behave) as url:
@@ -124,7 +124,7 @@ def test_a_refusal_is_asked_once_more_and_then_final() -> None:
 
     def behave(connection: Any) -> None:
         asked.append(1)
-        answered("400 Bad", b'{"error": {"message": "no such thing"}}')(connection)
+        respond_with("400 Bad", b'{"error": {"message": "no such thing"}}')(connection)
 
     with sockets(behave) as url, pytest.raises(Refusal, match="HTTP 400: no such thing"):
         call(url, Patience(5, 5))
@@ -144,7 +144,7 @@ def test_a_refusal_is_asked_once_more_and_then_final() -> None:
     ],
 )
 def test_refusals_say_what_to_do(status: int, said: str, kind: type, words: str) -> None:
-    error = explained(Refusal(status, said), "x", LlmSettings())
+    error = explain_refusal(Refusal(status, said), "x", LlmSettings())
     assert type(error) is kind and words in str(error)
 
 
@@ -169,7 +169,7 @@ class Spoiler:
     handler: BaseHTTPRequestHandler = field(init=False)
     body: dict[str, Any] = field(init=False)
 
-    def passed_on(self) -> bytes:
+    def forward(self) -> bytes:
         """What the real server answers to the body as it is now."""
         path = self.handler.path.removeprefix("/v1")
         with httpx.Client(trust_env=False, timeout=60) as client:
@@ -187,13 +187,13 @@ class Spoiler:
 
 
 @contextmanager
-def spoiled(target: str, spoil: Spoil) -> Iterator[Spoiler]:
+def spoiling_server(target: str, spoil: Spoil) -> Iterator[Spoiler]:
     state = Spoiler(target, spoil)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.handler = self
-            state.send(200, state.passed_on())
+            state.send(200, state.forward())
 
         def do_POST(self) -> None:
             state.handler = self
@@ -213,14 +213,14 @@ def spoiled(target: str, spoil: Spoil) -> Iterator[Spoiler]:
 
 
 def honest(state: Spoiler) -> None:
-    state.send(200, state.passed_on())
+    state.send(200, state.forward())
 
 
-def edited(change: Callable[[dict[str, Any]], None]) -> Spoil:
+def edit_choice(change: Callable[[dict[str, Any]], None]) -> Spoil:
     """The real answer with its first choice changed."""
 
     def spoil(state: Spoiler) -> None:
-        answer = json.loads(state.passed_on())
+        answer = json.loads(state.forward())
         change(answer["choices"][0])
         state.send(200, json.dumps(answer).encode())
 
@@ -232,7 +232,7 @@ def endpoint(server_url: str) -> Endpoint:
     return canary.connect(LlmSettings(server_url))
 
 
-def completed(endpoint: Endpoint, url: str, patience: Patience, **values: Any) -> Reply:
+def complete(endpoint: Endpoint, url: str, patience: Patience, **values: Any) -> Reply:
     from dataclasses import replace
 
     client = ServerClient(replace(endpoint, settings=LlmSettings(url, patience=patience)))
@@ -266,7 +266,7 @@ def without(*constraints: str) -> Spoil:
 def test_the_ladder_is_climbed_down_as_far_as_need_be(
     endpoint: Endpoint, dropped: tuple[str, ...], schema_rung: str, regex_rung: str
 ) -> None:
-    with spoiled(endpoint.settings.base_url, without(*dropped)) as proxy:
+    with spoiling_server(endpoint.settings.base_url, without(*dropped)) as proxy:
         found = canary.connect(LlmSettings(proxy.url))
     assert (found.schema_rung, found.regex_rung) == (schema_rung, regex_rung)
     assert any("not obeyed, got" in finding for finding in found.findings)
@@ -280,23 +280,23 @@ def test_a_storm_of_429_changes_nothing_but_the_time(endpoint: Endpoint) -> None
             honest(state)
 
     url = endpoint.settings.base_url
-    with spoiled(url, storm) as proxy:
-        reply = completed(endpoint, proxy.url, Patience(30, 30), seed=3)
+    with spoiling_server(url, storm) as proxy:
+        reply = complete(endpoint, proxy.url, Patience(30, 30), seed=3)
         assert proxy.num_chats == 9
-    assert reply.text == completed(endpoint, url, Patience(30, 30), seed=3).text
+    assert reply.text == complete(endpoint, url, Patience(30, 30), seed=3).text
     assert reply.cost.calls == 1
 
 
 def test_a_megabyte_in_place_of_a_reply_is_not_read_and_is_charged(endpoint: Endpoint) -> None:
-    huge = edited(lambda choice: choice["message"].update(content="A" * (1 << 20)))
-    with spoiled(endpoint.settings.base_url, huge) as proxy:
-        reply = completed(endpoint, proxy.url, Patience(30, 5), max_tokens=50)
+    huge = edit_choice(lambda choice: choice["message"].update(content="A" * (1 << 20)))
+    with spoiling_server(endpoint.settings.base_url, huge) as proxy:
+        reply = complete(endpoint, proxy.url, Patience(30, 5), max_tokens=50)
     assert (reply.finish_reason, reply.text) == ("oversize", "")
     assert reply.cost.completion_tokens == 50
 
 
 def break_off(state: Spoiler) -> None:
-    content = state.passed_on()
+    content = state.forward()
     state.send(200, content[: len(content) // 2], len(content))
     state.handler.close_connection = True
 
@@ -312,9 +312,9 @@ def test_a_run_goes_on_through_faults_of_every_kind(
         break_off,
     ]
     mended = [
-        edited(lambda choice: choice["message"].update(content="{not so")),
-        edited(lambda choice: choice.update(finish_reason="length")),
-        edited(lambda choice: choice["message"].update(content="A" * (1 << 20))),
+        edit_choice(lambda choice: choice["message"].update(content="{not so")),
+        edit_choice(lambda choice: choice.update(finish_reason="length")),
+        edit_choice(lambda choice: choice["message"].update(content="A" * (1 << 20))),
     ]
     left = [treat for spoil in waited_out + mended for treat in (honest, spoil)]
 
@@ -322,7 +322,7 @@ def test_a_run_goes_on_through_faults_of_every_kind(
         in_canary = state.num_chats <= 6
         (honest if in_canary or not left else left.pop(0))(state)
 
-    with spoiled(server_url, treat) as proxy:
+    with spoiling_server(server_url, treat) as proxy:
         more = ["name=x", "budget.amount=10", "loop.initial_design=2"]
         assert main([*RUN, *more, f"llm.base_url={proxy.url}"]) == 0
     assert left == []
@@ -367,7 +367,7 @@ def test_a_dead_server_ends_the_run_and_the_same_command_goes_on(
             honest(state)
 
     run = [*RUN, "name=x", "loop.initial_design=2", "llm.patience_s=0.5"]
-    with spoiled(server_url, dead_after) as proxy:
+    with spoiling_server(server_url, dead_after) as proxy:
         assert main([*run, f"llm.base_url={proxy.url}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "does not answer for 0.5 s" in line and "nothing is lost" in line

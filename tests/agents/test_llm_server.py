@@ -16,18 +16,18 @@ import pytest
 from rich.console import Console
 
 from nasarena.agents.llm import constraint_probe as canary
-from nasarena.agents.llm.client import Request, ask_typed
+from nasarena.agents.llm.client import Request, ask_and_parse
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
 from nasarena.agents.llm.server_client import ServerClient
 from nasarena.agents.llm.weights import active_params
 from nasarena.agents.operators.candidate import candidate_schema
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.commands.compare import carried_out
-from nasarena.experiments.comparison.plan import planned, with_model
+from nasarena.experiments.commands.compare import run_missing
+from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.comparison.running import Progress
 from nasarena.experiments.settings.config import compare_config
 from nasarena.search.errors import RunFolderRefused
-from nasarena.search.run_folder import Event, RunRecord, find_runs, read_run, without_measured
+from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
 from nasarena.search.space import PatternSpace
 
 SPACE = PatternSpace("AMS", 16)
@@ -87,7 +87,7 @@ def client(endpoint: Endpoint) -> Iterator[ServerClient]:
 
 
 @pytest.fixture(scope="module")
-def compared(home: Path, server_url: str, endpoint: Endpoint) -> Path:
+def comparison_folder(home: Path, server_url: str, endpoint: Endpoint) -> Path:
     """A finished comparison; to be read only."""
     assert main(compare("agents", f"llm.base_url={server_url}")) == 0
     return home / "runs" / "agents"
@@ -101,8 +101,8 @@ def compare(name: str, *arguments: str) -> list[str]:
 def carry_out(arguments: list[str]) -> list[Progress]:
     """`nasarena compare` without its conclusions; what did not finish."""
     config, console = compare_config(arguments[1:]), Console(quiet=True)
-    with with_model(planned(config, "test"), config, console) as comparison:
-        return carried_out(comparison, "test", console, None, False)
+    with with_model(plan_comparison(config, "test"), config, console) as comparison:
+        return run_missing(comparison, "test", console, None, False)
 
 
 def question(**values: object) -> Request:
@@ -167,7 +167,7 @@ def test_an_unusable_reply_is_mended_in_one_turn(client: ServerClient) -> None:
             raise ValueError("the first one never counts")
         return text
 
-    typed = ask_typed(client, question(regex="[AMS]{16}"), second_only)
+    typed = ask_and_parse(client, question(regex="[AMS]{16}"), second_only)
     assert typed.repaired and typed.value == seen[1] and seen[0] != seen[1]
     assert typed.llm.calls == 2
 
@@ -175,12 +175,14 @@ def test_an_unusable_reply_is_mended_in_one_turn(client: ServerClient) -> None:
 def test_a_reply_that_was_cut_off_is_never_read(client: ServerClient) -> None:
     cut = client.complete(question(schema=candidate_schema(SPACE), max_tokens=16))
     assert (cut.finish_reason, cut.cost.completion_tokens) == ("length", 16)
-    typed = ask_typed(client, question(schema=candidate_schema(SPACE), max_tokens=16), json.loads)
+    typed = ask_and_parse(
+        client, question(schema=candidate_schema(SPACE), max_tokens=16), json.loads
+    )
     assert typed.value is None and "cut off" in typed.error
 
 
-def test_agents_run_and_every_proposal_is_well_formed(compared: Path) -> None:
-    runs = of_agents(compared)
+def test_agents_run_and_every_proposal_is_well_formed(comparison_folder: Path) -> None:
+    runs = of_agents(comparison_folder)
     assert len(runs) == len(AGENTS) - 1 and {run.state for run in runs} == {"finished"}
     for run in runs:
         assert len(run.trials()) >= 6 and (run.path / "notebook.md").exists()
@@ -191,8 +193,8 @@ def test_agents_run_and_every_proposal_is_well_formed(compared: Path) -> None:
     assert {one["expected"] for one in said} <= {"better", "worse", "same"}
 
 
-def test_llm_use_is_on_its_own_axis_and_adds_up(compared: Path) -> None:
-    for run in of_agents(compared):
+def test_llm_use_is_on_its_own_axis_and_adds_up(comparison_folder: Path) -> None:
+    for run in of_agents(comparison_folder):
         end = run.events[-1]
         assert end["spent"] == 6  # trials alone
         tokens = [event["prompt_tokens"] + event["completion_tokens"] for event in calls(run)]
@@ -202,29 +204,31 @@ def test_llm_use_is_on_its_own_axis_and_adds_up(compared: Path) -> None:
         assert end["llm"]["seconds"] > 0
 
 
-def test_the_header_says_which_model_and_what_it_obeys(compared: Path, endpoint: Endpoint) -> None:
-    header = of_agents(compared)[0].header
+def test_the_header_says_which_model_and_what_it_obeys(
+    comparison_folder: Path, endpoint: Endpoint
+) -> None:
+    header = of_agents(comparison_folder)[0].header
     assert header["config"]["llm"]["revision"] == endpoint.revision
     assert header["llm"]["server"] == endpoint.server
     assert header["llm"]["findings"] == list(endpoint.findings)
-    classical = read_run(compared / "random" / "seed-0").header
+    classical = read_run(comparison_folder / "random" / "seed-0").header
     assert "llm" not in classical and "llm" not in classical["config"]
 
 
 def test_a_replay_without_a_server_is_identical_but_for_times(
-    compared: Path, capsys: pytest.CaptureFixture[str]
+    comparison_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert carry_out(compare("again", "llm=replay", f"llm.record={compared}")) == []
-    for path in find_runs(compared):
-        again = compared.parent / "again" / path.relative_to(compared)
-        assert without_measured(read_run(again).events) == without_measured(read_run(path).events)
+    assert carry_out(compare("again", "llm=replay", f"llm.record={comparison_folder}")) == []
+    for path in find_runs(comparison_folder):
+        again = comparison_folder.parent / "again" / path.relative_to(comparison_folder)
+        assert drop_measurements(read_run(again).events) == drop_measurements(read_run(path).events)
         assert read_run(again).header["config_hash"] == read_run(path).header["config_hash"]
         stored = [file.name for file in sorted(path.glob("llm/*.json"))]
         assert stored == [file.name for file in sorted(again.glob("llm/*.json"))]
 
 
-def test_a_finished_comparison_needs_no_server(compared: Path) -> None:
-    model = re.escape(of_agents(compared)[0].config["llm"]["model"])
+def test_a_finished_comparison_needs_no_server(comparison_folder: Path) -> None:
+    model = re.escape(of_agents(comparison_folder)[0].config["llm"]["model"])
     nowhere = compare("agents", "llm.base_url=http://127.0.0.1:9/v1")
     assert carry_out(nowhere) == []
     with pytest.raises(RunFolderRefused, match=f"llm.model is '{model}' there, 'other' here"):
@@ -232,10 +236,10 @@ def test_a_finished_comparison_needs_no_server(compared: Path) -> None:
 
 
 def test_a_changed_prompt_is_reported_at_the_call_where_it_diverges(
-    compared: Path, capsys: pytest.CaptureFixture[str]
+    comparison_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = "searchers=[{name:agent-greedy,options:{memory_trials:1}}]"
-    arguments = compare("changed", "llm=replay", f"llm.record={compared}", changed)
+    arguments = compare("changed", "llm=replay", f"llm.record={comparison_folder}", changed)
     line = refusal(capsys, arguments)
     found = re.search(r"call (\d+) is not the recorded one: the prompt was '.*', is '", line)
     # One call a trial, or more; only with two trials in view does the prompt differ.
@@ -243,10 +247,10 @@ def test_a_changed_prompt_is_reported_at_the_call_where_it_diverges(
 
 
 def test_a_missing_or_altered_reply_is_one_line_and_can_be_put_back(
-    compared: Path, capsys: pytest.CaptureFixture[str]
+    comparison_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy = compared.parent / "damaged"
-    shutil.copytree(compared / "agent-iid", copy / "agent-iid")
+    copy = comparison_folder.parent / "damaged"
+    shutil.copytree(comparison_folder / "agent-iid", copy / "agent-iid")
     event = calls(read_run(copy / "agent-iid" / "seed-0"))[2]
     file = copy / "agent-iid" / "seed-0" / "llm" / f"{event['reply']}.json"
     whole = file.read_text()
@@ -345,14 +349,14 @@ def test_a_server_killed_in_the_middle_ends_the_run_which_another_one_goes_on_wi
     replay = ["llm=replay", f"llm.record={home / 'runs' / 'own'}", "name=own again"]
     assert main([*run, *replay]) == 0
     again = read_run(home / "runs" / "own again" / "agent-iid" / "seed-0")
-    assert without_measured(again.events) == without_measured(whole.events)
+    assert drop_measurements(again.events) == drop_measurements(whole.events)
 
 
 def test_a_run_never_goes_on_with_another_model(
-    compared: Path, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+    comparison_folder: Path, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = compared.parent / "cut" / "agent-iid" / "seed-0"
-    shutil.copytree(compared / "agent-iid" / "seed-0", path)
+    path = comparison_folder.parent / "cut" / "agent-iid" / "seed-0"
+    shutil.copytree(comparison_folder / "agent-iid" / "seed-0", path)
     events = (path / "events.jsonl").read_bytes().splitlines(keepends=True)
     (path / "events.jsonl").write_bytes(b"".join(events[:-3]))
     run = ["run", *SMALL[:-1], "searcher=agent-iid", "budget.amount=6", "name=cut"]

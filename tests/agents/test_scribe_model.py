@@ -140,12 +140,12 @@ def test_an_interrupted_training_ends_in_the_same_weights(
     straight = training.train(TINY, tmp_path / "straight.pt", every=2)
     learn = training.Training.learn
 
-    def interrupted(self: training.Training, batch: training.Batch) -> float:
+    def interrupt(self: training.Training, batch: training.Batch) -> float:
         if self.step == 3:
             raise KeyboardInterrupt
         return learn(self, batch)
 
-    monkeypatch.setattr(training.Training, "learn", interrupted)
+    monkeypatch.setattr(training.Training, "learn", interrupt)
     with pytest.raises(KeyboardInterrupt):
         training.train(TINY, tmp_path / "broken.pt", every=2)
     monkeypatch.undo()

@@ -17,8 +17,8 @@ from nasarena.experiments.settings.registry import SEARCHERS, load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings, run_search
-from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.loop import LoopSettings, run_to_end
+from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -58,10 +58,10 @@ def run(
         return build_searcher(spec, proxy.space, rng, options, num_trials=num_trials)
 
     with RunFolder(folder, {"name": name, "seed": seed}, {}) as open_folder:
-        return run_search(open_folder, make, proxy, settings, max_parallel=spec.max_parallel)
+        return run_to_end(open_folder, make, proxy, settings, max_parallel=spec.max_parallel)
 
 
-def asked(trials: Sequence[Trial]) -> list[str]:
+def patterns_of(trials: Sequence[Trial]) -> list[str]:
     return [trial.pattern for trial in trials]
 
 
@@ -83,11 +83,11 @@ def test_asks_depend_on_the_seed_and_on_no_global_generator(name: str, tmp_path:
     proxy = additive(SMALL, failure_rate=0.2)
     disturb(1)
     before = global_states()
-    first = asked(run(tmp_path / "first", name, proxy))
+    first = patterns_of(run(tmp_path / "first", name, proxy))
     assert global_states() == before
     disturb(2)
-    assert asked(run(tmp_path / "second", name, proxy)) == first
-    others = asked(run(tmp_path / "other", name, proxy, seed=1))
+    assert patterns_of(run(tmp_path / "second", name, proxy)) == first
+    others = patterns_of(run(tmp_path / "other", name, proxy, seed=1))
     assert others[4:] != first[4:]  # the initial design differs anyway
     assert all(pattern in SMALL for pattern in [*first, *others])
 
@@ -100,7 +100,7 @@ def test_a_run_cut_off_anywhere_asks_again_what_it_asked(name: str, tmp_path: Pa
     lines = (tmp_path / "events.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "events.jsonl").write_bytes(b"".join(lines[: len(lines) * 2 // 3]))
     run(tmp_path, name, proxy)  # ReplayDiverged if it asks anything else
-    assert without_measured(read_run(tmp_path).events) == without_measured(whole)
+    assert drop_measurements(read_run(tmp_path).events) == drop_measurements(whole)
 
 
 @pytest.mark.parametrize("name", SEARCHING)
@@ -151,13 +151,15 @@ def test_batches_are_valid_and_distinct(name: str, tmp_path: Path) -> None:
     trials = run(tmp_path, name, additive(SMALL), parallel=5, num_trials=14)
     assert sum(trial.status == "ok" for trial in trials) == 14
     if name in MODELS:
-        assert len(set(asked(trials))) == len(trials)
+        assert len(set(patterns_of(trials))) == len(trials)
 
 
 def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
     """Its string hashes differ, so an order taken from a set or a dict of hashes would show."""
     proxy = additive(SMALL, failure_rate=0.2)
-    here = {name: asked(run(tmp_path / name, name, proxy, num_trials=9)) for name in CLASSICAL}
+    here = {
+        name: patterns_of(run(tmp_path / name, name, proxy, num_trials=9)) for name in CLASSICAL
+    }
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
         "from test_baselines import CLASSICAL, SMALL, additive, asked, run\n"
@@ -190,13 +192,13 @@ def test_each_beats_random_on_an_additive_landscape(name: str, tmp_path: Path) -
     assert median_regret(name) < median_regret("random")
 
 
-def driven(name: str, space: PatternSpace, options: Mapping[str, Any] | None = None) -> Searcher:
+def build(name: str, space: PatternSpace, options: Mapping[str, Any] | None = None) -> Searcher:
     return build_searcher(load_searcher(name), space, stream(0, "searcher"), options or {})
 
 
 def test_random_search_exhausts_the_space_without_repeats() -> None:
     space = PatternSpace("AM", 4)
-    built = driven("random", space)
+    built = build("random", space)
     built.tell([Trial(0, "AMAM", "ok", 1.0)])
     batches = [built.ask(7) for _ in range(4)]
     assert [len(batch) for batch in batches] == [7, 7, 1, 0]
@@ -226,7 +228,7 @@ def parents(built: Searcher, space: PatternSpace, candidates: Sequence[str]) -> 
 
 def test_evolution_drops_the_oldest_not_the_worst() -> None:
     space = PatternSpace("AM", 12)
-    built = driven("evolution", space, {"population": 3, "tournament": 1})
+    built = build("evolution", space, {"population": 3, "tournament": 1})
     best, middle, worst, newest = "A" * 12, "A" * 6 + "M" * 6, "M" * 12, "AM" * 6
     members = [Trial(0, best, "ok", 9.0), Trial(1, worst, "ok", 1.0), Trial(2, middle, "ok", 5.0)]
     built.tell(members)
@@ -240,7 +242,7 @@ def test_evolution_drops_the_oldest_not_the_worst() -> None:
 
 def test_evolution_mutates_the_best_of_its_tournament() -> None:
     space = PatternSpace("AM", 12)
-    built = driven("evolution", space, {"population": 2, "tournament": 2})
+    built = build("evolution", space, {"population": 2, "tournament": 2})
     built.tell([Trial(0, "A" * 12, "ok", -9.0), Trial(1, "M" * 12, "ok", -1.0)])
     num_best = 0
     for _ in range(400):  # two draws with replacement: the better one is among them in 3 of 4
@@ -252,7 +254,7 @@ def test_evolution_mutates_the_best_of_its_tournament() -> None:
 
 def test_evolution_fills_its_population_at_random_first() -> None:
     space = PatternSpace("AMS", 16)
-    built = driven("evolution", space, {"population": 5, "tournament": 2})
+    built = build("evolution", space, {"population": 5, "tournament": 2})
     members = ["A" * 16, "M" * 16, "S" * 16]
     built.tell([Trial(i, pattern, "ok", float(i)) for i, pattern in enumerate(members)])
     for index in (3, 4):
@@ -266,7 +268,7 @@ def test_evolution_fills_its_population_at_random_first() -> None:
 def test_genetic_replaces_the_worst_and_keeps_the_best() -> None:
     space = PatternSpace("AM", 12)
     options = {"population": 2, "crossover_rate": 0.0, "mutation_rate": 0.0}
-    built = driven("genetic", space, options)
+    built = build("genetic", space, options)
     best, worst, better, bad = "A" * 12, "M" * 12, "AM" * 6, "A" * 6 + "M" * 6
     everyone = (best, worst, better, bad)
     built.tell([Trial(0, best, "ok", 9.0), Trial(1, worst, "ok", 1.0)])
@@ -278,7 +280,7 @@ def test_genetic_replaces_the_worst_and_keeps_the_best() -> None:
 def test_crossover_of_the_genetic_algorithm_mixes_two_parents() -> None:
     space = PatternSpace("AM", 16)
     options = {"population": 2, "crossover_rate": 1.0, "mutation_rate": 0.0}
-    built = driven("genetic", space, options)
+    built = build("genetic", space, options)
     built.tell([Trial(0, "A" * 16, "ok", 1.0), Trial(1, "M" * 16, "ok", 1.0)])
     children = []
     for index in range(2, 22):
@@ -303,7 +305,7 @@ def test_local_search_reaches_a_local_optimum_and_starts_again(tmp_path: Path) -
 
 def test_local_search_moves_to_a_neighbour_that_is_known_to_be_better() -> None:
     space = PatternSpace("AM", 3)
-    built = driven("local-search", space)
+    built = build("local-search", space)
     scores = {"AAA": 1.0, "MMM": 3.0, "AMM": 2.0, "MAM": 0.5, "MMA": 0.4}
     built.tell([Trial(0, "AAA", "ok", 1.0), Trial(1, "MMM", "ok", 3.0)])
     for index in range(2, 5):  # MMM is a local optimum
@@ -338,5 +340,5 @@ def test_a_wrong_option_is_refused_in_one_line(
     name: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidSetting, match=message) as error:
-        driven(name, SMALL, options).ask(1)
+        build(name, SMALL, options).ask(1)
     assert "\n" not in str(error.value)

@@ -13,10 +13,10 @@ from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import mean_cost
 from nasarena.search.retraining import best_patterns
-from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -27,7 +27,7 @@ NINTH, THIRD = 1 / 9, 1 / 3
 PRUNERS = ("halving", "hyperband", "median")
 
 
-def made(space: PatternSpace = DEEP, **options: Any) -> PrunedTPE:
+def make_searcher(space: PatternSpace = DEEP, **options: Any) -> PrunedTPE:
     return PrunedTPE(space, stream(0, "searcher"), **options)
 
 
@@ -40,10 +40,10 @@ def run(
         return build_searcher(load_searcher(name), proxy.space, rng, options)
 
     with RunFolder(path, {}, {}) as folder:
-        return run_search(folder, make, proxy, settings)
+        return run_to_end(folder, make, proxy, settings)
 
 
-def asked(searcher: PrunedTPE, scores: Sequence[float | None]) -> list[Proposal]:
+def ask_and_tell(searcher: PrunedTPE, scores: Sequence[float | None]) -> list[Proposal]:
     """Ask and tell one at a time; a score of None is a failed training."""
     found = []
     for index, score in enumerate(scores):
@@ -58,7 +58,7 @@ def asked(searcher: PrunedTPE, scores: Sequence[float | None]) -> list[Proposal]
 def test_the_first_goes_all_the_way_and_later_ones_must_be_among_the_best_third() -> None:
     """Worked by hand: asynchronous successive halving, reduction 3, rungs 1/9, 1/3 and 1."""
     scores = [0.1, 0.2, 0.3, 0.0, -1.0, 0.5, 0.1, 0.9]
-    found = asked(made(), scores)
+    found = ask_and_tell(make_searcher(), scores)
     fidelities = [proposal.fidelity for proposal in found]
     # The first has nobody to beat. Fourth and fifth: below the best third of their rung. The sixth
     # is the best of four at 1/9 and goes on, but is second of two at 1/3: cut there.
@@ -69,16 +69,16 @@ def test_the_first_goes_all_the_way_and_later_ones_must_be_among_the_best_third(
 
 
 def test_a_failed_training_is_no_score_and_goes_nowhere() -> None:
-    searcher = made()
-    found = asked(searcher, [None, 0.1, None])
+    searcher = make_searcher()
+    found = ask_and_tell(searcher, [None, 0.1, None])
     assert [p.fidelity for p in found] == pytest.approx([NINTH, NINTH, THIRD])
     states = [trial.state.name for trial in searcher._study.get_trials()]
     assert states == ["FAIL", "FAIL"]
 
 
 def test_a_partial_score_is_never_a_value_of_the_model() -> None:
-    searcher = made()
-    asked(searcher, [0.1, 0.2, 0.3, 0.0])
+    searcher = make_searcher()
+    ask_and_tell(searcher, [0.1, 0.2, 0.3, 0.0])
     kept, pruned = searcher._study.get_trials()
     assert (kept.state.name, kept.value) == ("COMPLETE", 0.3)
     assert kept.intermediate_values == {1: 0.1, 3: 0.2, 9: 0.3}
@@ -86,7 +86,7 @@ def test_a_partial_score_is_never_a_value_of_the_model() -> None:
 
 
 def test_others_trials_enter_the_model_in_full_only() -> None:
-    searcher = made(SPACE)
+    searcher = make_searcher(SPACE)
     searcher.tell(
         [
             Trial(0, "AMSAMS", "ok", 1.0),
@@ -100,7 +100,7 @@ def test_others_trials_enter_the_model_in_full_only() -> None:
 
 
 def test_a_duplicate_trained_further_counts_where_it_got_to() -> None:
-    searcher = made()
+    searcher = make_searcher()
     (proposal,) = searcher.ask(1)
     searcher.tell([Trial(7, proposal.pattern, "duplicate", 0.4, duplicate_of=0)])  # in full
     (trial,) = searcher._study.get_trials()
@@ -108,7 +108,7 @@ def test_a_duplicate_trained_further_counts_where_it_got_to() -> None:
 
 
 def test_batches_take_those_that_go_on_first() -> None:
-    searcher = made()
+    searcher = make_searcher()
     batch = searcher.ask(4)
     assert {p.fidelity for p in batch} == {NINTH} and len({p.pattern for p in batch}) == 4
     searcher.tell(
@@ -146,7 +146,7 @@ def test_resume_is_replay(tmp_path: Path, pruner: str) -> None:
     for share in (3, 5):
         (tmp_path / "events.jsonl").write_bytes(b"".join(lines[: len(lines) * share // 6]))
         run(tmp_path, "tpe-pruned", proxy, amount, pruner=pruner, num_startup=3)
-        assert without_measured(read_run(tmp_path).events) == without_measured(whole)
+        assert drop_measurements(read_run(tmp_path).events) == drop_measurements(whole)
 
 
 def test_it_beats_random_at_equal_cost(tmp_path: Path) -> None:
@@ -174,13 +174,13 @@ def test_it_beats_random_at_equal_cost(tmp_path: Path) -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidSetting, match=message):
-        made(**options)
+        make_searcher(**options)
 
 
 def test_one_rung_is_plain_tpe() -> None:
     """Without a lower fidelity there is nothing to cut: the asks are those of `tpe`."""
     plain = build_searcher(load_searcher("tpe"), SPACE, stream(0, "searcher"), {"num_startup": 3})
-    pruned = made(SPACE, num_rungs=1, num_startup=3)
+    pruned = make_searcher(SPACE, num_rungs=1, num_startup=3)
     for index in range(8):
         (first,), (second,) = plain.ask(1), pruned.ask(1)
         assert isinstance(first, str) and (first, 1.0) == (second.pattern, second.fidelity)

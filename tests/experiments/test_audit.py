@@ -13,11 +13,11 @@ import pytest
 import torch
 from scipy import stats as scipy_stats
 
-from nasarena.experiments.audit.axes import levels, merged, shown_tasks, stretched
+from nasarena.experiments.audit.axes import levels, merge_options, stretch, tasks_to_compare
 from nasarena.experiments.audit.trainings import task_rows, trainings
-from nasarena.experiments.commands.audit import sampled
+from nasarena.experiments.commands.audit import sample_patterns
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import audit_config
 from nasarena.figures.audit.findings import Findings, findings
 from nasarena.figures.audit.page import draw
@@ -54,7 +54,7 @@ def frame(levels: dict[tuple[str, str], Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def found_in(levels: dict[tuple[str, str], Any], **changes: Any) -> Findings:
+def findings_of(levels: dict[tuple[str, str], Any], **changes: Any) -> Findings:
     return findings(
         frame(levels), **{"picks": [1, 2], "gaps": [0.5, 1.0], "trainings": 3, **changes}
     )
@@ -170,7 +170,7 @@ def test_seeds_needed_follow_from_the_power_of_the_paired_test() -> None:
 
 def test_findings_by_hand() -> None:
     own = [[1, 2], [2, 1], [3, 4], [4, 3]]
-    found = found_in({("seeds", "as it is"): own, ("steps", "3x steps"): [[4], [3], [2], [1]]})
+    found = findings_of({("seeds", "as it is"): own, ("steps", "3x steps"): [[4], [3], [2], [1]]})
     assert found.seeds.whole.kendall.estimate == pytest.approx(2 / 6)  # 4 pairs agree, 2 do not
     assert found.seeds.regret[2] == 0.0  # either seed's best two hold the other's best
     longer = found.transfers[1]
@@ -186,7 +186,7 @@ def test_findings_by_hand() -> None:
 def test_planted_agreement_and_none_are_told_apart() -> None:
     rng = np.random.default_rng(4)
     truth = rng.normal(size=(40, 1))
-    found = found_in(
+    found = findings_of(
         {
             ("seeds", "as it is"): truth + rng.normal(scale=0.2, size=(40, 3)),
             ("steps", "same"): truth,
@@ -207,7 +207,7 @@ def test_tasks_are_compared_with_the_mean_of_the_others() -> None:
     a, b = np.arange(6.0), np.array([0.0, 2, 1, 3, 5, 4])
     tasks = {"a": a, "b": b, "c": 2 * a}
     levels = {("tasks", name): np.stack([task, task], axis=1) for name, task in tasks.items()}
-    found = found_in({("seeds", "as it is"): np.stack([a, b], axis=1), **levels})
+    found = findings_of({("seeds", "as it is"): np.stack([a, b], axis=1), **levels})
     by_task = {each.level: each for each in found.transfers[1:]}
     assert by_task["b"].whole.kendall.estimate == pytest.approx((13 - 2) / 15)
     others = kendall(a, (b + 2 * a) / 2)
@@ -221,7 +221,9 @@ def test_a_pattern_that_fails_is_left_out_and_counted() -> None:
     deep[:2] = 1.0
     wide = np.arange(6.0)[:, None]
     wide[5] = np.nan
-    found = found_in({("seeds", "as it is"): own, ("depth", "deep"): deep, ("width", "wide"): wide})
+    found = findings_of(
+        {("seeds", "as it is"): own, ("depth", "deep"): deep, ("width", "wide"): wide}
+    )
     assert (found.noise.num_patterns, found.noise.num_failed) == (5, 1)
     deep_found, wide_found = found.transfers[1:]
     assert (deep_found.num_patterns, deep_found.num_failed) == (1, 5) and not deep_found.regret
@@ -229,15 +231,15 @@ def test_a_pattern_that_fails_is_left_out_and_counted() -> None:
     assert "only 1 patterns could be trained" in " ".join(verdict(found, 0.85))
     own[:4] = np.nan
     with pytest.raises(ProxyFailed, match="only 2 of 6 patterns could be trained on all seeds"):
-        found_in({("seeds", "as it is"): own})
+        findings_of({("seeds", "as it is"): own})
 
 
 def test_a_proxy_that_says_nothing_does_not_pass() -> None:
-    found = found_in({("seeds", "as it is"): np.ones((6, 3))})
+    found = findings_of({("seeds", "as it is"): np.ones((6, 3))})
     assert not passes(found, 0.0)
     assert "all scores are the same" in verdict(found, 0.85)[0]
     rng = np.random.default_rng(0)
-    noisy = found_in({("seeds", "as it is"): rng.normal(size=(20, 3))})
+    noisy = findings_of({("seeds", "as it is"): rng.normal(size=(20, 3))})
     assert "Not to be trusted" in verdict(noisy, 0.85)[0]
 
 
@@ -260,9 +262,9 @@ def test_the_figure_shows_every_level_and_what_failed() -> None:
 
 
 def test_letters_are_repeated_or_tiled() -> None:
-    assert stretched("AMS", 2, "repeat") == "AAMMSS"
-    assert stretched("AMS", 3, "tile") == "AMSAMSAMS"
-    assert merged({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}}) == {
+    assert stretch("AMS", 2, "repeat") == "AAMMSS"
+    assert stretch("AMS", 3, "tile") == "AMSAMSAMS"
+    assert merge_options({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}}) == {
         "a": {"b": 9, "c": 2},
         "d": 3,
     }
@@ -273,7 +275,7 @@ def test_levels_change_what_they_say_and_nothing_else() -> None:
         "proxy=quick patterns=6 seeds=2 axes=[steps,width,depth,settings] width.patterns=4 "
         "steps.seeds=2 settings.changes.batch32.train.batch_size=32".split()
     )
-    patterns = sampled(config.space, 6, 0)
+    patterns = sample_patterns(config.space, 6, 0)
     by_label = {level.label: level for level in levels(config, patterns)}
     own, longer, wide = by_label["as it is"], by_label["3x steps"], by_label["2x width"]
     base = config.proxy.options
@@ -287,20 +289,20 @@ def test_levels_change_what_they_say_and_nothing_else() -> None:
     assert wide.proxy.options["model"] == base["model"] | heads
     assert wide.patterns == tuple(patterns[:4]) and wide.seeds == (2,)
     assert by_label["2x depth, tiled"].space == PatternSpace("AMS", 32)
-    assert by_label["2x depth, repeated"].patterns[1] == stretched(patterns[1], 2, "repeat")
+    assert by_label["2x depth, repeated"].patterns[1] == stretch(patterns[1], 2, "repeat")
     assert by_label["batch32"].proxy.options["train"] == base["train"] | {"batch_size": 32}
-    assert sampled(config.space, 3, 0) == patterns[:3]
+    assert sample_patterns(config.space, 3, 0) == patterns[:3]
 
 
 def test_without_warmup_there_is_none_in_longer_trainings() -> None:
     config = audit_config(["proxy=mad", "axes=[steps]"])
-    longer = levels(config, sampled(config.space, 3, 0))[1]
+    longer = levels(config, sample_patterns(config.space, 3, 0))[1]
     assert longer.proxy.options["train"]["warmup_steps"] == 0
 
 
 def test_on_a_gpu_patterns_train_in_whole_populations(monkeypatch: pytest.MonkeyPatch) -> None:
     config = audit_config(["proxy=mad", "patterns=200", "seeds=2"])
-    (level,) = levels(config, sampled(config.space, 200, 0))
+    (level,) = levels(config, sample_patterns(config.space, 200, 0))
     assert [len(task.patterns) for task in trainings(level, False)] == [1] * 200
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert [len(task.patterns) for task in trainings(level, False)] == [128, 72]
@@ -324,12 +326,12 @@ def test_task_scores_are_taken_from_the_trainings_at_hand() -> None:
     config = audit_config(
         ["proxy=mad", "patterns=3", "proxy.data.tasks=[compression,memorization]"]
     )
-    proxy = built_proxy(config.proxy, config.space, config.cache)
-    names = shown_tasks(config, proxy)
+    proxy = build_proxy(config.proxy, config.space, config.cache)
+    names = tasks_to_compare(config, proxy)
     assert names == ["compression", "memorization"]
     metrics = {"compression accuracy": 0.25, "memorization accuracy": 0.75}
     outcomes = [[Outcome("ok", 0.5, Cost(), metrics), Outcome("failed", None, Cost(), note="nan")]]
-    (level,) = levels(config, sampled(config.space, 1, 0))
+    (level,) = levels(config, sample_patterns(config.space, 1, 0))
     rows = task_rows(level, [outcomes[0] * 2], proxy, names)
     assert [row["score"] for row in rows] == [0.25, None, 0.25, None, 0.75, None, 0.75, None]
 
@@ -400,4 +402,4 @@ def test_bad_input_is_one_line(
 def test_a_proxy_of_one_task_has_no_axis_of_tasks() -> None:
     config = audit_config(["proxy=quick", "axes=[tasks]"])
     with pytest.raises(InvalidSetting, match="needs a proxy of several tasks, quick has 1"):
-        shown_tasks(config, built_proxy(config.proxy, config.space, False))
+        tasks_to_compare(config, build_proxy(config.proxy, config.space, False))

@@ -23,13 +23,13 @@ from nasarena.figures.report.benchmark import exact as exact_rows
 from nasarena.figures.report.benchmark import surrogate_in_words
 from nasarena.figures.report.table import standings_table
 from nasarena.figures.report.verdict import verdict
-from nasarena.figures.results.anchors import FILE_NAME, frozen_anchors
-from nasarena.figures.results.retrained_winners import in_words, trained_on, winners
+from nasarena.figures.results.anchors import FILE_NAME, load_or_freeze_anchors
+from nasarena.figures.results.retrained_winners import final_proxy_name, in_words, winners
 from nasarena.figures.results.standings import deciding_scale, standings
-from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.figures.results.tables import Tables, read_frames
 from nasarena.proxies.landscapes import additive
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
-from nasarena.proxies.patternbench.held_out import held_out
+from nasarena.proxies.patternbench.held_out import collect_held_out
 from nasarena.proxies.patternbench.network import WindowNetwork
 from nasarena.proxies.patternbench.rows import Row, header_line, row_line
 from nasarena.proxies.patternbench.surrogate import Costs, Noise, Surrogate
@@ -42,10 +42,10 @@ WHOLE, SLICE = PatternSpace("AMS", 16), PatternSpace("AM", 16)
 SPREAD = 0.02
 
 
-def made_up_surrogate() -> Surrogate:
+def synthetic_surrogate() -> Surrogate:
     rng = stream(0, "made-up surrogate")
     tables = 0.05 * rng.standard_normal((14, 27, 4))
-    network = WindowNetwork.quantised(tables, np.array([1, -1, 1, -1], dtype=np.int8), -3.0)
+    network = WindowNetwork.quantise(tables, np.array([1, -1, 1, -1], dtype=np.int8), -3.0)
     log_variance = np.array([2 * np.log(SPREAD), 0.0, 0.0, 0.0, 0.0, 0.0])
     noise = Noise(log_variance, -3.0, 1.0, np.array([0.01, -0.01]), 0.01, 0.02)
     return Surrogate(network, noise, Costs(1000, (10, 20, 30), 64, 0.1, (0.01, 0.02, 0.03)))
@@ -55,7 +55,7 @@ def made_up_surrogate() -> Surrogate:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A benchmark in the format that ships: rows, surrogate and `fit.json`; to be read only."""
     folder = tmp_path_factory.mktemp("data")
-    made, rng = made_up_surrogate(), stream(0, "made-up rows")
+    made, rng = synthetic_surrogate(), stream(0, "made-up rows")
     rows = []
     for number in range(90):
         space = SLICE if number % 2 else WHOLE
@@ -77,7 +77,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def report_of(made: Surrogate, rows: Any) -> dict[str, Any]:
     """What `experiments/patternbench/fit.py` writes, as far as it is read again."""
-    found = held_out(made, rows)
+    found = collect_held_out(made, rows)
     judged = quality(np.array([row[1] for row in found]), np.array([row[2:] for row in found]))
     test = {name: getattr(judged, name) for name in judged.__slots__}
     return {
@@ -109,7 +109,7 @@ EVOLUTION = "{name:evolution,options:{population:5,tournament:3}}"
 
 
 @pytest.fixture(scope="module")
-def compared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def comparison_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two searchers on three seeds, their winners trained by the proxy of the rows."""
     folder = tmp_path_factory.mktemp("runs")
     return compare(folder, data, f"[random,{EVOLUTION}]")
@@ -121,13 +121,15 @@ def bench(data: Path, monkeypatch: pytest.MonkeyPatch) -> PatternBench:
     return PatternBench("patternbench", SLICE, data)
 
 
-def test_the_folder_holds_what_the_benchmark_knows(compared: Path, bench: PatternBench) -> None:
-    facts = json.loads((compared / FILE).read_text())
+def test_the_folder_holds_what_the_benchmark_knows(
+    comparison_folder: Path, bench: PatternBench
+) -> None:
+    facts = json.loads((comparison_folder / FILE).read_text())
     pattern, score = bench.optimum()
     assert facts["optimum"] == {"pattern": pattern, "score": score} and facts["size"] == 2**16
     scored = {
         trial.pattern
-        for path in find_runs(compared)
+        for path in find_runs(comparison_folder)
         for trial in read_run(path).trials()
         if trial.status == "ok"
     }
@@ -136,21 +138,21 @@ def test_the_folder_holds_what_the_benchmark_knows(compared: Path, bench: Patter
         assert facts["scores"][each] == bench.true_score(each)
         assert facts["ranks"][each] == round((1 - bench.percentile(each) / 100) * 2**16) + 1
         assert facts["trainings"].get(each, 0) == bench.trainings(each)
-    known = read_frames(compared).benchmark
+    known = read_frames(comparison_folder).benchmark
     assert known is not None and known.best == score
     assert known.percentile(facts["ranks"][each]) == pytest.approx(bench.percentile(each))
 
 
 def test_exact_regret_and_rank_judge_the_incumbent_by_the_truth(
-    compared: Path, bench: PatternBench
+    comparison_folder: Path, bench: PatternBench
 ) -> None:
-    frames = read_frames(compared)
+    frames = read_frames(comparison_folder)
     known = frames.benchmark
     assert known is not None
     regrets, ranks = exact.true_regrets(frames, known), exact.true_ranks(frames, known)
     for name in frames.searchers:
         for seed, regret, rank in zip(frames.seeds, regrets[name], ranks[name], strict=True):
-            trials = read_run(compared / name / f"seed-{seed}").trials()
+            trials = read_run(comparison_folder / name / f"seed-{seed}").trials()
             for number in range(len(trials)):
                 scored = [t for t in trials[: number + 1] if t.status == "ok"]
                 held = max(scored, key=lambda trial: (trial.score or 0.0, -trial.index)).pattern
@@ -169,13 +171,15 @@ def test_exact_regret_and_rank_judge_the_incumbent_by_the_truth(
     assert "true score below the optimum" in exact.draw_regret(frames).axes[0].get_ylabel()
 
 
-def test_the_optimum_is_the_anchor_of_search_scores(compared: Path, bench: PatternBench) -> None:
-    frames = read_frames(compared)
-    anchors = frozen_anchors(frames, compared / FILE_NAME)
+def test_the_optimum_is_the_anchor_of_search_scores(
+    comparison_folder: Path, bench: PatternBench
+) -> None:
+    frames = read_frames(comparison_folder)
+    anchors = load_or_freeze_anchors(frames, comparison_folder / FILE_NAME)
     assert anchors is not None and anchors.search.best_in_words == "the optimum"
     assert anchors.search.best == bench.optimum()[1]
     held = []
-    for path in find_runs(compared / "random"):
+    for path in find_runs(comparison_folder / "random"):
         scored = [trial for trial in read_run(path).trials() if trial.score is not None]
         held.append(bench.true_score(max(scored, key=lambda trial: trial.score or 0.0).pattern))
     assert anchors.search.random == np.median(held) <= anchors.search.best
@@ -187,7 +191,7 @@ def test_the_optimum_is_the_anchor_of_search_scores(compared: Path, bench: Patte
     highest = max(frames.runs["final"].max(), means.max())
     assert anchors.final is not None and anchors.final.best == highest
     assert anchors.final.best_in_words == "the best score known"
-    kept = frozen_anchors(frames, compared / FILE_NAME)
+    kept = load_or_freeze_anchors(frames, comparison_folder / FILE_NAME)
     assert kept == anchors  # as it was read back
 
 
@@ -196,20 +200,22 @@ def test_without_another_judge_the_optimum_anchors_final_scores_too(
 ) -> None:
     folder = compare(tmp_path, data, "[random]", "final_proxy=same", "references=false")
     frames = read_frames(folder)
-    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
     assert anchors is not None and anchors.final is not None
     assert anchors.final.best == anchors.search.best == bench.optimum()[1]
     known = frames.benchmark
-    assert known is not None and trained_on(frames) is None
+    assert known is not None and final_proxy_name(frames) is None
     found = winners(frames, known)
     assert found and all(np.isnan(each.real) and not each.num_real for each in found)
     assert "No winner was trained for real" in in_words(frames, known, found)
 
 
-def test_a_newcomer_moves_no_bit_of_anybody(compared: Path, data: Path, tmp_path: Path) -> None:
+def test_a_newcomer_moves_no_bit_of_anybody(
+    comparison_folder: Path, data: Path, tmp_path: Path
+) -> None:
     """Exact and normalized numbers, curves and limits: everything but places in the set."""
     folder = tmp_path / "x"
-    shutil.copytree(compared, folder)
+    shutil.copytree(comparison_folder, folder)
     before, table, curves = numbers(folder)
     compare(tmp_path, data, f"[random,{EVOLUTION},local-search]")
     after, wider, more = numbers(folder)
@@ -222,10 +228,10 @@ def test_a_newcomer_moves_no_bit_of_anybody(compared: Path, data: Path, tmp_path
             assert own.tobytes() == other.tobytes()
 
 
-def numbers(folder: Path) -> tuple[Frames, pd.DataFrame, dict[str, list[Any]]]:
+def numbers(folder: Path) -> tuple[Tables, pd.DataFrame, dict[str, list[Any]]]:
     frames = read_frames(folder)
     assert frames.benchmark is not None
-    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
     standing = standings(frames, deciding_scale(frames, anchors))
     table = standings_table(frames, standing, anchors).set_index("name")
     regrets = exact.true_regrets(frames, frames.benchmark)
@@ -236,8 +242,10 @@ def numbers(folder: Path) -> tuple[Frames, pd.DataFrame, dict[str, list[Any]]]:
     return frames, table, curves
 
 
-def test_the_report_says_whose_scores_these_are_and_who_was_trained(compared: Path) -> None:
-    conclusion = write_all(compared, "nasarena report x", only=("surrogate", "exact"))
+def test_the_report_says_whose_scores_these_are_and_who_was_trained(
+    comparison_folder: Path,
+) -> None:
+    conclusion = write_all(comparison_folder, "nasarena report x", only=("surrogate", "exact"))
     frames = conclusion.frames
     known = frames.benchmark
     assert known is not None and known.surrogate is not None
@@ -257,15 +265,15 @@ def test_the_report_says_whose_scores_these_are_and_who_was_trained(compared: Pa
     judge = additive(SLICE)
     for each in found[:5]:  # real scores are those of the other proxy, noise aside
         assert each.real == pytest.approx(judge.true_score(each.pattern), abs=0.5)
-    page = (compared / "report.html").read_text()
+    page = (comparison_folder / "report.html").read_text()
     assert 'id="benchmark"' in page and "trained for real on additive" in page
     assert known.optimum in page and ">nan<" not in page
-    assert (compared / "figures" / "surrogate.svg").exists()
+    assert (comparison_folder / "figures" / "surrogate.svg").exists()
     assert verdict(frames, conclusion.standings)[1:3] == surrogate_in_words(known)
 
 
-def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(compared: Path) -> None:
-    figure = surrogate.draw(read_frames(compared))
+def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(comparison_folder: Path) -> None:
+    figure = surrogate.draw(read_frames(comparison_folder))
     left, right = figure.axes
     legend = left.get_legend()
     assert legend is not None
@@ -275,7 +283,7 @@ def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(compared: Path) -
     labels = [label.get_text() for label in right.get_yticklabels()]
     assert labels[0].startswith("ensemble, served") and labels[1].startswith("ridge")
     assert "too few patterns" in right.texts[0].get_text()
-    known = read_frames(compared).benchmark
+    known = read_frames(comparison_folder).benchmark
     assert known is not None and known.surrogate is not None
     assert surrogate.is_top(known.surrogate).sum() == 5
 
@@ -302,9 +310,9 @@ def figure_words(figure: Any) -> str:
     return " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
 
 
-def test_what_the_file_does_not_cover_is_said(compared: Path, tmp_path: Path) -> None:
+def test_what_the_file_does_not_cover_is_said(comparison_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "x"
-    shutil.copytree(compared, folder)
+    shutil.copytree(comparison_folder, folder)
     facts = json.loads((folder / FILE).read_text())
     frames = read_frames(folder)
     held = exact.incumbents(frames.trials[frames.trials["searcher"] == "random"])[-1]
@@ -327,10 +335,10 @@ def test_what_the_file_does_not_cover_is_said(compared: Path, tmp_path: Path) ->
     ],
 )
 def test_a_file_of_something_else_is_refused(
-    compared: Path, tmp_path: Path, change: Any, message: str
+    comparison_folder: Path, tmp_path: Path, change: Any, message: str
 ) -> None:
     folder = tmp_path / "x"
-    shutil.copytree(compared, folder)
+    shutil.copytree(comparison_folder, folder)
     facts = json.loads((folder / FILE).read_text())
     (folder / FILE).write_text(change(facts))
     with pytest.raises(NasArenaError, match=message) as caught:

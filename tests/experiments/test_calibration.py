@@ -9,7 +9,7 @@ from nasarena.search.seeding import stream
 
 def decisions(gap: float, number: int = 60) -> list[calibration.Decision]:
     return [
-        calibration.simulated(stream(k, "test"), 10, gap * calibration.DIFFERENCE, "normal")
+        calibration.simulate(stream(k, "test"), 10, gap * calibration.DIFFERENCE, "normal")
         for k in range(number)
     ]
 

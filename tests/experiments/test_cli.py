@@ -19,7 +19,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def refusal_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one line on stderr of a command that must be refused."""
     assert main(arguments) == 2
     captured = capsys.readouterr()
@@ -88,7 +88,7 @@ def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) ->
 def test_bad_input_is_one_line_and_exit_code_2(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert words in refused(capsys, *arguments)
+    assert words in refusal_of(capsys, *arguments)
     assert not Path("runs").exists()
 
 
@@ -96,14 +96,14 @@ def test_unreadable_and_empty_texts_are_one_line(capsys: pytest.CaptureFixture[s
     Path("empty").mkdir()
     Path("nothing.txt").write_text("")
     for path in ("empty", "nothing.txt"):
-        assert path in refused(capsys, "evaluate", f"proxy.data.path={path}", "16A")
+        assert path in refusal_of(capsys, "evaluate", f"proxy.data.path={path}", "16A")
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(arguments: list[str]) -> int:
+    def fail(arguments: list[str]) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("nasarena.experiments.commands.doctor.doctor", broken)
+    monkeypatch.setattr("nasarena.experiments.commands.doctor.doctor", fail)
     with pytest.raises(ZeroDivisionError):
         main(["doctor"])
 

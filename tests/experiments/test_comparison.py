@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.comparison.plan import planned
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.settings.config import compare_config
 from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.retraining import final_seed
-from nasarena.search.run_folder import RunRecord, find_runs, read_run, without_measured
+from nasarena.search.run_folder import RunRecord, drop_measurements, find_runs, read_run
 from nasarena.search.space import PatternSpace
 
 SMALL = ["proxy=additive", "name=x", "budget=trials", "budget.amount=8", "seeds=2"]
@@ -118,7 +118,7 @@ def test_references_are_scored_and_charged_to_nobody() -> None:
     assert {"Llama 3.2", "Composer", "Jamba 1:7"} <= names and len(names) == len(trials)
     assert len(list(record.of_kind("final"))) == len(trials)
     assert len(runs()["random/seed-0"].trials()) == 8
-    many = planned(compare_config([*SMALL, "seeds=7"]), "by hand").cells
+    many = plan_comparison(compare_config([*SMALL, "seeds=7"]), "by hand").cells
     assert sorted(cell.seed for cell in many if cell.entrant.name == "references") == [*range(3)]
 
 
@@ -246,7 +246,7 @@ def test_the_number_of_workers_changes_no_event() -> None:
     one, three = runs("one/x"), runs("three/x")
     assert one.keys() == three.keys()
     for name in one:
-        assert without_measured(one[name].events) == without_measured(three[name].events)
+        assert drop_measurements(one[name].events) == drop_measurements(three[name].events)
 
 
 def test_another_proxy_may_judge_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,5 +309,5 @@ def test_a_run_is_the_same_alone_and_within_a_comparison() -> None:
         one = ["run", f"searcher={searcher}", f"seed={seed}", *SMALL[:-1], "folder=alone"]
         assert main(one) == 0
         alone = read_run(Path("alone/x") / name)
-        assert without_measured(alone.events) == without_measured(record.events)
+        assert drop_measurements(alone.events) == drop_measurements(record.events)
         assert sum(1 for _ in record.of_kind("final")) == record.config["loop"]["top_k"]

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import pytest
 
 from nasarena.experiments.comparison.llm import LLMS
-from nasarena.experiments.comparison.plan import planned
-from nasarena.experiments.comparison.resolved_searcher import enter, told_apart
+from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.resolved_searcher import resolve_searcher, unique_labels
 from nasarena.experiments.comparison.run_spec import conclude_cells, search_cell
 from nasarena.experiments.settings.config import (
     SearcherConfig,
@@ -22,7 +22,7 @@ from nasarena.experiments.settings.config import (
 from nasarena.experiments.settings.manual import description, settings_of
 from nasarena.experiments.settings.overrides import CONF, choices_of, compose_settings
 from nasarena.experiments.settings.registry import PROXIES, SEARCHERS, load_searcher
-from nasarena.experiments.settings.typed import hints_of, typed
+from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
 
 COMMANDS = ("compare", "run", "evaluate", "audit", "check", "serve")
@@ -79,7 +79,7 @@ def test_every_searcher_yaml_says_what_the_code_says(name: str) -> None:
 def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> None:
     small = ["proxy=additive", "space.depth=6", "budget=trials", "budget.amount=2"]
     config = run_config([f"searcher={name}", f"folder={tmp_path}", "loop.initial_design=0", *small])
-    (cell,) = planned(config, "test").cells
+    (cell,) = plan_comparison(config, "test").cells
     # Nine ninths of a training, then three times two ninths; the last two thirds do not fit.
     # The pruned: two in full, each by way of a ninth and a third.
     num_trials = {"successive-halving": 12, "hyperband": 12, "tpe-pruned": 6}.get(name, 2)
@@ -91,7 +91,9 @@ def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["additive", "nk"])
 def test_every_landscape_yaml_runs_two_trials(name: str, tmp_path: Path) -> None:
     small = ["space.depth=6", "budget=trials", "budget.amount=2"]
-    (cell,) = planned(run_config([f"proxy={name}", f"folder={tmp_path}", *small]), "test").cells
+    (cell,) = plan_comparison(
+        run_config([f"proxy={name}", f"folder={tmp_path}", *small]), "test"
+    ).cells
     assert search_cell(cell, lambda advance: None).num_trials == 2
 
 
@@ -162,23 +164,28 @@ def test_a_name_and_a_path_exclude_each_other() -> None:
 def test_options_of_searchers_are_checked_before_anything_runs() -> None:
     def words(**options: Any) -> str:
         with pytest.raises(InvalidSetting) as caught:
-            enter(SearcherConfig("evolution", options))
+            resolve_searcher(SearcherConfig("evolution", options))
         return str(caught.value)
 
     assert "no option 'populaton'; nearest: population" in words(populaton=3)
     assert "option population of searcher 'evolution' must be a whole number" in words(
         population="x"
     )
-    entrant = enter(SearcherConfig("evolution", {"population": 20}))
+    entrant = resolve_searcher(SearcherConfig("evolution", {"population": 20}))
     assert entrant.options == {"population": 20, "tournament": 10}
 
 
 def test_variants_of_one_searcher_get_names_of_their_own() -> None:
     small = SearcherConfig("evolution", {"population": 20})
-    labels = [e.label for e in told_apart([enter(SearcherConfig("evolution", {})), enter(small)])]
+    labels = [
+        e.label
+        for e in unique_labels(
+            [resolve_searcher(SearcherConfig("evolution", {})), resolve_searcher(small)]
+        )
+    ]
     assert labels == ["evolution-population=50", "evolution-population=20"]
     with pytest.raises(InvalidSetting, match="names 'evolution-?.*' 2 times"):
-        told_apart([enter(small), enter(small)])
+        unique_labels([resolve_searcher(small), resolve_searcher(small)])
 
 
 @pytest.mark.parametrize(
@@ -194,7 +201,7 @@ def test_variants_of_one_searcher_get_names_of_their_own() -> None:
     ],
 )
 def test_values_become_what_their_type_says(value: Any, hint: Any, result: Any) -> None:
-    found = typed(value, hint, "x")
+    found = coerce(value, hint, "x")
     assert found == result and type(found) is type(result)
 
 
@@ -204,7 +211,7 @@ def test_values_become_what_their_type_says(value: Any, hint: Any, result: Any) 
 )
 def test_values_of_another_type_are_refused(value: Any, hint: Any) -> None:
     with pytest.raises(InvalidSetting, match="^x must be "):
-        typed(value, hint, "x")
+        coerce(value, hint, "x")
 
 
 def test_hints_that_only_a_type_checker_knows_are_left_out() -> None:

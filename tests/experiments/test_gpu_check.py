@@ -41,10 +41,10 @@ def test_speed_is_told_beside_the_peer_and_beside_the_peaks(
     monkeypatch.setattr(gpu, "_our_seconds", lambda proxy, patterns, size: 2.0)
     monkeypatch.setattr(gpu, "_peer_seconds", lambda proxy, pattern, device: 6.0)
     monkeypatch.setattr(gpu, "matmul_flops", lambda device, dtype: 1e9)
-    monkeypatch.setattr(gpu, "copied_bytes", lambda device: 1e9)
+    monkeypatch.setattr(gpu, "copy_bandwidth", lambda device: 1e9)
     found = gpu.throughput("cpu", (*TINY, "proxy.population=3"))
     assert (found["geomean_ratio"], found["least"]) == (pytest.approx(3), pytest.approx(3))
-    proxy = gpu.built((*TINY, "proxy.population=3", "proxy.device=cpu"))
+    proxy = gpu.proxy_of((*TINY, "proxy.population=3", "proxy.device=cpu"))
     flops = [trial_flops(proxy, "AM" * 8)]
     flops.append(fmean(trial_flops(proxy, pattern) for pattern in random_patterns(8)))
     assert found["peak_share"] == pytest.approx(median(flops) / 2.0 / 1e9)
@@ -57,10 +57,10 @@ def test_the_cost_of_a_trial_is_shown_as_the_population_grows() -> None:
 
 
 def test_a_part_that_fails_is_recorded_and_the_others_go_on() -> None:
-    def broken(device: str) -> dict[str, Any]:
+    def fail(device: str) -> dict[str, Any]:
         raise RuntimeError(f"no kernel for {device}\nand a long trace")
 
-    rows = gpu.checked("cpu", {"broken": broken, "whole": lambda device: {"ratio": 30.0}})
+    rows = gpu.run_parts("cpu", {"broken": fail, "whole": lambda device: {"ratio": 30.0}})
     assert rows[0]["failed"] == "RuntimeError: no kernel for cpu" and rows[0]["took_s"] >= 0
     assert rows[1]["failed"] == "" and rows[1]["ratio"] == 30.0
 

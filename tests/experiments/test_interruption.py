@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nasarena.search.run_folder import find_runs, read_run, without_measured
+from nasarena.search.run_folder import drop_measurements, find_runs, read_run
 
 SLOW = """
 import time
@@ -54,13 +54,13 @@ def wait_for(folder: Path, count: int, process: "subprocess.Popen[str]") -> None
 
 def events(folder: Path) -> dict[str, list[dict[str, object]]]:
     return {
-        str(path.relative_to(folder)): without_measured(read_run(path).events)
+        str(path.relative_to(folder)): drop_measurements(read_run(path).events)
         for path in find_runs(folder / "runs")
     }
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, object]]]:
+def whole_events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, object]]]:
     folder = tmp_path_factory.mktemp("whole")
     process = start(folder)
     _, errors = process.communicate(timeout=120)
@@ -69,7 +69,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[di
 
 
 def test_kill_9_of_the_whole_group_is_resumed_exactly(
-    tmp_path: Path, uninterrupted: dict[str, list[dict[str, object]]]
+    tmp_path: Path, whole_events: dict[str, list[dict[str, object]]]
 ) -> None:
     for count in (40, 200, 370):
         process = start(tmp_path)
@@ -82,12 +82,12 @@ def test_kill_9_of_the_whole_group_is_resumed_exactly(
     process = start(tmp_path)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert events(tmp_path) == uninterrupted
+    assert events(tmp_path) == whole_events
 
 
 @pytest.mark.parametrize("to_group", [True, False], ids=["terminal", "parent-only"])
 def test_ctrl_c_is_one_line_and_resumed_exactly(
-    tmp_path: Path, to_group: bool, uninterrupted: dict[str, list[dict[str, object]]]
+    tmp_path: Path, to_group: bool, whole_events: dict[str, list[dict[str, object]]]
 ) -> None:
     process = start(tmp_path)
     wait_for(tmp_path, 100, process)
@@ -107,7 +107,7 @@ def test_ctrl_c_is_one_line_and_resumed_exactly(
     process = start(tmp_path)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert events(tmp_path) == uninterrupted
+    assert events(tmp_path) == whole_events
 
 
 def test_a_worker_ends_when_the_parent_is_killed(tmp_path: Path) -> None:

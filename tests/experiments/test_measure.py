@@ -84,14 +84,14 @@ def test_runs_that_did_not_finish_are_counted_and_measured_by_nobody(
     Path("my.py").write_text("def raises(history, space, rng):\n    raise RuntimeError\n")
     settings = ["proxy=additive", "name=x", "budget=trials", "budget.amount=9", "report=false"]
     assert main(["compare", "searchers=[random,my.py:raises]", "seeds=2", *settings]) == 2
-    rows, summary = compare.summarized(Path("runs"))
+    rows, summary = compare.summarize(Path("runs"))
     (row,) = rows
     assert (row["searcher"], row["runs"], row["trials"]) == ("random", 2, 18)
     assert (summary["unfinished"], summary["searchers"], summary["seeds"]) == (2, 1, 2)
     for path in Path("runs/x/random").iterdir():
         (path / "run.json").unlink()
     with pytest.raises(SystemExit, match="no searcher finished a run, of 6 planned"):
-        compare.summarized(Path("runs"))
+        compare.summarize(Path("runs"))
 
 
 @pytest.mark.parametrize(("exit_code", "unfinished"), [(0, 0), (2, 1), (2, 0), (130, 1)])
@@ -101,8 +101,8 @@ def test_a_comparison_that_broke_off_is_no_measurement(
     """Failed runs are a number among others; a Ctrl-C, or a fault after all runs, ends it."""
     recorded: list[object] = []
     monkeypatch.setattr(sys, "argv", ["compare"])
-    monkeypatch.setattr(compare, "_compared", lambda folder, settings: (1.0, exit_code))
-    monkeypatch.setattr(compare, "summarized", lambda folder: ([], {"unfinished": unfinished}))
+    monkeypatch.setattr(compare, "_run_compare", lambda folder, settings: (1.0, exit_code))
+    monkeypatch.setattr(compare, "summarize", lambda folder: ([], {"unfinished": unfinished}))
     monkeypatch.setattr(compare, "record", lambda *given, **named: recorded.append(given[2]))
     if (exit_code, unfinished) in ((2, 0), (130, 1)):
         with pytest.raises(SystemExit, match=f"exit code {exit_code}"):

@@ -15,7 +15,7 @@ import pytest
 from nasarena.baselines.references import reference_patterns
 from nasarena.experiments.execution.workers import News, Task
 from nasarena.experiments.patternbench.adaptive import adaptive_round
-from nasarena.experiments.patternbench.design import Design, Training, planned, seed_of
+from nasarena.experiments.patternbench.design import Design, Training, plan_trainings, seed_of
 from nasarena.experiments.patternbench.row_log import RowLog
 from nasarena.experiments.patternbench.train import settings_of, train
 from nasarena.proxies.patternbench.rows import Row, read_rows
@@ -36,7 +36,7 @@ SMALL = Design(
     candidates=2,
 )
 SMALL_WORDS = [f"design.{name}={getattr(SMALL, name)}" for name in Design.__slots__]
-FULL_PLAN = planned(Design(), SPACE)
+FULL_PLAN = plan_trainings(Design(), SPACE)
 TINY = [
     "space.depth=6",
     "proxy.train.steps=2",
@@ -50,7 +50,7 @@ TINY = [
 ]
 
 
-def trained_row(training: Training, rng: np.random.Generator) -> Row:
+def synthetic_row(training: Training, rng: np.random.Generator) -> Row:
     """A made-up training: A's are good, more so early on."""
     true = sum((16 - place) * (letter == "A") for place, letter in enumerate(training.pattern))
     score = 0.01 * true + 0.05 * rng.standard_normal()
@@ -59,17 +59,17 @@ def trained_row(training: Training, rng: np.random.Generator) -> Row:
     )
 
 
-def made_up_rows(design: Design, num_rounds: int) -> list[Row]:
+def synthetic_rows(design: Design, num_rounds: int) -> list[Row]:
     rng = stream(0, "test rows")
-    rows = [trained_row(one, rng) for one in planned(design, SPACE)]
+    rows = [synthetic_row(one, rng) for one in plan_trainings(design, SPACE)]
     for number in range(1, num_rounds + 1):
-        rows += [trained_row(one, rng) for one in adaptive_round(number, rows, design, SPACE)]
+        rows += [synthetic_row(one, rng) for one in adaptive_round(number, rows, design, SPACE)]
     return rows
 
 
 def test_the_shipped_design_has_what_it_promises() -> None:
     design = Design()
-    plan = planned(design, SPACE)
+    plan = plan_trainings(design, SPACE)
     trainings = Counter(one.pattern for one in plan)
     assert len({(one.pattern, one.seed) for one in plan}) == len(plan)
     references = {pattern for pattern, _ in reference_patterns(SPACE).values()}
@@ -98,7 +98,7 @@ def test_every_prefix_of_the_plan_is_spread_and_has_its_share_of_test_patterns()
 def test_best_candidates_are_farther_apart_than_plain_draws() -> None:
     def closest(candidates: int) -> float:
         design = Design(num_fill=300, num_test=1, num_test_slice=1, candidates=candidates)
-        chosen = [one.pattern for one in planned(design, SPACE) if one.role == "fill"]
+        chosen = [one.pattern for one in plan_trainings(design, SPACE) if one.role == "fill"]
         return float(
             np.mean(
                 [min(SPACE.hamming(p, q) for q in chosen[:i]) for i, p in enumerate(chosen) if i]
@@ -110,7 +110,7 @@ def test_best_candidates_are_farther_apart_than_plain_draws() -> None:
 
 def test_a_round_looks_where_it_is_good_and_never_at_test_patterns() -> None:
     design = Design(num_fill=200, num_test=40, num_test_slice=10, num_rounds=3, num_near=60)
-    rows = made_up_rows(design, 3)
+    rows = synthetic_rows(design, 3)
     means = [
         np.mean([row.pattern.count("A") for row in rows if row.round == number])
         for number in range(4)
@@ -129,7 +129,7 @@ def test_a_round_looks_where_it_is_good_and_never_at_test_patterns() -> None:
 
 
 def test_a_round_depends_on_earlier_rows_alone_in_any_order() -> None:
-    rows = made_up_rows(SMALL, 2)
+    rows = synthetic_rows(SMALL, 2)
     earlier = [row for row in rows if row.round < 2]
     expected = adaptive_round(2, earlier, SMALL, SPACE)
     shuffled = [rows[i] for i in stream(0, "shuffle").permutation(len(rows))]
@@ -140,7 +140,7 @@ def test_a_round_depends_on_earlier_rows_alone_in_any_order() -> None:
 
 
 def test_second_looks_go_to_other_seeds_of_the_best() -> None:
-    rows = made_up_rows(SMALL, 1)
+    rows = synthetic_rows(SMALL, 1)
     again = [row for row in rows if row.role == "again"]
     assert len(again) == 3
     for row in again:
@@ -226,4 +226,4 @@ def test_rows_of_another_proxy_are_refused(tmp_path: Path) -> None:
 def test_a_misspelt_word_is_refused(word: str, reason: str) -> None:
     with pytest.raises(InvalidSetting, match=reason):
         settings = settings_of([word])
-        planned(settings.design, settings.config.space)
+        plan_trainings(settings.design, settings.config.space)

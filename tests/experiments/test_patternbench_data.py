@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from nasarena.experiments.execution.scoring import built_proxy
-from nasarena.experiments.measure.patternbench import shipped_quality
+from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.measure.patternbench import surrogate_quality
 from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, PatternBench
@@ -24,12 +24,12 @@ def test_what_is_shipped_is_what_was_promised() -> None:
     assert sum(file.stat().st_size for file in DATA.iterdir()) < 10e6
     report = json.loads((DATA / "fit.json").read_text())
     assert len(report["kinds"]) >= 3
-    found = shipped_quality(DATA)
+    found = surrogate_quality(DATA)
     assert found.kendall_tau == pytest.approx(report["test"]["kendall_tau"], abs=1e-9)
     assert found.kendall_tau >= min(0.8, found.ceiling_interval[0])
     bench = PatternBench("patternbench", SPACE)
     config = evaluate_config(["proxy=quick"])
-    quick = built_proxy(config.proxy, config.space, cache=False)
+    quick = build_proxy(config.proxy, config.space, cache=False)
     speed = {"population": 0, "step": "auto"}  # no result depends on these
     now, then = ({**o, **speed} for o in (config.proxy.options, header["settings"]))
     assert now == then, "quick has changed since it was sampled"

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.execution.provenance import provenance
-from nasarena.experiments.execution.scoring import built_proxy
-from nasarena.experiments.measure.patternbench import shipped_quality
-from nasarena.experiments.patternbench.distillation import Lesson, best_of_all, served
+from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.measure.patternbench import surrogate_quality
+from nasarena.experiments.patternbench.distillation import Lesson, best_of_all, merge_networks
 from nasarena.experiments.patternbench.features import as_windows, digits_of, window_features
 from nasarena.experiments.patternbench.fit import costs_of, fit
-from nasarena.experiments.patternbench.kinds import KINDS, Kind, fit_process, fit_ridge, fitted
-from nasarena.experiments.patternbench.nested import judged
+from nasarena.experiments.patternbench.kinds import KINDS, Kind, fit_kind, fit_process, fit_ridge
+from nasarena.experiments.patternbench.nested import cross_validate
 from nasarena.experiments.patternbench.noise_model import gamma_regression
 from nasarena.experiments.patternbench.quality import ceiling, kendall, quality
 from nasarena.experiments.patternbench.sample import sample_of
-from nasarena.experiments.patternbench.torch_network import TrainPlan, trained
+from nasarena.experiments.patternbench.torch_network import TrainPlan, train_networks
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.network import WindowNetwork
@@ -52,7 +52,7 @@ def true_score(pattern: str) -> float:
     return -3.0 + 0.004 * early + 0.02 * late + 0.008 * pairs
 
 
-def made_up_rows(num_fill: int = 400, num_test: int = 60) -> list[Row]:
+def synthetic_rows(num_fill: int = 400, num_test: int = 60) -> list[Row]:
     rng = stream(0, "made-up rows")
     offsets = 0.01 * np.arange(-2, 3)
     rows = []
@@ -80,7 +80,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **provenance("train proxy=quick out=somewhere/rows.csv"),
     }
     file = folder / "rows.csv"
-    file.write_text(header_line(header) + "".join(map(row_line, made_up_rows())))
+    file.write_text(header_line(header) + "".join(map(row_line, synthetic_rows())))
     fit(file, folder / "data", lambda _: None, FEW_KINDS, TINY_LESSON)
     return folder / "data"
 
@@ -94,7 +94,7 @@ def bench(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patter
 def random_network(units: int = 5) -> WindowNetwork:
     rng = stream(0, "network")
     tables = rng.standard_normal((14, 27, units))
-    return WindowNetwork.quantised(tables, np.where(rng.random(units) < 0.5, -1, 1), -2.0)  # type: ignore[arg-type]
+    return WindowNetwork.quantise(tables, np.where(rng.random(units) < 0.5, -1, 1), -2.0)  # type: ignore[arg-type]
 
 
 def slow_score(network: WindowNetwork, pattern: str) -> int:
@@ -157,11 +157,11 @@ def test_trained_networks_are_served_as_they_predict() -> None:
     patterns = [SPACE.sample(rng) for _ in range(600)]
     digits = digits_of(patterns)
     scores = np.array([true_score(pattern) for pattern in patterns])
-    networks = trained(window_features(digits), scores, TrainPlan(3, 8, 0.1, 20, 64))
+    networks = train_networks(window_features(digits), scores, TrainPlan(3, 8, 0.1, 20, 64))
     predicted = networks.predict(window_features(digits))
     assert kendall(predicted, scores) > 0.9
     codes = np.array([SPACE.index(pattern) for pattern in patterns])
-    np.testing.assert_allclose(served(networks).scores(codes), predicted, atol=1e-3)
+    np.testing.assert_allclose(merge_networks(networks).scores(codes), predicted, atol=1e-3)
 
 
 def test_best_of_all_finds_the_optimum() -> None:
@@ -169,7 +169,7 @@ def test_best_of_all_finds_the_optimum() -> None:
     wanted = "SAMSAMSAMMMAAASS"
     for i in range(14):
         tables[i, int(wanted[i : i + 3].translate(str.maketrans("AMS", "012")), 3)] = 1.0
-    found = best_of_all(WindowNetwork.quantised(tables, np.array([1], dtype=np.int8), 0.0), 10)
+    found = best_of_all(WindowNetwork.quantise(tables, np.array([1], dtype=np.int8), 0.0), 10)
     assert SPACE.from_digits(found[0]) == wanted
     assert len({tuple(row) for row in found.tolist()}) == 10
 
@@ -196,7 +196,7 @@ def test_gamma_regression_recovers_a_known_spread() -> None:
 
 
 def test_offsets_of_seeds_are_found_and_taken_out() -> None:
-    rows = made_up_rows()
+    rows = synthetic_rows()
     sample = sample_of(rows)
     np.testing.assert_allclose(sample.offsets, 0.01 * np.arange(-2, 3), atol=0.006)
     assert np.sqrt(np.nanmean(sample.variances)) == pytest.approx(NOISE, rel=0.25)
@@ -205,13 +205,13 @@ def test_offsets_of_seeds_are_found_and_taken_out() -> None:
 
 
 def test_nested_judgement_prefers_what_is_true_and_never_sees_test_patterns() -> None:
-    rows = made_up_rows()
+    rows = synthetic_rows()
     constant = Kind("constant", lambda digits, scores: lambda others: np.full(len(others), -3.0))
-    verdicts = judged(sample_of(rows), lambda _: None, [*FEW_KINDS, constant])
+    verdicts = cross_validate(sample_of(rows), lambda _: None, [*FEW_KINDS, constant])
     assert verdicts[-1].name == "constant"
     assert verdicts[0].error < 1.3 * NOISE < 0.5 * verdicts[-1].error
     poisoned = [replace(row, score=5.0) if row.role == "test" else row for row in rows]
-    again = judged(sample_of(poisoned), lambda _: None, FEW_KINDS)
+    again = cross_validate(sample_of(poisoned), lambda _: None, FEW_KINDS)
     best = next(one for one in verdicts if one.name == again[0].name)
     known = ~sample_of(rows).is_test
     np.testing.assert_array_equal(best.predicted[known], again[0].predicted[known])
@@ -224,7 +224,7 @@ def test_every_kind_learns(kind: Kind) -> None:
     patterns = [SPACE.sample(rng) for _ in range(400)]
     scores = np.array([true_score(pattern) for pattern in patterns])
     digits = digits_of(patterns)
-    predict = fitted(kind, digits[:300], scores[:300], kind.settings[0])
+    predict = fit_kind(kind, digits[:300], scores[:300], kind.settings[0])
     assert kendall(predict(digits[300:]), scores[300:]) > 0.7
     np.testing.assert_array_equal(predict(digits[300:]), predict(digits[300:]))
 
@@ -233,7 +233,7 @@ def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:
     report = json.loads((data / "fit.json").read_text())
     assert {kind["name"] for kind in report["kinds"]} == {"ridge", "gaussian process"}
     assert report["sample"]["failed"] == 1 and report["sample"]["repeated"] == 100
-    found = shipped_quality(data)
+    found = surrogate_quality(data)
     assert found.num_patterns == 60
     assert found.kendall_tau == pytest.approx(report["test"]["kendall_tau"])
     assert found.kendall_tau > found.noise_ceiling - 0.12
@@ -242,7 +242,7 @@ def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:
     assert "to be set by the owners" in card and "made up" in card
     header, rows = read_rows(data / ROWS)
     assert "somewhere" not in json.dumps(header)
-    assert rows == made_up_rows()
+    assert rows == synthetic_rows()
 
 
 def test_what_is_told_about_the_surrogate_is_what_the_fit_found(bench: PatternBench) -> None:
@@ -272,7 +272,7 @@ def test_contract(check_proxy: Callable[..., None], bench: PatternBench, data: P
 
 
 def test_a_training_on_record_is_answered_as_it_was(bench: PatternBench) -> None:
-    for row in made_up_rows()[:40]:
+    for row in synthetic_rows()[:40]:
         (outcome,) = bench.evaluate([row.pattern], [TrialSeed(row.seed)])
         assert outcome.score == row.score
         assert outcome.note.startswith("measured") and outcome.metrics["trainings"] >= 1
@@ -291,7 +291,7 @@ def test_a_training_on_record_is_answered_as_it_was(bench: PatternBench) -> None
 
 def test_true_scores_lie_between_surrogate_and_trainings(bench: PatternBench, data: Path) -> None:
     network = Surrogate.load(data / SURROGATE).network
-    sample = sample_of(made_up_rows())
+    sample = sample_of(synthetic_rows())
     for pattern, mean in zip(sample.patterns, sample.means, strict=True):
         model = network.raw(pattern) * network.grid
         low, high = sorted([model, float(mean)])
@@ -357,7 +357,7 @@ def test_the_order_of_letters_only_reorders_the_space(bench: PatternBench, data:
 
 def test_costs_are_those_of_the_proxy_that_was_trained(bench: PatternBench) -> None:
     config = evaluate_config(TINY)
-    proxy = built_proxy(config.proxy, config.space, cache=False)
+    proxy = build_proxy(config.proxy, config.space, cache=False)
     costs = costs_of(proxy)
     rng = stream(5, "patterns")
     for pattern in (SPACE.sample(rng) for _ in range(20)):

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from nasarena.experiments.comparison import running
-from nasarena.experiments.comparison.plan import planned
-from nasarena.experiments.comparison.run_spec import Advance, Cell
+from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.run_spec import Advance, RunSpec
 from nasarena.experiments.comparison.running import Conclude, Search, _populations, run_cells
-from nasarena.experiments.execution.scoring import built_proxy, num_together
+from nasarena.experiments.execution.scoring import build_proxy, num_together
 from nasarena.experiments.execution.workers import News, Queue
 from nasarena.experiments.settings.config import CompareConfig, compare_config
 from nasarena.proxies.trained import TrainedProxy
 
 
 @pytest.fixture
-def cell(tmp_path: Path) -> Cell:
+def cell(tmp_path: Path) -> RunSpec:
     config = compare_config(["proxy=additive", "searchers=[random]", f"folder={tmp_path}"])
-    return planned(config, "test").cells[0]
+    return plan_comparison(config, "test").cells[0]
 
 
-def cells(cell: Cell, count: int, top_k: int) -> list[Cell]:
+def cells(cell: RunSpec, count: int, top_k: int) -> list[RunSpec]:
     settings = replace(cell.settings, top_k=top_k, final_replicates=1)
     return [replace(cell, settings=settings, num_trials=i) for i in range(count)]
 
@@ -46,7 +46,7 @@ def cells(cell: Cell, count: int, top_k: int) -> list[Cell]:
     ],
 )
 def test_populations_form(
-    cell: Cell, count: int, top_k: int, is_last: bool, parts: list[int]
+    cell: RunSpec, count: int, top_k: int, is_last: bool, parts: list[int]
 ) -> None:
     waiting = cells(cell, count, top_k)
     before = list(waiting)
@@ -59,11 +59,11 @@ def test_populations_form(
 @pytest.mark.parametrize("population", [0, 24])
 def test_a_population_is_as_large_as_the_proxy_trains_it(population: int) -> None:
     config = compare_config(["proxy=quick", f"proxy.population={population}"])
-    assert num_together(config.proxy) == built_population(config)
+    assert num_together(config.proxy) == population_of(config)
 
 
-def built_population(config: CompareConfig) -> int:
-    proxy = built_proxy(config.proxy, config.space, cache=False)
+def population_of(config: CompareConfig) -> int:
+    proxy = build_proxy(config.proxy, config.space, cache=False)
     assert isinstance(proxy, TrainedProxy)
     return proxy.settings.population
 
@@ -89,7 +89,7 @@ class Worker:
 
 @pytest.mark.parametrize("how", ["refused", "crashed", "killed"])
 def test_a_run_that_cannot_be_concluded_fails_alone(
-    cell: Cell, how: str, monkeypatch: pytest.MonkeyPatch
+    cell: RunSpec, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = Worker(bad=2, how=how)
     monkeypatch.setattr(running, "run_tasks", worker)

@@ -22,8 +22,8 @@ from nasarena.figures.results.anchors import (
     VERSION,
     Anchors,
     Scale,
-    frozen_anchors,
-    observed_anchors,
+    compute_anchors,
+    load_or_freeze_anchors,
 )
 from nasarena.figures.results.noise import noise_floor
 from nasarena.figures.results.standings import deciding_scale, standings
@@ -35,14 +35,14 @@ Add = Callable[..., Path]
 
 def test_the_scale_by_hand() -> None:
     scale = Scale(best=3.0, random=1.0, noise=0.1)
-    assert scale.normalized([3.0, 1.0, 2.0, 4.0, -1.0]).tolist() == [0, 1, 0.5, -0.5, 2]
-    assert np.isnan(Scale(3.0, None, None).normalized([1.0])).all()  # no random search
-    assert np.isnan(Scale(3.0, 3.0, None).normalized([1.0])).all()  # random search is perfect
+    assert scale.normalize([3.0, 1.0, 2.0, 4.0, -1.0]).tolist() == [0, 1, 0.5, -0.5, 2]
+    assert np.isnan(Scale(3.0, None, None).normalize([1.0])).all()  # no random search
+    assert np.isnan(Scale(3.0, 3.0, None).normalize([1.0])).all()  # random search is perfect
 
 
 def test_anchors_are_what_the_runs_reached(comparison: Path) -> None:
     frames = read_frames(comparison)
-    anchors = observed_anchors(frames)
+    anchors = compute_anchors(frames)
     scored = [*frames.trials["score"].dropna(), *frames.references["score"].dropna()]
     assert anchors.search.best == max(scored)
     random = frames.runs.query("searcher == 'random'")
@@ -53,7 +53,7 @@ def test_anchors_are_what_the_runs_reached(comparison: Path) -> None:
 def table(folder: Path) -> pd.DataFrame:
     """table.csv before it is rounded, as every drawing of the folder makes it."""
     frames = read_frames(folder)
-    anchors = frozen_anchors(frames, folder / FILE_NAME)
+    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
     standing = standings(frames, deciding_scale(frames, anchors))
     return standings_table(frames, standing, anchors).set_index("name")
 
@@ -78,16 +78,16 @@ def test_a_better_newcomer_moves_no_number_of_anybody(
 def test_other_seeds_have_anchors_of_their_own(tmp_path: Path, add_comparison: Add) -> None:
     folder = add_comparison(tmp_path, seeds=2)
     file = tmp_path / FILE_NAME
-    first = frozen_anchors(read_frames(folder), file)
+    first = load_or_freeze_anchors(read_frames(folder), file)
     add_comparison(tmp_path, seeds=3)
-    second = frozen_anchors(read_frames(folder), file)
+    second = load_or_freeze_anchors(read_frames(folder), file)
     assert first is not None and second is not None and first.key != second.key
     content = json.loads(file.read_text())
     assert set(content["anchors"]) == {first.key, second.key} and content["version"] == VERSION
 
 
 def test_reading_may_not_write(comparison: Path, tmp_path: Path) -> None:
-    assert frozen_anchors(read_frames(comparison), tmp_path / FILE_NAME, may_write=False)
+    assert load_or_freeze_anchors(read_frames(comparison), tmp_path / FILE_NAME, may_write=False)
     assert not (tmp_path / FILE_NAME).exists()
 
 
@@ -95,7 +95,7 @@ def test_reading_may_not_write(comparison: Path, tmp_path: Path) -> None:
 def test_a_file_of_another_version_is_refused(comparison: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / FILE_NAME).write_text(text)
     with pytest.raises(NasArenaError, match="anchors"):
-        frozen_anchors(read_frames(comparison), tmp_path / FILE_NAME)
+        load_or_freeze_anchors(read_frames(comparison), tmp_path / FILE_NAME)
 
 
 def test_the_noise_floor_is_the_noise_of_the_proxy(tmp_path: Path, add_run: Add) -> None:
@@ -134,18 +134,18 @@ def test_without_references_the_noise_is_not_known(tmp_path: Path, add_run: Add)
 
 def test_normalized_places_follow_their_scores(comparison: Path) -> None:
     frames = read_frames(comparison)
-    anchors = observed_anchors(frames)
+    anchors = compute_anchors(frames)
     scale = deciding_scale(frames, anchors)
     assert scale is anchors.final and scale is not None
     for place in standings(frames, scale).places:
-        expected = scale.normalized(place.score.estimate)
+        expected = scale.normalize(place.score.estimate)
         assert place.normalized.estimate == pytest.approx(float(expected))
         assert place.normalized.low <= place.normalized.estimate <= place.normalized.high
 
 
 def test_targets_and_running_times_by_hand(comparison: Path) -> None:
     frames = read_frames(comparison)
-    anchors = observed_anchors(frames)
+    anchors = compute_anchors(frames)
     targets = target_scores(anchors.search)
     assert targets is not None and len(targets) == len(TARGETS) == 40
     # Normalized regret 1 is the median of random search's best.
@@ -161,7 +161,7 @@ def test_without_random_search_nothing_is_normalized(tmp_path: Path, add_run: Ad
     for seed in (0, 1):
         add_run(tmp_path, "climber", seed, greed=0.9)
     frames = read_frames(tmp_path)
-    anchors = observed_anchors(frames)
+    anchors = compute_anchors(frames)
     assert anchors.search.random is None and target_scores(anchors.search) is None
     assert running_times(frames, anchors) == {} and areas(frames, anchors) == {}
     assert isinstance(anchors, Anchors) and anchors.search.best_in_words == "the best score known"

@@ -23,7 +23,7 @@ from nasarena.search.space import PatternSpace
 Add = Callable[..., Path]
 
 
-def refused(capsys: pytest.CaptureFixture[str], folder: Path, command: str = "report") -> str:
+def refusal_of(capsys: pytest.CaptureFixture[str], folder: Path, command: str = "report") -> str:
     """The one line that a command says before it gives up with exit code 2."""
     assert main([command, str(folder)]) == 2
     out, err = capsys.readouterr()
@@ -32,7 +32,7 @@ def refused(capsys: pytest.CaptureFixture[str], folder: Path, command: str = "re
     return line
 
 
-def written(folder: Path) -> Conclusion:
+def write_and_check(folder: Path) -> Conclusion:
     """Everything but most figures; each reason must stand in all three files."""
     conclusion = write_all(folder, "nasarena report", only=("ranking",))
     table = pd.read_csv(folder / "table.csv")
@@ -58,8 +58,8 @@ def edit_config(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_a_folder_that_is_missing_or_empty_is_refused(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "there is no folder" in refused(capsys, tmp_path / "nowhere", command)
-    assert "holds no run of a searcher" in refused(capsys, tmp_path, command)
+    assert "there is no folder" in refusal_of(capsys, tmp_path / "nowhere", command)
+    assert "holds no run of a searcher" in refusal_of(capsys, tmp_path, command)
     assert list(tmp_path.iterdir()) == []  # and nothing was written into it
 
 
@@ -67,7 +67,7 @@ def test_references_alone_are_no_comparison(
     tmp_path: Path, add_run: Add, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_run(tmp_path, "references", 0, references={"striped": "AMSAMS"})
-    assert "holds no run of a searcher" in refused(capsys, tmp_path)
+    assert "holds no run of a searcher" in refusal_of(capsys, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", '{"config": {}}'])
@@ -75,7 +75,7 @@ def test_a_damaged_header_is_refused(
     text: str, tmp_path: Path, add_run: Add, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (add_run(tmp_path, "random", 0) / "run.json").write_text(text)
-    assert "random/seed-0/run.json cannot be read as the header of a run" in refused(
+    assert "random/seed-0/run.json cannot be read as the header of a run" in refusal_of(
         capsys, tmp_path
     )
 
@@ -86,7 +86,7 @@ def test_a_record_damaged_in_the_middle_is_refused(
     file = add_run(tmp_path, "random", 0) / "events.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join([*lines[:4], b"\x00\x00\n", *lines[4:]]))
-    assert "events.jsonl" in refused(capsys, tmp_path)
+    assert "events.jsonl" in refusal_of(capsys, tmp_path)
 
 
 def test_partial_runs_stand_apart(tmp_path: Path, add_run: Add) -> None:
@@ -101,7 +101,7 @@ def test_partial_runs_stand_apart(tmp_path: Path, add_run: Add) -> None:
     cut.write_bytes(b"".join(lines[: len(lines) // 2]))
     torn.write_bytes(torn.read_bytes()[:-20])
     begun.unlink()
-    conclusion = written(tmp_path)
+    conclusion = write_and_check(tmp_path)
     found = reasons(conclusion)
     assert set(found) == {("cut", 0), ("torn", 0), ("begun", 0)}
     assert all(reason.startswith("not finished: it stands at") for reason in found.values())
@@ -113,7 +113,7 @@ def test_when_nothing_is_finished_the_report_says_that_alone(tmp_path: Path, add
     for name in ("random", "climber"):
         file = add_run(tmp_path, name, 0) / "events.jsonl"
         file.write_bytes(file.read_bytes()[:-20])
-    conclusion = written(tmp_path)
+    conclusion = write_and_check(tmp_path)
     assert conclusion.verdict[0].startswith("No conclusion: none of the 2 runs finished")
     assert conclusion.standings.places == [] and conclusion.fairness == []
     assert not (tmp_path / "anchors.json").exists()  # nothing to freeze yet
@@ -174,7 +174,7 @@ def test_where_no_condition_is_the_majority_the_folder_is_refused(
 ) -> None:
     add_run(tmp_path, "random", 0)
     edit_config(add_run(tmp_path, "other", 0), CONDITIONS[name][0])
-    line = refused(capsys, tmp_path)
+    line = refusal_of(capsys, tmp_path)
     assert "mixes runs that cannot be compared" in line and "give the folder of one" in line
     assert not (tmp_path / "report.html").exists()
 
@@ -183,7 +183,7 @@ def test_searchers_without_a_seed_in_common_are_not_compared(tmp_path: Path, add
     for seed in (0, 1):
         add_run(tmp_path, "random", seed)
         add_run(tmp_path, "climber", seed + 2, greed=0.9)
-    conclusion = written(tmp_path)
+    conclusion = write_and_check(tmp_path)
     assert len(conclusion.frames.searchers) == 1
     assert "is the only searcher to compare" in conclusion.verdict[0]
     apart = reasons(conclusion)
@@ -195,7 +195,7 @@ def test_budgets_that_were_not_used_up_alike_are_pointed_out(tmp_path: Path, add
     for seed in (0, 1):
         add_run(tmp_path, "random", seed)
         add_run(tmp_path, "early", seed, patterns=["AMSAMS", "AAAAAA", "MMMMMM"])
-    points = {point.claim: point for point in written(tmp_path).fairness}
+    points = {point.claim: point for point in write_and_check(tmp_path).fairness}
     spent = points["Budgets spent to within one trial"]
     assert spent.answer == "no" and "2 runs stopped early: early" in spent.detail
     assert "- [ ] Budgets spent to within one trial" in (tmp_path / "report.md").read_text()
@@ -203,7 +203,7 @@ def test_budgets_that_were_not_used_up_alike_are_pointed_out(tmp_path: Path, add
 
 def test_one_seed_of_one_searcher_is_said_to_be_that(tmp_path: Path, add_run: Add) -> None:
     add_run(tmp_path, "alone", 0)
-    conclusion = written(tmp_path)
+    conclusion = write_and_check(tmp_path)
     assert conclusion.verdict[0].startswith("alone is the only searcher to compare")
     assert "there is no ranking" in conclusion.verdict[0]
     assert " nan" not in (tmp_path / "report.md").read_text()
@@ -213,7 +213,7 @@ def test_all_failed_but_one_is_a_comparison_of_one(tmp_path: Path, add_run: Add)
     add_run(tmp_path, "random", 0)
     add_run(tmp_path, "hopeless", 0, fails=True)
     add_run(tmp_path, "crasher", 0, raises=True)
-    conclusion = written(tmp_path)
+    conclusion = write_and_check(tmp_path)
     assert conclusion.frames.searchers == ["random"]
     found = reasons(conclusion)
     assert found["crasher", 0] == "ask raised RuntimeError: out of ideas"

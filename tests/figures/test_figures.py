@@ -33,7 +33,9 @@ FEW = ("ranking", "anytime")
 
 
 @pytest.fixture(scope="module")
-def written(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Conclusion]:
+def folder_and_conclusion(
+    comparison: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Conclusion]:
     folder = tmp_path_factory.mktemp("written") / "small"
     shutil.copytree(comparison, folder)
     return folder, write_all(folder, COMMAND)
@@ -229,8 +231,8 @@ def test_a_run_that_stops_early_is_noticed(tmp_path: Path, add_run: Add) -> None
     assert spent.answer == "no" and "1 run stopped early: short" in spent.detail
 
 
-def test_files_say_where_they_come_from(written: tuple[Path, Conclusion]) -> None:
-    folder, conclusion = written
+def test_files_say_where_they_come_from(folder_and_conclusion: tuple[Path, Conclusion]) -> None:
+    folder, conclusion = folder_and_conclusion
     names = {path.name for path in (folder / "figures").iterdir()}
     stems = (
         "anytime anytime-measured_seconds behaviour budget cost heatmap improvement letters "
@@ -251,10 +253,10 @@ def test_files_say_where_they_come_from(written: tuple[Path, Conclusion]) -> Non
 
 
 def test_writing_again_gives_the_same_bytes(
-    written: tuple[Path, Conclusion], tmp_path: Path
+    folder_and_conclusion: tuple[Path, Conclusion], tmp_path: Path
 ) -> None:
     folder = tmp_path / "small"
-    shutil.copytree(written[0], folder)
+    shutil.copytree(folder_and_conclusion[0], folder)
     files = [path for path in folder.rglob("*") if path.suffix in (".png", ".svg", ".pdf", ".csv")]
     before = {path: path.read_bytes() for path in [*files, folder / "anchors.json"]}
     write_all(folder, COMMAND, only=FEW)
@@ -263,13 +265,13 @@ def test_writing_again_gives_the_same_bytes(
 
 
 def test_figures_are_checked_against_their_runs(
-    written: tuple[Path, Conclusion],
+    folder_and_conclusion: tuple[Path, Conclusion],
     tmp_path: Path,
     add_run: Add,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = tmp_path / "small"
-    shutil.copytree(written[0], folder)
+    shutil.copytree(folder_and_conclusion[0], folder)
     (folder / "figures" / "ranks.svg").write_text("<svg/>")
     (folder / "figures" / "cost.pdf").unlink()
     (folder / "figures" / "old.png").write_bytes((folder / "figures" / "cost.png").read_bytes())
@@ -287,10 +289,10 @@ def test_figures_are_checked_against_their_runs(
 
 
 def test_workers_draw_the_same_bytes(
-    written: tuple[Path, Conclusion], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder_and_conclusion: tuple[Path, Conclusion], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "small"
-    shutil.copytree(written[0], folder, ignore=shutil.ignore_patterns("figures"))
+    shutil.copytree(folder_and_conclusion[0], folder, ignore=shutil.ignore_patterns("figures"))
     monkeypatch.setattr(drawing, "_MANY_RUNS", 1)
     monkeypatch.setattr(drawing, "num_cores", lambda: 2)
     again = write_all(folder, COMMAND, only=FEW, drawer=drawing.draw_by_all_cores)
@@ -298,11 +300,11 @@ def test_workers_draw_the_same_bytes(
     files = sorted((folder / "figures").iterdir())
     assert len(files) == 3 * len(FEW)
     for file in files:
-        assert file.read_bytes() == (written[0] / "figures" / file.name).read_bytes()
+        assert file.read_bytes() == (folder_and_conclusion[0] / "figures" / file.name).read_bytes()
 
 
-def test_the_table_reads_back(written: tuple[Path, Conclusion]) -> None:
-    folder, conclusion = written
+def test_the_table_reads_back(folder_and_conclusion: tuple[Path, Conclusion]) -> None:
+    folder, conclusion = folder_and_conclusion
     table = pd.read_csv(folder / "table.csv")
     assert table["kind"].value_counts().to_dict() == {"searcher": 3, "reference": 2}
     ranked = table[table["kind"] == "searcher"].set_index("name")

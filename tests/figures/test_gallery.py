@@ -18,9 +18,9 @@ from nasarena.figures.plots import (
     regret,
 )
 from nasarena.figures.plots.runtime import ecdf_curves
-from nasarena.figures.results.anchors import Scale, observed_anchors
+from nasarena.figures.results.anchors import Scale, compute_anchors
 from nasarena.figures.results.standings import Standings, standings
-from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.figures.results.tables import Tables, read_frames
 
 Add = Callable[..., Path]
 
@@ -33,13 +33,13 @@ def all_text(figure: Figure) -> str:
 
 def test_regret_is_the_anytime_curve_turned_round(comparison: Path) -> None:
     frames = read_frames(comparison)
-    best = observed_anchors(frames).search.best
+    best = compute_anchors(frames).search.best
     found = regret.regret_curves(frames, best, "trials")["climber"]
     own = frames.trials.query("searcher == 'climber'")
     last = own.groupby("seed")["best_so_far"].last().to_numpy()
     assert found.middle[-1] == pytest.approx(best - np.sort(last)[1:3].mean())
     assert (found.low[6:] <= found.middle[6:]).all() and (found.middle[6:] <= found.high[6:]).all()
-    text = all_text(regret.draw(frames, observed_anchors(frames)))
+    text = all_text(regret.draw(frames, compute_anchors(frames)))
     assert "noise floor" in text and "lower is better" in text and "frozen" in text
 
 
@@ -108,7 +108,7 @@ def test_critical_differences_need_ten_blocks(tmp_path: Path, add_comparison: Ad
     assert critical.is_shown(standing)
     text = all_text(critical.draw(frames, standing))
     assert "10 seeds of one proxy, not tasks" in text and "critical difference 1.05" in text
-    plates = gallery.gallery(frames, standing, observed_anchors(frames))
+    plates = gallery.gallery(frames, standing, compute_anchors(frames))
     assert "critical" in [plate.name for plate in plates]
 
 
@@ -123,8 +123,8 @@ def test_the_matrix_names_everyone_and_frames_nothing_without_proof(comparison: 
     assert len(figure.axes[0].patches) == 0  # 4 seeds prove nothing
 
 
-def drawn(frames: Frames) -> dict[str, str]:
-    anchors = observed_anchors(frames) if not frames.runs.empty else None
+def draw_all(frames: Tables) -> dict[str, str]:
+    anchors = compute_anchors(frames) if not frames.runs.empty else None
     return {
         plate.name: all_text(plate.draw())
         for plate in gallery.gallery(frames, standings(frames), anchors)
@@ -133,13 +133,13 @@ def drawn(frames: Frames) -> dict[str, str]:
 
 def test_every_figure_says_why_it_is_empty(tmp_path: Path, add_run: Add) -> None:
     add_run(tmp_path, "random", 0, fails=True)
-    for name, text in drawn(read_frames(tmp_path)).items():
+    for name, text in draw_all(read_frames(tmp_path)).items():
         assert "No finished run" in text or "no two searchers" in text, name
 
 
 def test_one_searcher_and_one_seed_draw_and_say_so(tmp_path: Path, add_run: Add) -> None:
     add_run(tmp_path, "climber", 0, greed=0.9)
-    texts = drawn(read_frames(tmp_path))
+    texts = draw_all(read_frames(tmp_path))
     assert "One searcher has no rank" in texts["ranks"]
     assert "There are no two searchers" in texts["improvement"]
     assert "did not take part" in texts["runtime"] and "One seed" in texts["regret"]

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from nasarena.figures.plots import anytime
 from nasarena.figures.plots.budget import PARTS, WASTE
-from nasarena.figures.plots.panels import Curve, Sheet, draw_curves
+from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
 from nasarena.figures.plots.style import BASELINE, looks
 from nasarena.figures.results.tables import read_frames
 
@@ -58,7 +58,7 @@ def test_curves_carry_markers_that_tell_them_apart() -> None:
     grid = np.arange(1, 31, dtype=float)
     found = {name: Curve(grid, *[np.sqrt(grid) + number] * 3) for number, name in enumerate(names)}
     found[names[0]].middle[:10] = np.nan  # begins late: no marker where there is no line
-    axes = draw_curves(found, Sheet("title", "detail", "x", "y", "panel")).axes[0]
+    axes = draw_curves(found, CurveFigure("title", "detail", "x", "y", "panel")).axes[0]
     marked = [line for line in axes.lines if line.get_marker() not in ("None", None, "")]
     looks_of = [(line.get_marker(), line.get_color()) for line in marked]
     assert len(marked) == len(names) == len(set(looks_of))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from nasarena.experiments.commands.compare import carried_out
+from nasarena.experiments.commands.compare import run_missing
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters, with_controls
-from nasarena.experiments.comparison.plan import planned
-from nasarena.experiments.execution.console import made_console
+from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.config import SearcherConfig, compare_config
 from nasarena.experiments.settings.registry import SEARCHERS, load_searcher
 from nasarena.figures.comparison import write_all
@@ -63,7 +63,7 @@ class Recording:
         self.told += trials
 
 
-def built(name: str, space: PatternSpace, seed: int = 0) -> Searcher:
+def build(name: str, space: PatternSpace, seed: int = 0) -> Searcher:
     rng = stream(seed, "searcher")
     return build_searcher(load_searcher(name), space, rng, SHORT.get(name, {}), num_trials=14)
 
@@ -107,12 +107,12 @@ def test_letters_are_known_by_their_place_in_the_alphabet_alone(name: str) -> No
     So nothing in it knows what an A is. Exact, for one and the same random stream.
     """
     proxy = additive(SPACE, failure_rate=0.2)
-    plain, renamed = built(name, SPACE), built(name, RENAMED)
+    plain, renamed = build(name, SPACE), build(name, RENAMED)
     rng = stream(0, "start")
     start = [SPACE.sample(rng) for _ in range(4)]
     told = [Trial(i, pattern, "ok", proxy.true_score(pattern)) for i, pattern in enumerate(start)]
     plain.tell(told)
-    renamed.tell([renamed_trial(trial) for trial in told])
+    renamed.tell([rename_trial(trial) for trial in told])
     for index in range(4, 14):
         (first,), (second,) = plain.ask(1), renamed.ask(1)
         pattern, other = (
@@ -127,10 +127,10 @@ def test_letters_are_known_by_their_place_in_the_alphabet_alone(name: str) -> No
         )
         trial = replace(trial, fidelity=getattr(first, "fidelity", 1.0))
         plain.tell([trial])
-        renamed.tell([renamed_trial(trial)])
+        renamed.tell([rename_trial(trial)])
 
 
-def renamed_trial(trial: Trial) -> Trial:
+def rename_trial(trial: Trial) -> Trial:
     return replace(trial, pattern=trial.pattern.translate(TO_RENAMED))
 
 
@@ -147,10 +147,10 @@ def test_the_order_of_letters_does_not_matter_either(name: str) -> None:
     told = [Trial(i, p, "ok", float(i % 5) - 0.1 * i) for i, p in enumerate(patterns)]
     num_asks = 150 if name == "tpe" else 600
 
-    def asked(permuted: bool) -> Counter[str]:
+    def count_asks(permuted: bool) -> Counter[str]:
         counts: Counter[str] = Counter()
         for seed in range(num_asks):
-            searcher = built(name, space, 1000 * permuted + seed)
+            searcher = build(name, space, 1000 * permuted + seed)
             if permuted:
                 searcher = PermutedLetters(searcher, Permutation("AMS", "MSA"))
             searcher.tell(told)
@@ -158,7 +158,7 @@ def test_the_order_of_letters_does_not_matter_either(name: str) -> None:
             counts[item if isinstance(item, str) else item.pattern] += 1
         return counts
 
-    plain, blinded = asked(permuted=False), asked(permuted=True)
+    plain, blinded = count_asks(permuted=False), count_asks(permuted=True)
     keys = sorted({*plain, *blinded}, key=lambda key: -(plain[key] + blinded[key]))
     often = [key for key in keys if plain[key] + blinded[key] >= 10]
     rest = [key for key in keys if key not in often]
@@ -195,7 +195,7 @@ def test_controls_are_added_once_to_each() -> None:
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def comparison_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two searchers and their controls on seven seeds of an additive landscape."""
     folder = tmp_path_factory.mktemp("controls")
     arguments = [
@@ -203,18 +203,18 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seeds=7", "searchers=[random,{name:evolution,options:{population:5,tournament:3}}]",
         "references=false", "controls=[permuted_letters]",
     ]  # fmt: skip
-    comparison = planned(compare_config(arguments), "nasarena compare")
-    assert carried_out(comparison, "nasarena compare", made_console(), 1, False) == []
+    comparison = plan_comparison(compare_config(arguments), "nasarena compare")
+    assert run_missing(comparison, "nasarena compare", make_console(), 1, False) == []
     write_all(folder / "x", "nasarena compare", only=("controls",))
     return folder / "x"
 
 
-def test_a_control_is_a_run_of_its_own_beside_the_real_one(compared: Path) -> None:
-    assert {path.parent.name for path in find_runs(compared)} == {
+def test_a_control_is_a_run_of_its_own_beside_the_real_one(comparison_folder: Path) -> None:
+    assert {path.parent.name for path in find_runs(comparison_folder)} == {
         "evolution", "evolution-permuted_letters", "random", "random-permuted_letters",
     }  # fmt: skip
-    real = read_run(compared / "random" / "seed-3")
-    blinded = read_run(compared / "random-permuted_letters" / "seed-3")
+    real = read_run(comparison_folder / "random" / "seed-3")
+    blinded = read_run(comparison_folder / "random-permuted_letters" / "seed-3")
     assert "control" not in real.config["searcher"]
     assert blinded.config["searcher"]["control"] == "permuted_letters"
     # Random search does not care at all: the same draws under other names, once past the start.
@@ -224,14 +224,14 @@ def test_a_control_is_a_run_of_its_own_beside_the_real_one(compared: Path) -> No
     assert [permutation.show(trial.pattern) for trial in blinded.trials()[4:]] == own
 
 
-def test_controls_are_paired_and_never_ranked(compared: Path) -> None:
-    frames = read_frames(compared)
+def test_controls_are_paired_and_never_ranked(comparison_folder: Path) -> None:
+    frames = read_frames(comparison_folder)
     assert frames.searchers == ["evolution", "random"] and frames.apart == ()
     standing = standings(frames)
     found = {each.real: each for each in letter_controls(frames, standing)}
     assert set(found) == {"evolution", "random"}
     for name, each in found.items():
-        own = [read_run(compared / each.control / f"seed-{seed}") for seed in frames.seeds]
+        own = [read_run(comparison_folder / each.control / f"seed-{seed}") for seed in frames.seeds]
         finals = [
             np.mean([event["outcome"]["score"] for event in run.of_kind("final")]) for run in own
         ]
@@ -245,10 +245,10 @@ def test_controls_are_paired_and_never_ranked(compared: Path) -> None:
     ]
     figure = draw(frames, standing)
     assert "true letters less permuted" in figure.axes[0].get_xlabel()
-    text = (compared / "report.md").read_text()
+    text = (comparison_folder / "report.md").read_text()
     assert "## Controls: permuted letters" in text and "random-permuted_letters" in text
-    assert (compared / "figures" / "controls.png").exists()
-    assert "permuted letters are not ranked" in (compared / "report.html").read_text()
+    assert (comparison_folder / "figures" / "controls.png").exists()
+    assert "permuted letters are not ranked" in (comparison_folder / "report.html").read_text()
 
 
 def as_control(config: Mapping[str, Any]) -> dict[str, Any]:

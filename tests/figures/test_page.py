@@ -12,7 +12,7 @@ import pytest
 
 from nasarena.experiments.measure import report as measure_report
 from nasarena.figures.comparison import write_all
-from nasarena.figures.report.trials import packed_trials
+from nasarena.figures.report.trials import pack_trials
 from nasarena.figures.results.run_selection import Run
 from nasarena.figures.results.tables import read_frames
 from nasarena.figures.stats.intervals import iqm
@@ -113,7 +113,7 @@ def as_agent(trial: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def written(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report_folder(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small comparison with one more run, set apart, and one that an agent wrote."""
     folder = tmp_path_factory.mktemp("page") / "small"
     shutil.copytree(comparison, folder)
@@ -129,9 +129,9 @@ def written(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_opens_with_the_verdict_and_a_figure(
-    written: Path, open_report: Callable[..., Opened]
+    report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
-    opened = open_report(written / "report.html")
+    opened = open_report(report_folder / "report.html")
     first, second = opened.page.locator("main > section, main > figure").all()[:2]
     assert "cannot reach p < 0.05" in first.inner_text()
     assert second.locator("img").evaluate("image => image.naturalWidth") > 400
@@ -143,10 +143,12 @@ def test_it_opens_with_the_verdict_and_a_figure(
     assert COMMAND in opened.page.locator("#provenance").inner_text()
 
 
-def test_filters_find_what_the_runs_hold(written: Path, open_report: Callable[..., Opened]) -> None:
-    opened = open_report(written / "report.html")
+def test_filters_find_what_the_runs_hold(
+    report_folder: Path, open_report: Callable[..., Opened]
+) -> None:
+    opened = open_report(report_folder / "report.html")
     page = opened.page
-    trials = read_frames(written).trials
+    trials = read_frames(report_folder).trials
     assert opened.texts("#found")[0].startswith(f"{len(trials) + NUM_REFERENCES} trials, best")
     page.select_option("[name=searcher]", "climber")
     own = trials[trials["searcher"] == "climber"]
@@ -166,14 +168,14 @@ def test_filters_find_what_the_runs_hold(written: Path, open_report: Callable[..
     page.select_option("[name=status]", "")
     page.select_option("[name=origin]", "llm")
     assert sorted(opened.patterns()) == sorted(
-        read_frames(written).trials.query("provenance == 'llm'")["pattern"]
+        read_frames(report_folder).trials.query("provenance == 'llm'")["pattern"]
     )
 
 
 def test_columns_sort_both_ways_and_pages_turn(
-    written: Path, open_report: Callable[..., Opened]
+    report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
-    opened = open_report(written / "report.html")
+    opened = open_report(report_folder / "report.html")
     page = opened.page
 
     def scores() -> list[str]:
@@ -188,7 +190,7 @@ def test_columns_sort_both_ways_and_pages_turn(
     numbers = [float(text) for text in rest if text]
     assert numbers == sorted(numbers, reverse=True) and numbers[0] <= shown[-1]
     assert rest[-1] == "" and "" not in rest[: len(numbers)]  # without a score: last
-    assert len(shown + rest) == len(read_frames(written).trials) + NUM_REFERENCES
+    assert len(shown + rest) == len(read_frames(report_folder).trials) + NUM_REFERENCES
     page.click("#trials thead button:has-text('score')")
     ascending = [float(text) for text in scores() if text]
     assert ascending == sorted(ascending)
@@ -198,9 +200,9 @@ def test_columns_sort_both_ways_and_pages_turn(
 
 
 def test_a_row_opens_with_everything_and_leads_to_its_parent(
-    written: Path, open_report: Callable[..., Opened]
+    report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
-    page = open_report(written / "report.html").page
+    page = open_report(report_folder / "report.html").page
     page.select_option("[name=origin]", "llm")
     page.click("#trials thead button:text-is('trial')")
     last = int(page.locator("td.c-index").first.inner_text())
@@ -217,12 +219,12 @@ def test_a_row_opens_with_everything_and_leads_to_its_parent(
 
 
 def test_the_tree_has_an_edge_to_every_parent(
-    written: Path, open_report: Callable[..., Opened]
+    report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
-    opened = open_report(written / "report.html")
+    opened = open_report(report_folder / "report.html")
     page = opened.page
     assert page.locator("#run option").all_inner_texts()[0].startswith("climber, seed 1")
-    trials = read_frames(written).trials.query("searcher == 'climber' and seed == 1")
+    trials = read_frames(report_folder).trials.query("searcher == 'climber' and seed == 1")
     assert page.locator("#tree .node").count() == len(trials)
     assert page.locator("#tree .edge").count() == len(trials) - 4
     scored = trials[trials["status"] == "ok"]
@@ -239,8 +241,8 @@ def test_the_tree_has_an_edge_to_every_parent(
     assert len(opened.texts("#entries li")) == len(trials) - 4
 
 
-def test_figures_are_enlarged(written: Path, open_report: Callable[..., Opened]) -> None:
-    page = open_report(written / "report.html").page
+def test_figures_are_enlarged(report_folder: Path, open_report: Callable[..., Opened]) -> None:
+    page = open_report(report_folder / "report.html").page
     for figure in page.locator("figure[data-figure]").all():
         figure.scroll_into_view_if_needed()
         page.wait_for_function(
@@ -262,8 +264,8 @@ def test_figures_are_enlarged(written: Path, open_report: Callable[..., Opened])
     assert page.locator("#zoom").is_hidden()
 
 
-def test_nothing_scrolls_sideways(written: Path, open_report: Callable[..., Opened]) -> None:
-    opened = open_report(written / "report.html", 400)
+def test_nothing_scrolls_sideways(report_folder: Path, open_report: Callable[..., Opened]) -> None:
+    opened = open_report(report_folder / "report.html", 400)
     page = opened.page
     assert opened.width() == 400
     page.locator("#trials tr.row .toggle").first.click()
@@ -326,8 +328,8 @@ def test_a_partial_training_is_shown_and_is_never_the_best(
     assert opened.texts("#found")[0].endswith(f"best search score {best:.4f}")
 
 
-def test_only_its_own_script_may_run(written: Path) -> None:
-    text = (written / "report.html").read_text()
+def test_only_its_own_script_may_run(report_folder: Path) -> None:
+    text = (report_folder / "report.html").read_text()
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
     assert "default-src 'none'" in policy and "unsafe" not in policy
     assert len(re.findall(r"<script>", text)) == 1 and len(re.findall(r"<script ", text)) == 3
@@ -402,10 +404,10 @@ def test_a_benchmark_says_what_its_scores_are_worth(
 
 
 def test_the_winners_curse_is_search_less_final(
-    written: Path, open_report: Callable[..., Opened]
+    report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
-    opened = open_report(written / "report.html")
-    runs = read_frames(written).runs
+    opened = open_report(report_folder / "report.html")
+    runs = read_frames(report_folder).runs
     for row in opened.page.locator("#curse tbody tr").all():
         name = row.locator("th").inner_text()
         own = runs[runs["searcher"] == name]
@@ -463,7 +465,7 @@ def test_200_runs_of_64_trials_fit(comparison: Path, words: int, limit: int) -> 
     """Texts are cut only where they would not fit; the rest of the page has 3 of its 5 MB."""
     frames = read_frames(comparison)
     source, rng = read_run(find_runs(comparison)[0]), np.random.default_rng(0)
-    packed = packed_trials([long_run(source, seed, rng, words) for seed in range(200)], frames, {})
+    packed = pack_trials([long_run(source, seed, rng, words) for seed in range(200)], frames, {})
     assert packed.num_trials == 12_800 and len(packed.content) < 2_000_000
     assert packed.text_limit == limit
 

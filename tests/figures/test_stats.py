@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from nasarena.figures.stats.agreement import icc1, paired_noise, rank_agreement
+from nasarena.figures.stats.agreement import icc1, rank_agreement, residual_noise
 from nasarena.figures.stats.curves import area_under_steps, rank_band, ranks_over_budget, step_fill
 from nasarena.figures.stats.intervals import Interval, band, bootstrap_iqm, interval, iqm
 
@@ -109,10 +109,10 @@ def test_rank_agreement() -> None:
 def test_noise_is_what_pattern_and_seed_leave_unexplained() -> None:
     # Row effects 0 and 10, column effects 0, 1, 5; residuals +-1 in the last two columns.
     table = np.array([[0.0, 2.0, 4.0], [10.0, 10.0, 16.0]])
-    assert paired_noise(table) == pytest.approx(np.sqrt(4 / 2))
-    assert paired_noise([[0.0, 1.0, 5.0], [10.0, 11.0, 15.0]]) == pytest.approx(0)
+    assert residual_noise(table) == pytest.approx(np.sqrt(4 / 2))
+    assert residual_noise([[0.0, 1.0, 5.0], [10.0, 11.0, 15.0]]) == pytest.approx(0)
     samples = generator(2).normal(scale=0.3, size=(200, 30)) + np.arange(30)
-    assert paired_noise(samples) == pytest.approx(0.3, rel=0.03)
+    assert residual_noise(samples) == pytest.approx(0.3, rel=0.03)
 
 
 def test_area_under_steps_by_hand() -> None:

@@ -18,7 +18,7 @@ from nasarena.figures.stats.multiple import (
     compare_all,
     compare_to,
     holm,
-    shared_ranks,
+    rank_with_ties,
 )
 from nasarena.figures.stats.paired import (
     MAX_EXACT_PAIRS,
@@ -27,7 +27,7 @@ from nasarena.figures.stats.paired import (
     sign_flip_p,
     smallest_p,
 )
-from nasarena.figures.stats.power import detectable_effect, power, seeds_for, seeds_needed
+from nasarena.figures.stats.power import detectable_effect, power, seeds_for, seeds_for_differences
 from nasarena.figures.stats.runtime import expected_running_time, first_hits, runtime_ecdf
 from nasarena.search.errors import InvalidSetting
 
@@ -77,7 +77,7 @@ def test_searchers_that_cannot_be_told_apart_share_a_rank() -> None:
         pair("a", "c", 0.4, 0.6, 0.01, 0),
         pair("c", "b", -0.5, -0.3, 0.02, 0),
     ]
-    assert shared_ranks("abc", pairs) == {"a": 1, "b": 1, "c": 3}
+    assert rank_with_ties("abc", pairs) == {"a": 1, "b": 1, "c": 3}
 
 
 def test_what_lies_within_the_noise_is_practically_the_same() -> None:
@@ -87,7 +87,7 @@ def test_what_lies_within_the_noise_is_practically_the_same() -> None:
     assert pair("a", "b", -0.1, 0.3, 0.3, 0.25).relation == "not known"
     assert pair("a", "b", -0.3, -0.1, 0.001, 0.0).relation == "worse"
     assert pair("a", "b", np.nan, np.nan, 0.5, 9.0).relation == "not known"  # too few seeds
-    turned = pair("a", "b", 0.1, 0.3, 0.001, 0.0).turned()
+    turned = pair("a", "b", 0.1, 0.3, 0.001, 0.0).swap()
     assert (turned.first, turned.relation) == ("b", "worse")
     assert (turned.difference.low, turned.difference.high) == (-0.3, -0.1)
 
@@ -102,7 +102,7 @@ def test_three_seeds_never_tell_apart_and_ten_do() -> None:
     pairs = compare_all(scores)
     assert [pair.is_told_apart for pair in pairs] == [True, True, False]
     assert pairs[0].p_holm == pytest.approx(3 * smallest_p(10))
-    assert shared_ranks(list(scores), pairs) == {"good": 1, "same": 2, "random": 2}
+    assert rank_with_ties(list(scores), pairs) == {"good": 1, "same": 2, "random": 2}
 
 
 def test_an_a_a_comparison_is_rarely_called_a_difference() -> None:
@@ -168,13 +168,14 @@ def test_power_agrees_with_statsmodels(effect: float, num_seeds: int) -> None:
 def test_seeds_needed_by_the_textbook_and_by_the_exact_test() -> None:
     # Mean 0.5, standard deviation 1: a paired t-test at 0.05 reaches power 0.8 with 34 pairs.
     spread = np.array([-1.0, 1.0]) / np.sqrt(2)
-    assert seeds_needed(spread + 0.5) == 34
+    assert seeds_for_differences(spread + 0.5) == 34
     assert seeds_for(2.0) == 6 and 10 <= (seeds_for(1.0) or 0) <= 12
-    assert seeds_needed([1.0, 1.001, 1.002]) == 6  # plain as day, but fewer can never show it
-    assert seeds_needed([0.3, 0.3, 0.3]) == 6
-    assert seeds_needed([1.0, -1.0]) is None
-    assert seeds_needed([1.0, -0.9999]) is None
-    assert seeds_needed([1.0]) is None
+    # Plain as day, but fewer can never show it.
+    assert seeds_for_differences([1.0, 1.001, 1.002]) == 6
+    assert seeds_for_differences([0.3, 0.3, 0.3]) == 6
+    assert seeds_for_differences([1.0, -1.0]) is None
+    assert seeds_for_differences([1.0, -0.9999]) is None
+    assert seeds_for_differences([1.0]) is None
     assert detectable_effect(5) is None
     assert power(detectable_effect(20) or 0, 20) == pytest.approx(0.8, abs=0.002)
 

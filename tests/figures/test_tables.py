@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasarena.figures.results.tables import Frames, read_frames
+from nasarena.figures.results.tables import Tables, read_frames
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_folder import read_run
 
 AddRun = Callable[..., Path]
 
 
-def reasons(frames: Frames) -> dict[tuple[str, int], str]:
+def reasons(frames: Tables) -> dict[tuple[str, int], str]:
     return {(run.searcher, run.seed): run.reason for run in frames.apart}
 
 

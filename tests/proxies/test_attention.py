@@ -17,7 +17,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def turned(x_BHTK: Tensor) -> Tensor:
+def rotate_pairwise(x_BHTK: Tensor) -> Tensor:
     """Rotary positions as Su et al. write them: pair (2j, 2j+1) turned by t * 10000^(-2j/K)."""
     turned = torch.empty_like(x_BHTK)
     K = x_BHTK.shape[-1]
@@ -32,7 +32,9 @@ def turned(x_BHTK: Tensor) -> Tensor:
 
 def plain_attention(x_BTD: Tensor, in_proj: Tensor, out_proj: Tensor, rotary: bool) -> Tensor:
     heads = [part.view(B, T, H, D // H).transpose(1, 2) for part in (x_BTD @ in_proj).chunk(3, -1)]
-    query, key = (turned(heads[0]), turned(heads[1])) if rotary else (heads[0], heads[1])
+    query, key = (
+        (rotate_pairwise(heads[0]), rotate_pairwise(heads[1])) if rotary else (heads[0], heads[1])
+    )
     mixed = F.scaled_dot_product_attention(query, key, heads[2], is_causal=True)
     return mixed.transpose(1, 2).reshape(B, T, D) @ out_proj
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasarena.proxies.models.autograd_ops import causal_conv_silu, permuted, rms_norm
+from nasarena.proxies.models.autograd_ops import causal_conv_silu, permute, rms_norm
 
 P, B, T, C, W = 2, 3, 6, 4, 3
 
@@ -47,5 +47,5 @@ def test_convolution_of_fewer_positions_than_taps_has_the_gradient_of_its_formul
 def test_permuted_members_get_their_own_gradients_back() -> None:
     there, back = torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
     x = normal(3, 2, 2, 1)
-    assert torch.equal(permuted(permuted(x, there, back), back, there), x)
-    assert torch.autograd.gradcheck(permuted, (x, there, back))
+    assert torch.equal(permute(permute(x, there, back), back, there), x)
+    assert torch.autograd.gradcheck(permute, (x, there, back))

@@ -52,7 +52,7 @@ def counting() -> Counting:
     return Counting(additive(SPACE, failure_rate=0.4))
 
 
-def untimed(outcomes: list[Outcome]) -> list[Outcome]:
+def drop_times(outcomes: list[Outcome]) -> list[Outcome]:
     return [replace(outcome, measured_s=0.0) for outcome in outcomes]
 
 
@@ -62,7 +62,7 @@ def test_a_hit_is_the_outcome_itself_at_its_full_cost(counting: Counting, tmp_pa
     again = CachedProxy(counting, path)
     second = again.evaluate(PATTERNS, SEEDS)
     assert len(counting.calls) == 1
-    assert untimed(second) == untimed(first) == untimed(counting.evaluate(PATTERNS, SEEDS))
+    assert drop_times(second) == drop_times(first) == drop_times(counting.evaluate(PATTERNS, SEEDS))
     assert {outcome.status for outcome in second} == {"ok", "failed"}  # failures are kept too
     assert all(
         outcome.cost == counting.cost(p) for p, outcome in zip(PATTERNS, second, strict=True)
@@ -90,7 +90,7 @@ def test_only_misses_are_trained_in_one_call_and_in_order(
     asked = [PATTERNS[5], PATTERNS[3], PATTERNS[0], PATTERNS[5], PATTERNS[2]]
     outcomes = cached.evaluate(asked, SEEDS[:5])
     assert counting.calls == [PATTERNS[2:4], [PATTERNS[5], PATTERNS[0]]]
-    assert untimed(outcomes) == untimed(counting.evaluate(asked, SEEDS[:5]))
+    assert drop_times(outcomes) == drop_times(counting.evaluate(asked, SEEDS[:5]))
 
 
 def test_seed_replicate_split_and_version_are_all_part_of_the_address(
@@ -144,7 +144,7 @@ assert cached._is_usable
     outcomes = reader.evaluate([SPACE.pattern(i) for i in range(80)], [TrialSeed(0)] * 80)
     assert reader.hits == 80
     expected = additive(SPACE).evaluate([SPACE.pattern(i) for i in range(80)], [TrialSeed(0)] * 80)
-    assert untimed(outcomes) == untimed(expected)
+    assert drop_times(outcomes) == drop_times(expected)
 
 
 @pytest.mark.parametrize("damage", ["no database", "torn", "a folder", "a file for a folder"])
@@ -168,7 +168,7 @@ def test_a_cache_that_cannot_be_used_is_said_once_and_done_without(
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             outcomes = cached.evaluate(PATTERNS, SEEDS)
-            assert untimed(outcomes) == untimed(
+            assert drop_times(outcomes) == drop_times(
                 additive(SPACE, failure_rate=0.4).evaluate(PATTERNS, SEEDS)
             )
     assert len(counting.calls) == 2
@@ -203,7 +203,7 @@ def test_a_copy_in_another_process_works(counting: Counting, tmp_path: Path) -> 
     cached = CachedProxy(additive(SPACE), tmp_path / "cache.sqlite")
     before = cached.evaluate(PATTERNS, SEEDS)
     copy: CachedProxy = pickle.loads(pickle.dumps(cached))
-    assert untimed(copy.evaluate(PATTERNS, SEEDS)) == untimed(before)
+    assert drop_times(copy.evaluate(PATTERNS, SEEDS)) == drop_times(before)
     assert copy.hits == 8
 
 

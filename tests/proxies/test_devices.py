@@ -15,10 +15,10 @@ from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.proxies.training import devices
 from nasarena.proxies.training.devices import (
     autocast,
-    chosen_device,
-    chosen_population,
-    chosen_precision,
-    chosen_step,
+    choose_device,
+    choose_population,
+    choose_precision,
+    choose_step,
     kernels,
 )
 from nasarena.proxies.training.train_settings import TrainSettings
@@ -47,15 +47,15 @@ def proxy(settings: TrainedSettings = SETTINGS) -> TrainedProxy:
 
 @without_gpu
 def test_without_a_gpu_the_cpu_is_chosen_and_a_gpu_refused_in_one_line() -> None:
-    assert chosen_device("auto") == CPU
+    assert choose_device("auto") == CPU
     for name in ("cuda", "cuda:1"):
         with pytest.raises(InvalidSetting, match="finds no GPU here: use proxy.device=auto"):
             proxy(replace(SETTINGS, device=name))
 
 
 def test_a_step_is_captured_on_a_gpu_alone() -> None:
-    assert chosen_step("auto", GPU, "bfloat16") == "graph"
-    assert chosen_step("eager", GPU, "bfloat16") == chosen_step("eager", CPU, "float32") == "eager"
+    assert choose_step("auto", GPU, "bfloat16") == "graph"
+    assert choose_step("eager", GPU, "bfloat16") == choose_step("eager", CPU, "float32") == "eager"
     with pytest.raises(InvalidSetting, match="proxy.step=graph needs a GPU"):
         proxy(replace(SETTINGS, step="graph"))
     with pytest.raises(InvalidSetting, match="auto, native, eager or graph, got 'compiled'"):
@@ -76,27 +76,27 @@ def test_a_captured_training_is_the_launched_one() -> None:
 def test_a_gpu_is_chosen_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert chosen_device("auto") == GPU
-    assert chosen_device("cuda:1") == torch.device("cuda:1")
-    assert chosen_device("cpu") == CPU
+    assert choose_device("auto") == GPU
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    assert choose_device("cpu") == CPU
     with pytest.raises(InvalidSetting, match="finds 2 GPUs here"):
-        chosen_device("cuda:2")
+        choose_device("cuda:2")
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:1", "cuda:-1", "", "cuda0"])
 def test_unknown_devices_are_refused(name: str) -> None:
     with pytest.raises(InvalidSetting, match="auto, cpu, cuda or cuda:N"):
-        chosen_device(name)
+        choose_device(name)
 
 
 def test_precision_and_population_follow_the_device() -> None:
-    assert chosen_precision("auto", CPU) == "float32"
-    assert chosen_precision("auto", GPU) == "bfloat16"
-    assert chosen_precision("float32", GPU) == "float32"
+    assert choose_precision("auto", CPU) == "float32"
+    assert choose_precision("auto", GPU) == "bfloat16"
+    assert choose_precision("float32", GPU) == "float32"
     with pytest.raises(InvalidSetting, match="auto, float32 or bfloat16, got 'half'"):
-        chosen_precision("half", GPU)
-    assert chosen_population(3, GPU) == 3
-    assert chosen_population(0, CPU) < chosen_population(0, GPU)
+        choose_precision("half", GPU)
+    assert choose_population(3, GPU) == 3
+    assert choose_population(0, CPU) < choose_population(0, GPU)
 
 
 def test_precision_is_part_of_the_version_and_the_population_is_not() -> None:
@@ -138,12 +138,12 @@ def test_kernels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kernels_that_cannot_be_imported_are_done_without(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> None:
+    def fail() -> None:
         raise ImportError("No module named 'einops'")
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(triton_scan, "authors_kernel", broken)
+    monkeypatch.setattr(triton_scan, "authors_kernel", fail)
     assert not triton_scan.has_triton_scan.__wrapped__()
     assert "mamba-ssm cannot be imported" in caplog.text and "einops" in caplog.text
 

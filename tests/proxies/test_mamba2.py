@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasarena.proxies.models.mamba2 import Mamba2Shape, chunked_scan, mamba2, recurrent_scan
-from nasarena.proxies.models.triton_scan import folded_scan
+from nasarena.proxies.models.mamba2 import Mamba2Shape, mamba2, recurrent_scan, scan_in_chunks
+from nasarena.proxies.models.triton_scan import scan_population
 
 B, H, K, N = 2, 3, 4, 5
 P = 2
@@ -24,7 +24,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def scan_inputs(length: int) -> list[Tensor]:
-    """x, decay, b and c of `chunked_scan`, in double precision, with gradients wanted."""
+    """x, decay, b and c of `scan_in_chunks`, in double precision, with gradients wanted."""
     decay = -F.softplus(normal(P, B, length, H, seed=1))
     return [
         part.requires_grad_()
@@ -49,7 +49,7 @@ def assert_same_with_gradients(got: Tensor, wanted: Tensor, inputs: list[Tensor]
 def test_chunks_compute_the_recurrence(length: int) -> None:
     inputs = scan_inputs(length)
     wanted = recurrent_scan(*inputs)
-    assert_same_with_gradients(chunked_scan(*inputs, chunk=8), wanted, inputs)
+    assert_same_with_gradients(scan_in_chunks(*inputs, chunk=8), wanted, inputs)
 
 
 def test_recurrence_by_hand() -> None:
@@ -57,14 +57,14 @@ def test_recurrence_by_hand() -> None:
     x = torch.tensor([2.0, 1.0]).view(1, 1, 2, 1, 1)
     decay = torch.tensor([0.25, 0.5]).log().view(1, 1, 2, 1)
     b, c = torch.tensor([3.0, 4.0]).view(1, 1, 2, 1), torch.tensor([1.0, 10.0]).view(1, 1, 2, 1)
-    for scan in (recurrent_scan, chunked_scan):
+    for scan in (recurrent_scan, scan_in_chunks):
         assert scan(x, decay, b, c).flatten().tolist() == pytest.approx([6.0, 70.0])
 
 
 def test_strong_decay_neither_overflows_nor_gives_nan() -> None:
     inputs = scan_inputs(40)
     strong = (inputs[1].detach() * 500).requires_grad_()
-    y = chunked_scan(inputs[0], strong, inputs[2], inputs[3])
+    y = scan_in_chunks(inputs[0], strong, inputs[2], inputs[3])
     (gradient,) = torch.autograd.grad(y.sum(), strong)
     assert bool(torch.isfinite(y).all()) and bool(torch.isfinite(gradient).all())
 
@@ -104,7 +104,7 @@ def test_scan_is_listing_1_of_the_paper(author: Any, length: int) -> None:
     x, decay, b, c = (part.flatten(0, 1) for part in inputs)
     heads = [part[:, :, None].expand(-1, -1, H, -1) for part in (b, c)]
     wanted = listing(x, decay, *heads, 8)[0].view(P, B, length, H, K)
-    assert_same_with_gradients(chunked_scan(*inputs, chunk=8), wanted, inputs)
+    assert_same_with_gradients(scan_in_chunks(*inputs, chunk=8), wanted, inputs)
 
 
 def test_a_population_folded_into_groups_is_the_scan_of_each_model(author: Any) -> None:
@@ -120,8 +120,8 @@ def test_a_population_folded_into_groups_is_the_scan_of_each_model(author: Any) 
     x, decay, b, c = scan_inputs(24)
     dt = (-decay.detach()).requires_grad_()
     a = (-normal(P, H, seed=4).exp()).requires_grad_()
-    wanted = chunked_scan(x * dt[..., None], dt * a[:, None, None], b, c, chunk=8)
-    assert_same_with_gradients(folded_scan(x, dt, a, b, c, kernel), wanted, [x, dt, a, b, c])
+    wanted = scan_in_chunks(x * dt[..., None], dt * a[:, None, None], b, c, chunk=8)
+    assert_same_with_gradients(scan_population(x, dt, a, b, c, kernel), wanted, [x, dt, a, b, c])
 
 
 def test_scan_is_mambas_selective_scan(author: Any) -> None:
@@ -133,7 +133,7 @@ def test_scan_is_mambas_selective_scan(author: Any) -> None:
     dt = F.softplus(torch.randn(1, B, length, H, generator=generator))
     a = -torch.rand(H, generator=generator)
     b, c = torch.randn(2, 1, B, length, N, generator=generator).unbind()
-    ours = chunked_scan(x * dt[..., None], dt * a, b, c, chunk=5)[0]
+    ours = scan_in_chunks(x * dt[..., None], dt * a, b, c, chunk=5)[0]
     wanted = selective(
         x[0].flatten(2).transpose(1, 2),
         dt[0].repeat_interleave(K, -1).transpose(1, 2),
@@ -158,7 +158,7 @@ def test_layer_is_causal_also_through_its_convolution() -> None:
 def layer_weights(shape: Mamba2Shape) -> dict[str, Tensor]:
     E, C = shape.inner, shape.conv_channels
     return {
-        "in_proj": normal(P, shape.width, shape.projected, seed=1) / 3,
+        "in_proj": normal(P, shape.width, shape.projection_width, seed=1) / 3,
         "conv": normal(P, C, shape.conv, seed=2),
         "conv_bias": normal(P, C, seed=3),
         "dt_bias": normal(P, shape.num_heads, seed=4),

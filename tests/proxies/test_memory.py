@@ -16,13 +16,13 @@ from nasarena.proxies.training.memory import (
     BYTES_PER_WEIGHT,
     MemoryModel,
     free_bytes,
-    held_tensors,
     is_device_lost,
     is_out_of_memory,
     readable,
+    track_saved_tensors,
     usable_bytes,
 )
-from nasarena.proxies.training.population_sizing import Fitting
+from nasarena.proxies.training.population_sizing import PopulationSizer
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.trial import Cost, Outcome
@@ -43,7 +43,7 @@ def test_what_autograd_holds_is_counted_by_hand_in_a_small_case() -> None:
     Of 10 numbers: exp(x) 40 bytes, and x * y holds x and y, 80 bytes, x counted once.
     """
     x, y = (torch.ones(10, requires_grad=True) for _ in range(2))
-    with held_tensors() as held:
+    with track_saved_tensors() as held:
         result = (x.exp() + x * y).sum()
         (x * 3).sin()  # no one needs its gradient
         storages = {each.tensor.untyped_storage().data_ptr() for each in held}
@@ -64,7 +64,7 @@ def test_a_mlp_layer_keeps_what_its_formula_needs() -> None:
 def test_products_in_half_the_bits_keep_less() -> None:
     full, half = (replace(model(), precision=name) for name in ("float32", "bfloat16"))
     for letter in "AMS":
-        assert half.kept_bytes(letter * 4) < 0.95 * full.kept_bytes(letter * 4)
+        assert half.activation_bytes(letter * 4) < 0.95 * full.activation_bytes(letter * 4)
 
 
 def test_memory_grows_with_sequences_data_and_members_as_stated() -> None:
@@ -139,7 +139,7 @@ def outcome(member: int) -> Outcome:
     return Outcome("ok", float(member), Cost())
 
 
-def failed(member: int, reason: str) -> Outcome:
+def failure(member: int, reason: str) -> Outcome:
     return Outcome("failed", None, Cost(), note=reason)
 
 
@@ -160,8 +160,8 @@ def trains(at_most: int, sizes: list[int], error: Exception) -> Callable[..., li
 )
 def test_a_population_that_does_not_fit_is_halved_and_the_rest_goes_on(error: Exception) -> None:
     sizes: list[int] = []
-    fitting = Fitting([model()], CPU, bound=16)
-    found = fitting.evaluate(PATTERNS, range(7), trains(2, sizes, error), failed)
+    fitting = PopulationSizer([model()], CPU, bound=16)
+    found = fitting.evaluate(PATTERNS, range(7), trains(2, sizes, error), failure)
     assert sorted(found) == list(range(7))
     assert sizes[:2] == [7, 3]
     assert fitting.bound == 16  # the last to fail failed alone
@@ -174,9 +174,9 @@ def test_a_population_that_does_not_fit_is_halved_and_the_rest_goes_on(error: Ex
 
 def test_what_fitted_is_remembered() -> None:
     sizes: list[int] = []
-    fitting = Fitting([model()], CPU, bound=16)
+    fitting = PopulationSizer([model()], CPU, bound=16)
     for _ in range(2):
-        fitting.evaluate(PATTERNS[:5], range(5), trains(2, sizes, MemoryError()), failed)
+        fitting.evaluate(PATTERNS[:5], range(5), trains(2, sizes, MemoryError()), failure)
     assert sizes == [5, 2, 2, 1, 2, 2, 1] and fitting.bound == 2
 
 
@@ -186,8 +186,8 @@ def test_a_population_is_cut_beforehand_to_what_the_model_allows(
     sizes: list[int] = []
     room = model().peak_bytes(PATTERNS[:3])
     monkeypatch.setattr(fitting_module, "usable_bytes", lambda device: room)
-    fitting = Fitting([model()], CPU, bound=16)
-    found = fitting.evaluate(PATTERNS[:5], range(5), trains(9, sizes, MemoryError()), failed)
+    fitting = PopulationSizer([model()], CPU, bound=16)
+    found = fitting.evaluate(PATTERNS[:5], range(5), trains(9, sizes, MemoryError()), failure)
     assert sizes[0] == 3 and sum(sizes) == 5 and len(found) == 5
     assert "5 models do not fit into" in caplog.text and "scores do not change" in caplog.text
 
@@ -196,8 +196,8 @@ def test_a_model_larger_than_all_memory_is_not_even_tried(monkeypatch: pytest.Mo
     sizes: list[int] = []
     for name in ("free_bytes", "usable_bytes"):
         monkeypatch.setattr(fitting_module, name, lambda device: 1000)
-    fitting = Fitting([model()], CPU, bound=16)
-    found = fitting.evaluate(PATTERNS[:2], range(2), trains(9, sizes, MemoryError()), failed)
+    fitting = PopulationSizer([model()], CPU, bound=16)
+    found = fitting.evaluate(PATTERNS[:2], range(2), trains(9, sizes, MemoryError()), failure)
     assert sizes == []
     assert all(outcome.note.startswith("out of memory") for outcome in found.values())
 
@@ -205,13 +205,13 @@ def test_a_model_larger_than_all_memory_is_not_even_tried(monkeypatch: pytest.Mo
 def test_other_errors_are_not_hidden_and_a_lost_device_is_one_line() -> None:
     broken = RuntimeError("shape mismatch")
     with pytest.raises(RuntimeError, match="shape mismatch"):
-        Fitting([model()], CPU, 4).evaluate(PATTERNS, [0], trains(0, [], broken), failed)
+        PopulationSizer([model()], CPU, 4).evaluate(PATTERNS, [0], trains(0, [], broken), failure)
 
-    class OnGpu(Fitting):
+    class OnGpu(PopulationSizer):
         def size(self, patterns: Sequence[str]) -> int:
             return len(patterns)
 
     lost = RuntimeError("CUDA error: the launch timed out\nCompile with TORCH_USE_CUDA_DSA")
     with pytest.raises(ProxyFailed, match="stopped answering.*timed out.*goes on") as caught:
-        OnGpu([model()], GPU, 4).evaluate(PATTERNS, [0, 1], trains(0, [], lost), failed)
+        OnGpu([model()], GPU, 4).evaluate(PATTERNS, [0, 1], trains(0, [], lost), failure)
     assert "\n" not in str(caught.value)

@@ -20,7 +20,7 @@ from nasarena.proxies.native.library import native_library
 from nasarena.proxies.native.products import products
 from nasarena.proxies.native.step import NativeStep
 from nasarena.proxies.training.adamw import FlatAdamW
-from nasarena.proxies.training.devices import chosen_step
+from nasarena.proxies.training.devices import choose_step
 from nasarena.proxies.training.native_memory import NativeMemoryModel
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.train_step import TrainStep, losses
@@ -182,7 +182,7 @@ def test_it_scores_as_torch_does(head: HeadKind) -> None:
 
 @needs_compiler
 def test_a_model_trains_to_the_same_bits_whoever_trains_beside_it() -> None:
-    def trained(patterns: list[str]) -> list[list[float]]:
+    def train(patterns: list[str]) -> list[list[float]]:
         models = population(patterns, ODD, 9)
         step = native(models)
         inputs, targets = tokens(models)
@@ -190,8 +190,8 @@ def test_a_model_trains_to_the_same_bits_whoever_trains_beside_it() -> None:
             step(inputs, targets, 0.01)
         return step.sums(inputs, targets).tolist()
 
-    together = trained(["ASM", "MMM", "SSA", "ASS"])
-    alone = [trained([pattern])[0] for pattern in ("ASM", "MMM", "SSA", "ASS")]
+    together = train(["ASM", "MMM", "SSA", "ASS"])
+    alone = [train([pattern])[0] for pattern in ("ASM", "MMM", "SSA", "ASS")]
     assert together == alone
 
 
@@ -276,7 +276,7 @@ def test_as_much_memory_is_taken_as_predicted(pattern: str, shape: str, head: He
         "print(t.native_library().nasarena_most_bytes())"
     )
     model = NativeMemoryModel(globals()[shape], sequence, train, CPU)
-    assert model.shared_bytes([pattern]) == int(_child(code))
+    assert model.workspace_bytes([pattern]) == int(_child(code))
 
 
 @needs_compiler
@@ -286,7 +286,7 @@ def test_what_is_kept_is_that_of_the_formula() -> None:
     shape = ModelShape(width=D, num_heads=2, mamba_heads=2, mamba_state=4)
     model = NativeMemoryModel(shape, SequenceShape(11, T), replace(TRAIN, batch_size=B), CPU)
     floats = 2 * B * T * D + B * (T + T * 4 * D)
-    assert 4 * floats <= model.kept_bytes("M") <= 4 * (floats + 3 * 32 + 32 * B)
+    assert 4 * floats <= model.activation_bytes("M") <= 4 * (floats + 3 * 32 + 32 * B)
 
 
 def leave_memory(num_bytes: int) -> None:
@@ -346,9 +346,9 @@ def test_narrower_vectors_give_the_same() -> None:
 def test_without_a_compiler_torch_trains(compiler: str) -> None:
     code = (
         "import torch\n"
-        "from nasarena.proxies.training.devices import chosen_step\n"
-        "print(chosen_step('auto', torch.device('cpu'), 'float32'))\n"
-        "chosen_step('native', torch.device('cpu'), 'float32')"
+        "from nasarena.proxies.training.devices import choose_step\n"
+        "print(choose_step('auto', torch.device('cpu'), 'float32'))\n"
+        "choose_step('native', torch.device('cpu'), 'float32')"
     )
     found = _run(code, CXX=compiler)
     assert found.stdout.strip() == "eager"
@@ -369,11 +369,11 @@ def test_a_library_cut_short_is_built_again(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_what_the_kernels_cannot_do_is_refused_in_one_line() -> None:
-    assert chosen_step("auto", CPU, "float32") == "native"
-    assert chosen_step("auto", CPU, "bfloat16") == "eager"
+    assert choose_step("auto", CPU, "float32") == "native"
+    assert choose_step("auto", CPU, "bfloat16") == "eager"
     for device, precision in ((CPU, "bfloat16"), (torch.device("cuda"), "float32")):
         with pytest.raises(InvalidSetting, match="native computes in float32 on a CPU"):
-            chosen_step("native", device, precision)  # type: ignore[arg-type]
+            choose_step("native", device, precision)  # type: ignore[arg-type]
 
 
 def _child(code: str, **environment: str) -> str:

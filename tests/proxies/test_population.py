@@ -154,7 +154,7 @@ def nemotron(pattern: str, shape: ModelShape, chunk: int) -> Any:
         num_attention_heads=shape.num_heads,
         num_key_value_heads=shape.num_heads,
         head_dim=shape.width // shape.num_heads,
-        intermediate_size=shape.mlp_hidden,
+        intermediate_size=shape.mlp_width,
         mlp_hidden_act=NEMOTRON_ACTIVATIONS[shape.mlp],
         ssm_state_size=shape.mamba_state,
         mamba_num_heads=shape.mamba_heads,
@@ -170,7 +170,7 @@ def nemotron(pattern: str, shape: ModelShape, chunk: int) -> Any:
     return transformers.NemotronHForCausalLM(config).eval()
 
 
-def renamed(models: Population, pattern: str, values: Sequence[Tensor]) -> dict[str, Tensor]:
+def rename_leaves(models: Population, pattern: str, values: Sequence[Tensor]) -> dict[str, Tensor]:
     """One value for each of our leaves, under NemotronH's names and in its layout."""
     value_of = {id(leaf): value[0] for leaf, value in zip(models.leaves, values, strict=True)}
     ends = {name: value_of[id(leaf)] for name, leaf in models.ends.items()}
@@ -221,7 +221,7 @@ def test_values_and_gradients_are_nemotrons(pattern: str, mlp: Any, length: int)
     theirs = nemotron(pattern, shape, chunk=16)
     parameters = dict(theirs.named_parameters())
     with torch.no_grad():
-        for name, value in renamed(ours, pattern, ours.leaves).items():
+        for name, value in rename_leaves(ours, pattern, ours.leaves).items():
             parameters[name].copy_(value.reshape(parameters[name].shape))
     got, wanted = ours.logits(tokens(1, length))[0], theirs(tokens(1, length)[0]).logits
     assert relative_error(got, wanted) < 1e-4
@@ -229,7 +229,7 @@ def test_values_and_gradients_are_nemotrons(pattern: str, mlp: Any, length: int)
     our_gradients = torch.autograd.grad((got * upstream).sum(), ours.leaves)
     names = list(parameters)
     their_gradients = torch.autograd.grad((wanted * upstream).sum(), list(parameters.values()))
-    by_name = renamed(ours, pattern, our_gradients)
+    by_name = rename_leaves(ours, pattern, our_gradients)
     assert set(by_name) == set(names)
     for name, expected in zip(names, their_gradients, strict=True):
         assert relative_error(by_name[name].reshape(expected.shape), expected) < 1e-4, name

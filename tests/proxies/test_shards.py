@@ -13,7 +13,7 @@ from nasarena.proxies.data import shard_writer
 from nasarena.proxies.data.documents import Document, in_parts
 from nasarena.proxies.data.shard_writer import write_corpus
 from nasarena.proxies.data.shards import SPLITS, Manifest, Shards, has_shards
-from nasarena.proxies.data.tokenizer import asked_tokenizer
+from nasarena.proxies.data.tokenizer import parse_tokenizer
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 
 
@@ -26,7 +26,7 @@ def write(folder: Path, texts: list[Document], tokenizer: str | None = None) -> 
     def again() -> Iterator[Document]:
         return iter(texts)
 
-    return write_corpus(folder, again, asked_tokenizer(tokenizer), {"made": "here"}, "the test")
+    return write_corpus(folder, again, parse_tokenizer(tokenizer), {"made": "here"}, "the test")
 
 
 def text_of(corpus: Shards, split: str) -> str:
@@ -108,9 +108,9 @@ def test_two_processes_that_write_the_same_folder_both_succeed(tmp_path: Path) -
         "import sys; from pathlib import Path; "
         "from nasarena.proxies.data.documents import Document; "
         "from nasarena.proxies.data.shard_writer import write_corpus; "
-        "from nasarena.proxies.data.tokenizer import asked_tokenizer; "
+        "from nasarena.proxies.data.tokenizer import parse_tokenizer; "
         "texts = [Document(str(i), f'<{i:04d}>' * 6) for i in range(60)]; "
-        "write_corpus(Path(sys.argv[1]), lambda: iter(texts), asked_tokenizer(None), {}, 'it')"
+        "write_corpus(Path(sys.argv[1]), lambda: iter(texts), parse_tokenizer(None), {}, 'it')"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "both")]
     writers = [subprocess.Popen(command) for _ in range(2)]
@@ -184,12 +184,12 @@ def test_damage_is_one_line_and_writing_again_heals_it(
 
 
 def test_a_writer_that_is_interrupted_leaves_no_corpus(tmp_path: Path) -> None:
-    def torn() -> Iterator[Document]:
+    def interrupt() -> Iterator[Document]:
         yield from documents()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_corpus(tmp_path, torn, asked_tokenizer(None), {}, "the test")
+        write_corpus(tmp_path, interrupt, parse_tokenizer(None), {}, "the test")
     assert not has_shards(tmp_path)
 
 

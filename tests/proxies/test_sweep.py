@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.mad.tasks import MadTask, mad_sweep, mad_task
 from nasarena.proxies.models.flops import forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
-from nasarena.proxies.presets import trained
+from nasarena.proxies.presets import build_trained_proxy
 from nasarena.proxies.sweep import SweepProxy
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings, sequence_shape
 from nasarena.proxies.training.train_settings import TrainSettings
@@ -117,7 +117,7 @@ def test_versions_tell_settings_apart() -> None:
 def test_one_word_asks_for_the_published_sweep() -> None:
     """All 66 settings at 200 epochs each, as mad-lab trains them."""
     config = evaluate_config(["proxy=mad", "proxy.data.sweep=true"])
-    sweep = built_proxy(config.proxy, config.space, False)
+    sweep = build_proxy(config.proxy, config.space, False)
     assert isinstance(sweep, SweepProxy) and len(sweep.parts) == 66
     for part in sweep.parts:
         (task,) = part.tasks
@@ -125,20 +125,20 @@ def test_one_word_asks_for_the_published_sweep() -> None:
         assert isinstance(task, MadTask)
         assert train.steps * train.batch_size == 200 * task.settings.num_train_examples
     one = evaluate_config(["proxy=mad", "proxy.data.sweep=true", "proxy.data.tasks=[compression]"])
-    few = built_proxy(one.proxy, one.space, False)
+    few = build_proxy(one.proxy, one.space, False)
     assert isinstance(few, SweepProxy)
     expected = [task.fingerprint for task in mad_sweep("compression")]
     assert [part.tasks[0].fingerprint for part in few.parts] == expected
     plain = evaluate_config(["proxy=mad"])
-    assert type(built_proxy(plain.proxy, plain.space, False)) is TrainedProxy
+    assert type(build_proxy(plain.proxy, plain.space, False)) is TrainedProxy
 
 
 def test_changes_and_sweep_exclude_each_other() -> None:
     data = {"task": "mad", "sweep": True, "changes": {"compression": {"length": 64}}}
     with pytest.raises(InvalidSetting, match="give one of them, got both .compression."):
-        trained(SPACE, "toy", data, {}, {})
+        build_trained_proxy(SPACE, "toy", data, {}, {})
     with pytest.raises(InvalidSetting, match="proxy.data has no setting 'sweeep'; it has sweep"):
-        trained(SPACE, "toy", {"task": "mad", "sweeep": True}, {}, {})
+        build_trained_proxy(SPACE, "toy", {"task": "mad", "sweeep": True}, {}, {})
 
 
 def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
@@ -147,7 +147,7 @@ def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
         written = []
         for choice in ("false", "true"):
             config = evaluate_config(["proxy=mad", f"proxy.data.sweep={choice}"])
-            made = built_proxy(config.proxy, config.space, False)
+            made = build_proxy(config.proxy, config.space, False)
             parts = made.parts if isinstance(made, SweepProxy) else [made]
             flops = sum(
                 3 * train.steps * train.batch_size * forward_flops(pattern, model, sequence)
@@ -164,7 +164,7 @@ def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
 
 def test_the_baselines_alone_train_for_200_epochs_each_too() -> None:
     config = evaluate_config(["proxy=mad"])
-    mad = built_proxy(config.proxy, config.space, False)
+    mad = build_proxy(config.proxy, config.space, False)
     assert isinstance(mad, TrainedProxy)
     steps = {task.name: mad.training_of(task).steps for task in mad.tasks}
     assert steps.pop("memorization") == 400  # 256 examples

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.bits_per_byte import BitsPerByteProxy
 from nasarena.proxies.data import text_data
@@ -20,7 +20,7 @@ from nasarena.proxies.data.text import TextTask
 from nasarena.proxies.data.text_data import ByteText, TextSettings, open_corpus, text_task
 from nasarena.proxies.data.token_text import TokenText
 from nasarena.proxies.models.model_shape import ModelShape
-from nasarena.proxies.presets import trained
+from nasarena.proxies.presets import build_trained_proxy
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.errors import InvalidSetting, ProxyFailed
@@ -61,7 +61,7 @@ def corpus_text(folder: Path) -> dict[str, str]:
 
 
 def proxy(data: dict[str, Any]) -> TrainedProxy:
-    made = trained(SPACE, "toy", {"task": "text", **data}, MODEL, TRAIN)
+    made = build_trained_proxy(SPACE, "toy", {"task": "text", **data}, MODEL, TRAIN)
     assert isinstance(made, TrainedProxy)
     return made
 
@@ -244,7 +244,9 @@ def test_a_uniform_model_of_bytes_has_eight_bits_per_byte(stories: Path) -> None
 
 def test_a_failed_training_has_no_bits(stories: Path) -> None:
     data = {"task": "text", "path": str(stories), "length": 8, "documents": 60}
-    wild = trained(SPACE, "toy", data, MODEL, {**TRAIN, "learning_rate": 1e4, "steps": 40})
+    wild = build_trained_proxy(
+        SPACE, "toy", data, MODEL, {**TRAIN, "learning_rate": 1e4, "steps": 40}
+    )
     (outcome,) = wild.evaluate(["MMM"], [TrialSeed(0)])
     assert outcome.status == "failed" and outcome.metrics == {}
 
@@ -292,7 +294,7 @@ def test_wrong_settings_are_one_line(settings: dict[str, Any], words: str) -> No
 def test_settings_come_through_the_command_line(stories: Path) -> None:
     arguments = [f"proxy.data.path={stories}", "proxy.data.tokenizer=train:300", "space.depth=3"]
     config = evaluate_config(["proxy=quick", *arguments])
-    made = built_proxy(config.proxy, config.space, False)
+    made = build_proxy(config.proxy, config.space, False)
     assert isinstance(made, BitsPerByteProxy) and 257 < made.tasks[0].vocab_size <= 300
     with pytest.raises(
         InvalidSetting, match="no setting is called 'proxy.data.tokeniser'; nearest"

@@ -12,8 +12,8 @@ from nasarena.proxies.data.tokenizer import (
     END,
     ByteTokenizer,
     VocabularyTokenizer,
-    asked_tokenizer,
     byte_ends,
+    parse_tokenizer,
     read_tokenizer,
     train_tokenizer,
 )
@@ -149,5 +149,5 @@ def test_what_is_no_tokenizer_is_one_line(
     monkeypatch.chdir(tmp_path)
     Path("broken.json").write_text('{"model": {}}')
     with pytest.raises(InvalidSetting) as caught:
-        asked_tokenizer(setting)
+        parse_tokenizer(setting)
     assert words in str(caught.value) and "\n" not in str(caught.value)

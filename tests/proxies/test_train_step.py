@@ -43,21 +43,21 @@ def arguments(number: int) -> tuple[Tensor, Tensor, Tensor]:
     return inputs, targets, torch.tensor(0.01 / (number + 1))
 
 
-def trained(run: Callable[..., Tensor], first: int) -> list[Tensor]:
+def train(run: Callable[..., Tensor], first: int) -> list[Tensor]:
     return [run(*arguments(number)).clone() for number in range(first, NUM_STEPS)]
 
 
 def test_a_traced_step_trains_on_as_the_step_itself() -> None:
     with autocast(CPU, "bfloat16"):
         models, step = new_step()
-        wanted = trained(step, 0)
+        wanted = train(step, 0)
         traced_models, traced_step = new_step()
         got = [traced_step(*arguments(0)).clone()]
         before = traced_models.flat.clone()
         traced = make_fx(traced_step)(*arguments(1))
         assert not torch.equal(before, traced_models.flat)  # the trace itself is a step
         with torch.no_grad():  # the trace holds the gradients' operations
-            got += trained(traced, 2)
+            got += train(traced, 2)
     torch.testing.assert_close(torch.stack(got), torch.stack([wanted[0], *wanted[2:]]))
     torch.testing.assert_close(traced_models.flat, models.flat)
 
@@ -68,7 +68,7 @@ def test_a_traced_step_masks_a_model_that_dies_after_the_trace() -> None:
         traced = make_fx(step)(*arguments(0))
         with torch.no_grad():
             models.ends["embedding"][1] = float("nan")
-            trained(traced, 1)
+            train(traced, 1)
     assert step.alive_P.tolist() == [True, False, True]
     is_alive = step.alive_P[models.owner]
     assert bool(models.flat[is_alive].isfinite().all())

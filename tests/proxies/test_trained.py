@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasarena.experiments.execution.scoring import built_proxy
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.data.task import Batch, Task, TaskSplit
 from nasarena.proxies.mad.tasks import mad_task
 from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.native.library import native_library
-from nasarena.proxies.presets import trained
+from nasarena.proxies.presets import build_trained_proxy
 from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.proxies.training import calibration
 from nasarena.proxies.training.train_settings import TrainSettings
@@ -102,7 +102,7 @@ def test_where_a_step_takes_long_fewer_are_measured_and_it_is_said(
         return 300.0 + 100 * pattern.count("S")
 
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: clock[0])
-    found = calibration.calibrated(measure, SPACE, "slow")
+    found = calibration.calibrate(measure, SPACE, "slow")
     assert asked == [1, 2] + [2] * 4
     assert "about 24 s" in caplog.text  # two steps of each of four stacks
     assert found.seconds("SSAA") == pytest.approx(500.0)
@@ -116,14 +116,14 @@ def test_where_a_whole_stack_does_not_fit_shallower_ones_are_measured() -> None:
             raise MemoryError("one model takes about 9 GiB")
         return 5.0 + len(pattern) + 2 * pattern.count("S")
 
-    found = calibration.calibrated(measure, SPACE, "large")
+    found = calibration.calibrate(measure, SPACE, "large")
     assert found.seconds("AMSS") == pytest.approx(5 + 1 + 1 + 3 + 3)
 
     def never(pattern: str, num_steps: int) -> float:
         raise MemoryError("one model takes about 9 GiB")
 
     with pytest.raises(InvalidSetting, match="two layers cannot be trained: one model takes"):
-        calibration.calibrated(never, SPACE, "larger")
+        calibration.calibrate(never, SPACE, "larger")
 
 
 def test_a_pattern_that_does_not_fit_is_a_failed_trial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,11 +133,11 @@ def test_a_pattern_that_does_not_fit_is_a_failed_trial(monkeypatch: pytest.Monke
     """
     toy, trained, train = proxy(), list[str](), TrainedProxy._train
 
-    def watched(self: TrainedProxy, task: Task, patterns: list[str], *rest: Any) -> list[Scored]:
+    def watch(self: TrainedProxy, task: Task, patterns: list[str], *rest: Any) -> list[Scored]:
         trained.extend(patterns)
         return train(self, task, patterns, *rest)
 
-    monkeypatch.setattr(TrainedProxy, "_train", watched)
+    monkeypatch.setattr(TrainedProxy, "_train", watch)
     free = max(toy.memory[0].peak_bytes([letter * 2]) for letter in "AMS")
     monkeypatch.setattr(
         "nasarena.proxies.training.population_sizing.free_bytes", lambda device: free
@@ -197,7 +197,7 @@ def test_on_quick_a_score_is_the_same_to_the_last_bit_in_any_population(
     """Through torch too: sizes fill whole vectors of the processor, so neighbours do not matter."""
     settings = ["proxy.train.steps=6", "proxy.train.num_eval=32", f"proxy.step={step}"]
     config = evaluate_config(settings)
-    quick = built_proxy(config.proxy, config.space, cache=False)
+    quick = build_proxy(config.proxy, config.space, cache=False)
     rng = stream(size, "companions")
     waiting = ["S" * 16, "A" * 16, "M" * 16, "AMS" * 5 + "A"]
     while waiting:  # as many of them at a time as have room beside a random one
@@ -250,10 +250,10 @@ def test_letters_without_a_layer_are_refused() -> None:
 def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
     text = {"task": "text", "length": 8}
     with pytest.raises(InvalidSetting, match="proxy.model has no setting 'widht'.*width"):
-        trained(SPACE, "toy", text, {"widht": 8}, {})
+        build_trained_proxy(SPACE, "toy", text, {"widht": 8}, {})
     with pytest.raises(InvalidSetting, match="proxy.data.task must be text or mad, got 'images'"):
-        trained(SPACE, "toy", {"task": "images"}, {}, {})
+        build_trained_proxy(SPACE, "toy", {"task": "images"}, {}, {})
     with pytest.raises(InvalidSetting, match="score_by must be loss or accuracy, got 'luck'"):
-        trained(SPACE, "toy", text, {}, {}, score_by="luck")
+        build_trained_proxy(SPACE, "toy", text, {}, {}, score_by="luck")
     with pytest.raises(InvalidSetting, match="population must be at least 1, or 0"):
-        trained(SPACE, "toy", text, {}, {}, population=-1)
+        build_trained_proxy(SPACE, "toy", text, {}, {}, population=-1)

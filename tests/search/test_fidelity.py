@@ -25,10 +25,10 @@ from nasarena.proxies.training.checkpoints import Checkpoint, Checkpoints, Part
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.budget import Budget, Unit
 from nasarena.search.errors import InvalidSetting, ReplayDiverged
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import Proxy, TrialSeed, mean_cost
 from nasarena.search.retraining import best_patterns
-from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -71,7 +71,7 @@ def run(
 
     loop = LoopSettings(seed, Budget(unit, amount), **{"initial_design": 0, "top_k": 0, **settings})
     with RunFolder(path, {}, {}) as folder:
-        return run_search(folder, make, proxy, loop)
+        return run_to_end(folder, make, proxy, loop)
 
 
 def asking(*asked: tuple[str, float]) -> list[Proposal]:
@@ -261,7 +261,7 @@ PATTERNS = ["AMS", "SSA", "MMM", "ASM"]
 SEEDS = [TrialSeed(0), TrialSeed(1), TrialSeed(0), TrialSeed(0, 1)]
 
 
-def trained(train: TrainSettings = TRAIN, tasks: int = 2) -> TrainedProxy:
+def make_proxy(train: TrainSettings = TRAIN, tasks: int = 2) -> TrainedProxy:
     space = PatternSpace("AMS", 3)
     names = [Copying(f"copying-{number}") for number in range(tasks)]
     return TrainedProxy("copying", space, names, TrainedSettings(SHAPE, train))
@@ -272,14 +272,14 @@ def scores(outcomes: Sequence[Outcome]) -> list[float | None]:
 
 
 @pytest.fixture(autouse=True)
-def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def constant_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds that are not measured, so that the only trainings are those of the test."""
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(TrainedProxy, "_measure_seconds", lambda self, pattern, num_steps: 1.0)
 
 
 @pytest.fixture
-def steps_trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
+def training_log(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]:
     """(models, first step, last step) of every population that is trained."""
     seen: list[tuple[int, int, int]] = []
     restore = Part.restore
@@ -293,37 +293,37 @@ def steps_trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int]]
 
 
 def test_a_continued_training_is_the_training_at_once(
-    steps_trained: list[tuple[int, int, int]],
+    training_log: list[tuple[int, int, int]],
 ) -> None:
-    at_once, continued = trained(), trained()
+    at_once, continued = make_proxy(), make_proxy()
     direct = at_once.evaluate(PATTERNS, SEEDS)
     parts = [
         continued.evaluate(PATTERNS, SEEDS, fidelities=[share] * 4) for share in (0.25, 0.5, 1.0)
     ]
     assert scores(parts[2]) == scores(direct)
     assert [o.metrics for o in parts[2]] == [o.metrics for o in direct]
-    assert scores(parts[1]) == scores(trained().evaluate(PATTERNS, SEEDS, fidelities=[0.5] * 4))
+    assert scores(parts[1]) == scores(make_proxy().evaluate(PATTERNS, SEEDS, fidelities=[0.5] * 4))
     assert len({*scores(parts[0]), *scores(parts[1]), *scores(direct)}) == 12
     spans = [(4, 0, 12)] * 2 + [(4, 0, 3)] * 2 + [(4, 3, 6)] * 2 + [(4, 6, 12)] * 2
-    assert steps_trained[: len(spans)] == spans
+    assert training_log[: len(spans)] == spans
 
 
 def test_those_that_go_on_in_another_population_score_the_same(
-    steps_trained: list[tuple[int, int, int]],
+    training_log: list[tuple[int, int, int]],
 ) -> None:
-    direct = trained().evaluate(PATTERNS, SEEDS)
-    steps_trained.clear()
-    proxy = trained()
+    direct = make_proxy().evaluate(PATTERNS, SEEDS)
+    training_log.clear()
+    proxy = make_proxy()
     proxy.evaluate(PATTERNS[:2], SEEDS[:2], fidelities=[0.25] * 2)
     proxy.evaluate(PATTERNS[2:3], SEEDS[2:3], fidelities=[0.5])
     mixed = proxy.evaluate(PATTERNS[::-1], SEEDS[::-1])[::-1]
     assert [o.score for o in mixed] == pytest.approx(scores(direct), abs=1e-4)
-    assert sorted(steps_trained[4::2]) == [(1, 0, 12), (1, 6, 12), (2, 3, 12)]
+    assert sorted(training_log[4::2]) == [(1, 0, 12), (1, 6, 12), (2, 3, 12)]
 
 
 def test_lost_state_costs_time_alone() -> None:
-    direct = trained().evaluate(PATTERNS, SEEDS)
-    proxy = trained()
+    direct = make_proxy().evaluate(PATTERNS, SEEDS)
+    proxy = make_proxy()
     proxy._checkpoints = Checkpoints(limit_bytes=1)  # as after a kill, or with too many others
     part = proxy.evaluate(PATTERNS, SEEDS, fidelities=[0.5] * 4)
     whole = proxy.evaluate(PATTERNS, SEEDS)
@@ -333,7 +333,7 @@ def test_lost_state_costs_time_alone() -> None:
 
 
 def test_a_lower_fidelity_afterwards_is_trained_from_the_start() -> None:
-    proxy = trained()
+    proxy = make_proxy()
     first = proxy.evaluate(PATTERNS, SEEDS, fidelities=[0.25] * 4)
     proxy.evaluate(PATTERNS, SEEDS, fidelities=[0.5] * 4)
     assert scores(proxy.evaluate(PATTERNS, SEEDS, fidelities=[0.25] * 4)) == scores(first)
@@ -343,11 +343,11 @@ def test_a_lower_fidelity_afterwards_is_trained_from_the_start() -> None:
 
 def test_a_diverged_part_is_a_failed_trial_and_the_others_go_on() -> None:
     train = replace(TRAIN, learning_rate=1e3, clip=1e3)
-    proxy = trained(train, tasks=1)
+    proxy = make_proxy(train, tasks=1)
     part = proxy.evaluate(PATTERNS, SEEDS, fidelities=[0.5] * 4)
     assert "failed" in {outcome.status for outcome in part}
     whole = proxy.evaluate(PATTERNS, SEEDS)
-    direct = trained(train, tasks=1).evaluate(PATTERNS, SEEDS)
+    direct = make_proxy(train, tasks=1).evaluate(PATTERNS, SEEDS)
     assert [(o.status, o.note) for o in whole] == [(o.status, o.note) for o in direct]
 
 
@@ -460,7 +460,7 @@ def test_resume_from_every_cut_is_identical(tmp_path: Path, name: str) -> None:
     arguments: dict[str, Any] = {"parallel": 4, "initial_design": 2, "top_k": 1}
     run(whole, name, proxy, 6, **arguments)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
-    expected = without_measured(read_run(whole).events)
+    expected = drop_measurements(read_run(whole).events)
     assert any("fidelities" in event for event in expected)
     for kept in range(len(lines)):
         path = tmp_path / f"cut-{kept}"
@@ -469,23 +469,23 @@ def test_resume_from_every_cut_is_identical(tmp_path: Path, name: str) -> None:
         torn = lines[kept][: len(lines[kept]) // 2]
         (path / "events.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
         run(path, name, proxy, 6, **arguments)
-        assert without_measured(read_run(path).events) == expected
+        assert drop_measurements(read_run(path).events) == expected
 
 
 def test_a_run_of_real_trainings_resumes_after_its_state_is_lost(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"amount": 3, "parallel": 3, "initial_design": 1, "top_k": 1}
-    run(tmp_path, "successive-halving", trained(), **arguments)
+    run(tmp_path, "successive-halving", make_proxy(), **arguments)
     whole = read_run(tmp_path).events
     lines = (tmp_path / "events.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "events.jsonl").write_bytes(b"".join(lines[: len(lines) * 2 // 3]))
-    run(tmp_path, "successive-halving", trained(), **arguments)
+    run(tmp_path, "successive-halving", make_proxy(), **arguments)
     resumed = read_run(tmp_path).events
     for old, new in zip(whole, resumed, strict=True):
         if old["event"] == "settled":
             assert new["trial"].pop("score") == pytest.approx(old["trial"].pop("score"), abs=1e-4)
             del old["trial"]["metrics"], new["trial"]["metrics"]
         if old["event"] != "final":
-            assert without_measured([new]) == without_measured([old])
+            assert drop_measurements([new]) == drop_measurements([old])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -542,7 +542,7 @@ def test_fairness_tells_runs_of_different_fidelity_apart(tmp_path: Path) -> None
             return build_searcher(load_searcher(name), space, rng, {})
 
         with RunFolder(tmp_path / name / "seed-0", config, {}) as folder:
-            run_search(folder, make, proxy, settings)
+            run_to_end(folder, make, proxy, settings)
     frames = read_frames(tmp_path)
     scored = frames.trials[frames.trials["status"] == "ok"]
     by_pattern = scored.groupby(["pattern", "replicate"])

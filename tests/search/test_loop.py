@@ -17,10 +17,10 @@ from nasarena.search.errors import (
     RunFolderRefused,
     SearcherFailed,
 )
-from nasarena.search.loop import LoopSettings, run_search
+from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import Direction, Split, TrialSeed, mean_cost
 from nasarena.search.retraining import best_patterns
-from nasarena.search.run_folder import RunFolder, find_runs, read_run, without_measured
+from nasarena.search.run_folder import RunFolder, drop_measurements, find_runs, read_run
 from nasarena.search.searcher import Searcher, build_searcher, searcher, spec_of
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -85,7 +85,7 @@ class Batch:
         self.told += trials
 
 
-def fixed(patterns: Sequence[Any]) -> type:
+def scripted_searcher(patterns: Sequence[Any]) -> type:
     """A searcher class that asks the given things in turn and then stops."""
 
     class Fixed:
@@ -122,7 +122,7 @@ def run(
 
     loop = LoopSettings(seed, Budget(unit, amount), **settings)
     with RunFolder(path, {"seed": seed}, {"commit": "abc"}) as folder:
-        return run_search(
+        return run_to_end(
             folder, make, proxy or CountingProxy(), loop, max_parallel=spec.max_parallel
         )
 
@@ -152,15 +152,15 @@ def test_every_searcher_starts_from_the_same_design_of_its_seed(tmp_path: Path) 
     ]
     assert starts[0] == starts[1] != starts[2]
     assert len(set(starts[0])) == 4
-    told = fixed(["AAAAAA"])
+    told = scripted_searcher(["AAAAAA"])
     run(tmp_path / "told", told, seed=3)
     assert [trial.pattern for trial in told.told[:4]] == starts[0]  # type: ignore[attr-defined]
     assert {trial.provenance for trial in told.told[:4]} == {"initial_design"}  # type: ignore[attr-defined]
 
 
 def test_the_same_pattern_and_seed_score_the_same_for_every_searcher(tmp_path: Path) -> None:
-    one = run(tmp_path / "1", fixed(["AMSAMS", "AAAAAA"]), initial_design=0)
-    other = run(tmp_path / "2", fixed(["AAAAAA", "MMMMMM", "AMSAMS"]), initial_design=0)
+    one = run(tmp_path / "1", scripted_searcher(["AMSAMS", "AAAAAA"]), initial_design=0)
+    other = run(tmp_path / "2", scripted_searcher(["AAAAAA", "MMMMMM", "AMSAMS"]), initial_design=0)
     scores = {trial.pattern: trial.score for trial in other}
     assert all(scores[trial.pattern] == trial.score for trial in one)
 
@@ -168,7 +168,11 @@ def test_the_same_pattern_and_seed_score_the_same_for_every_searcher(tmp_path: P
 def test_a_duplicate_is_answered_from_the_record_and_free(tmp_path: Path) -> None:
     proxy = CountingProxy()
     first, second, third = run(
-        tmp_path, fixed(["AAAAAA", "MMMMMM", "AAAAAA"]), proxy, initial_design=0, top_k=0
+        tmp_path,
+        scripted_searcher(["AAAAAA", "MMMMMM", "AAAAAA"]),
+        proxy,
+        initial_design=0,
+        top_k=0,
     )
     assert (third.status, third.score, third.duplicate_of) == ("duplicate", first.score, 0)
     assert third.cost == Cost()
@@ -177,14 +181,20 @@ def test_a_duplicate_is_answered_from_the_record_and_free(tmp_path: Path) -> Non
 
 def test_duplicates_within_one_batch_are_trained_once(tmp_path: Path) -> None:
     proxy = CountingProxy()
-    trials = run(tmp_path, fixed(["AAAAAA"] * 3), proxy, initial_design=0, parallel=3, top_k=0)
+    trials = run(
+        tmp_path, scripted_searcher(["AAAAAA"] * 3), proxy, initial_design=0, parallel=3, top_k=0
+    )
     assert [trial.status for trial in trials] == ["ok", "duplicate", "duplicate"]
     assert len(proxy.trained) == 1
 
 
 def test_retraining_duplicates_charges_them_and_draws_a_new_seed(tmp_path: Path) -> None:
     trials = run(
-        tmp_path, fixed(["AAAAAA"] * 3), initial_design=0, duplicates="retrain", parallel=2
+        tmp_path,
+        scripted_searcher(["AAAAAA"] * 3),
+        initial_design=0,
+        duplicates="retrain",
+        parallel=2,
     )
     assert [trial.replicate for trial in trials] == [0, 1, 2]
     assert len({trial.score for trial in trials}) == 3
@@ -202,7 +212,7 @@ def test_a_converged_searcher_ends_instead_of_asking_for_ever(tmp_path: Path) ->
 
 
 def test_failures_are_trials_charged_in_full_and_told(tmp_path: Path) -> None:
-    target = fixed(["SSAAAA", "AAAAAA", "SSAAAA"])
+    target = scripted_searcher(["SSAAAA", "AAAAAA", "SSAAAA"])
     failed, ok, again = run(tmp_path, target, initial_design=0)
     assert (failed.status, failed.score, failed.cost.flops) == ("failed", None, 12)
     assert failed.note == "loss became nan at step 3"
@@ -211,7 +221,7 @@ def test_failures_are_trials_charged_in_full_and_told(tmp_path: Path) -> None:
 
 
 def test_invalid_proposals_are_free_counted_and_told_why(tmp_path: Path) -> None:
-    target = fixed(["AAXAAA", "AAA", 17, None, "AAAAAA"])
+    target = scripted_searcher(["AAXAAA", "AAA", 17, None, "AAAAAA"])
     trials = run(tmp_path, target, initial_design=0)
     assert [trial.status for trial in trials] == ["invalid"] * 4 + ["ok"]
     assert "'X' at position 3" in trials[0].note
@@ -221,7 +231,7 @@ def test_invalid_proposals_are_free_counted_and_told_why(tmp_path: Path) -> None
 
 def test_nothing_but_nonsense_is_a_failed_searcher(tmp_path: Path) -> None:
     with pytest.raises(SearcherFailed, match="made 5 invalid proposals in a row, the last: patt"):
-        run(tmp_path, fixed(["?"] * 50), initial_design=0, max_duplicates=5)
+        run(tmp_path, scripted_searcher(["?"] * 50), initial_design=0, max_duplicates=5)
     assert read_run(tmp_path).state == "failed"
     assert len(read_run(tmp_path).trials()) == 5
 
@@ -284,7 +294,7 @@ def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_pat
     whole, counting = tmp_path / "whole", CountingProxy()
     run(whole, Batch, counting, amount=14, parallel=3)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
-    expected = without_measured(read_run(whole).events)
+    expected = drop_measurements(read_run(whole).events)
     for kept in range(len(lines)):
         path = tmp_path / f"cut-{kept}"
         run_json = (whole / "run.json").read_text()
@@ -294,7 +304,7 @@ def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_pat
         (path / "events.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
         proxy = CountingProxy()
         run(path, Batch, proxy, amount=14, parallel=3)
-        assert without_measured(read_run(path).events) == expected
+        assert drop_measurements(read_run(path).events) == expected
         settled = sum(
             b'"event":"settled"' in line and b'"flops":0' not in line for line in lines[:kept]
         )
@@ -429,7 +439,7 @@ def test_the_best_are_distinct_ok_and_ties_go_to_the_earlier() -> None:
 
 def test_provenance_parents_and_details_are_kept(tmp_path: Path) -> None:
     proposal = Proposal("AAAAAA", "llm", (1, 2), {"name": "all attention"})
-    (trial,) = run(tmp_path, fixed([proposal]), initial_design=0)
+    (trial,) = run(tmp_path, scripted_searcher([proposal]), initial_design=0)
     (read,) = read_run(tmp_path).trials()
     assert read == trial
     assert (read.provenance, read.parents, read.details) == (

@@ -10,10 +10,10 @@ import pytest
 
 from nasarena.search.budget import Budget
 from nasarena.search.errors import NasArenaError, ReplayDiverged
-from nasarena.search.loop import LoopSettings, already_searched, search
+from nasarena.search.loop import LoopSettings, load_finished_search, search
 from nasarena.search.proxy import Direction, Split, TrialSeed
-from nasarena.search.retraining import best_patterns, conclude, final_seed
-from nasarena.search.run_folder import RunFolder, read_run, without_measured
+from nasarena.search.retraining import best_patterns, final_seed, retrain_best
+from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome, Proposal, Trial
 
@@ -62,7 +62,7 @@ def loop_of(seed: int) -> LoopSettings:
     return LoopSettings(seed, Budget("trials", 6), initial_design=2, top_k=2, final_replicates=2)
 
 
-def searched_by(folder: RunFolder, seed: int, proxy: Letters) -> None:
+def search_with(folder: RunFolder, seed: int, proxy: Letters) -> None:
     search(folder, Random, proxy, loop_of(seed))
 
 
@@ -70,7 +70,7 @@ def run_all(path: Path, seeds: Sequence[int], proxy: Letters) -> None:
     """Search one after the other, then conclude all together, each step from the folder alone."""
     for seed in seeds:
         with RunFolder(path / str(seed), {"seed": seed}, {}) as folder:
-            searched_by(folder, seed, proxy)
+            search_with(folder, seed, proxy)
     conclude_all(path, seeds, proxy)
 
 
@@ -79,8 +79,8 @@ def conclude_all(path: Path, seeds: Sequence[int], proxy: Letters) -> None:
         folders = [
             stack.enter_context(RunFolder(path / str(seed), {"seed": seed}, {})) for seed in seeds
         ]
-        runs = [already_searched(f, loop_of(s)) for f, s in zip(folders, seeds, strict=True)]
-        conclude(runs, proxy)
+        runs = [load_finished_search(f, loop_of(s)) for f, s in zip(folders, seeds, strict=True)]
+        retrain_best(runs, proxy)
 
 
 def test_the_best_of_all_runs_are_one_population_and_each_run_gets_its_own(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_the_best_of_all_runs_are_one_population_and_each_run_gets_its_own(tmp_p
 @pytest.mark.parametrize("num_lost", [1, 2, 3, 4, 5])
 def test_what_was_cut_after_the_search_asks_nobody_again(tmp_path: Path, num_lost: int) -> None:
     run_all(tmp_path, [0, 1], Letters())
-    whole = without_measured(read_run(tmp_path / "1").events)
+    whole = drop_measurements(read_run(tmp_path / "1").events)
     file = tmp_path / "1" / "events.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:-num_lost]))
@@ -117,7 +117,7 @@ def test_what_was_cut_after_the_search_asks_nobody_again(tmp_path: Path, num_los
     with RunFolder(tmp_path / "1", {"seed": 1}, {}) as folder:
         search(folder, nobody, proxy, loop_of(1))
     conclude_all(tmp_path, [0, 1], proxy)
-    assert without_measured(read_run(tmp_path / "1").events) == whole
+    assert drop_measurements(read_run(tmp_path / "1").events) == whole
     assert [len(population) for population in proxy.populations] == ([] if num_lost == 1 else [4])
 
 
@@ -141,4 +141,4 @@ def test_a_record_of_other_retrainings_is_refused(tmp_path: Path, num_kept: int,
 def test_a_run_that_was_not_searched_cannot_be_concluded(tmp_path: Path) -> None:
     with RunFolder(tmp_path, {}, {}) as folder:
         with pytest.raises(NasArenaError, match="its search has not ended"):
-            already_searched(folder, loop_of(0))
+            load_finished_search(folder, loop_of(0))
