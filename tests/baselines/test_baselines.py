@@ -162,9 +162,10 @@ def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
     }
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
-        "from test_baselines import CLASSICAL, SMALL, additive, asked, run\n"
+        "from test_baselines import CLASSICAL, SMALL, additive, patterns_of, run\n"
         "proxy = additive(SMALL, failure_rate=0.2)\n"
-        "print(json.dumps({name: asked(run(Path(sys.argv[2]) / name, name, proxy, num_trials=9))"
+        "there = Path(sys.argv[2])\n"
+        "print(json.dumps({name: patterns_of(run(there / name, name, proxy, num_trials=9))"
         " for name in CLASSICAL}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1"}
