@@ -5,7 +5,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
-from sysconfig import get_path
+from zipfile import ZipFile
 
 import pytest
 
@@ -43,7 +43,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ).strip()
     )
     # A path line in a .pth file adds the folder but not the editable install's own .pth in it.
-    (site / "dependencies.pth").write_text(get_path("purelib") + "\n")
+    packages = [folder for folder in sys.path if folder.endswith("site-packages")]
+    (site / "dependencies.pth").write_text("\n".join(packages) + "\n")
     (wheel,) = (folder / "dist").glob("nasarena-*.whl")
     install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
     run(*install, "--no-index", "--force-reinstall", wheel, cwd=folder)
@@ -72,3 +73,24 @@ def test_the_wheel_runs_a_comparison_away_from_the_repository(elsewhere: Path) -
     )
     written = {path.name for path in (elsewhere / "runs" / "wheel").iterdir()}
     assert {"table.csv", "report.md", "report.html", "figures"} <= written
+
+
+def test_a_type_checker_sees_the_types_of_the_installed_wheel(elsewhere: Path) -> None:
+    script = elsewhere / "user.py"
+    script.write_text(
+        "from nasarena.search.space import PatternSpace\n\n"
+        "reveal_type(PatternSpace('AMS', 16).size)\n"
+    )
+    python = elsewhere / "env" / "bin" / "python"
+    options = ["--python-executable", python, "--cache-dir", elsewhere / "mypy"]
+    said = run(sys.executable, "-m", "mypy", "--strict", *options, script, cwd=elsewhere)
+    assert 'Revealed type is "int"' in said
+
+
+def test_the_wheel_carries_its_licence_and_a_marker_of_types(elsewhere: Path) -> None:
+    (wheel,) = (elsewhere / "dist").glob("nasarena-*.whl")
+    names = set(ZipFile(wheel).namelist())
+    assert {"nasarena-0.1.0.dist-info/licenses/LICENSE"} <= names
+    folders = {name.split("/")[1] for name in names if name.startswith("nasarena/")}
+    typed = {name.split("/")[1] for name in names if name.endswith("/py.typed")}
+    assert folders <= typed | {"py.typed", "__init__.py"}

@@ -22,7 +22,7 @@ fitted to them. Written by `nasarena.experiments.patternbench.fit`; do not edit.
 | packages | {packages} |
 | text trained on | sources of the Python standard library; none of it is in the files |
 | personal data | none |
-| licence | to be set by the owners |
+| licence | Apache-2.0, as the code |
 
 ## Columns of `rows.csv.xz`
 
