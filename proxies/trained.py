@@ -10,18 +10,16 @@ import json
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import torch
 
 from nasarena.proxies.data.task import Task
-from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
-from nasarena.proxies.models.population import Population
 from nasarena.proxies.native.library import kernel_hash
 from nasarena.proxies.training.calibration import Calibration, calibrate
 from nasarena.proxies.training.checkpoints import Checkpoints
 from nasarena.proxies.training.devices import (
-    autocast,
     choose_device,
     choose_population,
     choose_precision,
@@ -32,12 +30,11 @@ from nasarena.proxies.training.memory import MemoryModel
 from nasarena.proxies.training.native_memory import NativeMemoryModel
 from nasarena.proxies.training.population_sizing import PopulationSizer
 from nasarena.proxies.training.train_settings import TrainSettings
-from nasarena.proxies.training.train_step import WARM_UP
-from nasarena.proxies.training.trainer import Scored, train_and_score
+from nasarena.proxies.training.trainer import Scored
+from nasarena.proxies.training.training import Training, settings_on
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
-from nasarena.search.seeding import stream_seed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
@@ -103,18 +100,17 @@ class TrainedProxy:
         self.version = self._describe_version()
         self._calibration: Calibration | None = None
         self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
-        in_memory = NativeMemoryModel if self._step == "native" else MemoryModel
-        self.memory = [
-            in_memory(
-                settings.model,
-                sequence_shape(task),
-                self.training_of(task),
-                self._device,
-                self._precision,
-            )
+        where = self._device, self._precision
+        self.task_trainings = [
+            Training(task, settings.model, settings_on(task, settings.train), *where, self._step)
             for task in self.tasks
         ]
-        self._fitting = PopulationSizer(self.memory, self._device, population)
+        memory_model = NativeMemoryModel if self._step == "native" else MemoryModel
+        self.memory = [
+            memory_model(each.model, each.sequence, each.settings, *where)
+            for each in self.task_trainings
+        ]
+        self._sizer = PopulationSizer(self.memory, self._device, population)
 
     def _describe_version(self) -> str:
         """Hash of all that an outcome depends on: settings, space, data, and the code of all.
@@ -135,30 +131,10 @@ class TrainedProxy:
 
     def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """Training FLOPs and tokens counted, device seconds from the calibrated model."""
-        flops = tokens = 0
-        for task in self.tasks:
-            sequences = self.num_steps(task, fidelity) * self.settings.train.batch_size
-            forward = forward_flops(pattern, self.settings.model, sequence_shape(task))
-            flops += 3 * sequences * forward
-            tokens += sequences * task.length
-        return Cost(flops, tokens, self.calibration.seconds(pattern) * fidelity)
-
-    def num_steps(self, task: Task, fidelity: float) -> int:
-        """Optimizer steps of a training to `fidelity`: the nearest number, at least 1."""
-        return max(1, round(fidelity * self.training_of(task).steps))
-
-    def training_of(self, task: Task) -> TrainSettings:
-        """As many epochs over the task's own training set as the settings have over theirs.
-
-        Half the examples are half the steps, as published (mad-lab: 200 epochs whatever the task).
-        Where every sequence is new (`num_train` 0) there are no epochs, and the steps stay.
-        """
-        train, own = self.settings.train, getattr(task, "num_train", 0)
-        if not (train.num_train and own):
-            return train
-        return replace(
-            train, num_train=own, steps=max(1, round(train.steps * own / train.num_train))
+        counted = sum(
+            (training.cost(pattern, fidelity) for training in self.task_trainings), Cost()
         )
+        return replace(counted, device_seconds=self.calibration.seconds(pattern) * fidelity)
 
     @property
     def calibration(self) -> Calibration:
@@ -183,21 +159,14 @@ class TrainedProxy:
         shares = [1.0] * len(patterns) if fidelities is None else fidelities
         outcomes: dict[int, Outcome] = {}
         for fidelity, members in self._together(patterns, seeds, shares):
-
-            def train(part: list[int], fidelity: float = fidelity) -> list[Outcome]:
-                chosen, own = [patterns[i] for i in part], [seeds[i] for i in part]
-                return self._evaluate_population(chosen, own, split, fidelity)
-
-            def fail(member: int, reason: str, fidelity: float = fidelity) -> Outcome:
-                cost = self.cost(patterns[member], fidelity)
-                return Outcome("failed", None, cost, note=reason)
-
-            outcomes |= self._fitting.evaluate(patterns, members, train, fail)
+            train = partial(self._train_members, patterns, seeds, split, fidelity)
+            fail = partial(self._fail_member, patterns, fidelity)
+            outcomes |= self._sizer.evaluate(patterns, members, train, fail)
         return [outcomes[i] for i in range(len(patterns))]
 
     def num_together(self, patterns: Sequence[str]) -> int:
         """How many of `patterns`, from the first on, train in one program now."""
-        return self._fitting.size(patterns)
+        return self._sizer.size(patterns)
 
     def _together(
         self, patterns: Sequence[str], seeds: Sequence[TrialSeed], fidelities: Sequence[float]
@@ -207,69 +176,63 @@ class TrainedProxy:
         for i, fidelity in enumerate(fidelities):
             starts = [
                 self._checkpoints.step(
-                    [self._key(task, patterns[i], seeds[i])], self.num_steps(task, fidelity)
+                    [self._key(each, patterns[i], seeds[i])], each.num_steps(fidelity)
                 )
-                for task in self.tasks
+                for each in self.task_trainings
             ]
             groups.setdefault((fidelity, tuple(starts)), []).append(i)
         return [(fidelity, members) for (fidelity, _), members in groups.items()]
 
-    def _key(self, task: Task, pattern: str, seed: TrialSeed) -> Hashable:
-        """Of a training, among the checkpoints."""
-        return self.version, task.name, pattern, seed
+    def _key(self, training: Training, pattern: str, seed: TrialSeed) -> Hashable:
+        """Of the training of one model, among the checkpoints."""
+        return self.version, training.task.name, pattern, seed
 
-    def _evaluate_population(
+    def _train_members(
         self,
         patterns: Sequence[str],
         seeds: Sequence[TrialSeed],
         split: Split,
-        fidelity: float = 1.0,
+        fidelity: float,
+        members: Sequence[int],
     ) -> list[Outcome]:
+        """Outcomes of those of `patterns` whose indices are `members`, trained as one population.
+
+        What it took is shared out as the calibration prices them.
+        """
+        chosen, own = [patterns[i] for i in members], [seeds[i] for i in members]
         start = time.perf_counter()
-        by_task = [self._train(task, patterns, seeds, split, fidelity) for task in self.tasks]
-        elapsed = time.perf_counter() - start
-        costs = [self.cost(pattern, fidelity) for pattern in patterns]
-        total = sum(cost.device_seconds for cost in costs)
+        by_task = [self._train(each, chosen, own, split, fidelity) for each in self.task_trainings]
+        elapsed_s = time.perf_counter() - start
+        costs = [self.cost(pattern, fidelity) for pattern in chosen]
+        pace = elapsed_s / sum(cost.device_seconds for cost in costs)
+        scored_by_member = zip(*by_task, strict=True)
         return [
-            self._outcome([scored[member] for scored in by_task], cost, elapsed * share)
-            for member, cost in enumerate(costs)
-            for share in [cost.device_seconds / total]
+            self._outcome(scored, cost, pace * cost.device_seconds)
+            for scored, cost in zip(scored_by_member, costs, strict=True)
         ]
+
+    def _fail_member(
+        self, patterns: Sequence[str], fidelity: float, member: int, reason: str
+    ) -> Outcome:
+        return Outcome("failed", None, self.cost(patterns[member], fidelity), note=reason)
 
     def _train(
         self,
-        task: Task,
+        training: Training,
         patterns: Sequence[str],
         seeds: Sequence[TrialSeed],
         split: Split,
-        fidelity: float = 1.0,
+        fidelity: float,
     ) -> list[Scored]:
-        generators = [
-            torch.Generator().manual_seed(
-                stream_seed(seed.run, "proxy init", task.name, pattern, seed.replicate)
-            )
-            for pattern, seed in zip(patterns, seeds, strict=True)
-        ]
-        population = Population(
-            patterns,
-            generators,
-            self.settings.model,
-            task.vocab_size,
-            task.length,
-            task.head,
-            self._device,
-        )
-        run_seeds, train = [seed.run for seed in seeds], self.training_of(task)
-        keys = [self._key(task, *trained) for trained in zip(patterns, seeds, strict=True)]
-        part = self._checkpoints.part(keys, self.num_steps(task, fidelity), train.steps)
-        with autocast(self._device, self._precision):
-            scored = train_and_score(
-                population, task, run_seeds, train, split, self._device, part, self._step
-            )
+        """One population on one task, from its checkpoints on where there are any."""
+        keys = [self._key(training, *model) for model in zip(patterns, seeds, strict=True)]
+        stop, whole = training.num_steps(fidelity), training.num_steps()
+        part = self._checkpoints.part(keys, stop, whole)
+        scored = training.run(patterns, seeds, split, part)
         self._checkpoints.store(keys, part)
         return scored
 
-    def _outcome(self, scored: list[Scored], cost: Cost, measured_s: float) -> Outcome:
+    def _outcome(self, scored: Sequence[Scored], cost: Cost, measured_s: float) -> Outcome:
         failures = [part.failure for part in scored if part.failure]
         if failures:
             return Outcome("failed", None, cost, {}, measured_s, failures[0])
@@ -284,36 +247,8 @@ class TrainedProxy:
         return Outcome("ok", score, cost, metrics, measured_s)
 
     def _measure_seconds(self, pattern: str, num_steps: int) -> float:
-        """Seconds of a whole training of one pattern, all tasks, at the pace of `num_steps` steps.
-
-        What a CUDA graph takes before its first replay is taken off: a training pays it once.
-        """
-        before = WARM_UP + 1 if self._step == "graph" else 0
-        whole_s = 0.0
-        for task in self.tasks:
-            elapsed_s = self._probe_seconds(task, pattern, before + num_steps)
-            if before:
-                elapsed_s = max(1e-9, elapsed_s - self._probe_seconds(task, pattern, before))
-            whole_s += elapsed_s * self.training_of(task).steps / num_steps
-        return whole_s
-
-    def _probe_seconds(self, task: Task, pattern: str, num_steps: int) -> float:
-        """What a training of so few steps takes; raises MemoryError where it does not fit."""
-        probe = TrainedProxy.__new__(TrainedProxy)
-        probe.tasks, probe._device, probe.version = self.tasks, self._device, self.version
-        probe._precision, probe._step = self._precision, self._step
-        probe._checkpoints = Checkpoints()
-        train = TrainSettings(
-            steps=num_steps, batch_size=self.settings.train.batch_size, num_eval=1
+        """Seconds of a whole training, all tasks, by short ones; MemoryError where none fits."""
+        return sum(
+            self._sizer.alone(pattern, partial(training.seconds, pattern, num_steps))
+            for training in self.task_trainings
         )
-        probe.settings = replace(self.settings, train=train, population=1)
-        start = time.perf_counter()
-        self._fitting.alone(
-            pattern, lambda: probe._train(task, [pattern], [TrialSeed(0)], "search")
-        )
-        return time.perf_counter() - start
-
-
-def sequence_shape(task: Task) -> SequenceShape:
-    """What the cost model needs to know of a task."""
-    return SequenceShape(task.vocab_size, task.length, task.head)

@@ -162,9 +162,10 @@ def _members(patterns: Sequence[str], size: int) -> list[str]:
 
 
 def _peer_seconds(proxy: TrainedProxy, pattern: str, device: str) -> float:
-    task = proxy.tasks[0]
-    settings = proxy.training_of(task)
-    return peer_seconds(pattern, proxy.settings.model, task, settings, torch.device(device))
+    training = proxy.task_trainings[0]
+    return peer_seconds(
+        pattern, training.model, training.task, training.settings, torch.device(device)
+    )
 
 
 def launches(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:

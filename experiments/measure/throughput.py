@@ -214,14 +214,12 @@ def shares_of_peaks(
 def trial_flops(proxy: "TrainedProxy", pattern: str) -> float:
     """Useful FLOPs of one trial: its training, three forward passes a step, and its scoring."""
     from nasarena.proxies.models.flops import forward_flops
-    from nasarena.proxies.trained import sequence_shape
 
     return sum(
-        (3 * proxy.training_of(task).steps * proxy.settings.train.batch_size
-         + proxy.settings.train.num_eval)
-        * forward_flops(pattern, proxy.settings.model, sequence_shape(task))
-        for task in proxy.tasks
-    )  # fmt: skip
+        training.cost(pattern).flops
+        + training.settings.num_eval * forward_flops(pattern, training.model, training.sequence)
+        for training in proxy.task_trainings
+    )
 
 
 def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
@@ -308,9 +306,9 @@ def _peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
     device = torch.device(proxy.settings.device)
     start_cpu = time.process_time()
     times_s = [
-        peer_seconds(pattern, proxy.settings.model, task, proxy.training_of(task), device)
+        peer_seconds(pattern, training.model, training.task, training.settings, device)
         for pattern in patterns
-        for task in proxy.tasks
+        for training in proxy.task_trainings
     ]
     return Took(sum(times_s), time.process_time() - start_cpu, len(patterns))
 

@@ -10,11 +10,11 @@ import pytest
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.mad.tasks import MadTask, mad_sweep, mad_task
-from nasarena.proxies.models.flops import forward_flops
+from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.presets import build_trained_proxy
 from nasarena.proxies.sweep import SweepProxy
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings, sequence_shape
+from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
@@ -78,7 +78,7 @@ def test_a_score_is_the_mean_over_tasks_of_the_mean_over_settings() -> None:
 
 def test_every_setting_trains_for_the_same_number_of_epochs() -> None:
     sweep = SweepProxy("toy", SPACE, small_tasks(), SETTINGS)
-    trainings = [part.training_of(part.tasks[0]) for part in sweep.parts]
+    trainings = [training.settings for part in sweep.parts for training in part.task_trainings]
     assert [(t.steps, t.num_train) for t in trainings] == [
         (6, 24),
         (2, 8),
@@ -88,9 +88,12 @@ def test_every_setting_trains_for_the_same_number_of_epochs() -> None:
     ]
     fresh = TrainSettings(steps=6, batch_size=4)
     all_new = TrainedProxy("toy", SPACE, small_tasks(), TrainedSettings(SHAPE, fresh))
-    assert all_new.training_of(small_tasks()[1]) == fresh
+    assert all_new.task_trainings[1].settings == fresh
     flops = sum(
-        3 * 4 * train.steps * forward_flops("AS", SHAPE, sequence_shape(task))
+        3
+        * 4
+        * train.steps
+        * forward_flops("AS", SHAPE, SequenceShape(task.vocab_size, task.length, task.head))
         for task, train in zip(small_tasks(), trainings, strict=True)
     )
     cost = sweep.cost("AS")
@@ -120,8 +123,8 @@ def test_one_word_asks_for_the_published_sweep() -> None:
     sweep = build_proxy(config.proxy, config.space, False)
     assert isinstance(sweep, SweepProxy) and len(sweep.parts) == 66
     for part in sweep.parts:
-        (task,) = part.tasks
-        train = part.training_of(task)
+        (training,) = part.task_trainings
+        task, train = training.task, training.settings
         assert isinstance(task, MadTask)
         assert train.steps * train.batch_size == 200 * task.settings.num_train_examples
     one = evaluate_config(["proxy=mad", "proxy.data.sweep=true", "proxy.data.tasks=[compression]"])
@@ -150,13 +153,13 @@ def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
             made = build_proxy(config.proxy, config.space, False)
             parts = made.parts if isinstance(made, SweepProxy) else [made]
             flops = sum(
-                3 * train.steps * train.batch_size * forward_flops(pattern, model, sequence)
+                3
+                * each.settings.steps
+                * each.settings.batch_size
+                * forward_flops(pattern, each.model, each.sequence)
                 for part in parts
                 if isinstance(part, TrainedProxy)
-                for task in part.tasks
-                for train, model, sequence in [
-                    (part.training_of(task), part.settings.model, sequence_shape(task))
-                ]
+                for each in part.task_trainings
             )
             written.append(f"{flops:.2e}".replace("e+", "e"))
         assert f"| {name} | {' | '.join(written)} |" in table
@@ -166,6 +169,6 @@ def test_the_baselines_alone_train_for_200_epochs_each_too() -> None:
     config = evaluate_config(["proxy=mad"])
     mad = build_proxy(config.proxy, config.space, False)
     assert isinstance(mad, TrainedProxy)
-    steps = {task.name: mad.training_of(task).steps for task in mad.tasks}
+    steps = {each.task.name: each.settings.steps for each in mad.task_trainings}
     assert steps.pop("memorization") == 400  # 256 examples
     assert set(steps.values()) == {20_000} and len(steps) == 5

@@ -11,7 +11,7 @@ import pytest
 
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import evaluate_config
-from nasarena.proxies.data.task import Batch, Task, TaskSplit
+from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.proxies.mad.tasks import mad_task
 from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
@@ -21,6 +21,7 @@ from nasarena.proxies.trained import TrainedProxy, TrainedSettings
 from nasarena.proxies.training import calibration
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.trainer import Scored
+from nasarena.proxies.training.training import Training
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
@@ -131,13 +132,13 @@ def test_a_pattern_that_does_not_fit_is_a_failed_trial(monkeypatch: pytest.Monke
 
     Memory here holds two layers, and their data.
     """
-    toy, trained, train = proxy(), list[str](), TrainedProxy._train
+    toy, trained, train = proxy(), list[str](), Training.run
 
-    def watch(self: TrainedProxy, task: Task, patterns: list[str], *rest: Any) -> list[Scored]:
+    def watch(self: Training, patterns: list[str], *rest: Any) -> list[Scored]:
         trained.extend(patterns)
-        return train(self, task, patterns, *rest)
+        return train(self, patterns, *rest)
 
-    monkeypatch.setattr(TrainedProxy, "_train", watch)
+    monkeypatch.setattr(Training, "run", watch)
     free = max(toy.memory[0].peak_bytes([letter * 2]) for letter in "AMS")
     monkeypatch.setattr(
         "nasarena.proxies.training.population_sizing.free_bytes", lambda device: free
