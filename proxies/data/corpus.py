@@ -1,15 +1,13 @@
 """Bytes of real text, split into train, search and held-out by file.
 
-Which files: those of `data.path`, or by default the Python standard library's own sources, which
-every machine has. A file goes to one split by a stable hash of its relative name, so the split
-does not move when files are added or the folder is moved. The library differs between Python
-versions, hence the `fingerprint` of names and contents, which enters a proxy's version.
+Which files: those of `data.path`, or by default the text that ships with the package
+(`shipped_text.py`). A file goes to one split by a stable hash of its relative name, so the split
+does not move when files are added or the folder is moved. The `fingerprint` of names and contents
+enters a proxy's version.
 """
 
 import hashlib
 import os
-import sys
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,24 +25,49 @@ SPLIT_ENDS: dict[TaskSplit, float] = {"train": 0.8, "search": 0.9, "held_out": 1
 # any size loads in a moment.
 MAX_BYTES: dict[TaskSplit, int] = {"train": 8_000_000, "search": 1_000_000, "held_out": 1_000_000}
 
-# Parts of the standard library that some machines lack (packaged apart or gone in 3.12), or that
-# are tables and not code.
-_NOT_EVERYWHERE = {"distutils", "ensurepip", "idlelib", "lib2to3", "tkinter", "turtledemo", "venv"}
-_TABLES = {"encodings", "pydoc_data"}
-_TESTS = {"test", "tests", "idle_test"}
-
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of a corpus; `name` is relative, with forward slashes, the same on each machine."""
+    """One file of a corpus; `name` is relative, with forward slashes, the same on each machine.
+
+    `content` is given for a file of the shipped archive, which has no path of its own.
+    """
 
     name: str
     path: Path
+    content: bytes | None = None
 
     @property
     def position(self) -> float:
         """Where the file stands between 0 and 1: it decides the split and the order of reading."""
         return stable_hash("corpus", self.name) / 2.0**64
+
+    def read(self, max_bytes: int | None = None) -> bytes:
+        """The first `max_bytes` of the file, or all. Raises InvalidSetting where it cannot."""
+        if self.content is not None:
+            return self.content[:max_bytes]
+        try:
+            with open(self.path, "rb") as opened:
+                return opened.read(-1 if max_bytes is None else max_bytes)
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    @property
+    def signature(self) -> str:
+        """What changes with the content, without reading a file on disk. Raises as `read`."""
+        if self.content is not None:
+            return hashlib.blake2b(self.content, digest_size=8).hexdigest()
+        try:
+            known = self.path.stat()
+        except OSError as error:
+            raise self._refusal(error) from error
+        return f"{known.st_size} {known.st_mtime_ns}"
+
+    def _refusal(self, error: OSError) -> InvalidSetting:
+        return InvalidSetting(
+            f"data.path must hold readable files, got {self.path}: {error.strerror}; "
+            f"make it readable or leave it out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +78,20 @@ class Corpus:
     fingerprint: str
 
 
-def standard_library() -> list[SourceFile]:
-    """The `*.py` files of this Python's own library, without its tests and tables.
-
-    Taken are the modules that `sys.stdlib_module_names` lists, so nothing that was installed on
-    top, minus the two sets above and every folder of tests.
-    """
-    root = Path(sysconfig.get_path("stdlib"))
-    modules = sys.stdlib_module_names - _NOT_EVERYWHERE - _TABLES
-    files = []
-    for path in _walk(root, skip=_TESTS | {"site-packages", "dist-packages"}):
-        relative = path.relative_to(root)
-        if path.suffix == ".py" and relative.parts[0].removesuffix(".py") in modules:
-            files.append(SourceFile(relative.as_posix(), path))
-    return files
-
-
 def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[SourceFile]:
     """Every file under `paths` but hidden ones. A folder's files are named from the folder on."""
     files = []
     for given in paths:
         root = Path(given).expanduser()
         if root.is_dir():
-            found = [SourceFile(p.relative_to(root).as_posix(), p) for p in _walk(root)]
+            found = [SourceFile(p.relative_to(root).as_posix(), p) for p in walk_files(root)]
         elif os.path.exists(root):  # unlike root.exists(), False for what cannot be reached
             found = [SourceFile(root.name, root)]
         else:
             raise InvalidSetting(
                 f"data.path must be a file or a folder, got {os.fspath(given)!r}, "
                 f"which does not exist or cannot be reached; "
-                f"give an existing one, or none for the standard library"
+                f"give an existing one, or none for the shipped text"
             )
         files += found
     return files
@@ -120,7 +127,7 @@ def _split_by_file(ordered: Sequence[SourceFile]) -> Corpus:
     for file in ordered:
         split = next(split for split, end in SPLIT_ENDS.items() if file.position < end)
         if room[split] > 0:
-            text = _read(file, room[split])
+            text = file.read(room[split])
             room[split] -= len(text)
             parts[split].append(text)
             _update(digest, file, text)
@@ -132,7 +139,7 @@ def _split_within_files(ordered: Sequence[SourceFile]) -> Corpus:
     parts: dict[TaskSplit, list[bytes]] = {split: [] for split in SPLIT_ENDS}
     room = sum(MAX_BYTES.values())
     for file in ordered:
-        text = _read(file, room)
+        text = file.read(room)
         room -= len(text)
         start = 0
         for split, end in SPLIT_ENDS.items():
@@ -158,18 +165,7 @@ def _update(digest: "hashlib.blake2b", file: SourceFile, text: bytes) -> None:
     digest.update(f"{len(name)} {len(text)} ".encode() + name + text)
 
 
-def _read(file: SourceFile, max_bytes: int) -> bytes:
-    try:
-        with open(file.path, "rb") as opened:
-            return opened.read(max_bytes)
-    except OSError as error:
-        raise InvalidSetting(
-            f"data.path must hold readable files, got {file.path}: {error.strerror}; "
-            f"make it readable or leave it out"
-        ) from error
-
-
-def _walk(root: Path, skip: set[str] | frozenset[str] = frozenset()) -> Iterator[Path]:
+def walk_files(root: Path, skip: set[str] | frozenset[str] = frozenset()) -> Iterator[Path]:
     """Files under `root` in the order of their names; no links to folders, nothing hidden."""
 
     def refuse(error: OSError) -> None:

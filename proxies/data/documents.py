@@ -13,7 +13,6 @@ from itertools import islice
 
 from nasarena.proxies.data.corpus import SPLIT_ENDS, SourceFile
 from nasarena.proxies.data.task import TaskSplit
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stable_hash
 
 
@@ -56,13 +55,7 @@ def file_documents(files: Sequence[SourceFile], limit: int | None = None) -> Ite
     """
     ordered = sorted(files, key=lambda file: (stable_hash("document order", file.name), file.name))
     for file in ordered[:limit]:
-        try:
-            text = file.path.read_bytes().decode("utf-8", "replace")
-        except OSError as error:
-            raise InvalidSetting(
-                f"data.path must hold readable files, got {file.path}: {error.strerror}; "
-                f"make it readable or leave it out"
-            ) from error
+        text = file.read().decode("utf-8", "replace")
         if text:
             yield Document(file.name, text)
 
@@ -79,12 +72,5 @@ def files_signature(files: Sequence[SourceFile]) -> str:
     """Hash of names, sizes and times of change: says without reading whether files are the same."""
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(files, key=lambda file: file.name):
-        try:
-            known = file.path.stat()
-        except OSError as error:
-            raise InvalidSetting(
-                f"data.path must hold readable files, got {file.path}: {error.strerror}; "
-                f"make it readable or leave it out"
-            ) from error
-        digest.update(repr((file.name, known.st_size, known.st_mtime_ns)).encode())
+        digest.update(repr((file.name, file.signature)).encode())
     return digest.hexdigest()

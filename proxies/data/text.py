@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from nasarena.proxies.data import corpus
-from nasarena.proxies.data.corpus import find_files, load_corpus, standard_library
+from nasarena.proxies.data.corpus import find_files, load_corpus
+from nasarena.proxies.data.shipped_text import shipped_files
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash
@@ -25,7 +26,7 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class TextTask:
     """Next-byte prediction on windows of `length` bytes; implements Task.
 
-    `path` is a file, a folder or a list of them; None stands for the Python standard library.
+    `path` is a file, a folder or a list of them; None stands for the text that ships.
     Raises InvalidSetting for a path that is missing, unreadable, empty or shorter than a window.
     """
 
@@ -37,9 +38,9 @@ class TextTask:
         if length < 1:
             raise InvalidSetting(f"data.length must be at least 1, got {length}")
         self.length = length
-        files = standard_library() if path is None else find_files(_as_list(path))
+        files = shipped_files() if path is None else find_files(_as_list(path))
         # One byte more than a window: the target of the last position.
-        origin = "the standard library" if path is None else ", ".join(map(str, _as_list(path)))
+        origin = "the shipped text" if path is None else ", ".join(map(str, _as_list(path)))
         self._corpus = load_corpus(files, min_bytes=length + 1, origin=origin)
         code = code_hash(corpus.__name__, __name__)
         self.fingerprint = f"text-{length}-{self._corpus.fingerprint}-{code}"

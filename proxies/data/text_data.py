@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.proxies.data import documents, shard_writer, tokenizer
-from nasarena.proxies.data.corpus import SourceFile, find_files, standard_library
+from nasarena.proxies.data.corpus import SourceFile, find_files
 from nasarena.proxies.data.documents import Document, file_documents, files_signature, row_documents
 from nasarena.proxies.data.hub import DatasetSource
 from nasarena.proxies.data.shard_writer import write_corpus
 from nasarena.proxies.data.shards import FORMAT, Shards, has_shards
+from nasarena.proxies.data.shipped_text import shipped_files
 from nasarena.proxies.data.task import TaskSplit
 from nasarena.proxies.data.text import TextTask
 from nasarena.proxies.data.token_text import TokenText
@@ -140,8 +141,8 @@ class _Source:
         self.documents: Callable[[], Iterator[Document]]
         self.description: dict[str, Any]
         if settings.dataset is None:
-            files = find_files(settings.paths) if settings.path is not None else standard_library()
-            self.origin = ", ".join(settings.paths) or "the standard library"
+            files = find_files(settings.paths) if settings.path is not None else shipped_files()
+            self.origin = ", ".join(settings.paths) or "the shipped text"
             self.documents = lambda: file_documents(files, settings.documents)
             self.description = {"files": files_signature(files), "documents": settings.documents}
             return

@@ -2,23 +2,26 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nasarena.proxies.data import shipped_text
 from nasarena.proxies.data.corpus import (
     MAX_BYTES,
     SPLIT_ENDS,
     SourceFile,
     find_files,
     load_corpus,
-    standard_library,
 )
+from nasarena.proxies.data.shipped_text import library_files, pack, shipped_files
 from nasarena.proxies.data.task import TaskSplit
 from nasarena.proxies.data.text import TextTask
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, ProxyFailed
 
+SHIPPED_WINDOW = b"          if self._check_alive()"
 SPLITS: tuple[TaskSplit, ...] = ("train", "search", "held_out")
 
 
@@ -30,13 +33,65 @@ def write_files(folder: Path, count: int, size: int = 400) -> Path:
     return folder
 
 
-def test_the_standard_library_is_the_default_and_has_neither_tests_nor_installed_packages() -> None:
-    names = {file.name for file in standard_library()}
+def test_the_text_that_ships_has_neither_tests_nor_installed_packages() -> None:
+    names = {file.name for file in shipped_files()}
     assert {"argparse.py", "json/decoder.py", "collections/__init__.py"} <= names
     folders = {part for name in names for part in name.split("/")[:-1]}
     assert folders & {"test", "tests", "site-packages", "encodings", "idlelib", "lib2to3"} == set()
-    sizes = {s: len(p) for s, p in load_corpus(standard_library(), 65, "here").splits.items()}
+    sizes = {s: len(p) for s, p in load_corpus(shipped_files(), 65, "here").splits.items()}
     assert sizes["train"] > 2_000_000 and sizes["search"] > 100_000 and sizes["held_out"] > 100_000
+
+
+@pytest.fixture
+def unread() -> Iterator[None]:
+    """The archive is read anew, and again for whoever comes after."""
+    shipped_files.cache_clear()
+    yield
+    shipped_files.cache_clear()
+
+
+@pytest.mark.usefixtures("unread")
+def test_the_text_is_that_of_the_shipped_benchmark_under_every_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of PatternBench were trained on the library of Python 3.11.7, of this fingerprint;
+    another Python, here one with a library of a single module, must not move a score."""
+    (tmp_path / "this.py").write_text("x = 1\n" * 1000)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    assert [file.name for file in library_files()] == ["this.py"]
+    task = TextTask(length=32)
+    assert task.fingerprint.split("-")[2] == "19788e15739f08ac"
+    batch = task.sample(0, "search", 1)
+    assert bytes(batch.inputs[0].tolist()) == SHIPPED_WINDOW
+
+
+@pytest.mark.usefixtures("unread")
+def test_an_archive_that_is_not_the_shipped_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped_text, "ARCHIVE", tmp_path / "text.tar.xz")
+    with pytest.raises(ProxyFailed, match="cannot be read"):
+        shipped_files()
+    (tmp_path / "text.tar.xz").write_bytes(b"something else")
+    with pytest.raises(ProxyFailed, match="has been changed"):
+        shipped_files()
+
+
+@pytest.mark.usefixtures("unread")
+def test_packing_gives_the_same_bytes_each_time_and_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    for name in ("this.py", "argparse.py"):
+        (library / name).write_text(f"# {name}\n" * 50)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(library))
+    assert pack(tmp_path / "one") == pack(tmp_path / "two")
+    monkeypatch.setattr(shipped_text, "ARCHIVE", tmp_path / "one")
+    monkeypatch.setattr(shipped_text, "SHA256", pack(tmp_path / "one"))
+    assert {file.name: file.read() for file in shipped_files()} == {
+        path.name: path.read_bytes() for path in library.iterdir()
+    }
 
 
 def test_each_file_is_in_one_split_and_a_new_file_moves_no_other(tmp_path: Path) -> None:
@@ -83,7 +138,7 @@ def test_a_single_file_is_cut_into_consecutive_parts(tmp_path: Path) -> None:
 
 def test_targets_are_the_next_bytes_and_windows_come_from_their_own_split() -> None:
     task = TextTask(length=48)
-    texts = {s: p.tobytes() for s, p in load_corpus(standard_library(), 49, "here").splits.items()}
+    texts = {s: p.tobytes() for s, p in load_corpus(shipped_files(), 49, "here").splits.items()}
     for split in SPLITS:
         batch = task.sample(0, split, 20)
         assert batch.inputs.shape == batch.targets.shape == (20, 48)
