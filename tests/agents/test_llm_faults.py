@@ -107,6 +107,46 @@ def test_a_body_without_end_is_read_to_its_bound_and_no_further() -> None:
         call(url, Patience(30, 30))
 
 
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s, self.pauses_s = 0.0, list[float]()
+        monkeypatch.setattr(time, "sleep", self._sleep)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now_s)
+
+    def _sleep(self, seconds: float) -> None:
+        self.pauses_s.append(seconds)
+        self.now_s += seconds
+
+
+def test_pauses_double_to_half_a_minute_unless_the_server_says_how_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = respond_with("503 Busy", b"")
+    later = respond_with("429 Later", b"", "Retry-After: 7\r\n")
+    answers = [*[busy] * 2, later, *[busy] * 4, respond_with("200 OK", b'{"data": "here"}')]
+    clock, left = Clock(monkeypatch), iter(answers)
+    with sockets(lambda connection: next(left)(connection)) as url:
+        assert call(url, Patience(1e3, 1e3)) == "here"
+    assert clock.pauses_s == [1, 2, 7, 8, 16, 30, 30]
+
+
+def test_patience_counts_from_the_first_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 10 s: pauses of 1, 2 and 4 s; the next would be 8 s and end too late."""
+    clock = Clock(monkeypatch)
+    with sockets(respond_with("503 Busy", b"")) as url, pytest.raises(LlmUnavailable, match="10 s"):
+        call(url, Patience(1e3, 10.0))
+    assert clock.pauses_s == [1, 2, 4]
+
+
+def test_a_refusal_is_asked_once_more_and_is_then_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    with sockets(respond_with("400 Bad", b"no")) as url, pytest.raises(Refusal, match="400: no"):
+        call(url, Patience(1e3, 10.0))
+    assert clock.pauses_s == [1]
+
+
 def test_a_server_that_comes_back_in_time_is_no_trouble() -> None:
     left = [respond_with("503 Busy", b""), respond_with("429 Later", b"", "Retry-After: 0.1\r\n")]
 

@@ -29,6 +29,7 @@ from nasarena.figures.results.noise import noise_floor
 from nasarena.figures.results.standings import deciding_scale, standings
 from nasarena.figures.results.tables import read_frames
 from nasarena.search.errors import NasArenaError
+from nasarena.search.run_folder import read_run
 
 Add = Callable[..., Path]
 
@@ -123,6 +124,34 @@ def test_the_noise_is_that_of_one_training_however_many_are_averaged(
     assert noise == pytest.approx(0.05, rel=0.35)
     # A run's score averages nine re-trainings of each of two patterns.
     assert standings(frames).rope == pytest.approx(noise / np.sqrt(18))
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+def test_two_degrees_of_freedom_say_nothing_about_noise_and_three_do(
+    is_final: bool, tmp_path: Path, add_comparison: Add
+) -> None:
+    """Two reference patterns on n seeds leave n - 1 when pattern and seed are accounted for."""
+    noises = {
+        seeds: noise_floor(
+            read_frames(add_comparison(tmp_path / str(seeds), seeds=seeds)), is_final
+        )
+        for seeds in (2, 3, 4)
+    }
+    assert noises[2] is None and noises[3] is None
+    assert noises[4] is not None and 0.01 < noises[4] < 0.2
+
+
+def test_without_references_the_noise_is_that_of_repeated_trainings(
+    tmp_path: Path, add_run: Add
+) -> None:
+    """One pattern trained n times leaves n - 1 degrees of freedom about its own mean."""
+    noises = {}
+    for count in (3, 4):
+        run = add_run(tmp_path / str(count), "random", 0, top_k=1, replicates=count)
+        scores = [event["outcome"]["score"] for event in read_run(run).of_kind("final")]
+        assert len(scores) == count
+        noises[count] = noise_floor(read_frames(tmp_path / str(count)), is_final=True)
+    assert noises == {3: None, 4: pytest.approx(np.std(scores, ddof=1))}
 
 
 def test_without_references_the_noise_is_not_known(tmp_path: Path, add_run: Add) -> None:

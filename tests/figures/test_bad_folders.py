@@ -16,6 +16,7 @@ from nasarena.experiments.commands.cli import main
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.heatmap import best_patterns
 from nasarena.figures.report.conclusion import Conclusion
+from nasarena.figures.report.fairness import fairness
 from nasarena.figures.results.tables import read_frames
 from nasarena.search.run_folder import read_run
 from nasarena.search.space import PatternSpace
@@ -199,6 +200,27 @@ def test_budgets_that_were_not_used_up_alike_are_pointed_out(tmp_path: Path, add
     spent = points["Budgets spent to within one trial"]
     assert spent.answer == "no" and "2 runs stopped early: early" in spent.detail
     assert "- [ ] Budgets spent to within one trial" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("spent", "answer", "words"),
+    [
+        (12 * (1 + 1e-12), "yes", "no run spent more"),  # sums of seconds carry rounding
+        (12.01, "no", "1 run spent more"),
+        (24, "no", "1 run spent more"),
+    ],
+)
+def test_a_run_that_spent_more_than_the_budget_is_pointed_out(
+    spent: float, answer: str, words: str, tmp_path: Path, add_run: Add
+) -> None:
+    """No loop of ours lets it happen; the list says what the record says all the same."""
+    for name, seed in (("random", 0), ("random", 1), ("greedy", 0), ("greedy", 1)):
+        file = add_run(tmp_path, name, seed) / "events.jsonl"
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    events[-1]["spent"] = spent
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    (point,) = [p for p in fairness(read_frames(tmp_path)) if p.claim == "Same budget and cap"]
+    assert (point.answer, point.detail) == (answer, f"12 trials; {words}")
 
 
 def test_one_seed_of_one_searcher_is_said_to_be_that(tmp_path: Path, add_run: Add) -> None:

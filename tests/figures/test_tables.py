@@ -90,6 +90,37 @@ def test_only_the_complete_block_is_averaged(tmp_path: Path, add_run: AddRun) ->
     assert "it lacks seeds that the others have" in found["late", 0]
 
 
+def test_of_equally_large_blocks_the_one_with_more_searchers_is_kept(
+    tmp_path: Path, add_run: AddRun
+) -> None:
+    """One searcher on two seeds or two searchers on one: a comparison needs two."""
+    add_run(tmp_path, "random", 0)
+    add_run(tmp_path, "random", 1)
+    add_run(tmp_path, "late", 0)
+    frames = read_frames(tmp_path)
+    assert frames.searchers == ["late", "random"] and frames.seeds == (0,)
+    assert set(reasons(frames)) == {("random", 1)}
+
+
+def test_seconds_measured_are_the_searchers_and_the_trainings(
+    tmp_path: Path, add_run: AddRun
+) -> None:
+    """Planted: an ask takes 10 s, telling 5 s, a training 1 s; the initial four are one ask."""
+    file = add_run(tmp_path, "random", 0, amount=7) / "events.jsonl"
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    for event in events:
+        if event["event"] == "asked":
+            event["measured"] |= {"ask_s": 10.0, "tell_s": 5.0}
+        if event["event"] == "settled":
+            event["measured"]["s"] = 1.0
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    frames = read_frames(tmp_path)
+    assert frames.trials["measured_seconds"].tolist() == [16, 17, 18, 19, 35, 51, 67]
+    assert frames.trials["training_seconds"].tolist() == [1] * 7
+    assert frames.runs["searcher_seconds"].tolist() == [75]  # the fifth ask did not fit
+    assert frames.runs["training_seconds"].tolist() == [7]
+
+
 def test_other_options_of_one_searcher_are_another_searcher(
     tmp_path: Path, add_run: AddRun
 ) -> None:

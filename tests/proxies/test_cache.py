@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.landscapes import Landscape, additive, nk
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.proxy import Proxy, Split, TrialSeed
+from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
@@ -113,6 +114,34 @@ def test_seed_replicate_split_and_version_are_all_part_of_the_address(
     changed = Counting(additive(SPACE, noise=0.2))
     CachedProxy(changed, tmp_path / "cache.sqlite").evaluate(PATTERNS[:1], [TrialSeed(0)])
     assert changed.calls == [PATTERNS[:1]]
+
+
+def test_what_did_not_fit_into_memory_is_tried_again_and_other_failures_are_kept(
+    counting: Counting, tmp_path: Path
+) -> None:
+    """Memory is the machine's of that moment; a loss that became nan is the pattern's own."""
+    evaluate = counting.evaluate
+
+    def fail(note: str) -> Callable[..., list[Outcome]]:
+        def answer(*asked: Any) -> list[Outcome]:
+            return [replace(o, status="failed", score=None, note=note) for o in evaluate(*asked)]
+
+        return answer
+
+    path, pair = tmp_path / "cache.sqlite", PATTERNS[:2]
+    counting.evaluate = fail(f"{OUT_OF_MEMORY}: 9 GiB")  # type: ignore[method-assign]
+    cached = CachedProxy(counting, path)
+    assert [outcome.status for outcome in cached.evaluate(pair, SEEDS[:2])] == ["failed"] * 2
+    counting.evaluate = evaluate  # type: ignore[method-assign]
+    assert drop_times(cached.evaluate(pair, SEEDS[:2])) == drop_times(evaluate(pair, SEEDS[:2]))
+    assert cached.misses == 4
+
+    counting.evaluate = fail("loss became nan at step 3")  # type: ignore[method-assign]
+    first = cached.evaluate(PATTERNS[2:], SEEDS[2:])
+    counting.evaluate = evaluate  # type: ignore[method-assign]
+    again = CachedProxy(counting, path)
+    assert drop_times(again.evaluate(PATTERNS[2:], SEEDS[2:])) == drop_times(first)
+    assert again.hits == 6
 
 
 def test_several_processes_share_one_file(tmp_path: Path) -> None:

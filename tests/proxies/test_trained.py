@@ -235,6 +235,15 @@ def test_version_names_all_that_a_score_depends_on() -> None:
     assert base != other_data.version
 
 
+def test_precision_alone_is_another_version() -> None:
+    """By the same step: bfloat16 takes the eager one, and float32 would take the native one."""
+    versions = {
+        precision: proxy(replace(SETTINGS, step="eager", precision=precision)).version
+        for precision in ("auto", "float32", "bfloat16")
+    }
+    assert versions["auto"] == versions["float32"] != versions["bfloat16"]
+
+
 @pytest.mark.parametrize("alphabet, depth", [("AM", 3), ("S", 2), ("MA", 1)])
 def test_any_alphabet_of_known_layers_and_any_depth(alphabet: str, depth: int) -> None:
     space = PatternSpace(alphabet, depth)
