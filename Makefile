@@ -43,10 +43,12 @@ patternbench: $(VENV)/.installed-test ## train PatternBench's sample and fit its
 	$(BIN)/python -m nasarena.experiments.patternbench.train
 	$(BIN)/python -m nasarena.experiments.patternbench.fit
 
-# mypy sees the six folders as one package through links, never through an installed copy.
-.typecheck: Makefile
+# mypy sees the folders as one package through links, never through an installed copy.
+.typecheck: Makefile $(wildcard api/*)
 	@mkdir -p $@/nasarena
 	@for p in $(PACKAGES); do ln -sfn ../../$$p $@/nasarena/$$p; done
+	@for f in $(notdir $(wildcard api/*.*)); do ln -sfn ../../api/$$f $@/nasarena/$$f; done
+	@touch $@
 
 MEASURES := overhead separation quick_icc resume agents compare calibration report bootstrap patternbench memory throughput
 measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew into docs/measurements/
