@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from nasarena.search.budget import Ledger
@@ -34,6 +35,11 @@ class Journal:
         self._end: dict[str, Any] | None = (
             {key: ends[0][key] for key in ("reason", "spent", "llm")} if ends else None
         )
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._folder.path
 
     @property
     def is_searched(self) -> bool:

@@ -1,4 +1,4 @@
-"""The one loop: ask -> check -> reserve -> evaluate -> settle -> record -> tell.
+"""The one loop: ask -> check -> quote -> reserve -> evaluate -> settle -> record -> tell.
 
 The same for every searcher. Resume is replay: the loop always starts from the beginning with a
 fresh searcher, and as long as the run folder holds events it checks that the searcher asks again
@@ -13,14 +13,12 @@ increment is charged, and what was paid for already is a duplicate.
 """
 
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
 
-import numpy as np
-
-from nasarena.search.budget import Budget, Ledger, Reservation
+from nasarena.search.account import Account, Duplicates
+from nasarena.search.budget import Budget, Ledger
+from nasarena.search.entry import Entry
 from nasarena.search.errors import (
     BudgetSpent,
     InvalidPattern,
@@ -28,15 +26,15 @@ from nasarena.search.errors import (
     NasArenaError,
     SearcherFailed,
 )
-from nasarena.search.fidelity import Payments, check_fidelity, cost_at, evaluate_at
-from nasarena.search.journal import Journal, describe_pattern
+from nasarena.search.fidelity import check_fidelity, evaluate_at
+from nasarena.search.guarded_searcher import GuardedSearcher, MakeSearcher
+from nasarena.search.journal import Journal
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.retraining import FinishedSearch, retrain_best
 from nasarena.search.run_folder import RunFolder
-from nasarena.search.searcher import Searcher
 from nasarena.search.seeding import stream
 from nasarena.search.time_limit import TimeLimit
-from nasarena.search.trial import Cost, Proposal, Trial
+from nasarena.search.trial import Outcome, Proposal, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class LoopSettings:
     budget: Budget
     initial_design: int = 4
     parallel: int = 1
-    duplicates: Literal["reuse", "retrain"] = "reuse"
+    duplicates: Duplicates = "reuse"
     max_duplicates: int = 100
     ask_timeout_s: float = 600.0
     top_k: int = 3
@@ -68,7 +66,6 @@ class LoopSettings:
             raise InvalidSetting(f"duplicates must be reuse or retrain, got {self.duplicates!r}")
 
 
-MakeSearcher = Callable[[np.random.Generator], Searcher]
 Watch = Callable[[Trial, Ledger], None]
 
 
@@ -87,13 +84,14 @@ def run_to_end(
     `final_proxy` trains the best patterns again, by default `proxy` itself. All else is as `search`
     has it.
     """
-    run = search(folder, make_searcher, proxy, settings, max_parallel=max_parallel, watch=watch)
+    journal = Journal(folder)
+    run = search(journal, make_searcher, proxy, settings, max_parallel=max_parallel, watch=watch)
     retrain_best([run], final_proxy or proxy)
     return run.trials
 
 
 def search(
-    folder: RunFolder,
+    journal: Journal,
     make_searcher: MakeSearcher,
     proxy: Proxy,
     settings: LoopSettings,
@@ -101,19 +99,20 @@ def search(
     max_parallel: int | None = None,
     watch: Watch | None = None,
 ) -> FinishedSearch:
-    """Search to the end, from wherever the folder stands; `retrain_best` does the rest.
+    """Search to the end, from wherever the record stands; `retrain_best` does the rest.
 
+    `journal` is the one writer of the run: what a searcher records goes through it too.
     `make_searcher` is given the searcher's own random stream. `watch` is called after each trial.
     Raises SearcherFailed (recorded, resumable) and InvalidSetting for a budget below one trial.
     """
-    journal = Journal(folder)
     if journal.is_searched:
         return _finish_search(journal, journal.trials_on_record(), settings)
     rng = stream(settings.seed, "searcher")
     with TimeLimit(settings.ask_timeout_s) as limit:
-        run = _Run(proxy, settings, journal, _Guarded(make_searcher, rng, journal, limit), watch)
+        searcher = GuardedSearcher(make_searcher, rng, journal, limit)
+        run = _Run(proxy, settings, journal, searcher, watch)
         reason = run.ask_and_settle(max_parallel)
-    journal.record_search_end(reason, run.ledger)
+    journal.record_search_end(reason, run.account.ledger)
     return _finish_search(journal, run.trials, settings)
 
 
@@ -136,16 +135,15 @@ class _Run:
     proxy: Proxy
     settings: LoopSettings
     journal: Journal
-    searcher: "_Guarded"
+    searcher: GuardedSearcher
     watch: Watch | None
     trials: list[Trial] = field(default_factory=list)
     evaluated: dict[str, list[Trial]] = field(default_factory=dict)  # by pattern, in order
-    payments: Payments = field(default_factory=Payments)
     free_in_a_row: int = 0
-    ledger: Ledger = field(init=False)
+    account: Account = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.settings.budget)
+        self.account = Account(self.proxy, self.settings.budget, self.settings.duplicates)
 
     def ask_and_settle(self, max_parallel: int | None) -> str:
         """Ask and settle until the run ends; returns why it ended."""
@@ -153,10 +151,11 @@ class _Run:
         for proposals in self._batches(batch_size):
             if not proposals:
                 return "the searcher stopped asking"
-            batch, reason = self._evaluate(proposals)
+            entries, reason = self._check_and_reserve(proposals)
+            batch, stalled = self._settle_batch(entries, self._evaluate(entries))
             self.searcher.tell(batch)
-            if reason:
-                return reason
+            if stalled or reason:
+                return stalled or reason
         raise AssertionError("batches never end by themselves")
 
     def _batches(self, batch_size: int) -> Iterator[Sequence[Proposal]]:
@@ -172,104 +171,87 @@ class _Run:
                 self.journal.record_ask(len(self.trials), proposals, measured)
             for proposal in proposals:
                 if proposal.llm is not None:
-                    self.ledger.charge_llm(proposal.llm)
+                    self.account.ledger.charge_llm(proposal.llm)
             yield proposals
 
-    def _evaluate(self, proposals: Sequence[Proposal]) -> tuple[list[Trial], str | None]:
-        """Settle a batch in order; the second value says why the run must end after it."""
-        plans, reason = self._plan(proposals)
-        self._train(plans)
-        batch: list[Trial] = []
-        for plan in plans:
-            trial = self._settle(plan)
-            batch.append(trial)
-            if self.free_in_a_row >= self.settings.max_duplicates:
-                return batch, self._explain_stall(batch)
-        return batch, reason
-
-    def _plan(self, proposals: Sequence[Proposal]) -> tuple[list["_Plan"], str | None]:
-        """Check and reserve; plans after the first trial that does not fit are not made."""
-        plans: list[_Plan] = []
-        for proposal in proposals:
-            index = len(self.trials) + len(plans)
-            plan = _Plan(index, proposal, trial=self.journal.replay_trial(index))
-            plans.append(plan)
+    def _check_and_reserve(self, proposals: Sequence[Proposal]) -> tuple[list[Entry], str]:
+        """Entries up to the first that does not fit; the second value says why there is an end."""
+        entries: list[Entry] = []
+        for index, proposal in enumerate(proposals, start=len(self.trials)):
             try:
-                pattern = self.proxy.space.validate(proposal.pattern)
-                fidelity = check_fidelity(proposal.fidelity)
-            except InvalidPattern as error:
-                plan.note = str(error)
-                continue
-            repeated = self.payments.covers(pattern, fidelity)
-            if repeated and self.settings.duplicates == "reuse":
-                plan.is_duplicate = True
-                continue
-            plan.replicate, reached = self.payments.next(pattern, fidelity)
-            plan.paid = cost_at(self.proxy, pattern, reached) if reached else Cost()
-            cost = cost_at(self.proxy, pattern, fidelity) - plan.paid
-            if plan.trial is not None:  # charged already, maybe at other seconds than today's
-                cost = plan.trial.cost
-            share = 1 if fidelity == 1 and not reached else fidelity - reached
-            try:
-                plan.reservation = self.ledger.reserve(cost, share)
+                entries.append(self._enter(index, proposal))
             except BudgetSpent as error:
-                if not self.trials and len(plans) == 1:
+                if index == 0:
                     raise InvalidSetting(
                         f"the budget is too small for one trial: {error}"
                     ) from error
-                return plans[:-1], f"budget spent: {error}"
-            self.payments.pay(pattern, plan.replicate, fidelity)
-        return plans, None
+                return entries, f"budget spent: {error}"
+        return entries, ""
 
-    def _train(self, plans: Sequence["_Plan"]) -> None:
-        """Evaluate at once what the record does not answer.
+    def _enter(self, index: int, proposal: Proposal) -> Entry:
+        """Check, quote, reserve. Raises BudgetSpent."""
+        recorded = self.journal.replay_trial(index)
+        try:
+            pattern = self.proxy.space.validate(proposal.pattern)
+            fidelity = check_fidelity(proposal.fidelity)
+        except InvalidPattern as error:
+            return Entry(index, proposal, recorded, note=str(error))
+        quote = self.account.quote(pattern, fidelity)
+        if quote.is_duplicate:
+            return Entry(index, proposal, recorded, quote)
+        if recorded is not None:  # charged already, maybe at other seconds than today's
+            quote = replace(quote, cost=recorded.cost)
+        return Entry(index, proposal, recorded, quote, self.account.reserve(quote))
+
+    def _evaluate(self, entries: Sequence[Entry]) -> dict[int, Outcome]:
+        """Outcomes by trial index, all at once; none where the record has every trial.
 
         A batch that was cut in the middle is evaluated whole again: in a smaller population the
         last digits could differ.
         """
-        charged = [plan for plan in plans if plan.reservation is not None]
-        if all(plan.trial is not None for plan in charged):
-            return
-        patterns = [plan.proposal.pattern for plan in charged]
-        seeds = [TrialSeed(self.settings.seed, plan.replicate) for plan in charged]
-        fidelities = [plan.proposal.fidelity for plan in charged]
+        reserved = [entry for entry in entries if entry.reservation is not None]
+        if all(entry.recorded is not None for entry in reserved):
+            return {}
+        patterns = [entry.proposal.pattern for entry in reserved]
+        seeds = [TrialSeed(self.settings.seed, entry.quote.replicate) for entry in reserved]
+        fidelities = [entry.proposal.fidelity for entry in reserved]
         outcomes = evaluate_at(self.proxy, patterns, seeds, fidelities)
-        for plan, outcome in zip(charged, outcomes, strict=True):
-            if plan.trial is not None:
-                continue
-            plan.measured_s = outcome.measured_s
-            plan.trial = plan.new_trial(
-                status=outcome.status,
-                score=outcome.score,
-                metrics=dict(outcome.metrics),
-                cost=outcome.cost - plan.paid,
-                note=outcome.note,
-            )
+        return {entry.index: outcome for entry, outcome in zip(reserved, outcomes, strict=True)}
 
-    def _settle(self, plan: "_Plan") -> Trial:
-        pattern = plan.proposal.pattern
-        trial = plan.trial
-        if trial is None:
-            if plan.is_duplicate:
-                trial = plan.new_duplicate(self.evaluated[pattern])
-            else:
-                trial = plan.new_trial(
-                    status="invalid",
-                    note=plan.note,
-                    pattern=describe_pattern(pattern),
-                    fidelity=1.0,
-                )
-        if plan.reservation is not None:
-            self.ledger.settle(plan.reservation, trial.cost)
+    def _settle_batch(
+        self, entries: Sequence[Entry], outcomes: Mapping[int, Outcome]
+    ) -> tuple[list[Trial], str]:
+        """Settle in order; the second value says why, if the run has come to a standstill."""
+        batch: list[Trial] = []
+        for entry in entries:
+            batch.append(self._settle(entry, outcomes.get(entry.index)))
+            if self.free_in_a_row >= self.settings.max_duplicates:
+                return batch, self._explain_stall()
+        return batch, ""
+
+    def _settle(self, entry: Entry, outcome: Outcome | None) -> Trial:
+        """Charge a trial, record it and show it to whoever watches."""
+        pattern, measured_s = entry.proposal.pattern, 0.0
+        if entry.recorded is not None:
+            trial = entry.recorded
+        elif outcome is not None:
+            trial, measured_s = entry.evaluation(outcome), outcome.measured_s
+        elif entry.quote.is_duplicate:
+            trial = entry.duplicate(self.evaluated[pattern])
+        else:
+            trial = entry.invalid()
+        self.free_in_a_row += 1
+        if entry.reservation is not None:
+            self.free_in_a_row = 0
+            self.account.ledger.settle(entry.reservation, trial.cost)
             self.evaluated.setdefault(pattern, []).append(trial)
-        self.free_in_a_row = 0 if plan.reservation is not None else self.free_in_a_row + 1
-        self.journal.record_trial(trial, self.ledger, plan.measured_s)
+        self.journal.record_trial(trial, self.account.ledger, measured_s)
         self.trials.append(trial)
         if self.watch is not None:
-            self.watch(trial, self.ledger)
+            self.watch(trial, self.account.ledger)
         return trial
 
-    def _explain_stall(self, batch: Sequence[Trial]) -> str:
+    def _explain_stall(self) -> str:
         """Free trials only, for too long: an end for a searcher that converged, else a failure."""
         count = self.free_in_a_row
         last = self.trials[-count:]
@@ -281,44 +263,6 @@ class _Run:
         return f"{count} duplicates in a row"
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What the loop has decided about one proposal before anything is trained.
-
-    `paid` is what the run has been charged for this training already, at lower fidelity.
-    """
-
-    index: int
-    proposal: Proposal
-    note: str = ""
-    is_duplicate: bool = False
-    replicate: int = 0
-    paid: Cost = field(default_factory=Cost)
-    reservation: Reservation | None = None
-    measured_s: float = 0.0
-    trial: Trial | None = None
-
-    def new_trial(self, **values: Any) -> Trial:
-        proposal = self.proposal
-        values = {"pattern": proposal.pattern, "fidelity": proposal.fidelity, **values}
-        return Trial(
-            index=self.index,
-            replicate=self.replicate,
-            provenance=proposal.provenance,
-            parents=proposal.parents,
-            details=dict(proposal.details),
-            llm=proposal.llm,
-            **values,
-        )
-
-    def new_duplicate(self, evaluated: Sequence[Trial]) -> Trial:
-        """Answered by the evaluation that is nearest of those at this fidelity or above."""
-        enough = [trial for trial in evaluated if trial.fidelity >= self.proposal.fidelity]
-        first = min(enough, key=lambda trial: trial.fidelity)
-        trial = self.new_trial(status="duplicate", score=first.score, metrics=first.metrics)
-        return replace(trial, duplicate_of=first.index, note=first.note, fidelity=first.fidelity)
-
-
 def initial_design(proxy: Proxy, settings: LoopSettings) -> list[Proposal]:
     """Distinct random patterns, fixed by the seed alone: every searcher starts from the same."""
     rng = stream(settings.seed, "initial design")
@@ -326,43 +270,3 @@ def initial_design(proxy: Proxy, settings: LoopSettings) -> list[Proposal]:
     while len(patterns) < min(settings.initial_design, proxy.space.size):
         patterns[proxy.space.sample(rng)] = None
     return [Proposal(pattern, provenance="initial_design") for pattern in patterns]
-
-
-class _Guarded:
-    """A searcher behind a fence: exceptions, endless loops and nonsense become SearcherFailed."""
-
-    def __init__(
-        self, make: MakeSearcher, rng: np.random.Generator, journal: Journal, limit: TimeLimit
-    ) -> None:
-        self._journal, self._limit = journal, limit
-        self.tell_s = 0.0
-        self._searcher: Searcher = self._call("setting up", lambda: make(rng))
-
-    def ask(self, n: int) -> list[Proposal]:
-        """Up to `n` proposals. What is no pattern at all stays in and is found invalid later."""
-        answer = self._call("ask", lambda: self._searcher.ask(n))
-        if isinstance(answer, str) or not isinstance(answer, Sequence):
-            self._fail(f"ask must return a list of patterns, got {type(answer).__name__}")
-        if len(answer) > n:
-            self._fail(f"ask was asked for at most {n} patterns, got {len(answer)}")
-        return [item if isinstance(item, Proposal) else Proposal(item) for item in answer]
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        start = time.perf_counter()
-        self._call("tell", lambda: self._searcher.tell(trials))
-        self.tell_s = time.perf_counter() - start
-
-    def _call(self, what: str, function: Callable[[], Any]) -> Any:
-        try:
-            with self._limit.running(what):
-                return function()
-        except InvalidPattern as error:  # its own doing, unlike a server that went away
-            self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
-        except NasArenaError:
-            raise
-        except Exception as error:
-            self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
-
-    def _fail(self, reason: str, trace: str = "") -> None:
-        self._journal.record_failure(reason, trace)
-        raise SearcherFailed(f"the searcher failed: {reason}")

@@ -25,7 +25,7 @@ from nasarena.experiments.settings.config import LlmConfig
 from nasarena.experiments.settings.typed import build_dataclass
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
-from nasarena.search.run_folder import RunFolder, RunRecord, find_runs, read_run
+from nasarena.search.run_folder import RunRecord, find_runs, read_run
 
 SERVER_FOLDER = "server"  # address and log of a server of ours, in the folder of the comparison
 _IDENTITY = ("model", "revision", "active_params", "schema_rung", "regex_rung")
@@ -44,17 +44,17 @@ class Access:
 
 
 @contextmanager
-def recording(access: Access, folder: RunFolder) -> Iterator[Client]:
+def recording(access: Access, journal: Journal) -> Iterator[Client]:
     """The client of one run: answers from its record first, then from the model, recording."""
     clients: list[ClosableClient] = []
-    num_recorded = sum(event["event"] == EVENT for event in folder.events)
+    num_recorded = journal.num_recorded(EVENT)
 
     def connect() -> Client:
         clients.append(access.connect(num_recorded))
         return clients[0]
 
     try:
-        yield RecordedClient(Journal(folder), Store(folder.path), connect)
+        yield RecordedClient(journal, Store(journal.path), connect)
     finally:
         for client in clients:
             client.close()

@@ -22,6 +22,7 @@ from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
+from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
 from nasarena.search.retraining import retrain_best
 from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
@@ -126,16 +127,18 @@ def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
         advance = advance.after(trial, ledger.spent, loop.budget)
         report(advance)
 
-    with cell.open() as folder, _client(cell, folder) as client:
+    with ExitStack() as stack:
+        journal = Journal(stack.enter_context(cell.open()))
+        client = stack.enter_context(_client(cell, journal))
         make = partial(_searcher, cell, spec, client)
         try:
-            found = search(folder, make, proxy, loop, max_parallel=spec.max_parallel, watch=watch)
+            found = search(journal, make, proxy, loop, max_parallel=spec.max_parallel, watch=watch)
         finally:
             if cell.access is not None:
                 _keep_notebook(cell)
     advance = Advance()
     for trial in found.trials:  # anew, for a search that had ended before is not watched again
-        advance = advance.after(trial, found.journal.search_spending, loop.budget)
+        advance = advance.after(trial, journal.search_spending, loop.budget)
     return advance
 
 
@@ -154,8 +157,8 @@ def conclude_cells(cells: Sequence[RunSpec]) -> None:
         retrain_best(runs, proxy)
 
 
-def _client(cell: RunSpec, folder: RunFolder) -> AbstractContextManager[Client | None]:
-    return nullcontext() if cell.access is None else recording(cell.access, folder)
+def _client(cell: RunSpec, journal: Journal) -> AbstractContextManager[Client | None]:
+    return nullcontext() if cell.access is None else recording(cell.access, journal)
 
 
 def _searcher(

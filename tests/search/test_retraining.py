@@ -10,6 +10,7 @@ import pytest
 
 from nasarena.search.budget import Budget
 from nasarena.search.errors import NasArenaError, ReplayDiverged
+from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.retraining import best_patterns, final_seed, retrain_best
@@ -63,7 +64,7 @@ def loop_of(seed: int) -> LoopSettings:
 
 
 def search_with(folder: RunFolder, seed: int, proxy: Letters) -> None:
-    search(folder, Random, proxy, loop_of(seed))
+    search(Journal(folder), Random, proxy, loop_of(seed))
 
 
 def run_all(path: Path, seeds: Sequence[int], proxy: Letters) -> None:
@@ -115,7 +116,7 @@ def test_what_was_cut_after_the_search_asks_nobody_again(tmp_path: Path, num_los
 
     proxy = Letters()
     with RunFolder(tmp_path / "1", {"seed": 1}, {}) as folder:
-        search(folder, nobody, proxy, loop_of(1))
+        search(Journal(folder), nobody, proxy, loop_of(1))
     conclude_all(tmp_path, [0, 1], proxy)
     assert drop_measurements(read_run(tmp_path / "1").events) == whole
     assert [len(population) for population in proxy.populations] == ([] if num_lost == 1 else [4])
