@@ -106,7 +106,7 @@ def speed(data: Path) -> Speed:
         os.environ["NASARENA_CACHE"] = folder
         try:
             start = time.perf_counter()
-            bench.truth.materialize()
+            bench.all_scores()
             materialize_s = time.perf_counter() - start
         finally:
             del os.environ["NASARENA_CACHE"]

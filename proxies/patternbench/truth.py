@@ -10,7 +10,10 @@ of the benchmark; this is the posterior mean of a normal model. All true scores 
 the network's grid, so single, batched and materialized scores agree to the last bit.
 """
 
+import hashlib
+import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +29,9 @@ from nasarena.search.space import PatternSpace
 
 WHOLE = PatternSpace(LETTERS, DEPTH)
 _CHUNK = 1 << 20
+_DIGEST_BYTES = 16
+_STALE_S = 3600.0  # a draft is written in seconds
+_LOG = logging.getLogger(__name__)
 
 
 class Truth:
@@ -62,37 +68,71 @@ class Truth:
 
     @cached_property
     def all_scores(self) -> NDArray[np.float32]:
-        """True scores of the whole space in the order of ranks, memory-mapped from the cache.
+        """True scores of the whole space in the order of ranks.
 
-        Materialized at the first use: 172 MB and some seconds for 3^16 patterns.
+        Worked out at the first use, 172 MB and some seconds for 3^16 patterns, then mapped into
+        memory from the cache. Where the cache cannot hold them they stay in memory.
         """
-        if not self.path.exists():
-            self.materialize()
-        return np.memmap(self.path, dtype=np.float32, mode="r", shape=(self.space.size,))
+        kept = self._read()
+        if kept is None:
+            scores = self.materialize()
+            kept = self._read() if self._write(scores) else None
+            return scores if kept is None else kept
+        return kept
 
     @property
     def path(self) -> Path:
-        """Where the materialized scores lie, or will lie."""
+        """Where the materialized scores lie, or will lie: float32, then a hash of them."""
         return cache_folder() / "patternbench" / f"{self.version}-{self.space.alphabet}.f32"
 
-    def materialize(self) -> None:
-        """Compute every score and keep them; of two processes the first one wins."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(f".{os.getpid()}")
+    def materialize(self) -> NDArray[np.float32]:
+        """Compute every score, in the order of ranks."""
         first, last = half_codes(self.space)
-        shape = (len(first), len(last))
+        scores = np.empty((len(first), len(last)), dtype=np.float32)
+        for row, block in enumerate(self.surrogate.network.blocks(first, last)):
+            np.multiply(block, np.float32(self._grid), out=scores[row])
+        flat = scores.reshape(-1)
+        for pattern in self._moves:
+            if pattern in self.space:
+                flat[self.space.index(pattern)] = self.score(pattern)
+        return flat
+
+    def _read(self) -> NDArray[np.float32] | None:
+        """The scores in the cache; None where there are none, or what is there is not whole."""
+        num_bytes = 4 * self.space.size
         try:
-            scores = np.memmap(draft, dtype=np.float32, mode="w+", shape=shape)
-            for row, block in enumerate(self.surrogate.network.blocks(first, last)):
-                np.multiply(block, np.float32(self._grid), out=scores[row])
-            flat = scores.reshape(-1)
-            for pattern in self._moves:
-                if pattern in self.space:
-                    flat[self.space.index(pattern)] = self.score(pattern)
-            scores.flush()
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
+            with open(self.path, "rb") as file:
+                # A file cut short would end the process by a signal as soon as it is touched.
+                if os.fstat(file.fileno()).st_size != num_bytes + _DIGEST_BYTES:
+                    return None
+                file.seek(num_bytes)
+                digest = file.read()
+            scores = np.memmap(self.path, dtype=np.float32, mode="r", shape=(self.space.size,))
+        except (OSError, ValueError):
+            return None
+        return scores if _digest(scores) == digest else None
+
+    def _write(self, scores: NDArray[np.float32]) -> bool:
+        """Keep the scores in the cache, whole or not at all; of two processes the last one wins."""
+        draft = self.path.with_suffix(f".{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_stale_drafts(self.path)
+            try:
+                with open(draft, "wb") as file:  # not a mapping: a full disk must be an error
+                    file.write(scores.data)
+                    file.write(_digest(scores))
+                draft.replace(self.path)
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            _LOG.warning(
+                "the scores of PatternBench cannot be kept in %s (%s); going on without, they are "
+                "worked out again the next time; make room or set NASARENA_CACHE",
+                self.path.parent, error.strerror,
+            )  # fmt: skip
+            return False
+        return True
 
     @cached_property
     def optimum(self) -> tuple[str, float]:
@@ -149,3 +189,14 @@ def half_codes(space: PatternSpace) -> tuple[NDArray[np.int64], NDArray[np.int64
     for _ in range(DEPTH // 2):
         codes = (codes[:, None] * len(LETTERS) + digits).reshape(-1)
     return codes, codes
+
+
+def _digest(scores: NDArray[np.float32]) -> bytes:
+    return hashlib.blake2b(scores.data, digest_size=_DIGEST_BYTES).digest()
+
+
+def _remove_stale_drafts(path: Path) -> None:
+    """Drafts that a killed process left: 172 MB each, and nobody else would remove them."""
+    for draft in path.parent.glob(f"{path.stem}.*"):
+        if draft != path and time.time() - draft.stat().st_mtime > _STALE_S:
+            draft.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -239,7 +240,7 @@ def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:
     assert found.kendall_tau > found.noise_ceiling - 0.12
     assert 0.5 * NOISE < report["noise"]["spread"] < 2 * NOISE
     card = (data / "CARD.md").read_text()
-    assert "to be set by the owners" in card and "made up" in card
+    assert "Apache-2.0" in card and "made up" in card
     header, rows = read_rows(data / ROWS)
     assert "somewhere" not in json.dumps(header)
     assert rows == synthetic_rows()
@@ -344,6 +345,61 @@ def test_materialized_scores_optimum_and_percentile_are_exact(
     monkeypatch.setattr(type(again.truth), "materialize", lambda self: pytest.fail("computed anew"))
     assert isinstance(again.all_scores(), np.memmap)
     assert again.optimum() == (pattern, value)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "zeros", "other bytes", "a folder"])
+def test_a_damaged_table_of_scores_is_worked_out_again(
+    data: Path, tmp_path: Path, damage: str
+) -> None:
+    """Cut short, a mapped file ends the process by a signal; zeros were believed."""
+    part = PatternBench("patternbench", SLICE, data)
+    expected, file = part.all_scores().tolist(), part.truth.path
+    content = file.read_bytes()
+    if damage == "a folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        made = {
+            "cut short": content[:1000],
+            "zeros": bytes(len(content)),
+            "other bytes": content[:99] + b"x" + content[100:],
+        }
+        file.write_bytes(made[damage])
+    assert PatternBench("patternbench", SLICE, data).all_scores().tolist() == expected
+    if damage != "a folder":
+        assert file.read_bytes() == content
+
+
+def test_a_disk_that_is_full_costs_the_table_and_nothing_else(data: Path, tmp_path: Path) -> None:
+    """A real limit on the size of files, in a process of its own: writing fails as it does when
+    a disk is full, and a signal would end the process."""
+    code = (
+        "import resource, sys; from pathlib import Path; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        "from nasarena.proxies.patternbench.benchmark import PatternBench; "
+        "from nasarena.search.space import PatternSpace; "
+        "bench = PatternBench('patternbench', PatternSpace('AM', 16), Path(sys.argv[1])); "
+        "print(bench.optimum())"
+    )
+    environment = os.environ | {"NASARENA_CACHE": str(tmp_path / "small")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(data)], capture_output=True, text=True, env=environment
+    )
+    part = PatternBench("patternbench", SLICE, data)
+    assert (done.returncode, done.stdout) == (0, f"{part.optimum()}\n")
+    assert done.stderr.count("cannot be kept") == 1 and "Traceback" not in done.stderr
+    assert list((tmp_path / "small" / "patternbench").iterdir()) == []
+
+
+def test_drafts_of_killed_processes_are_removed(data: Path) -> None:
+    part = PatternBench("patternbench", SLICE, data)
+    part.truth.path.parent.mkdir(parents=True, exist_ok=True)
+    stale, fresh = (part.truth.path.with_suffix(end) for end in (".1", ".2"))
+    for draft in (stale, fresh):
+        draft.write_bytes(b"begun")
+    os.utime(stale, (0, 0))
+    part.all_scores()
+    assert not stale.exists() and fresh.exists()
 
 
 def test_the_order_of_letters_only_reorders_the_space(bench: PatternBench, data: Path) -> None:
