@@ -3,27 +3,32 @@
 The parent hands out one task at a time over a pipe of its own for each worker, so it always knows
 who works on what: a worker that is killed costs its own task and is replaced, and there is no lock
 that it could take with it. Workers never see Ctrl-C; they end when the parent says so or is gone.
+
+A worker is a fresh interpreter that imports this module. `multiprocessing` would run the caller's
+own script in it again: that needs a guard in every script, and there is no such file in a notebook.
 """
 
-import multiprocessing
+import logging
 import os
+import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Literal
 
 from nasarena.search.errors import NasArenaError
 
 Report = Callable[[Any], None]
-# Anything that can be pickled: called in the worker with a function that reports progress.
+# Anything that cloudpickle can send, so also what was defined in a notebook or in `__main__`:
+# called in the worker with a function that reports progress.
 Task = Callable[[Report], Any]
 
 # The libraries read these when they are imported.
@@ -48,8 +53,11 @@ class News:
 
 @dataclass(slots=True)
 class _Worker:
-    process: SpawnProcess
+    """`life` is open as long as this process lives: the worker ends when it is closed."""
+
+    process: subprocess.Popen[bytes]
     pipe: Connection
+    life: Connection
     task: int | None = None
 
 
@@ -126,46 +134,52 @@ def _hand_out(worker: _Worker, queue: Queue) -> None:
     number, task = queue.take()
     worker.task = number
     try:
-        worker.pipe.send((number, task))
+        _send(worker.pipe, (number, task))
     except OSError:
         pass  # it is gone; reading from it says so next
 
 
 def _start_worker() -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs,), daemon=True)
-    with _worker_environment():
-        process.start()
-    theirs.close()  # so that the pipe ends when the worker does
-    return _Worker(process, ours)
+    (ours, theirs), (our_life, their_life) = Pipe(), Pipe()
+    ends = theirs.fileno(), their_life.fileno()
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve(*{ends})"
+    with theirs, their_life, _no_interrupt():  # so that the pipes end when the worker does
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+            pass_fds=ends,
+        )
+    return _Worker(process, ours, our_life)
 
 
 @contextmanager
-def _worker_environment() -> Iterator[None]:
-    """What a worker starts with: Ctrl-C blocked from its first instruction on, one thread."""
-    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
-    resource_tracker.ensure_running()  # else the first spawn starts it, which unblocks Ctrl-C
+def _no_interrupt() -> Iterator[None]:
+    """What is started meanwhile has Ctrl-C blocked from its first instruction on."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _send(pipe: Connection, message: Any) -> None:
+    import cloudpickle
+
+    pipe.send_bytes(cloudpickle.dumps(message))
+
+
+def _receive_from(pipe: Connection) -> Any:
+    return pickle.loads(pipe.recv_bytes())
 
 
 def _receive(worker: _Worker) -> News:
     assert worker.task is not None
     try:
-        news: News = worker.pipe.recv()
+        news: News = _receive_from(worker.pipe)
     except (EOFError, OSError):
-        worker.process.join()
-        code = worker.process.exitcode or 0
+        code = worker.process.wait()
+        worker.life.close()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return News(worker.task, "killed", how)
     if news.kind != "working":
@@ -178,22 +192,27 @@ def _end(workers: Sequence[_Worker]) -> None:
         worker.process.terminate()
     deadline = time.monotonic() + _GRACE_S
     for worker in workers:
-        worker.process.join(max(0.0, deadline - time.monotonic()))
-        if worker.process.is_alive():
+        try:
+            worker.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
             worker.process.kill()
-            worker.process.join()
+            worker.process.wait()
         worker.pipe.close()
+        worker.life.close()
 
 
-def _work(pipe: Connection) -> None:
-    """A worker's life: take a task, do it, say what came of it."""
-    _end_with_parent()
+def serve(pipe_end: int, life_end: int) -> None:
+    """A worker's life: take a task, do it, say what came of it. The ends are file descriptors."""
+    _end_with_parent(Connection(life_end))
+    # What is missing on this machine its parent has said, once.
+    logging.getLogger("nasarena.proxies.native").setLevel(logging.ERROR)
+    pipe = Connection(pipe_end)
     while True:
         try:
-            number, task = pipe.recv()
+            number, task = _receive_from(pipe)
         except EOFError:
             return
-        pipe.send(_run_task(number, task, pipe))
+        _send(pipe, _run_task(number, task, pipe))
 
 
 def _run_task(number: int, task: Task, pipe: Connection) -> News:
@@ -203,7 +222,7 @@ def _run_task(number: int, task: Task, pipe: Connection) -> News:
         nonlocal last_s
         if time.monotonic() - last_s > _REPORT_EVERY_S:
             last_s = time.monotonic()
-            pipe.send(News(number, "working", value))
+            _send(pipe, News(number, "working", value))
 
     try:
         return News(number, "done", task(report))
@@ -213,13 +232,11 @@ def _run_task(number: int, task: Task, pipe: Connection) -> News:
         return News(number, "crashed", traceback.format_exc())
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(life: Connection) -> None:
     """A worker whose parent was killed must not go on writing into run folders."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
 
     def watch() -> None:
-        wait([parent.sentinel])
+        wait([life])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

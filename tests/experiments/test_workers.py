@@ -105,7 +105,46 @@ if __name__ == "__main__":
 
 
 def test_ctrl_c_never_reaches_a_worker_not_even_the_first(tmp_path: Path) -> None:
-    """In a process of its own: multiprocessing unblocks SIGINT once, when it first spawns."""
+    """In a process of its own, where nothing was started before."""
     script = tmp_path / "fresh.py"
     script.write_text(FRESH)
     subprocess.run([sys.executable, str(script)], check=True)
+
+
+UNGUARDED = """
+from nasarena.experiments.execution.workers import results
+
+class Power:
+    def __init__(self, base):
+        self.base = base
+
+    def __call__(self, report):
+        return Power(self.base ** 2)
+
+tasks = [Power(2), Power(3)]
+print(*(power.base for power in results(tasks, 2, lambda news: None)), isinstance(tasks[0], Power))
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_a_script_needs_no_guard_and_no_file(tmp_path: Path, way: str) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED)
+    ran = subprocess.run(
+        [sys.executable, str(script) if way == "file" else "-"],
+        input=UNGUARDED,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (ran.stdout, ran.stderr) == ("4 9 True\n", "")
+
+
+def test_a_worker_finds_what_its_parent_can_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside_me.py").write_text("def task(report):\n    return 'found'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    from beside_me import task  # type: ignore[import-not-found]
+
+    assert results([task], 1, lambda news: None) == ["found"]
