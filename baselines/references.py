@@ -4,8 +4,10 @@ Every comparison scores them too: a searcher that cannot beat what is printed in
 found nothing. Letters: A attention, M MLP, S Mamba-2.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -16,6 +18,11 @@ from nasarena.search.trial import Proposal, Trial
 
 NEMOTRON_H_8B = "M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-"
 NEMOTRON_NANO_2_9B = "M-M-M-MM-M-M-M*-M-M-M*-M-M-M-M*-M-M-M-M*-M-MM-M-M-M-M-M-"
+
+
+# Whether the last block is cut, and how many A, M and S -> how far blocks stand from their places,
+# and the best pattern that has them.
+_Best = dict[tuple[bool, int, int, int], tuple[float, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +36,56 @@ class Reference:
 
 
 def repeat(unit: str) -> Callable[[int], str]:
-    """The unit again and again, cut off at the depth."""
-    return lambda depth: (unit * (depth // len(unit) + 1))[:depth]
+    """The unit again and again; what is left of the depth is its end, at the front.
 
-
-def sample_evenly(pattern: str) -> Callable[[int], str]:
-    """Layers of a longer pattern at evenly spaced places, the first and the last among them.
-
-    Rare kinds must survive the shortening: where a kind would vanish, the sampled layer nearest to
-    its first place takes it.
+    So the last layers are those of a whole unit: a stripe that ends in an MLP ends in one here.
     """
+    return lambda depth: (unit * (depth // len(unit) + 1))[-depth:]
+
+
+def shorten_in_blocks(pattern: str) -> Callable[[int], str]:
+    """Whole blocks of a longer pattern, mixers with the MLPs after them, from evenly spaced places.
+
+    Single layers at evenly spaced places would alias: of `SMSM...` every third is `SMSM` or `SSSS`
+    by chance of the step. Blocks keep runs as long as they were. Of all choices of blocks that fill
+    the depth, no kind lost and no block cut if that can be, the one with the truest shares of kinds
+    is taken; of equal ones, the one whose blocks stand nearest to where they stood.
+    """
+    blocks = re.findall(r"[^M]*M+|[^M]+$", pattern)
 
     def shorten(depth: int) -> str:
-        places = np.linspace(0, len(pattern) - 1, depth).round().astype(int)
-        letters = [pattern[place] for place in places]
-        for kind in dict.fromkeys(pattern):
-            if kind not in letters:
-                letters[int(np.abs(places - pattern.index(kind)).argmin())] = kind
-        return "".join(letters)
+        copies = -(-depth // len(pattern))  # more than one only where the depth is the greater
+        best: _Best = {(False, 0, 0, 0): (0.0, "")}
+        start = 0
+        for block in blocks:
+            for _ in range(copies):
+                for misplaced, made in [entry for key, entry in best.items() if not key[0]]:
+                    _keep(best, made, block, depth, misplaced, start / len(pattern))
+            start += len(block)
+        whole = [(key[0], *entry) for key, entry in best.items() if len(entry[1]) == depth]
+        return min(whole, key=lambda entry: _unlikeness(pattern, *entry))[-1]
 
     return shorten
+
+
+def _keep(best: _Best, made: str, block: str, depth: int, misplaced: float, place: float) -> None:
+    """Add `block` to `made`, cut where the depth ends within it; keep the best of equal counts."""
+    if len(made) == depth:
+        return
+    longer = (made + block)[:depth]
+    misplaced += (len(made) / depth - place) ** 2
+    num_a, num_m, num_s = map(longer.count, "AMS")
+    key = (len(longer) < len(made + block), num_a, num_m, num_s)
+    best[key] = min(best.get(key, (inf, "")), (misplaced, longer))
+
+
+def _unlikeness(
+    pattern: str, is_cut: bool, misplaced: float, made: str
+) -> tuple[int, bool, float, float, str]:
+    """What makes `made` a worse short form of `pattern`, the worst fault first."""
+    wanted = {kind: pattern.count(kind) / len(pattern) * len(made) for kind in "AMS"}
+    off = sum(abs(made.count(kind) - share) for kind, share in wanted.items())
+    return len(set(pattern) - set(made)), is_cut, round(off, 9), misplaced, made
 
 
 def stretch(run_lengths: str) -> Callable[[int], str]:
@@ -74,14 +111,14 @@ REFERENCES = (
     Reference(
         "Nemotron-H",
         "hybrid_override_pattern of Nemotron-H-8B, 52 layers, 24 Mamba-2, 24 MLP, 4 attention",
-        "layers at evenly spaced places; no kind may vanish",
-        sample_evenly(from_nemotron(NEMOTRON_H_8B)),
+        "blocks of mixers and MLPs at evenly spaced places; shares kept, no kind lost",
+        shorten_in_blocks(from_nemotron(NEMOTRON_H_8B)),
     ),
     Reference(
         "Nemotron Nano 2",
         "hybrid_override_pattern of Nemotron Nano 2 9B, 56 layers, 27 Mamba-2, 25 MLP, 4 attention",
-        "layers at evenly spaced places; no kind may vanish",
-        sample_evenly(from_nemotron(NEMOTRON_NANO_2_9B)),
+        "blocks of mixers and MLPs at evenly spaced places; shares kept, no kind lost",
+        shorten_in_blocks(from_nemotron(NEMOTRON_NANO_2_9B)),
     ),
     Reference(
         "Composer",
@@ -92,7 +129,7 @@ REFERENCES = (
     Reference(
         "1:2 striped",
         "baseline of Composer, arXiv 2510.00379, table 2",
-        "one attention, two MLPs, repeated",
+        "one attention, two MLPs, repeated; ends in a whole unit",
         repeat("AMM"),
     ),
     Reference(
@@ -104,7 +141,7 @@ REFERENCES = (
     Reference(
         "Jamba 1:7",
         "Lieber et al. 2024, arXiv 2403.19887: one attention to seven Mamba, an MLP after each",
-        "blocks of 8 mixers, attention in place 4 from 0, an MLP after each; cut at the depth",
+        "blocks of 8 mixers, attention in place 4 from 0, an MLP after each; ends in a whole unit",
         repeat("SMSMSMSMAMSMSMSM"),
     ),
     Reference(
