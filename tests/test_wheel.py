@@ -95,8 +95,9 @@ def test_a_type_checker_sees_the_types_of_the_installed_wheel(elsewhere: Path) -
     assert 'Revealed type is "int"' in said
 
 
-def test_the_wheel_carries_its_licence_and_a_marker_of_types(elsewhere: Path) -> None:
+def test_the_wheel_carries_its_licences_and_a_marker_of_types(elsewhere: Path) -> None:
     (wheel,) = (elsewhere / "dist").glob("nasarena-*.whl")
     names = set(ZipFile(wheel).namelist())
-    assert {"nasarena-0.1.0.dist-info/licenses/LICENSE"} <= names
+    licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
+    assert licences == {"LICENSE", "proxies/data/shipped_text.LICENSE"}
     assert "nasarena/py.typed" in names  # of the package, so of all that lies in it
