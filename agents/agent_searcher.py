@@ -11,9 +11,9 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from nasarena.agents.consultant import Answer, Consultant
+from nasarena.agents.consultant import Consultant
 from nasarena.agents.flat_signature import flat_signature
-from nasarena.agents.llm.client import Client
+from nasarena.agents.llm.client import Answer, Client
 from nasarena.agents.llm.text import one_line
 from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.options import AgentOptions
@@ -101,15 +101,15 @@ class LlmSearcher:
             answer.provenance,
             move.parents,
             details | _reply_details(answer),
-            answer.llm + cost,
+            answer.cost + cost,
         )
 
     def _pattern(self, answer: Answer[Candidate]) -> str:
         """The true pattern, or the beginning of a text that was none, even where it looks so."""
-        if answer.result is None:
+        if answer.value is None:
             text = one_line(answer.text, _INVALID_TEXT)
             return f"unusable: {text}" if text in self.space else text
-        return self.sight.reveal(answer.result.pattern)
+        return self.sight.reveal(answer.value.pattern)
 
     def _lesson(self, known: Sequence[Trial], index: int) -> tuple[dict[str, str], LlmCost]:
         """A new lesson when one is due, to be remembered with the next proposal."""
@@ -124,7 +124,7 @@ class LlmSearcher:
         if since < every or not any(trial.status == "ok" for trial in known):
             return {}, LlmCost()
         answer = self.consultant.lesson(self.sight.build(known, Move("draft")), (index, 0))
-        return {"lesson": answer.result.text if answer.result else ""}, answer.llm
+        return {"lesson": answer.value.text if answer.value else ""}, answer.cost
 
     def _remaining_budget(self, index: int) -> float | None:
         if not self._num_trials:
@@ -165,9 +165,9 @@ class Agent(LlmSearcher):
 def _reply_details(answer: Answer[Candidate]) -> dict[str, str]:
     """What the model said about its proposal, or why it could not be used."""
     prompt = {"prompt": answer.prompt_version}
-    if answer.result is None:
+    if answer.value is None:
         return {**prompt, "error": answer.error}
-    candidate = answer.result
+    candidate = answer.value
     said = {
         "name": candidate.name,
         "hypothesis": candidate.hypothesis,

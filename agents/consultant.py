@@ -10,13 +10,12 @@ pure function of options, seed, trials told and recorded replies.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from dataclasses import replace
 
 from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.context.view import View
-from nasarena.agents.llm.client import Client, Request, ask_and_parse
-from nasarena.agents.llm.messages import TokenChoice, call_seed
+from nasarena.agents.llm.client import Answer, Client, Request, ask_and_parse
+from nasarena.agents.llm.messages import call_seed
 from nasarena.agents.operators import analyze, draft
 from nasarena.agents.operators.analyze import Lesson
 from nasarena.agents.operators.candidate import Candidate
@@ -25,36 +24,10 @@ from nasarena.agents.operators.prompt import Prompt
 from nasarena.agents.options import AgentOptions
 from nasarena.search.trial import LlmCost
 
-Result = TypeVar("Result")
 # Sampling again at temperature 0 would bring the same reply again.
 _RESAMPLE_TEMPERATURE = 0.8
 # Log-probabilities asked for at each token: enough for all letters and their pairs.
 _ALTERNATIVES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[Result]):
-    """What came of a question: a result, or None with the text that could not be used and why.
-
-    `provenance` is `llm`, `llm-repaired` (after the turn that quotes the error), `llm-resampled`,
-    `llm-salvaged` (dug out of its packaging) or `llm-invalid`.
-    """
-
-    result: Result | None
-    text: str
-    provenance: str
-    llm: LlmCost
-    error: str = ""
-    prompt_version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A candidate, if the reply was usable, and the tokens that spelled the reply."""
-
-    candidate: Candidate | None
-    tokens: tuple[TokenChoice, ...]
-    llm: LlmCost
 
 
 class Consultant:
@@ -77,37 +50,28 @@ class Consultant:
         while True:
             attempt = resamples + repeats
             request = self._request(prompt, operator, place, attempt)
-            typed = ask_and_parse(self._client, request, lambda text: parse(text, view))
-            spent += typed.llm
-            candidate = typed.value
+            answer = ask_and_parse(self._client, request, lambda text: parse(text, view))
+            spent += answer.cost
+            candidate = answer.value
             if candidate is None and resamples < self._options.resamples:
                 resamples += 1
             elif candidate and is_tried(candidate.pattern) and repeats < self._options.distinct:
                 repeats += 1
             else:
-                return Answer(
-                    candidate,
-                    typed.text,
-                    _provenance(candidate, typed.repaired, attempt),
-                    spent,
-                    typed.error,
-                    prompt.version,
-                )
+                provenance = _provenance(answer, attempt)
+                version = prompt.version
+                return replace(answer, cost=spent, provenance=provenance, prompt_version=version)
 
     def lesson(self, view: View, place: tuple[int, int]) -> Answer[Lesson]:
         """A lesson from the trials in view; asked for once, mended once."""
-        prompt = analyze.build(view)
-        request = self._request(prompt, "analyze", place, 0)
-        typed = ask_and_parse(self._client, request, lambda text: analyze.parse(text, view))
-        provenance = _provenance(typed.value, typed.repaired, 0)
-        return Answer(typed.value, typed.text, provenance, typed.llm, typed.error, prompt.version)
+        request = self._request(analyze.build(view), "analyze", place, 0)
+        return ask_and_parse(self._client, request, lambda text: analyze.parse(text, view))
 
-    def draft_with_logprobs(self, view: View, place: tuple[int, int]) -> Weighed:
+    def draft_with_logprobs(self, view: View, place: tuple[int, int]) -> Answer[Candidate]:
         """A draft together with the log-probabilities of its tokens, for a prior."""
         prompt = self._prompt("draft", view)
         request = replace(self._request(prompt, "draft", place, 0), logprobs=_ALTERNATIVES)
-        typed = ask_and_parse(self._client, request, lambda text: draft.parse(text, view))
-        return Weighed(typed.value, typed.tokens, typed.llm)
+        return ask_and_parse(self._client, request, lambda text: draft.parse(text, view))
 
     def _prompt(self, operator: str, view: View) -> Prompt:
         prompt = OPERATORS[operator].build(view)
@@ -130,11 +94,10 @@ class Consultant:
         )
 
 
-def _provenance(result: Candidate | Lesson | None, repaired: bool, attempt: int) -> str:
-    if result is None:
-        return "llm-invalid"
+def _provenance(answer: Answer[Candidate], attempt: int) -> str:
+    if answer.value is None:
+        return answer.provenance
     if attempt:
         return "llm-resampled"
-    if repaired:
-        return "llm-repaired"
-    return "llm-salvaged" if result.salvaged else "llm"
+    salvaged = answer.provenance == "llm" and answer.value.salvaged
+    return "llm-salvaged" if salvaged else answer.provenance

@@ -17,13 +17,14 @@ record: there a control tells what the model adds to it.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from nasarena.agents.context.view import Section, View
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.letter_map import LetterMap
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
@@ -66,16 +67,14 @@ def _score(trial: Trial, scores: Mapping[int, float | None]) -> float | None:
     return scores.get(index)
 
 
-@dataclass(frozen=True, slots=True)
-class Disguise:
-    """Letters under neutral names: `true[i]` is shown as `shown[i]`, and back again.
+class Disguise(LetterMap):
+    """Letters under neutral names.
 
     Which name a letter gets, and the order in which the names are listed, are drawn by seed; no
     letter of the space is used as a name.
     """
 
-    true: str
-    shown: str
+    __slots__ = ()
 
     @classmethod
     def draw(cls, alphabet: str, rng: np.random.Generator) -> "Disguise":
@@ -89,14 +88,6 @@ class Disguise:
         names = rng.permutation(free[: len(alphabet)])
         return cls(alphabet, "".join(names.tolist()))
 
-    def reveal(self, pattern: str) -> str:
-        """The true pattern behind a shown one; other signs stay as they are, and invalid."""
-        return pattern.translate(str.maketrans(self.shown, self.true))
-
-    def pattern(self, pattern: str) -> str:
-        """A true pattern as it is shown."""
-        return pattern.translate(str.maketrans(self.true, self.shown))
-
     def view(self, view: View) -> View:
         """The same view in neutral letters and without a word about what they stand for."""
         return replace(
@@ -108,7 +99,7 @@ class Disguise:
             lessons=tuple(redact(lesson) for lesson in view.lessons),
             parents=self._trials(view.parents),
             best=self._trial(view.best) if view.best else None,
-            pending=tuple(self.pattern(pattern) for pattern in view.pending),
+            pending=tuple(self.show(pattern) for pattern in view.pending),
             legend=(),
         )
 
@@ -120,7 +111,7 @@ class Disguise:
         if trial.status == "invalid":
             pattern, note = redact(trial.pattern), "not one of the allowed patterns"
         else:
-            pattern, note = self.pattern(trial.pattern), "it could not be scored"
+            pattern, note = self.show(trial.pattern), "it could not be scored"
         details = {key: redact(text) for key, text in trial.details.items()}
         return replace(trial, pattern=pattern, note=note, details=details, metrics={})
 

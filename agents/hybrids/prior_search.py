@@ -78,9 +78,9 @@ class PriorSearcher(LlmSearcher):
         cost, shares = LlmCost(), []
         for variant in range(self._samples):
             answer = self.consultant.draft_with_logprobs(view, (index, variant))
-            cost += answer.llm
-            if answer.candidate is not None:
-                read = letter_shares(answer.tokens, answer.candidate.pattern, view.space.alphabet)
+            cost += answer.cost
+            if answer.value is not None:
+                read = letter_shares(answer.tokens, answer.value.pattern, view.space.alphabet)
                 if read is not None:
                     shares.append(read)
         true_letters = self.sight.reveal(view.space.alphabet)

@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from nasarena.agents.llm.messages import Reply, Request, TokenChoice, call_seed
 from nasarena.search.trial import LlmCost
 
-__all__ = ["Client", "ClosableClient", "Reply", "Request", "Typed", "ask_and_parse"]
+__all__ = ["Answer", "Client", "ClosableClient", "Reply", "Request", "ask_and_parse"]
 
 Value = TypeVar("Value")
 _QUOTED = 1000  # characters of an unusable reply that are shown to the model again
@@ -34,21 +34,24 @@ class ClosableClient(Client, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Typed(Generic[Value]):
-    """What came of a question: a value, or None and why not.
+class Answer(Generic[Value]):
+    """What came of a question: a value, or None with the text that could not be used and why.
 
-    `text`, `tokens` and `error` belong to the last reply; `llm` is the cost of all calls.
+    `text`, `tokens` and `error` belong to the last reply; `cost` is that of all calls. `provenance`
+    is `llm`, `llm-repaired` (after the turn that quotes the error) or `llm-invalid`; who asks again
+    or looks into the value has `llm-resampled` and `llm-salvaged` (out of its packaging) besides.
     """
 
     value: Value | None
     text: str
-    llm: LlmCost
-    repaired: bool = False
+    tokens: tuple[TokenChoice, ...]
+    provenance: str
+    cost: LlmCost
     error: str = ""
-    tokens: tuple[TokenChoice, ...] = ()
+    prompt_version: str = ""
 
 
-def ask_and_parse(client: Client, request: Request, parse: Callable[[str], Value]) -> Typed[Value]:
+def ask_and_parse(client: Client, request: Request, parse: Callable[[str], Value]) -> Answer[Value]:
     """Ask, and if `parse` raises ValueError ask once more, quoting what it said.
 
     A reply that was cut off is not parsed at all. Sampling again is left to the caller, who knows
@@ -57,11 +60,12 @@ def ask_and_parse(client: Client, request: Request, parse: Callable[[str], Value
     reply = client.complete(request)
     value, error = _read(reply, parse)
     if value is not None:
-        return Typed(value, reply.text, reply.cost, tokens=reply.tokens)
+        return Answer(value, reply.text, reply.tokens, "llm", reply.cost)
     mended = client.complete(_repair(request, reply.text, error))
     cost = reply.cost + mended.cost
     value, second_error = _read(mended, parse)
-    return Typed(value, mended.text, cost, value is not None, second_error, mended.tokens)
+    provenance = "llm-invalid" if value is None else "llm-repaired"
+    return Answer(value, mended.text, mended.tokens, provenance, cost, second_error)
 
 
 def _read(reply: Reply, parse: Callable[[str], Value]) -> tuple[Value | None, str]:

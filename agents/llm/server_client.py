@@ -7,6 +7,7 @@ ignore them without a word.
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings, Rung
@@ -37,28 +38,21 @@ class ServerClient:
         rung = self._rung(request)
         body = chat_body(self._endpoint.model, request, rung)
         try:
-            answer = self._transport.call(
-                "POST", "/chat/completions", _Answer, body, max_bytes(request)
+            reply = self._transport.call(
+                "POST", "/chat/completions", self._read, body, max_bytes(request)
             )
-        except Oversize:
-            answer = _Answer.oversize(request)
+        except Oversize:  # charged with all that it may have had
+            prompt = sum(estimate_tokens(message["content"]) for message in request.messages)
+            cost = llm_cost(prompt, request.max_tokens, active_params=self._endpoint.active_params)
+            reply = Reply("", cost, finish_reason="oversize")
         except Refusal as refusal:
             error = explain_refusal(refusal, self._endpoint.model, self._settings)
             if not (isinstance(error, ContextTooSmall) and request.may_overflow):
                 raise error from refusal
-            answer = _Answer.overflown()
-        return Reply(
-            text=answer.text,
-            cost=llm_cost(
-                answer.prompt_tokens,
-                answer.completion_tokens,
-                cached_tokens=answer.cached_tokens,
-                seconds=round(time.perf_counter() - start_s, 6),
-                active_params=self._endpoint.active_params,
-            ),
-            tokens=answer.tokens,
-            finish_reason=answer.finish_reason,
-            reasoning=answer.reasoning,
+            reply = Reply("", llm_cost(0, 0), finish_reason="context")
+        return replace(
+            reply,
+            cost=replace(reply.cost, seconds=round(time.perf_counter() - start_s, 6)),
             constraint=rung,
             model=self._endpoint.model,
             revision=self._endpoint.revision,
@@ -68,48 +62,34 @@ class ServerClient:
     def close(self) -> None:
         self._transport.close()
 
+    def _read(self, completion: Mapping[str, Any]) -> Reply:
+        return read_completion(completion, self._endpoint.active_params)
+
     def _rung(self, request: Request) -> Rung:
         if request.schema is not None:
             return self._endpoint.schema_rung
         return self._endpoint.regex_rung if request.regex is not None else "none"
 
 
-class _Answer:
+def read_completion(completion: Mapping[str, Any], active_params: int | None) -> Reply:
     """What stands in a chat completion. Raises KeyError and its like if it is none."""
-
-    def __init__(self, value: Mapping[str, Any]) -> None:
-        choice = value["choices"][0]
-        message = choice["message"]
-        self.text = str(message.get("content") or "")
-        reasoning = message.get("reasoning") or message.get("reasoning_content") or ""
-        self.reasoning = str(reasoning)
-        self.finish_reason = str(choice.get("finish_reason") or "stop")
-        if self.finish_reason == "abort":  # the server was told to end in the middle of it
-            raise ValueError("the answer was broken off")
-        self.tokens = _tokens(choice.get("logprobs"))
-        usage = value.get("usage") or {}
-        self.prompt_tokens = int(usage.get("prompt_tokens") or 0)
-        # A server that does not count is counted for, from above: nothing goes unmetered.
-        estimate = estimate_tokens(self.text + self.reasoning)
-        self.completion_tokens = int(usage.get("completion_tokens", estimate))
-        details = usage.get("prompt_tokens_details") or {}
-        self.cached_tokens = int(details.get("cached_tokens") or 0)
-
-    @classmethod
-    def oversize(cls, request: Request) -> "_Answer":
-        """An answer that was too long to read, charged with all that it may have had."""
-        prompt = sum(estimate_tokens(message["content"]) for message in request.messages)
-        return cls._empty("oversize", prompt, request.max_tokens)
-
-    @classmethod
-    def overflown(cls) -> "_Answer":
-        """No answer, because the prompt did not fit."""
-        return cls._empty("context", 0, 0)
-
-    @classmethod
-    def _empty(cls, reason: str, prompt_tokens: int, completion_tokens: int) -> "_Answer":
-        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
-        return cls({"choices": [{"message": {}, "finish_reason": reason}], "usage": usage})
+    choice = completion["choices"][0]
+    if choice.get("finish_reason") == "abort":  # the server was told to end in the middle of it
+        raise ValueError("the answer was broken off")
+    message = choice["message"]
+    text = str(message.get("content") or "")
+    reasoning = str(message.get("reasoning") or message.get("reasoning_content") or "")
+    usage = completion.get("usage") or {}
+    # A server that does not count is counted for, from above: nothing goes unmetered.
+    estimate = estimate_tokens(text + reasoning)
+    cost = llm_cost(
+        int(usage.get("prompt_tokens") or 0),
+        int(usage.get("completion_tokens", estimate)),
+        cached_tokens=int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0),
+        active_params=active_params,
+    )
+    finish_reason = str(choice.get("finish_reason") or "stop")
+    return Reply(text, cost, _tokens(choice.get("logprobs")), finish_reason, reasoning)
 
 
 def chat_body(model: str, request: Request, rung: Rung) -> dict[str, Any]:

@@ -10,24 +10,23 @@ its place and belongs to the run seed, so that all controls of a seed are fooled
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.letter_map import LetterMap
 from nasarena.search.searcher import Searcher
 from nasarena.search.seeding import stream
 from nasarena.search.trial import Proposal, Trial
 
 
-@dataclass(frozen=True, slots=True)
-class Permutation:
-    """`true[i]` is shown as `shown[i]`; both hold the same letters, none in its own place."""
+class Permutation(LetterMap):
+    """Both sides hold the same letters, none in its own place."""
 
-    true: str
-    shown: str
+    __slots__ = ()
 
     @classmethod
     def of_seed(cls, alphabet: str, run_seed: int) -> "Permutation":
@@ -41,14 +40,6 @@ class Permutation:
             order = rng.permutation(len(alphabet))
             if not np.any(order == np.arange(len(alphabet))):
                 return cls(alphabet, "".join(alphabet[place] for place in order))
-
-    def show(self, pattern: str) -> str:
-        """A true pattern as the searcher sees it; signs outside the alphabet stay."""
-        return pattern.translate(str.maketrans(self.true, self.shown))
-
-    def reveal(self, pattern: str) -> str:
-        """The true pattern behind a shown one."""
-        return pattern.translate(str.maketrans(self.shown, self.true))
 
 
 class PermutedLetters:

@@ -60,7 +60,7 @@ def test_a_disguise_is_a_bijection_without_true_letters() -> None:
         disguise = Disguise.draw("AMS", stream(seed, "disguise"))
         seen.add(disguise.shown)
         assert sorted(disguise.shown) == ["X", "Y", "Z"]
-        assert disguise.reveal(disguise.pattern("AMSSMA")) == "AMSSMA"
+        assert disguise.reveal(disguise.show("AMSSMA")) == "AMSSMA"
     assert len(seen) == 6, "every assignment occurs"
     assert Disguise.draw("AMS", stream(0, "d")) == Disguise.draw("AMS", stream(0, "d"))
 

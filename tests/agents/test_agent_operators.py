@@ -132,7 +132,7 @@ def test_anonymous_prompts_hold_no_word_about_what_is_searched(name: str, status
     assert not ARCHITECTURE_WORDS.search(words), ARCHITECTURE_WORDS.search(words)
     for word in ("attention", "MLP", "Mamba", "layer", "train", "loss", "network", "AMS", "AAAAAA"):
         assert word.lower() not in words.lower()
-    assert disguise.pattern("AAAAAA") in words or name in ("debug",)
+    assert disguise.show("AAAAAA") in words or name in ("debug",)
 
 
 def test_the_words_that_are_always_said_are_neutral() -> None:

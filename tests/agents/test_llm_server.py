@@ -167,18 +167,18 @@ def test_an_unusable_reply_is_mended_in_one_turn(client: ServerClient) -> None:
             raise ValueError("the first one never counts")
         return text
 
-    typed = ask_and_parse(client, question(regex="[AMS]{16}"), second_only)
-    assert typed.repaired and typed.value == seen[1] and seen[0] != seen[1]
-    assert typed.llm.calls == 2
+    answer = ask_and_parse(client, question(regex="[AMS]{16}"), second_only)
+    assert answer.provenance == "llm-repaired" and answer.value == seen[1] and seen[0] != seen[1]
+    assert answer.cost.calls == 2
 
 
 def test_a_reply_that_was_cut_off_is_never_read(client: ServerClient) -> None:
     cut = client.complete(question(schema=candidate_schema(SPACE), max_tokens=16))
     assert (cut.finish_reason, cut.cost.completion_tokens) == ("length", 16)
-    typed = ask_and_parse(
+    answer = ask_and_parse(
         client, question(schema=candidate_schema(SPACE), max_tokens=16), json.loads
     )
-    assert typed.value is None and "cut off" in typed.error
+    assert answer.value is None and "cut off" in answer.error
 
 
 def test_agents_run_and_every_proposal_is_well_formed(comparison_folder: Path) -> None:
