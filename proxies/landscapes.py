@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from nasarena.proxies.window_sum import WindowSum
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
+from nasarena.search.notation import LETTERS
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.seeding import stable_hash, stream
 from nasarena.search.space import PatternSpace
@@ -35,14 +36,8 @@ GRID = 1 << 14  # table entries are multiples of 1/GRID: integers, so that sums 
 # Nominal training: width 128, 100 steps of 128 sequences of 128 tokens, on 1 TFLOP/s.
 TOKENS = 100 * 128 * 128
 FLOPS_PER_SECOND = 1e12
-# Forward and backward per token and layer: 6 FLOPs a parameter (65,536 in attention, 131,072 in
-# the MLP, 107,000 in Mamba), for attention also 6 x length x width for the causal score matrix.
-FLOPS_PER_TOKEN = {
-    "A": 6 * 65_536 + 6 * 128 * 128,
-    "M": 6 * 131_072,
-    "S": 6 * 107_000,
-}
-OTHER_LETTER = FLOPS_PER_TOKEN["S"]
+# A letter without a row in the table costs as much as one of Mamba.
+OTHER_LETTER = LETTERS["S"]
 # At a ninth of the training the error is 0.66 standard deviations, at a third 0.33.
 FIDELITY_NOISE = 0.3
 
@@ -88,7 +83,7 @@ class Landscape:
 
     def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
         """A nominal training: the same tokens for all, FLOPs and seconds by letter."""
-        per_token = sum(FLOPS_PER_TOKEN.get(letter, OTHER_LETTER) for letter in pattern)
+        per_token = sum(LETTERS.get(letter, OTHER_LETTER).landscape_flops for letter in pattern)
         tokens = max(1, round(fidelity * TOKENS))
         flops = per_token * tokens
         return Cost(flops, tokens, flops / FLOPS_PER_SECOND)

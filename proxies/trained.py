@@ -83,12 +83,10 @@ class TrainedProxy:
         settings: TrainedSettings,
         checkpoints: Checkpoints | None = None,
     ) -> None:
-        for letter in space.alphabet:
-            settings.model.layer(letter, space.depth)  # refuses a letter that has no layer
         self._device = choose_device(settings.device)
         self._precision = choose_precision(settings.precision, self._device)
         population = choose_population(settings.population, self._device)
-        self._step = choose_step(settings.step, self._device, self._precision)
+        self._step = choose_step(settings.step, self._device, self._precision, space.alphabet)
         settings = replace(
             settings, population=population, device=str(self._device), precision=self._precision,
             step=self._step,

@@ -1,20 +1,70 @@
-"""Other people's spellings of a pattern: run lengths, mad-lab ids and Nemotron strings.
+"""The letters of patterns, and other spellings of a pattern: run lengths and Nemotron strings.
 
-| ours | run lengths | mad-lab id | Nemotron |
-|---|---|---|---|
-| `AAMS` | `2A1M1S` | `mA-mA-M-Mb` | `**-M` |
+| ours | run lengths | Nemotron |
+|---|---|---|
+| `AAMS` | `2A1M1S` | `**-M` |
 
-In mad-lab (registry.py) `mA` is multi-head attention, `M` the MLP and `Mb` Mamba; in Nemotron's
-configurations `*` is attention, `-` the MLP and `M` Mamba-2, so `M` means another layer there.
+In Nemotron's configurations `*` is attention, `-` the MLP and `M` Mamba-2, so `M` means another
+layer there. `LETTERS` is the one table of what a letter is called; as what it is trained stands in
+`nasarena.proxies.models.kinds`.
 """
 
 import re
+from dataclasses import dataclass
 from itertools import groupby
 
 from nasarena.search.errors import InvalidPattern
 
-MAD_IDS = {"A": "mA", "M": "M", "S": "Mb"}
-NEMOTRON_SIGNS = {"A": "*", "M": "-", "S": "M"}
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One kind of layer in words, and as others spell it.
+
+    name             in figures and reports
+    meaning          what prompts say of it
+    landscape_flops  what a synthetic landscape charges for a token in one such layer, see there
+    nemotron         its sign in Nemotron's pattern strings; empty: it has none
+    transformers     its block type in transformers' NemotronH; empty: it has none
+    """
+
+    name: str
+    meaning: str
+    landscape_flops: int
+    nemotron: str = ""
+    transformers: str = ""
+
+
+# Nominal FLOPs of a token, forward and backward, at width 128: 6 a parameter (65,536 in attention,
+# 131,072 in the MLP, 107,000 in Mamba), for attention also 6 x length x width for the causal score
+# matrix of 128 positions.
+LETTERS: dict[str, Letter] = {
+    "A": Letter(
+        "attention",
+        "causal multi-head attention: every position looks at all earlier ones, recalls exactly",
+        6 * 65_536 + 6 * 128 * 128,
+        nemotron="*",
+        transformers="full_attention",
+    ),
+    "M": Letter(
+        "MLP",
+        "MLP: works on each position alone, stores knowledge, mixes nothing along the sequence",
+        6 * 131_072,
+        nemotron="-",
+        transformers="mlp",
+    ),
+    "S": Letter(
+        "Mamba",
+        "Mamba-2, a selective state space: carries a compressed memory along the sequence",
+        6 * 107_000,
+        nemotron="M",
+        transformers="linear_attention",
+    ),
+}
+
+
+def layer_name(letter: str) -> str:
+    """What a letter is called in figures: itself, where it has no row."""
+    return LETTERS[letter].name if letter in LETTERS else letter
 
 
 def expand(text: str) -> str:
@@ -44,29 +94,12 @@ def run_lengths(pattern: str) -> str:
     return "".join(f"{len(list(group))}{letter}" for letter, group in groupby(pattern))
 
 
-def to_mad(pattern: str) -> str:
-    """`AMS` -> `mA-M-Mb`."""
-    return "-".join(_translate(letter, MAD_IDS, pattern) for letter in pattern)
-
-
-def from_mad(text: str) -> str:
-    """`mA-M-Mb` -> `AMS`."""
-    letters = {shorthand: letter for letter, shorthand in MAD_IDS.items()}
-    return "".join(_translate(part, letters, text) for part in text.split("-"))
-
-
-def to_nemotron(pattern: str) -> str:
-    """`AMS` -> `*-M`."""
-    return "".join(_translate(letter, NEMOTRON_SIGNS, pattern) for letter in pattern)
-
-
 def from_nemotron(text: str) -> str:
-    """`*-M` -> `AMS`."""
-    letters = {sign: letter for letter, sign in NEMOTRON_SIGNS.items()}
-    return "".join(_translate(sign, letters, text) for sign in text)
-
-
-def _translate(part: str, table: dict[str, str], whole: str) -> str:
-    if part not in table:
-        raise InvalidPattern(f"expected parts from {', '.join(table)}, got {part!r} in {whole!r}")
-    return table[part]
+    """`*-M` -> `AMS`; raises InvalidPattern for a sign that is no letter's."""
+    letters = {row.nemotron: letter for letter, row in LETTERS.items() if row.nemotron}
+    for sign in text:
+        if sign not in letters:
+            raise InvalidPattern(
+                f"expected parts from {', '.join(letters)}, got {sign!r} in {text!r}"
+            )
+    return "".join(letters[sign] for sign in text)

@@ -8,15 +8,9 @@ shown, which need not be the true ones. A prompt never shows anything that is no
 from dataclasses import dataclass
 from itertools import chain
 
+from nasarena.search.notation import LETTERS
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
-
-# What the letters stand for; a letter that is not listed is shown without a meaning.
-LAYER_KINDS = {
-    "A": "causal multi-head attention: every position looks at all earlier ones, recalls exactly",
-    "M": "MLP: works on each position alone, stores knowledge, mixes nothing along the sequence",
-    "S": "Mamba-2, a selective state space: carries a compressed memory along the sequence",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +60,5 @@ class View:
 
 
 def legend(space: PatternSpace) -> tuple[tuple[str, str], ...]:
-    """What the letters of a space stand for, as far as that is known."""
-    return tuple((sign, LAYER_KINDS[sign]) for sign in space.alphabet if sign in LAYER_KINDS)
+    """What the letters of a space stand for; one without a row in the table is left out."""
+    return tuple((sign, LETTERS[sign].meaning) for sign in space.alphabet if sign in LETTERS)

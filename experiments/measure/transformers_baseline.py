@@ -19,8 +19,8 @@ from torch import Tensor
 from nasarena.proxies.data.task import IGNORE, Task, TaskSplit
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.training.train_settings import TrainSettings
+from nasarena.search.notation import LETTERS
 
-KINDS = {"A": "full_attention", "M": "mlp", "S": "linear_attention"}
 ACTIVATIONS = {"gelu": "gelu_pytorch_tanh", "relu2": "relu2"}
 _CHUNK = 64
 
@@ -36,7 +36,7 @@ def nemotron(pattern: str, shape: ModelShape, vocab_size: int, length: int) -> A
     config = NemotronHConfig(
         vocab_size=vocab_size,
         hidden_size=shape.width,
-        layers_block_type=[KINDS[letter] for letter in pattern],
+        layers_block_type=[LETTERS[letter].transformers for letter in pattern],
         num_attention_heads=shape.num_heads,
         num_key_value_heads=shape.num_heads,
         head_dim=shape.width // shape.num_heads,

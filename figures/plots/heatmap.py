@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from nasarena.figures.plots.style import headline, house_style, new_figure, nothing_to_show, shorten
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats
+from nasarena.search.notation import layer_name
 
 _NUM_COLUMNS = 3
-LAYER_NAMES = {"A": "attention", "M": "MLP", "S": "Mamba"}
 
 
 def best_patterns(frames: Tables, searcher: str) -> list[str]:
@@ -95,7 +95,7 @@ def draw(frames: Tables, of_best: bool = True) -> Figure:
 
 
 def _detail(frames: Tables, alphabet: str, of_best: bool) -> str:
-    legend = ", ".join(f"{letter} {LAYER_NAMES.get(letter, letter)}" for letter in alphabet)
+    legend = ", ".join(f"{letter} {layer_name(letter)}" for letter in alphabet)
     which = "re-trained" if not frames.finals.empty else "best of each seed"
     if not of_best:
         which = "distinct, without the initial design"

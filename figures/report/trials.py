@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from nasarena.figures.plots.heatmap import LAYER_NAMES
 from nasarena.figures.results.run_selection import REFERENCES, Run
 from nasarena.figures.results.tables import METERS, Tables
+from nasarena.search.notation import LETTERS
 from nasarena.search.trial import Trial
 
 _MAX_CHARACTERS = 2_000_000  # of the report's five megabytes
@@ -89,7 +89,7 @@ def pack_trials(runs: Sequence[Run], frames: Tables, colors: Mapping[str, str]) 
         data |= {
             "unit": METERS[frames.unit].unit,
             "alphabet": (frames.condition["space"] or {}).get("alphabet", ""),
-            "letters": LAYER_NAMES,
+            "letters": {letter: row.name for letter, row in LETTERS.items()},
             "colors": dict(colors),
         }
         text = json.dumps(data, separators=(",", ":"), allow_nan=False)

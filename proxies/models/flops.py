@@ -9,7 +9,7 @@ passes. Element-wise work is not counted.
 
 from dataclasses import dataclass
 
-from nasarena.proxies.models.mamba2 import CHUNK
+from nasarena.proxies.models.kinds import layer_kind, layer_tensors
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape
 
 
@@ -26,7 +26,7 @@ def num_parameters(pattern: str, shape: ModelShape, sequence: SequenceShape) -> 
     """Number of weights of one model."""
     tensors = shape.ends(sequence.vocab_size, sequence.length, sequence.head)
     for letter in pattern:
-        tensors += shape.layer(letter, len(pattern))
+        tensors += layer_tensors(letter, shape, len(pattern))
     return sum(tensor.size for tensor in tensors)
 
 
@@ -38,27 +38,7 @@ def forward_flops(pattern: str, shape: ModelShape, sequence: SequenceShape) -> i
 
 def layer_flops(letter: str, shape: ModelShape, length: int) -> int:
     """FLOPs of one layer in the forward pass over one sequence."""
-    T, D = length, shape.width
-    tensors = {tensor.name: tensor for tensor in shape.layer(letter, 1)}
-    projections = 2 * T * (tensors["in_proj"].size + tensors["out_proj"].size)
-    if letter == "A":
-        return projections + 2 * 2 * T * T * D
-    if letter == "S":
-        return projections + _scan_flops(shape, T)
-    return projections
-
-
-def _scan_flops(shape: ModelShape, length: int) -> int:
-    mamba = shape.mamba
-    E, N = mamba.inner, mamba.state
-    total = 2 * mamba.conv_channels * mamba.conv * length
-    for start in range(0, length, CHUNK):
-        T = min(CHUNK, length - start)
-        total += 2 * T * T * (N + E)  # C B^T, then its product with X
-        if length > CHUNK:
-            total += 2 * T * N * E  # what the chunk adds to the state
-            total += 2 * T * N * E if start else 0  # what the state adds to the chunk
-    return total
+    return layer_kind(letter).flops(shape, length)
 
 
 def _ends_flops(shape: ModelShape, sequence: SequenceShape) -> int:

@@ -1,4 +1,4 @@
-"""The sizes of a proxy model, and every tensor in it: one table that weights and costs share.
+"""The sizes of a proxy model, and the tensors before and after its layers (kinds.py has theirs).
 
 A model is token embedding, one pre-norm residual layer per letter, a final norm and a head.
 Initial values follow each tensor's rule, from one normal stream per model, so that they depend on
@@ -94,34 +94,6 @@ class ModelShape:
         hidden = self.mlp_ratio * self.width
         return round(hidden * 2 / 3 / 8) * 8 if self.mlp == "swiglu" else round(hidden)
 
-    def layer(self, letter: str, depth: int) -> list[TensorSpec]:
-        """Tensors of one layer of kind `letter` in a stack of `depth` layers.
-
-        The last projection of a layer starts smaller by sqrt(depth), so that the residual stream
-        starts at the same size at any depth (Radford et al. 2019, section 2.3).
-        """
-        D = self.width
-        out = depth**-0.5
-        norm = TensorSpec("norm", (D,), "ones")
-        if letter == "A":
-            return [
-                norm,
-                TensorSpec("in_proj", (D, 3 * D), "normal", D**-0.5),
-                TensorSpec("out_proj", (D, D), "normal", D**-0.5 * out),
-            ]
-        if letter == "M":
-            hidden = self.mlp_width
-            return [
-                norm,
-                TensorSpec(
-                    "in_proj", (D, hidden * (1 + (self.mlp == "swiglu"))), "normal", D**-0.5
-                ),
-                TensorSpec("out_proj", (hidden, D), "normal", hidden**-0.5 * out),
-            ]
-        if letter == "S":
-            return [norm, *self._mamba_tensors(out)]
-        raise InvalidSetting(f"a trained proxy has layers A, M and S, got {letter!r}")
-
     def ends(self, vocab_size: int, length: int, head: HeadKind) -> list[TensorSpec]:
         """Tensors before and after the stack."""
         D = self.width
@@ -137,16 +109,3 @@ class ModelShape:
                 TensorSpec("decoder_out", (2 * D, D), "normal", (2 * D) ** -0.5),
             ]
         return tensors
-
-    def _mamba_tensors(self, out: float) -> list[TensorSpec]:
-        mamba = self.mamba
-        return [
-            TensorSpec("in_proj", (self.width, mamba.projection_width), "normal", self.width**-0.5),
-            TensorSpec("conv", (mamba.conv_channels, mamba.conv), "normal", mamba.conv**-0.5),
-            TensorSpec("conv_bias", (mamba.conv_channels,), "zeros"),
-            TensorSpec("dt_bias", (mamba.num_heads,), "dt_bias"),
-            TensorSpec("a_log", (mamba.num_heads,), "a_log"),
-            TensorSpec("skip", (mamba.num_heads,), "ones"),
-            TensorSpec("gate_norm", (mamba.inner,), "ones"),
-            TensorSpec("out_proj", (mamba.inner, self.width), "normal", mamba.inner**-0.5 * out),
-        ]

@@ -18,10 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasarena.proxies.models.attention import attention
 from nasarena.proxies.models.autograd_ops import permute, rms_norm
-from nasarena.proxies.models.mamba2 import mamba2
-from nasarena.proxies.models.mlp import mlp
+from nasarena.proxies.models.kinds import layer_kind, layer_tensors
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape, TensorSpec
 
 _VECTOR = 64  # elements; a multiple of any register's
@@ -121,13 +119,8 @@ class Population:
         return torch.cat([self._layer(*each) for each in zip(parts, groups, strict=True)])
 
     def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:
-        weights, shape = group.weights, self.shape
-        normed = rms_norm(x_PBTD, weights["norm"])
-        if group.letter == "A":
-            return x_PBTD + attention(normed, weights, shape.num_heads, shape.rotary)
-        if group.letter == "M":
-            return x_PBTD + mlp(normed, weights, shape.mlp)
-        return x_PBTD + mamba2(normed, weights, shape.mamba)
+        normed = rms_norm(x_PBTD, group.weights["norm"])
+        return x_PBTD + layer_kind(group.letter).forward(normed, group.weights, self.shape)
 
     def _decode(self, last_PB1D: Tensor) -> Tensor:
         """Every position from the last state: state plus position through a two-layer MLP."""
@@ -198,7 +191,7 @@ def _draw_blocks(
         layers = [
             (slot, letter, spec)
             for slot, letter in enumerate(pattern)
-            for spec in shape.layer(letter, len(pattern))
+            for spec in layer_tensors(letter, shape, len(pattern))
         ]
         ends = [(None, "", spec) for spec in shape.ends(vocab_size, length, head)]
         for slot, letter, spec in [*ends, *layers]:

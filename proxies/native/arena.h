@@ -29,7 +29,8 @@ class Arena {
         held_bytes -= sizeof(float) * size_;
         size_ = 0;
         memory_.reset(new float[count + 15]);
-        at_ = reinterpret_cast<float *>((reinterpret_cast<uintptr_t>(memory_.get()) + 63) / 64 * 64);
+        at_ =
+            reinterpret_cast<float *>((reinterpret_cast<uintptr_t>(memory_.get()) + 63) / 64 * 64);
         size_ = count;
         size_t held = held_bytes += sizeof(float) * count, most = most_held_bytes;
         while (held > most && !most_held_bytes.compare_exchange_weak(most, held)) {

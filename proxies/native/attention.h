@@ -1,7 +1,7 @@
 // The inside of an attention layer: causal softmax attention, head by head, with rotary positions.
 //
-// Nothing is kept for the backward pass but the projections, queries and keys turned in their place:
-// to compute the shares once more costs less than to fetch them from memory.
+// Nothing is kept for the backward pass but the projections, queries and keys turned in their
+// place: to compute the shares once more costs less than to fetch them from memory.
 
 #pragma once
 
@@ -23,10 +23,9 @@ class AttentionCore {
     // `turns`: two tables (T, D), by which queries and keys are turned and scaled by K^-1/4: one
     // multiplies an element, the other, its sign alternating, the other element of its pair.
     AttentionCore(const Sizes &sizes, const float *turns, Arena &arena)
-        : T_(sizes.T), D_(sizes.D),
-          H_(sizes.attention_heads), K_(D_ / H_), row_(padded(T_)), own_(turns),
-          other_(turns + T_ * D_), turned_(arena.take(K_ * T_)), shares_(arena.take(T_ * row_)),
-          grad_shares_(arena.take(T_ * row_)) {}
+        : T_(sizes.T), D_(sizes.D), H_(sizes.attention_heads), K_(D_ / H_), row_(padded(T_)),
+          own_(turns), other_(turns + T_ * D_), turned_(arena.take(K_ * T_)),
+          shares_(arena.take(T_ * row_)), grad_shares_(arena.take(T_ * row_)) {}
 
     void forward(float *projected, int row, float *, float *out) {
         for (int t = 0; t < T_; ++t) {
@@ -113,9 +112,8 @@ class AttentionCore {
             total += own * load(share + i);
         });
         Vec inner = sum(total);
-        each_vector(row_, [&](int i) {
-            store(grad + i, load(share + i) * (load(grad + i) - inner));
-        });
+        each_vector(row_,
+                    [&](int i) { store(grad + i, load(share + i) * (load(grad + i) - inner)); });
     }
 
     int T_, D_, H_, K_, row_;

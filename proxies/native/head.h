@@ -1,4 +1,5 @@
-// What stands behind the layers: final norm, for an auto-encoder its decoder, logits and their loss.
+// What stands behind the layers: final norm, for an auto-encoder its decoder, logits and their
+// loss.
 
 #pragma once
 
@@ -45,10 +46,11 @@ class Head {
     // Floats of an arena for training; and for scoring, when the caller takes a sequence's logits.
     static size_t working(const Sizes &sizes) {
         size_t T = sizes.T, D = sizes.D, V = sizes.V;
-        size_t all = 3 * Arena::whole(T * D) + Arena::whole(T) + Arena::whole(T * V) +
-                     Arena::whole(V * D);
-        if (!sizes.decodes) return all;
-        return all + Arena::whole(T * D) + 4 * Arena::whole(2 * T * D) + 2 * Arena::whole(2 * D * D);
+        size_t total =
+            3 * Arena::whole(T * D) + Arena::whole(T) + Arena::whole(T * V) + Arena::whole(V * D);
+        if (!sizes.decodes) return total;
+        return total + Arena::whole(T * D) + 4 * Arena::whole(2 * T * D) +
+               2 * Arena::whole(2 * D * D);
     }
 
     // `positions`: what an auto-encoder's decoder adds to the last state, (T, D).
@@ -128,7 +130,8 @@ class Head {
         const float *last = features_ + (T_ - 1) * D_;
         for (int t = 0; t < T_; ++t)
             for (int i = 0; i < D_; ++i) queries_[t * D_ + i] = last[i] + positions_[t * D_ + i];
-        product(T_, 2 * D_, D_, rows_of(queries_, D_), weights_.decoder_in, 2 * D_, hidden_, 2 * D_);
+        product(T_, 2 * D_, D_, rows_of(queries_, D_), weights_.decoder_in, 2 * D_, hidden_,
+                2 * D_);
         mlp_.forward(hidden_, 2 * D_, nullptr, active_);
         product(T_, D_, 2 * D_, rows_of(active_, 2 * D_), weights_.decoder_out, D_, features_, D_);
     }
@@ -137,7 +140,8 @@ class Head {
     void decode_backward() {
         product(2 * D_, D_, T_, columns_of(active_, 2 * D_), grad_features_, D_,
                 grads_->decoder_out, D_, true);
-        product(T_, 2 * D_, D_, rows_of(grad_features_, D_), out_back_, 2 * D_, grad_active_, 2 * D_);
+        product(T_, 2 * D_, D_, rows_of(grad_features_, D_), out_back_, 2 * D_, grad_active_,
+                2 * D_);
         mlp_.backward(grad_active_, hidden_, 2 * D_, nullptr, active_, grad_hidden_);
         product(D_, 2 * D_, T_, columns_of(queries_, D_), grad_hidden_, 2 * D_, grads_->decoder_in,
                 2 * D_, true);
@@ -153,7 +157,8 @@ class Head {
     const float *positions_;
     MlpCore mlp_;
     float *normed_, *scale_, *features_;
-    float *queries_ = nullptr, *hidden_ = nullptr, *active_ = nullptr; // of a decoder
+    float *queries_ = nullptr, *hidden_ = nullptr, *active_ = nullptr;          // of a decoder
     float *logits_ = nullptr, *grad_features_ = nullptr, *head_back_ = nullptr; // of a training
-    float *grad_active_ = nullptr, *grad_hidden_ = nullptr, *in_back_ = nullptr, *out_back_ = nullptr;
+    float *grad_active_ = nullptr, *grad_hidden_ = nullptr, *in_back_ = nullptr,
+          *out_back_ = nullptr;
 };

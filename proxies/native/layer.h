@@ -33,7 +33,8 @@ template <class Core> class Layer {
         : T_(sizes.T), D_(sizes.D), F_(Core::columns(sizes)), row_(stride(sizes)),
           E_(Core::outputs(sizes)), core_(core), weights_(weights), arena_(arena) {
         in_ = arena.zeros(D_ * row_);
-        for (int d = 0; d < D_; ++d) scaled(weights.in + d * F_, weights.norm[d], F_, in_ + d * row_);
+        for (int d = 0; d < D_; ++d)
+            scaled(weights.in + d * F_, weights.norm[d], F_, in_ + d * row_);
         out_ = arena.take(E_ * D_);
         for (int e = 0; e < E_; ++e)
             scaled(weights.out + e * D_, weights.out_norm ? weights.out_norm[e] : 1.0f, D_,
@@ -88,7 +89,8 @@ template <class Core> class Layer {
                            grad_projected);
             product(E_, D_, T_, columns_of(out, E_), grad, D_, out_grad, D_, true);
             for (int t = 0; t < T_; ++t) scaled(x + t * D_, scale[t], D_, normed + t * D_);
-            product(D_, row_, T_, columns_of(normed, D_), grad_projected, row_, in_grad, row_, true);
+            product(D_, row_, T_, columns_of(normed, D_), grad_projected, row_, in_grad, row_,
+                    true);
             product(T_, D_, row_, rows_of(grad_projected, row_), in_back, D_, grad_normed, D_);
             for (int t = 0; t < T_; ++t) {
                 norm_backward(grad_normed + t * D_, normed + t * D_, scale[t], D_,

@@ -50,7 +50,7 @@ class Models(ctypes.Structure):
         ("sizes", Sizes),
         ("count", ctypes.c_int32),
         ("depth", ctypes.c_int32),
-        ("letters", ctypes.c_char_p),
+        ("kinds", ctypes.c_char_p),
         *((name, ctypes.c_void_p) for name in ("offsets", "segments", "segment_ends")),
         *((name, ctypes.c_void_p) for name in ("weights", "gradient", "first", "second")),
         *((name, ctypes.c_void_p) for name in ("turns", "positions")),

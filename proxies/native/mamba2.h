@@ -41,8 +41,8 @@ class MambaCore {
 
     // `grads` may be left out where there is no backward pass.
     MambaCore(const Sizes &sizes, MambaWeights weights, Arena &arena, MambaGrads *grads = nullptr)
-        : T_(sizes.T), E_(sizes.E), N_(sizes.N), C_(sizes.C()), H_(sizes.mamba_heads), K_(E_ / H_), W_(sizes.taps),
-          row_(padded(T_)), weights_(weights), grads_(grads) {
+        : T_(sizes.T), E_(sizes.E), N_(sizes.N), C_(sizes.C()), H_(sizes.mamba_heads), K_(E_ / H_),
+          W_(sizes.taps), row_(padded(T_)), weights_(weights), grads_(grads) {
         taps_ = arena.take(W_ * C_);
         transpose(C_, W_, weights.conv, W_, taps_, C_);
         active_ = arena.take(T_ * C_), match_ = arena.zeros(T_ * row_);
@@ -54,8 +54,10 @@ class MambaCore {
         grad_active_ = arena.take(T_ * C_), grad_match_ = arena.zeros(T_ * row_);
         rows_ = arena.zeros(row_), columns_ = arena.zeros(row_);
         grad_y_ = arena.take(T_ * E_), grad_taps_ = arena.zeros(W_ * C_);
-        for (auto [at, count] : {std::pair{grads->conv_bias, C_}, {grads->dt_bias, H_},
-                                 {grads->a_log, H_}, {grads->skip, H_}})
+        for (auto [at, count] : {std::pair{grads->conv_bias, C_},
+                                 {grads->dt_bias, H_},
+                                 {grads->a_log, H_},
+                                 {grads->skip, H_}})
             std::memset(at, 0, sizeof(float) * count);
     }
 
@@ -104,9 +106,8 @@ class MambaCore {
         for (int t = 0; t < T_; ++t) {
             float *own = grad_active_ + t * C_;
             const float *in = mixed + t * C_;
-            each_vector(C_, [&](int i) {
-                put(own, i, C_, load(own + i) * silu_slope(load(in + i)));
-            });
+            each_vector(C_,
+                        [&](int i) { put(own, i, C_, load(own + i) * silu_slope(load(in + i))); });
         }
         convolve_backward(projected + E_, row, grad_projected + E_);
     }
@@ -116,9 +117,7 @@ class MambaCore {
 
   private:
     // Of what is turned: of a head's channels, or of the state.
-    static int widest(const Sizes &sizes) {
-        return std::max(sizes.E / sizes.mamba_heads, sizes.N);
-    }
+    static int widest(const Sizes &sizes) { return std::max(sizes.E / sizes.mamba_heads, sizes.N); }
 
     static Vec silu(Vec x) { return x * sigmoid(x); }
     static Vec silu_slope(Vec x) {
@@ -175,7 +174,8 @@ class MambaCore {
                 raw[t] = projected[t * row + E_ + C_ + h] + weights_.dt_bias[h];
             each_vector(T_, [&](int i) {
                 Vec size = softplus(load(raw + i));
-                size = size < 1.1754944e-38f ? splat(1.1754944e-38f) : size; // its logarithm is taken
+                size =
+                    size < 1.1754944e-38f ? splat(1.1754944e-38f) : size; // its logarithm is taken
                 store(step + i, size);
                 store(log_step_ + h * row_ + i, log(size) * LOG2_E);
             });
@@ -193,8 +193,7 @@ class MambaCore {
             Vec here = splat(total[t]);
             each_vector(row_, [&](int i) {
                 Ints counts = is_before(t + 1 - i);
-                Vec own = i > t ? Vec{}
-                                : exp2(here - load(total + i) + load(log_step + i));
+                Vec own = i > t ? Vec{} : exp2(here - load(total + i) + load(log_step + i));
                 own = counts ? own : Vec{};
                 store(decay + i, own);
                 store(matrix + i, counts ? own * load(match + i) : Vec{});
@@ -228,7 +227,7 @@ class MambaCore {
         const float *step = step_ + h * row_, *raw = raw_ + h * row_;
         float rate = -std::exp(weights_.a_log[h]), bias = 0.0f;
         double later = 0.0, grad_rate = 0.0; // differences that nearly cancel
-        float *slope = rows_; // one after the other, in its place
+        float *slope = rows_;                // one after the other, in its place
         for (int t = T_ - 1; t >= 0; --t) {
             later += rows_[t] - columns_[t]; // of l, over all positions from t on
             grad_rate += later * step[t];
@@ -255,6 +254,7 @@ class MambaCore {
     int T_, E_, N_, C_, H_, K_, W_, row_;
     MambaWeights weights_;
     MambaGrads *grads_;
-    float *taps_, *active_, *match_, *decay_, *matrix_, *raw_, *step_, *total_, *log_step_, *turned_;
+    float *taps_, *active_, *match_, *decay_, *matrix_, *raw_, *step_, *total_, *log_step_,
+        *turned_;
     float *grad_active_, *grad_match_, *rows_, *columns_, *grad_y_, *grad_taps_;
 };

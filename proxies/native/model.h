@@ -14,47 +14,50 @@
 enum { NORM, IN_PROJ, OUT_PROJ, CONV, CONV_BIAS, DT_BIAS, A_LOG, SKIP, GATE_NORM, LAYER_TENSORS };
 enum { EMBEDDING, FINAL_NORM, HEAD, DECODER_IN, DECODER_OUT, END_TENSORS };
 
+// Kinds of layers, by their `native_index` in ../models/kinds.py.
+enum { ATTENTION, MLP, MAMBA2 };
+
 template <class Core> struct Kind {
     using Whole = Layer<Core>;
 };
-// `f` of the kind of layer that a letter stands for.
-template <class F> auto with_kind(char letter, F f) {
-    if (letter == 'A') return f(Kind<AttentionCore>());
-    if (letter == 'M') return f(Kind<MlpCore>());
+// `f` of the kind of layer with this index.
+template <class F> auto with_kind(int kind, F f) {
+    if (kind == ATTENTION) return f(Kind<AttentionCore>());
+    if (kind == MLP) return f(Kind<MlpCore>());
     return f(Kind<MambaCore>());
 }
 
 class Model {
   public:
     // Of a training step on B sequences.
-    static Need need_of_training(const Sizes &sizes, int depth, const char *letters, int B) {
+    static Need need_of_training(const Sizes &sizes, int depth, const int8_t *kinds, int B) {
         size_t kept = (depth + 1) * Arena::whole(size_t(B) * sizes.T * sizes.D);
         for (int slot = 0; slot < depth; ++slot)
-            kept += Arena::whole(B * kept_each(sizes, letters[slot]));
-        return {kept, scratch(sizes, depth, letters)};
+            kept += Arena::whole(B * kept_each(sizes, kinds[slot]));
+        return {kept, scratch(sizes, depth, kinds)};
     }
 
     // Of a score of B sequences.
-    static Need need_of_scoring(const Sizes &sizes, int depth, const char *letters, int B) {
+    static Need need_of_scoring(const Sizes &sizes, int depth, const int8_t *kinds, int B) {
         size_t each = 0;
         for (int slot = 0; slot < depth; ++slot)
-            each = std::max(each, kept_each(sizes, letters[slot]));
+            each = std::max(each, kept_each(sizes, kinds[slot]));
         return {2 * Arena::whole(size_t(B) * sizes.T * sizes.D) + Arena::whole(each),
-                scratch(sizes, depth, letters)};
+                scratch(sizes, depth, kinds)};
     }
 
     // `offsets`: of each layer's tensors and then of the ends', in the flat vectors.
-    Model(const Sizes &sizes, int depth, const char *letters, const int64_t *offsets,
+    Model(const Sizes &sizes, int depth, const int8_t *kinds, const int64_t *offsets,
           const float *weights, float *gradient, const float *turns, const float *positions,
           Room &room)
-        : sizes_(sizes), depth_(depth), letters_(letters), offsets_(offsets), weights_(weights),
+        : sizes_(sizes), depth_(depth), kinds_(kinds), offsets_(offsets), weights_(weights),
           gradient_(gradient), turns_(turns), positions_(positions), room_(room), kept_(room.kept),
           scratch_(room.scratch), state_(size_t(sizes.T) * sizes.D) {}
 
     // Mean loss over the counted targets of B sequences, and the gradients of all tensors: these
     // only where the loss is at most `limit`.
     float train(int B, const int64_t *inputs, const int64_t *targets, float limit) {
-        room_.reserve(need_of_training(sizes_, depth_, letters_, B));
+        room_.reserve(need_of_training(sizes_, depth_, kinds_, B));
         int T = sizes_.T;
         auto counted = std::count_if(targets, targets + B * T, [](auto t) { return t != IGNORED; });
         float share = 1.0f / std::max<int64_t>(counted, 1);
@@ -83,7 +86,7 @@ class Model {
 
     // Sums over the counted targets of B sequences: their losses, right guesses, and their number.
     void score(int B, const int64_t *inputs, const int64_t *targets, double *sums) {
-        room_.reserve(need_of_scoring(sizes_, depth_, letters_, B));
+        room_.reserve(need_of_scoring(sizes_, depth_, kinds_, B));
         float *state = kept_.take(B * state_), *next = kept_.take(B * state_);
         auto mark = kept_.mark();
         embed(B, inputs, state);
@@ -115,16 +118,16 @@ class Model {
     int64_t at(int slot, int which) const { return offsets_[slot * LAYER_TENSORS + which]; }
 
     // Floats that a layer keeps of one sequence.
-    static size_t kept_each(const Sizes &sizes, char letter) {
-        return with_kind(letter, [&](auto kind) { return decltype(kind)::Whole::kept(sizes); });
+    static size_t kept_each(const Sizes &sizes, int kind) {
+        return with_kind(kind, [&](auto found) { return decltype(found)::Whole::kept(sizes); });
     }
-    size_t kept_each(int slot) const { return kept_each(sizes_, letters_[slot]); }
+    size_t kept_each(int slot) const { return kept_each(sizes_, kinds_[slot]); }
 
     // Floats that the costliest layer, or the head, works on.
-    static size_t scratch(const Sizes &sizes, int depth, const char *letters) {
+    static size_t scratch(const Sizes &sizes, int depth, const int8_t *kinds) {
         size_t most = Head::working(sizes);
         for (int slot = 0; slot < depth; ++slot)
-            most = std::max(most, with_kind(letters[slot], [&](auto kind) {
+            most = std::max(most, with_kind(kinds[slot], [&](auto kind) {
                                 return decltype(kind)::Whole::working(sizes);
                             }));
         return most;
@@ -134,12 +137,12 @@ class Model {
     template <bool BACK, class F> void with_layer(int slot, F f) {
         auto mark = scratch_.mark();
         Projections projections{weight(slot, NORM), weight(slot, IN_PROJ), weight(slot, OUT_PROJ),
-                                letters_[slot] == 'S' ? weight(slot, GATE_NORM) : nullptr};
-        if (letters_[slot] == 'A') {
+                                kinds_[slot] == MAMBA2 ? weight(slot, GATE_NORM) : nullptr};
+        if (kinds_[slot] == ATTENTION) {
             AttentionCore core(sizes_, turns_, scratch_);
             Layer<AttentionCore> layer(sizes_, core, projections, scratch_);
             f(layer);
-        } else if (letters_[slot] == 'M') {
+        } else if (kinds_[slot] == MLP) {
             MlpCore core(sizes_);
             Layer<MlpCore> layer(sizes_, core, projections, scratch_);
             f(layer);
@@ -158,7 +161,7 @@ class Model {
 
     ProjectionGrads projection_grads(int slot) const {
         return {grad(slot, NORM), grad(slot, IN_PROJ), grad(slot, OUT_PROJ),
-                letters_[slot] == 'S' ? grad(slot, GATE_NORM) : nullptr};
+                kinds_[slot] == MAMBA2 ? grad(slot, GATE_NORM) : nullptr};
     }
 
     HeadWeights head_weights() const {
@@ -194,7 +197,7 @@ class Model {
 
     const Sizes &sizes_;
     int depth_;
-    const char *letters_;
+    const int8_t *kinds_;
     const int64_t *offsets_;
     const float *weights_;
     float *gradient_;

@@ -10,7 +10,8 @@ constexpr float NORM_EPS = 1e-5f;
 template <class F> inline float sum_of(int count, F f) {
     Vec total{};
     int i = 0;
-    for (; i + LANES <= count; i += LANES) total += f([&](const float *row) { return load(row + i); });
+    for (; i + LANES <= count; i += LANES)
+        total += f([&](const float *row) { return load(row + i); });
     if (i < count)
         total += f([&](const float *row) {
             Vec rest{};
@@ -26,8 +27,8 @@ inline float norm_scale(const float *row, int width) {
     return 1.0f / std::sqrt(squares / width + NORM_EPS);
 }
 
-inline void scaled(const float *from, float by, int width, float *to) {
-    for (int i = 0; i < width; ++i) to[i] = from[i] * by;
+inline void scaled(const float *from, float factor, int width, float *to) {
+    for (int i = 0; i < width; ++i) to[i] = from[i] * factor;
 }
 
 // Gradient of a row from that of its norm; `normed` is the norm.

@@ -48,8 +48,8 @@ template <int X> inline Vec exchanged(Vec v) {
     for (int i = 0; i < LANES; ++i) from[i] = i ^ X;
     return __builtin_shuffle(v, from);
 #elif defined(__AVX512F__)
-    return __builtin_shufflevector(v, v, 0 ^ X, 1 ^ X, 2 ^ X, 3 ^ X, 4 ^ X, 5 ^ X, 6 ^ X, 7 ^ X, 8 ^ X,
-                                   9 ^ X, 10 ^ X, 11 ^ X, 12 ^ X, 13 ^ X, 14 ^ X, 15 ^ X);
+    return __builtin_shufflevector(v, v, 0 ^ X, 1 ^ X, 2 ^ X, 3 ^ X, 4 ^ X, 5 ^ X, 6 ^ X, 7 ^ X,
+                                   8 ^ X, 9 ^ X, 10 ^ X, 11 ^ X, 12 ^ X, 13 ^ X, 14 ^ X, 15 ^ X);
 #else
     return __builtin_shufflevector(v, v, 0 ^ X, 1 ^ X, 2 ^ X, 3 ^ X, 4 ^ X, 5 ^ X, 6 ^ X, 7 ^ X);
 #endif
@@ -98,7 +98,8 @@ inline Vec exp(Vec x) { return exp2(x * LOG2_E); }
 
 // Natural logarithm of normal positive numbers (Cephes, logf).
 inline Vec log(Vec x) {
-    Words bits = (Words)x + (0x3f800000 - 0x3f3504f3); // mantissa from the root of a half to that of 2
+    Words bits =
+        (Words)x + (0x3f800000 - 0x3f3504f3); // mantissa from the root of a half to that of 2
     Vec whole = __builtin_convertvector((Ints)(bits >> 23) - 127, Vec);
     Vec m = (Vec)((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     Vec poly = splat(7.0376836292e-2f);

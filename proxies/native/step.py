@@ -16,6 +16,7 @@ from torch import Tensor
 from nasarena.proxies.data.task import IGNORE
 from nasarena.proxies.models.attention import rotary_table
 from nasarena.proxies.models.flops import SequenceShape
+from nasarena.proxies.models.kinds import native_kinds
 from nasarena.proxies.models.mlp import MlpKind
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
@@ -59,7 +60,7 @@ class NativeStep:
         ]  # fmt: skip
         self._models = Models(
             sizes, population.size, len(population.patterns[0]),
-            "".join(population.patterns).encode(), *(each.data_ptr() for each in self._held),
+            native_kinds("".join(population.patterns)), *(each.data_ptr() for each in self._held),
         )  # fmt: skip
         self._update = Update(0.0, *betas, weight_decay, clip, limit, 0.0)
         self._workspace = library.nasarena_workspace(torch.get_num_threads())

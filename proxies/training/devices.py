@@ -13,6 +13,7 @@ from typing import Literal, cast, get_args
 
 import torch
 
+from nasarena.proxies.models.kinds import has_native
 from nasarena.proxies.models.triton_scan import has_triton_scan
 from nasarena.proxies.native.library import native_library
 from nasarena.search.errors import InvalidSetting
@@ -75,8 +76,10 @@ def choose_population(wanted: int, device: torch.device) -> int:
     return wanted or _POPULATION[device.type]
 
 
-def choose_step(name: str, device: torch.device, precision: Precision) -> StepKind:
-    """By what a training step is done.
+def choose_step(
+    name: str, device: torch.device, precision: Precision, letters: str = ""
+) -> StepKind:
+    """By what a training step is done of models of these letters; InvalidSetting if by nothing.
 
     `native`: the CPU's own kernels, in float32; `eager`: torch, kernel by kernel; `graph`: torch,
     all kernels launched at once, on a GPU.
@@ -84,13 +87,16 @@ def choose_step(name: str, device: torch.device, precision: Precision) -> StepKi
     if name == "auto":
         if device.type == "cuda":
             return "graph"
-        return "native" if precision == "float32" and native_library() else "eager"
+        is_native = precision == "float32" and has_native(letters) and native_library()
+        return "native" if is_native else "eager"
     if name not in get_args(StepKind):
         raise InvalidSetting(f"proxy.step must be auto, native, eager or graph, got {name!r}")
     if name == "graph" and device.type != "cuda":
         raise InvalidSetting("proxy.step=graph needs a GPU: use proxy.step=auto")
     if name == "native" and (device.type != "cpu" or precision != "float32"):
         raise InvalidSetting("proxy.step=native computes in float32 on a CPU: use proxy.step=auto")
+    if name == "native" and not has_native(letters):
+        raise InvalidSetting(f"proxy.step=native does not know all of {letters}: use auto")
     if name == "native" and native_library() is None:
         raise InvalidSetting("proxy.step=native needs a C++ compiler: see nasarena doctor")
     return cast(StepKind, name)

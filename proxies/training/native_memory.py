@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from nasarena.proxies.models.flops import num_parameters
+from nasarena.proxies.models.kinds import native_kinds
 from nasarena.proxies.native.library import Sizes, require_library
 from nasarena.proxies.native.step import kernel_sizes
 from nasarena.proxies.training.memory import MemoryModel
@@ -50,4 +51,4 @@ class NativeMemoryModel(MemoryModel):
 
     def _model(self, pattern: str) -> tuple[Sizes, int, bytes]:
         """As the kernels are told of it."""
-        return kernel_sizes(self.shape, self.sequence), len(pattern), pattern.encode()
+        return kernel_sizes(self.shape, self.sequence), len(pattern), native_kinds(pattern)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nasarena.proxies.models.flops import SequenceShape, forward_flops, layer_flops, num_parameters
+from nasarena.proxies.models.kinds import layer_tensors
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape
 from nasarena.proxies.models.population import Population
 from nasarena.search.errors import InvalidSetting
@@ -136,7 +137,7 @@ def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(InvalidSetting, match="even head width, got 3"):
         ModelShape(width=12, num_heads=4, mamba_heads=2)
     with pytest.raises(InvalidSetting, match="layers A, M and S, got 'X'"):
-        SMALL.layer("X", 4)
+        layer_tensors("X", SMALL, 4)
 
 
 NEMOTRON_KINDS = {"A": "full_attention", "M": "mlp", "S": "linear_attention"}

@@ -8,11 +8,8 @@ import pytest
 from nasarena.search.errors import InvalidPattern, InvalidSetting
 from nasarena.search.notation import (
     expand,
-    from_mad,
     from_nemotron,
     run_lengths,
-    to_mad,
-    to_nemotron,
 )
 from nasarena.search.space import PatternSpace
 
@@ -142,10 +139,7 @@ def test_malformed_run_lengths_show_the_place(text: str) -> None:
         expand(text)
 
 
-def test_the_spellings_of_mad_lab_and_nemotron() -> None:
-    assert to_mad("AMS") == "mA-M-Mb"
-    assert from_mad("mA-M-Mb") == "AMS"
-    assert to_nemotron("AMS") == "*-M"
+def test_patterns_as_nemotron_spells_them() -> None:
     # The first letters of Nemotron-H-8B: Mamba, MLP, Mamba, MLP, Mamba, MLP, Mamba, attention.
     assert from_nemotron("M-M-M-M*") == "SMSMSMSA"
     with pytest.raises(InvalidPattern, match="got 'A' in '\\*A'"):
