@@ -25,9 +25,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 compare: install ## the main job: every searcher under one budget, with table, figures and report
 	$(BIN)/nasarena compare
 
-test: $(VENV)/.installed-test .typecheck ## ruff, mypy --strict and the whole test suite
+test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict and the whole test suite
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run --Werror proxies/native/*.h proxies/native/*.cpp
 	$(BIN)/mypy
 	# Where vLLM cannot be had, the tests that need it are skipped and say so.
 	-$(MAKE) vllm

@@ -158,7 +158,7 @@ class TrainedProxy:
         outcomes: dict[int, Outcome] = {}
         for fidelity, members in self._together(patterns, seeds, shares):
             train = partial(self._train_members, patterns, seeds, split, fidelity)
-            fail = partial(self._fail_member, patterns, fidelity)
+            fail = partial(self._fail, patterns, fidelity)
             outcomes |= self._sizer.evaluate(patterns, members, train, fail)
         return [outcomes[i] for i in range(len(patterns))]
 
@@ -209,10 +209,8 @@ class TrainedProxy:
             for scored, cost in zip(scored_by_member, costs, strict=True)
         ]
 
-    def _fail_member(
-        self, patterns: Sequence[str], fidelity: float, member: int, reason: str
-    ) -> Outcome:
-        return Outcome("failed", None, self.cost(patterns[member], fidelity), note=reason)
+    def _fail(self, patterns: Sequence[str], fidelity: float, member: int, note: str) -> Outcome:
+        return Outcome("failed", None, self.cost(patterns[member], fidelity), note=note)
 
     def _train(
         self,
@@ -224,8 +222,7 @@ class TrainedProxy:
     ) -> list[Scored]:
         """One population on one task, from its checkpoints on where there are any."""
         keys = [self._key(training, *model) for model in zip(patterns, seeds, strict=True)]
-        stop, whole = training.num_steps(fidelity), training.num_steps()
-        part = self._checkpoints.part(keys, stop, whole)
+        part = self._checkpoints.part(keys, training.num_steps(fidelity), training.num_steps())
         scored = training.run(patterns, seeds, split, part)
         self._checkpoints.store(keys, part)
         return scored

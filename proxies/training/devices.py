@@ -84,10 +84,11 @@ def choose_step(
     `native`: the CPU's own kernels, in float32; `eager`: torch, kernel by kernel; `graph`: torch,
     all kernels launched at once, on a GPU.
     """
+    knows_letters = has_native(letters)  # refuses a letter that stands for no layer
     if name == "auto":
         if device.type == "cuda":
             return "graph"
-        is_native = precision == "float32" and has_native(letters) and native_library()
+        is_native = precision == "float32" and knows_letters and native_library()
         return "native" if is_native else "eager"
     if name not in get_args(StepKind):
         raise InvalidSetting(f"proxy.step must be auto, native, eager or graph, got {name!r}")
@@ -95,7 +96,7 @@ def choose_step(
         raise InvalidSetting("proxy.step=graph needs a GPU: use proxy.step=auto")
     if name == "native" and (device.type != "cpu" or precision != "float32"):
         raise InvalidSetting("proxy.step=native computes in float32 on a CPU: use proxy.step=auto")
-    if name == "native" and not has_native(letters):
+    if name == "native" and not knows_letters:
         raise InvalidSetting(f"proxy.step=native does not know all of {letters}: use auto")
     if name == "native" and native_library() is None:
         raise InvalidSetting("proxy.step=native needs a C++ compiler: see nasarena doctor")

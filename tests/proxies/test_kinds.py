@@ -63,7 +63,7 @@ def proxy(steps: int = 120, step: str = "auto") -> TrainedProxy:
 
 
 def test_a_planted_letter_trains_through_torch() -> None:
-    """It learns: from the loss of a guess, ln 5, to less than half of it, alone and among others."""
+    """It learns, from the loss of a guess, ln 5, to half of it, alone and among others."""
     toy = proxy()
     assert toy.settings.step == "eager"
     patterns = ["GGG", "AGA", "GAG"]

@@ -255,6 +255,8 @@ def test_any_alphabet_of_known_layers_and_any_depth(alphabet: str, depth: int) -
 def test_letters_without_a_layer_are_refused() -> None:
     with pytest.raises(InvalidSetting, match="layers A, M and S, got 'C'"):
         proxy(space=PatternSpace("AC", 4))
+    with pytest.raises(InvalidSetting, match="layers A, M and S, got 'C'"):
+        proxy(replace(SETTINGS, precision="bfloat16"), PatternSpace("AC", 4))
 
 
 def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
