@@ -26,9 +26,12 @@ def sign_flip_p(differences: ArrayLike, rng: np.random.Generator | None = None) 
     """Two-sided p of the paired permutation test on the sum of `differences`, shape `(n,)`.
 
     Exact up to 20 pairs; above, 100,000 flips are drawn from `rng` (Phipson & Smyth 2010 count the
-    observed one in, so p is never 0). Raises ValueError for more than 20 pairs without `rng`.
+    observed one in, so p is never 0). Raises ValueError for more than 20 pairs without `rng`, and
+    for a difference that is not a number: no flip would count, and p would be 0.
     """
     values = np.asarray(differences, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"differences must be finite, got {values[~np.isfinite(values)][0]}")
     observed = abs(values.sum())
     rounding = 1e-12 * np.abs(values).sum()
     if len(values) <= MAX_EXACT_PAIRS:

@@ -44,6 +44,17 @@ def test_sign_flips_by_hand() -> None:
     assert smallest_p(3) == 0.25 and smallest_p(6) < 0.05 < smallest_p(5)
 
 
+@pytest.mark.parametrize("size", [3, 20, 21])
+@pytest.mark.parametrize("lacking", [np.nan, np.inf])
+def test_a_difference_that_is_no_number_is_refused(size: int, lacking: float) -> None:
+    """It would answer p = 0: the comparison with it is false for every flip."""
+    with pytest.raises(ValueError, match="must be finite"):
+        sign_flip_p([lacking, *np.ones(size - 1)], generator())
+    scores = {"random": [1.0] * size, "tpe": [lacking, *[2.0] * (size - 1)]}
+    with pytest.raises(ValueError, match="must be finite"):
+        compare_all(scores)
+
+
 @pytest.mark.parametrize("size", [2, 5, 9, 12])
 def test_sign_flips_agree_with_scipy(size: int) -> None:
     values = generator(size).normal(0.4, size=size)
