@@ -1,31 +1,27 @@
 """What several test files share: small comparisons, written by the real loop into real folders."""
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from fakes import Climbing, FakeProxy, Raising, agreement, run_search
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import read_address, vllm_python
 from nasarena.agents.llm.tiny_model import make_tiny_model
-from nasarena.search.budget import Budget
+from nasarena.search.budget import Unit
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import SearcherFailed
-from nasarena.search.loop import LoopSettings, run_to_end
-from nasarena.search.proxy import Direction, Split, TrialSeed
-from nasarena.search.run_folder import RunFolder
-from nasarena.search.searcher import Searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Cost, Outcome, Proposal, Trial
+from nasarena.search.trial import Cost, Proposal
 
 # vLLM inspects each kind of model once, for 20 s, and keeps what it found.
 QUICK_START = {"OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(cache_folder() / "vllm")}
@@ -64,82 +60,6 @@ def of_server(nodeid: str) -> bool:
     return Path(nodeid.partition("::")[0]).name.startswith("test_llm_")
 
 
-class LetterProxy:
-    """Score: share of letters that agree with a hidden pattern, plus frozen noise.
-
-    Patterns that end with SS diverge; with `fails` set, all do.
-    """
-
-    name, metric, version = "letters", "accuracy", "7"
-    direction: Direction = "max"
-    score_range = (-1.0, 2.0)
-
-    def __init__(self, space: PatternSpace, noise: float = 0.05, fails: bool = False) -> None:
-        self.space, self._noise, self._fails = space, noise, fails
-        self._best = space.sample(stream(0, "hidden pattern"))
-
-    def cost(self, pattern: str) -> Cost:
-        return Cost(flops=1000 + 100 * pattern.count("A"), tokens=64, device_seconds=0.25)
-
-    def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
-    ) -> list[Outcome]:
-        return [self._outcome(p, s, split) for p, s in zip(patterns, seeds, strict=True)]
-
-    def _outcome(self, pattern: str, seed: TrialSeed, split: Split) -> Outcome:
-        cost = self.cost(pattern)
-        if self._fails or pattern.endswith("SS"):
-            return Outcome("failed", None, cost, note="loss became nan at step 3", measured_s=0.1)
-        agreeing = np.mean([a == b for a, b in zip(pattern, self._best, strict=True)])
-        noise = stream(seed.run, pattern, seed.replicate, split).normal(scale=self._noise)
-        score = float(agreeing + noise)
-        return Outcome("ok", score, cost, {"accuracy": score}, measured_s=0.2)
-
-
-class Mutating:
-    """Changes one letter of the best so far with probability `greed`, else samples."""
-
-    def __init__(self, space: PatternSpace, rng: np.random.Generator, greed: float) -> None:
-        self._space, self._rng, self._greed = space, rng, greed
-        self._best: Trial | None = None
-
-    def ask(self, n: int) -> list[str]:
-        if self._best is None or self._rng.random() >= self._greed:
-            return [self._space.sample(self._rng)]
-        return [self._space.mutate(self._best.pattern, self._rng)]
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        for trial in trials:
-            if trial.score is not None and trial.score >= (
-                -1.0 if self._best is None else self._best.score or 0.0
-            ):
-                self._best = trial
-
-
-class Listing:
-    """Asks a fixed list of named patterns and stops."""
-
-    def __init__(self, patterns: dict[str, str]) -> None:
-        self._left = [Proposal(text, details={"name": name}) for name, text in patterns.items()]
-
-    def ask(self, n: int) -> list[Proposal]:
-        asked, self._left = self._left[:n], self._left[n:]
-        return asked
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        pass
-
-
-class Raising:
-    """Breaks down at its first ask."""
-
-    def ask(self, n: int) -> list[str]:
-        raise RuntimeError("out of ideas")
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        pass
-
-
 def write_run(
     folder: Path,
     searcher: str,
@@ -147,7 +67,7 @@ def write_run(
     *,
     greed: float = 0.0,
     amount: float = 12,
-    unit: str = "trials",
+    unit: Unit = "trials",
     space: PatternSpace | None = None,
     fails: bool = False,
     raises: bool = False,
@@ -159,38 +79,44 @@ def write_run(
     options: dict[str, Any] | None = None,
     budget_aware: bool = False,
 ) -> Path:
-    """One run of the real loop in `folder`/<searcher>/seed-<seed>."""
+    """One run of the real loop in `folder`/<searcher>/seed-<seed>.
+
+    Patterns that end with SS diverge; with `fails`, all do.
+    """
     space = space or PatternSpace("AMS", 6)
-    proxy = LetterProxy(space, fails=fails)
-    if references:
-        amount, unit = len(references), "trials"
-    budget = Budget(unit, amount)  # type: ignore[arg-type]
-    settings = LoopSettings(
-        seed,
-        budget,
-        initial_design=0 if references else 4,
-        top_k=len(references or ()) or top_k,
-        final_replicates=replicates,
+    proxy = FakeProxy(
+        space,
+        agreement(space.sample(stream(0, "hidden pattern")), noise=0.05),
+        fails="" if fails else "SS$",
+        cost=lambda p: Cost(flops=1000 + 100 * p.count("A"), tokens=64, device_seconds=0.25),
     )
+    if references:
+        amount, unit, top_k = len(references), "trials", len(references)
+    initial_design = 0 if references else 4
     config = {
         "searcher": {"name": searcher, "options": options or {}, "budget_aware": budget_aware},
         "proxy": {"name": proxy.name, "metric": proxy.metric, "version": version},
         "space": {"alphabet": space.alphabet, "depth": space.depth},
         "budget": {"unit": unit, "amount": amount, "charge_llm": False},
-        "loop": {"seed": seed, "initial_design": settings.initial_design, "top_k": settings.top_k},
+        "loop": {"seed": seed, "initial_design": initial_design, "top_k": top_k},
     }
-
-    def make(rng: np.random.Generator) -> Searcher:
-        if references or patterns:
-            return Listing(references or {pattern: pattern for pattern in patterns or ()})
-        return Raising() if raises else Mutating(space, rng, greed)
-
+    named = references or {pattern: pattern for pattern in patterns or ()}
+    asks = [Proposal(pattern, details={"name": name}) for name, pattern in named.items()]
     path = folder / searcher / f"seed-{seed}"
-    with RunFolder(path, config, {"commit": "abc1234", "packages": {"numpy": "2"}}) as run:
-        try:
-            run_to_end(run, make, proxy, settings)
-        except SearcherFailed:
-            pass
+    with suppress(SearcherFailed):
+        run_search(
+            path,
+            asks or (Raising if raises else Climbing),
+            proxy,
+            amount=amount,
+            unit=unit,
+            seed=seed,
+            options=None if asks or raises else {"greed": greed},
+            config=config,
+            initial_design=initial_design,
+            top_k=top_k,
+            final_replicates=replicates,
+        )
     return path
 
 
@@ -222,18 +148,6 @@ def add_comparison() -> Callable[..., Path]:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """3 searchers x 4 seeds x 12 trials with references; to be read only."""
     return write_comparison(tmp_path_factory.mktemp("runs") / "small")
-
-
-@pytest.fixture(scope="session")
-def check_proxy() -> Callable[..., None]:
-    """The contract that every proxy passes; `tests/proxy_contract.py` says how to use it."""
-    path = Path(__file__).parent / "proxy_contract.py"
-    spec = importlib.util.spec_from_file_location("proxy_contract", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    check: Callable[..., None] = module.check_proxy
-    return check
 
 
 @pytest.fixture(scope="session")

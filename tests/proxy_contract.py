@@ -1,9 +1,9 @@
 """What every proxy promises, as one check: `check_proxy(proxy)` raises AssertionError or returns.
 
-Tests get it as the fixture `check_proxy` (conftest.py), because test files are no package:
+from proxy_contract import check_proxy
 
-    def test_contract(check_proxy):
-        check_proxy(MyProxy(PatternSpace("AMS", 4)))
+def test_contract() -> None:
+    check_proxy(MyProxy(PatternSpace("AMS", 4)))
 """
 
 from dataclasses import replace

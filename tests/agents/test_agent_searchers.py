@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fakes import NEVER, FakeProxy, agreement, cut_copy, run_search
 from nasarena.agents import searchers
 from nasarena.agents.hybrids.llambo import Llambo
 from nasarena.agents.hybrids.override import Override
 from nasarena.agents.hybrids.prior_search import PriorBo, PriorEvolution
 from nasarena.agents.llm.client import Reply, Request
 from nasarena.agents.operators.draft import parse as parse_draft
-from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings, run_to_end
-from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
+from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import build_searcher, searcher, spec_of
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -88,30 +87,9 @@ def climbing(request: Request, rng: np.random.Generator) -> str:
     return answer(space.mutate(max(scored, key=lambda pattern: scored[pattern]), rng))
 
 
-class Truth:
-    """A proxy without noise: the share of letters that agree with a hidden pattern."""
-
-    name, metric, version = "truth", "accuracy", "1"
-    direction, score_range = "max", (0.0, 1.0)
-
-    def __init__(self, space: PatternSpace = SPACE, fails: str = "~") -> None:
-        from nasarena.search.trial import Cost, Outcome
-
-        self.space, self._fails = space, fails
-        self._cost, self._outcome = Cost(flops=1), Outcome
-        self.hidden = space.sample(stream(5, "hidden"))
-
-    def cost(self, pattern: str) -> Any:
-        return self._cost
-
-    def evaluate(self, patterns: Sequence[str], seeds: Any, split: str = "search") -> list[Any]:
-        return [self._score(pattern) for pattern in patterns]
-
-    def _score(self, pattern: str) -> Any:
-        if self._fails in pattern:
-            return self._outcome("failed", None, self._cost, note="loss became nan in training")
-        score = float(np.mean([a == b for a, b in zip(pattern, self.hidden, strict=True)]))
-        return self._outcome("ok", score, self._cost)
+def truth(space: PatternSpace = SPACE, fails: str = NEVER) -> FakeProxy:
+    """A proxy without noise."""
+    return FakeProxy(space, agreement(space.sample(stream(5, "hidden"))), fails=fails)
 
 
 def play(
@@ -120,24 +98,13 @@ def play(
     client: ScriptedClient,
     amount: int = 20,
     parallel: int = 1,
-    proxy: Any = None,
+    proxy: FakeProxy | None = None,
     seed: int = 0,
     **options: Any,
 ) -> list[Trial]:
     """One run of the real loop; the same folder again is a replay."""
-    proxy = proxy or Truth()
-    spec = spec_of(agent)
-    settings = LoopSettings(seed, Budget("trials", amount), parallel=parallel, top_k=0)
-    with RunFolder(folder, {"options": str(options)}, {}) as run:
-        return run_to_end(
-            run,
-            lambda rng: build_searcher(
-                spec, proxy.space, rng, options, num_trials=amount, llm=client
-            ),
-            proxy,
-            settings,
-            max_parallel=spec.max_parallel,
-        )
+    loop = {"amount": amount, "parallel": parallel, "seed": seed, "top_k": 0}
+    return run_search(folder, agent, proxy or truth(), options=options, llm=client, **loop)
 
 
 def by_agent(trials: Sequence[Trial]) -> list[Trial]:
@@ -162,16 +129,13 @@ def test_a_run_replays_from_any_point_with_the_same_requests(
     tmp_path: Path, agent: Any, parallel: int
 ) -> None:
     whole = ScriptedClient(climbing)
-    proxy = Truth(PatternSpace("AMS", 10), fails="SSS")
+    proxy = truth(PatternSpace("AMS", 10), fails="SSS")
     play(tmp_path / "whole", agent, whole, 24, parallel, proxy)
     events = (tmp_path / "whole" / "events.jsonl").read_text().splitlines(keepends=True)
     end = next(number for number, line in enumerate(events) if '"searched"' in line)
     for kept in {min(3, end), end // 2, end}:  # what was searched to its end is not asked again
         resumed = ScriptedClient(climbing)
-        folder = tmp_path / f"cut-{kept}"
-        folder.mkdir()
-        (folder / "run.json").write_text((tmp_path / "whole" / "run.json").read_text())
-        (folder / "events.jsonl").write_text("".join(events[:kept]))
+        folder = cut_copy(tmp_path / "whole", tmp_path / f"cut-{kept}", kept)
         play(folder, agent, resumed, 24, parallel, proxy)
         assert drop_measurements(read_run(folder).events) == drop_measurements(
             read_run(tmp_path / "whole").events
@@ -236,7 +200,7 @@ def test_a_model_that_uses_feedback_beats_one_that_does_not(tmp_path: Path) -> N
                 searchers.SequentialAgent,
                 ScriptedClient(model),
                 50,
-                proxy=Truth(space),
+                proxy=truth(space),
                 seed=seed,
                 **options,
             )
@@ -271,7 +235,7 @@ def test_no_agent_lets_the_true_letters_slip_when_they_are_anonymous(
         agent,
         client,
         40,
-        proxy=Truth(fails="SS"),
+        proxy=truth(fails="SS"),
         control="anonymous_letters",
         lessons_every=5,
     )
@@ -446,7 +410,7 @@ class TestOverride:
                 300,
                 inner=make_counting(),
                 share=0.3,
-                proxy=Truth(PatternSpace("AMS", 12)),
+                proxy=truth(PatternSpace("AMS", 12)),
             )
         )
         share = sum(trial.provenance != "classical" for trial in trials) / len(trials)
@@ -515,8 +479,8 @@ class Believing(ScriptedClient):
 
 def test_a_good_prior_helps_and_a_bad_one_wears_off(tmp_path: Path) -> None:
     space = PatternSpace("AMS", 12)
-    proxy = Truth(space)
-    good = proxy.hidden
+    proxy = truth(space)
+    good = space.sample(stream(5, "hidden"))
     bad = good.translate(str.maketrans("AMS", "MSA"))
 
     def mean_best(agent: Any, favourite: str) -> float:

@@ -13,52 +13,26 @@ import numpy as np
 import pytest
 import torch
 
-from nasarena.experiments.settings.registry import SEARCHERS, load_searcher
+from fakes import CLASSICAL, MODELS, SEARCHING, SHORT, run_search
+from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
-from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings, run_to_end
-from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
+from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
-CLASSICAL = [name for name, place in SEARCHERS.items() if place.startswith("nasarena.baselines.")]
-SEARCHING = [name for name in CLASSICAL if name != "references"]
-MODELS = ["botorch", "composer", "composer-end", "composer-middle"]
-# Small enough that a short run reaches what the searcher does after its random start.
-SHORT: dict[str, dict[str, Any]] = {
-    "evolution": {"population": 6, "tournament": 3},
-    "genetic": {"population": 5},
-    "tpe": {"num_startup": 5},
-    "gp-optuna": {"num_startup": 8},
-    **{name: {"num_startup": 6} for name in MODELS},
-}
 SMALL = PatternSpace("AMS", 6)
 DEEP = PatternSpace("AMS", 8)
 
 
 def run(
-    folder: Path,
-    name: str,
-    proxy: Landscape,
-    seed: int = 0,
-    num_trials: int = 12,
-    options: Mapping[str, Any] | None = None,
-    parallel: int = 1,
+    folder: Path, name: str, proxy: Landscape, amount: int = 12, **settings: Any
 ) -> list[Trial]:
-    """One run of the real loop; everything that it asked, in order."""
-    spec = load_searcher(name)
-    budget = Budget("trials", num_trials)
-    settings = LoopSettings(seed, budget, parallel=parallel, top_k=0, max_duplicates=20)
-    options = SHORT.get(name, {}) if options is None else options
-
-    def make(rng: np.random.Generator) -> Searcher:
-        return build_searcher(spec, proxy.space, rng, options, num_trials=num_trials)
-
-    with RunFolder(folder, {"name": name, "seed": seed}, {}) as open_folder:
-        return run_to_end(open_folder, make, proxy, settings, max_parallel=spec.max_parallel)
+    """Everything that a searcher with short options asked, in order."""
+    settings = {"top_k": 0, "max_duplicates": 20, **settings}
+    return run_search(folder, name, proxy, amount=amount, options=SHORT.get(name), **settings)
 
 
 def patterns_of(trials: Sequence[Trial]) -> list[str]:
@@ -128,7 +102,7 @@ def test_foreign_failed_and_late_trials_do_no_harm(name: str) -> None:
 @pytest.mark.parametrize("name", SEARCHING)
 def test_a_space_smaller_than_the_budget_ends_the_run(name: str, tmp_path: Path) -> None:
     space = PatternSpace("AM", 4)
-    trials = run(tmp_path, name, additive(space), num_trials=30)
+    trials = run(tmp_path, name, additive(space), amount=30)
     trained = [(trial.pattern, trial.fidelity) for trial in trials if trial.status == "ok"]
     assert len(trained) == len(set(trained))
     scored = {pattern for pattern, _ in trained}
@@ -142,13 +116,13 @@ def test_a_space_smaller_than_the_budget_ends_the_run(name: str, tmp_path: Path)
 def test_every_pattern_may_fail(tmp_path: Path) -> None:
     proxy = additive(SMALL, failure_rate=0.999)
     for name in SEARCHING:
-        trials = run(tmp_path / name, name, proxy, num_trials=8)
+        trials = run(tmp_path / name, name, proxy, amount=8)
         assert len(trials) >= 8
 
 
 @pytest.mark.parametrize("name", ["botorch", "composer", "tpe", "nevergrad"])
 def test_batches_are_valid_and_distinct(name: str, tmp_path: Path) -> None:
-    trials = run(tmp_path, name, additive(SMALL), parallel=5, num_trials=14)
+    trials = run(tmp_path, name, additive(SMALL), parallel=5, amount=14)
     assert sum(trial.status == "ok" for trial in trials) == 14
     if name in MODELS:
         assert len(set(patterns_of(trials))) == len(trials)
@@ -157,19 +131,18 @@ def test_batches_are_valid_and_distinct(name: str, tmp_path: Path) -> None:
 def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
     """Its string hashes differ, so an order taken from a set or a dict of hashes would show."""
     proxy = additive(SMALL, failure_rate=0.2)
-    here = {
-        name: patterns_of(run(tmp_path / name, name, proxy, num_trials=9)) for name in CLASSICAL
-    }
+    here = {name: patterns_of(run(tmp_path / name, name, proxy, amount=9)) for name in CLASSICAL}
     code = (
-        "import json, sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
+        "import json, sys; from pathlib import Path\n"
         "from test_baselines import CLASSICAL, SMALL, additive, patterns_of, run\n"
         "proxy = additive(SMALL, failure_rate=0.2)\n"
-        "there = Path(sys.argv[2])\n"
-        "print(json.dumps({name: patterns_of(run(there / name, name, proxy, num_trials=9))"
+        "there = Path(sys.argv[1])\n"
+        "print(json.dumps({name: patterns_of(run(there / name, name, proxy, amount=9))"
         " for name in CLASSICAL}))"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-c", code, str(Path(__file__).parent), str(tmp_path / "there")]
+    paths = os.pathsep.join(str(path) for path in Path(__file__).parents[:2])  # fakes.py too
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": paths}
+    arguments = [sys.executable, "-c", code, str(tmp_path / "there")]
     answer = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(answer.stdout.splitlines()[-1]) == here
 
@@ -184,7 +157,7 @@ def test_each_beats_random_on_an_additive_landscape(name: str, tmp_path: Path) -
         regrets = []
         for seed in range(num_seeds):
             proxy = additive(DEEP, landscape_seed=seed)
-            trials = run(tmp_path / f"{searcher}-{seed}", searcher, proxy, seed, num_trials)
+            trials = run(tmp_path / f"{searcher}-{seed}", searcher, proxy, num_trials, seed=seed)
             full = [trial for trial in trials if not trial.is_partial]
             best = max(full, key=lambda trial: trial.score or -np.inf)
             regrets.append(proxy.regret(best.pattern))
@@ -292,7 +265,7 @@ def test_crossover_of_the_genetic_algorithm_mixes_two_parents() -> None:
 
 def test_local_search_reaches_a_local_optimum_and_starts_again(tmp_path: Path) -> None:
     proxy = additive(SMALL, noise=0, interaction=2.0)
-    trials = run(tmp_path, "local-search", proxy, num_trials=80)
+    trials = run(tmp_path, "local-search", proxy, amount=80)
     scores = {trial.pattern: proxy.true_score(trial.pattern) for trial in trials}
     optima = [
         pattern

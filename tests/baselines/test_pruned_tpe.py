@@ -8,16 +8,15 @@ import numpy as np
 import optuna
 import pytest
 
+from fakes import run_search
 from nasarena.baselines.pruned_tpe import PrunedTPE
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
-from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import mean_cost
 from nasarena.search.retraining import best_patterns
-from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
-from nasarena.search.searcher import Searcher, build_searcher
+from nasarena.search.run_folder import drop_measurements, read_run
+from nasarena.search.searcher import build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
@@ -34,13 +33,10 @@ def make_searcher(space: PatternSpace = DEEP, **options: Any) -> PrunedTPE:
 def run(
     path: Path, name: str, proxy: Landscape, amount: float, seed: int = 0, **options: Any
 ) -> list[Trial]:
-    settings = LoopSettings(seed, Budget("flops", amount), initial_design=2, top_k=0)
-
-    def make(rng: np.random.Generator) -> Searcher:
-        return build_searcher(load_searcher(name), proxy.space, rng, options)
-
-    with RunFolder(path, {}, {}) as folder:
-        return run_to_end(folder, make, proxy, settings)
+    loop: dict[str, Any] = {"initial_design": 2, "top_k": 0}
+    return run_search(
+        path, name, proxy, amount=amount, unit="flops", seed=seed, options=options, **loop
+    )
 
 
 def ask_and_tell(searcher: PrunedTPE, scores: Sequence[float | None]) -> list[Proposal]:

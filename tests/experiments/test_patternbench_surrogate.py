@@ -5,7 +5,6 @@ import lzma
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from nasarena.search.errors import InvalidPattern, InvalidSetting, ProxyFailed
 from nasarena.search.proxy import Split, TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
+from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 16)
 SLICE = PatternSpace("AM", 16)
@@ -266,7 +266,7 @@ def test_without_its_report_a_surrogate_says_so(data: Path, tmp_path: Path) -> N
         bench.surrogate_facts()
 
 
-def test_contract(check_proxy: Callable[..., None], bench: PatternBench, data: Path) -> None:
+def test_contract(bench: PatternBench, data: Path) -> None:
     check_proxy(bench)
     check_proxy(PatternBench("patternbench", SLICE, data))
     check_proxy(PatternBench("patternbench", SPACE, data, noise=0.0), noisy=False)

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from fakes import edit_events
 from nasarena.experiments.commands.cli import main
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.heatmap import best_patterns
@@ -215,10 +216,8 @@ def test_a_run_that_spent_more_than_the_budget_is_pointed_out(
 ) -> None:
     """No loop of ours lets it happen; the list says what the record says all the same."""
     for name, seed in (("random", 0), ("random", 1), ("greedy", 0), ("greedy", 1)):
-        file = add_run(tmp_path, name, seed) / "events.jsonl"
-    events = [json.loads(line) for line in file.read_text().splitlines()]
-    events[-1]["spent"] = spent
-    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+        run = add_run(tmp_path, name, seed)
+    edit_events(run, lambda event: event.update(spent=spent) if "spent" in event else None)
     (point,) = [p for p in fairness(read_frames(tmp_path)) if p.claim == "Same budget and cap"]
     assert (point.answer, point.detail) == (answer, f"12 trials; {words}")
 
@@ -247,10 +246,11 @@ def test_partial_trainings_are_nobodys_best_pattern(tmp_path: Path, add_run: Add
     run = add_run(tmp_path, "random", 0, top_k=0, space=PatternSpace("AMS", 6))
     trials = read_run(run).trials()
     best = max((t for t in trials if t.score is not None), key=lambda trial: trial.score or 0.0)
-    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-    for event in events:
+
+    def train_in_part(event: dict[str, Any]) -> None:
         if event["event"] == "settled" and event["trial"]["index"] == best.index:
             event["trial"]["fidelity"] = 0.5
-    (run / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+    edit_events(run, train_in_part)
     (pattern,) = best_patterns(read_frames(tmp_path), "random")
     assert pattern != best.pattern

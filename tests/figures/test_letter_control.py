@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
+from fakes import SEARCHING, SHORT
 from nasarena.experiments.commands.compare import run_missing
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters, with_controls
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.config import SearcherConfig, compare_config
-from nasarena.experiments.settings.registry import SEARCHERS, load_searcher
+from nasarena.experiments.settings.registry import load_searcher
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.letter_control import draw, in_words, letter_controls
 from nasarena.figures.report.controls import controls
@@ -31,19 +32,6 @@ from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
 Add = Callable[..., Path]
-CLASSICAL = [
-    name
-    for name, place in SEARCHERS.items()
-    if place.startswith("nasarena.baselines.") and name != "references"
-]
-MODELS = ["botorch", "composer", "composer-end", "composer-middle"]
-SHORT: dict[str, dict[str, Any]] = {
-    "evolution": {"population": 6, "tournament": 3},
-    "genetic": {"population": 5},
-    "tpe": {"num_startup": 5},
-    "gp-optuna": {"num_startup": 8},
-    **{name: {"num_startup": 6} for name in MODELS},
-}
 SPACE = PatternSpace("AMS", 6)
 # Where each letter goes: every pattern of SPACE under other names, in an alphabet of that order.
 RENAMED = PatternSpace("SAM", 6)
@@ -100,7 +88,7 @@ def test_the_proxy_sees_true_patterns_and_the_searcher_shown_ones() -> None:
     assert "MM" not in inner.told[1].note
 
 
-@pytest.mark.parametrize("name", CLASSICAL)
+@pytest.mark.parametrize("name", SEARCHING)
 def test_letters_are_known_by_their_place_in_the_alphabet_alone(name: str) -> None:
     """Under other names in the same order a classical searcher asks the same, letter for letter.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fakes import edit_events
 from nasarena.figures.results.tables import Tables, read_frames
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_folder import read_run
@@ -106,14 +107,9 @@ def test_seconds_measured_are_the_searchers_and_the_trainings(
     tmp_path: Path, add_run: AddRun
 ) -> None:
     """Planted: an ask takes 10 s, telling 5 s, a training 1 s; the initial four are one ask."""
-    file = add_run(tmp_path, "random", 0, amount=7) / "events.jsonl"
-    events = [json.loads(line) for line in file.read_text().splitlines()]
-    for event in events:
-        if event["event"] == "asked":
-            event["measured"] |= {"ask_s": 10.0, "tell_s": 5.0}
-        if event["event"] == "settled":
-            event["measured"]["s"] = 1.0
-    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    planted = {"asked": {"ask_s": 10.0, "tell_s": 5.0}, "settled": {"s": 1.0}}
+    run = add_run(tmp_path, "random", 0, amount=7)
+    edit_events(run, lambda event: event["measured"].update(planted.get(event["event"], {})))
     frames = read_frames(tmp_path)
     assert frames.trials["measured_seconds"].tolist() == [16, 17, 18, 19, 35, 51, 67]
     assert frames.trials["training_seconds"].tolist() == [1] * 7

@@ -21,6 +21,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
+from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 16)
 PATTERNS = [SPACE.pattern(i * 1000) for i in range(8)]
@@ -245,9 +246,7 @@ def test_the_default_file_is_where_the_environment_points(
 
 
 @pytest.mark.parametrize("make", [additive, nk])
-def test_a_cached_proxy_keeps_the_contract(
-    make: Callable[..., Proxy], tmp_path: Path, check_proxy: Callable[..., None]
-) -> None:
+def test_a_cached_proxy_keeps_the_contract(make: Callable[..., Proxy], tmp_path: Path) -> None:
     cached = CachedProxy(make(SPACE, failure_rate=0.2), tmp_path / "cache.sqlite")
     check_proxy(cached)
     assert cached.hits > 0

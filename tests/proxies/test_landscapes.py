@@ -13,6 +13,7 @@ from nasarena.search.errors import InvalidPattern, InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
+from proxy_contract import check_proxy
 
 FULL = PatternSpace("AMS", 16)
 SMALL = PatternSpace("AMS", 7)
@@ -199,9 +200,7 @@ def test_a_share_of_patterns_always_diverges_but_never_the_optimum() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"failure_rate": 0.3}, {"noise": 0.0}])
-def test_landscapes_keep_the_contract_of_proxies(
-    options: dict[str, float], check_proxy: Callable[..., None]
-) -> None:
+def test_landscapes_keep_the_contract_of_proxies(options: dict[str, float]) -> None:
     for landscape in landscapes(FULL, **options):
         check_proxy(landscape, noisy=options.get("noise") != 0.0, num_patterns=40)
 

@@ -1,6 +1,5 @@
 """The sweep of MAD as one proxy: published averages, epochs, cost. Small models, cut settings."""
 
-from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,6 +19,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost
+from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 2)
 SHAPE = ModelShape(width=8, num_heads=2, mamba_heads=2, mamba_state=4)
@@ -46,7 +46,7 @@ def small_tasks() -> list[MadTask]:
     ]
 
 
-def test_it_keeps_the_contract_of_proxies(check_proxy: Callable[..., None]) -> None:
+def test_it_keeps_the_contract_of_proxies() -> None:
     check_proxy(SweepProxy("toy", SPACE, small_tasks(), SETTINGS), num_patterns=3, tolerance=0.05)
 
 

@@ -1,7 +1,6 @@
 """Settings of text: which corpus they mean, what bits per byte are, what is refused."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -26,6 +25,7 @@ from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.space import PatternSpace
+from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 3)
 MODEL = {"width": 8, "num_heads": 2, "mamba_heads": 2, "mamba_state": 4}
@@ -216,9 +216,7 @@ def test_bytes_per_token_are_those_of_the_scored_targets(stories: Path) -> None:
     assert task.bytes_per_token("held_out", 25) == num_bytes / targets.size > 1.2
 
 
-def test_bits_per_byte_is_the_loss_in_a_unit_of_its_own(
-    stories: Path, check_proxy: Callable[..., None]
-) -> None:
+def test_bits_per_byte_is_the_loss_in_a_unit_of_its_own(stories: Path) -> None:
     toy = proxy({"path": str(stories), "length": 8, "tokenizer": "train:300"})
     check_proxy(toy, num_patterns=3, tolerance=1e-4)
     for split in ("search", "held_out"):

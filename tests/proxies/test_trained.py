@@ -1,7 +1,6 @@
 """The trained proxy as a proxy: contract, cost, versions, failures. Small models, toy task."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
+from proxy_contract import check_proxy
 
 SHAPE = ModelShape(width=8, num_heads=2, mamba_heads=2, mamba_state=4)
 TRAIN = TrainSettings(steps=6, batch_size=3, num_eval=16, learning_rate=0.02, warmup_steps=2)
@@ -57,11 +57,11 @@ def proxy(settings: TrainedSettings = SETTINGS, space: PatternSpace = SPACE) -> 
     return TrainedProxy("toy", space, [Copying()], settings)
 
 
-def test_it_keeps_the_contract_of_proxies(check_proxy: Callable[..., None]) -> None:
+def test_it_keeps_the_contract_of_proxies() -> None:
     check_proxy(proxy(), tolerance=1e-4)
 
 
-def test_a_proxy_of_several_tasks_keeps_the_contract(check_proxy: Callable[..., None]) -> None:
+def test_a_proxy_of_several_tasks_keeps_the_contract() -> None:
     tasks = [Copying(), mad_task("compression", {"length": 8})]
     by_accuracy = replace(SETTINGS, score_by="accuracy", train=replace(TRAIN, num_eval=200))
     several = TrainedProxy("toy", SPACE, tasks, by_accuracy)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from scipy.stats import wilcoxon
 
+from fakes import FakeProxy, agreement, asking, cut_copy, run_search
 from nasarena.baselines.hyperband import hyperband_brackets
 from nasarena.baselines.successive_halving import Bracket
 from nasarena.experiments.commands.conformance import Kit
@@ -25,11 +27,9 @@ from nasarena.proxies.training.checkpoints import Checkpoint, Checkpoints, Part
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.budget import Budget, Unit
 from nasarena.search.errors import InvalidSetting, ReplayDiverged
-from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.proxy import Proxy, TrialSeed, mean_cost
 from nasarena.search.retraining import best_patterns
-from nasarena.search.run_folder import RunFolder, drop_measurements, read_run
-from nasarena.search.searcher import Searcher, build_searcher
+from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome, Proposal, Trial
@@ -40,42 +40,7 @@ NAMES = ["successive-halving", "hyperband"]
 THIRD, NINTH = 1 / 3, 1 / 9
 
 
-class Asking:
-    """Asks the given proposals in turn; remembers what it was told."""
-
-    def __init__(self, proposals: Sequence[Proposal]) -> None:
-        self.left, self.told = list(proposals), list[Trial]()
-
-    def ask(self, n: int) -> list[Proposal]:
-        batch, self.left = self.left[:n], self.left[n:]
-        return batch
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self.told += trials
-
-
-def run(
-    path: Path,
-    searcher: str | Sequence[Proposal],
-    proxy: Proxy,
-    amount: float = 10,
-    unit: Unit = "trials",
-    seed: int = 0,
-    options: dict[str, Any] | None = None,
-    **settings: Any,
-) -> list[Trial]:
-    def make(rng: np.random.Generator) -> Searcher:
-        if not isinstance(searcher, str):
-            return Asking(searcher)
-        return build_searcher(load_searcher(searcher), proxy.space, rng, options or {})
-
-    loop = LoopSettings(seed, Budget(unit, amount), **{"initial_design": 0, "top_k": 0, **settings})
-    with RunFolder(path, {}, {}) as folder:
-        return run_to_end(folder, make, proxy, loop)
-
-
-def asking(*asked: tuple[str, float]) -> list[Proposal]:
-    return [Proposal(pattern, fidelity=fidelity) for pattern, fidelity in asked]
+run = partial(run_search, initial_design=0, top_k=0)
 
 
 # The loop: increments, duplicates, refusals.
@@ -85,7 +50,7 @@ def asking(*asked: tuple[str, float]) -> list[Proposal]:
 def test_the_parts_of_a_training_cost_what_the_whole_costs(tmp_path: Path, unit: Unit) -> None:
     proxy = additive(SPACE)
     asked = asking(("AMSAMS", NINTH), ("AMSAMS", THIRD), ("AMSAMS", 1.0))
-    trials = run(tmp_path, asked, proxy, 1e18, unit)
+    trials = run(tmp_path, asked, proxy, amount=1e18, unit=unit)
     assert [trial.status for trial in trials] == ["ok"] * 3
     whole = proxy.cost("AMSAMS")
     total = sum((trial.cost for trial in trials), Cost())
@@ -136,27 +101,9 @@ def test_a_fidelity_that_is_no_share_is_an_invalid_proposal(tmp_path: Path, fide
     run(tmp_path, asked, additive(SPACE))
 
 
-class FullOnly:
-    """A proxy from before there were fidelities."""
-
-    def __init__(self) -> None:
-        self._inner = additive(SPACE)
-        self.name, self.space, self.metric = "full-only", SPACE, "value"
-        self.direction, self.version = self._inner.direction, "1"
-        self.score_range = self._inner.score_range
-
-    def cost(self, pattern: str) -> Cost:
-        return self._inner.cost(pattern)
-
-    def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Any = "search"
-    ) -> list[Outcome]:
-        return self._inner.evaluate(patterns, seeds, split)
-
-
 @pytest.mark.parametrize("cached", [False, True])
 def test_a_proxy_without_parts_refuses_in_one_line(tmp_path: Path, cached: bool) -> None:
-    proxy: Proxy = FullOnly()
+    proxy: Proxy = FakeProxy(SPACE, agreement("AMSAMS"), name="full-only")
     if cached:
         proxy = CachedProxy(proxy, tmp_path / "cache.sqlite")
     with pytest.raises(InvalidSetting, match="full-only has full ones only; choose") as error:
@@ -419,7 +366,7 @@ def test_failed_trainings_are_not_promoted() -> None:
 
 def test_the_charge_of_a_bracket_is_worked_out_by_hand(tmp_path: Path) -> None:
     """9 at 1/9, then 3 from 1/9 to 1/3, then 1 from 1/3 to 1: 1 + 2/3 + 2/3 trainings."""
-    trials = run(tmp_path, "successive-halving", additive(DEEP, noise=0), 7 / 3)
+    trials = run(tmp_path, "successive-halving", additive(DEEP, noise=0), amount=7 / 3)
     events = read_run(tmp_path).events
     assert [trial.fidelity for trial in trials] == pytest.approx([NINTH] * 9 + [THIRD] * 3 + [1.0])
     assert events[-1]["spent"] == pytest.approx(7 / 3)
@@ -435,7 +382,9 @@ def test_the_budget_is_used_up_and_never_overspent(tmp_path: Path, name: str, un
     amount = 12 * Budget(unit, 1).price(mean_cost(proxy))
     for parallel in (1, 5):
         path = tmp_path / str(parallel)
-        trials = run(path, name, proxy, amount, unit, parallel=parallel, initial_design=2)
+        trials = run(
+            path, name, proxy, amount=amount, unit=unit, parallel=parallel, initial_design=2
+        )
         spent = read_run(path).events[-1]["spent"]
         assert 0.85 * amount < spent <= amount * (1 + 1e-9)
         assert spent == pytest.approx(sum(_prices(trials, unit)))
@@ -457,18 +406,14 @@ def _prices(trials: Sequence[Trial], unit: Unit) -> list[float]:
 def test_resume_from_every_cut_is_identical(tmp_path: Path, name: str) -> None:
     proxy = additive(SPACE, failure_rate=0.1)
     whole = tmp_path / "whole"
-    arguments: dict[str, Any] = {"parallel": 4, "initial_design": 2, "top_k": 1}
-    run(whole, name, proxy, 6, **arguments)
+    arguments: dict[str, Any] = {"amount": 6, "parallel": 4, "initial_design": 2, "top_k": 1}
+    run(whole, name, proxy, **arguments)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
     expected = drop_measurements(read_run(whole).events)
     assert any("fidelities" in event for event in expected)
     for kept in range(len(lines)):
-        path = tmp_path / f"cut-{kept}"
-        path.mkdir()
-        (path / "run.json").write_bytes((whole / "run.json").read_bytes())
-        torn = lines[kept][: len(lines[kept]) // 2]
-        (path / "events.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
-        run(path, name, proxy, 6, **arguments)
+        path = cut_copy(whole, tmp_path / f"cut-{kept}", kept)
+        run(path, name, proxy, **arguments)
         assert drop_measurements(read_run(path).events) == expected
 
 
@@ -512,7 +457,8 @@ def test_both_beat_random_at_equal_budget(tmp_path: Path) -> None:
         amount = 40 * mean_cost(proxy).flops
         for name, found in regrets.items():
             path = tmp_path / f"{name}-{seed}"
-            found.append(_regret(proxy, run(path, name, proxy, amount, "flops", seed)))
+            trials = run(path, name, proxy, amount=amount, unit="flops", seed=seed)
+            found.append(_regret(proxy, trials))
     for name in NAMES:
         saved = np.subtract(regrets["random"], regrets[name])
         assert wilcoxon(saved, alternative="greater").pvalue < 0.01, name
@@ -536,13 +482,7 @@ def test_fairness_tells_runs_of_different_fidelity_apart(tmp_path: Path) -> None
             "budget": budget,
             "loop": {"seed": 0, "initial_design": 0},
         }
-        settings = LoopSettings(0, Budget("trials", 10), initial_design=0, top_k=0)
-
-        def make(rng: np.random.Generator, name: str = name) -> Searcher:
-            return build_searcher(load_searcher(name), space, rng, {})
-
-        with RunFolder(tmp_path / name / "seed-0", config, {}) as folder:
-            run_to_end(folder, make, proxy, settings)
+        run(tmp_path / name / "seed-0", name, proxy, amount=10, config=config)
     frames = read_frames(tmp_path)
     scored = frames.trials[frames.trials["status"] == "ok"]
     by_pattern = scored.groupby(["pattern", "replicate"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasarena.search.budget import Budget
+from fakes import FakeProxy, Listing, Sampling, cut_copy, frozen_noise, run_search
 from nasarena.search.errors import (
     InvalidSetting,
     NasArenaError,
@@ -17,43 +17,24 @@ from nasarena.search.errors import (
     RunFolderRefused,
     SearcherFailed,
 )
-from nasarena.search.loop import LoopSettings, run_to_end
-from nasarena.search.proxy import Direction, Split, TrialSeed, mean_cost
+from nasarena.search.proxy import mean_cost
 from nasarena.search.retraining import best_patterns
 from nasarena.search.run_folder import RunFolder, drop_measurements, find_runs, read_run
-from nasarena.search.searcher import Searcher, build_searcher, searcher, spec_of
-from nasarena.search.seeding import stream
+from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome, Proposal, Trial
 
 SPACE = PatternSpace("AMS", 6)
 
 
-class CountingProxy:
+def counting() -> FakeProxy:
     """Score: number of A plus frozen noise. Patterns that begin with SS diverge."""
-
-    name, metric, version = "counting", "count", "1"
-    direction: Direction = "max"
-    score_range = (-10.0, 20.0)
-    space = SPACE
-
-    def __init__(self) -> None:
-        self.trained: list[tuple[str, TrialSeed, Split]] = []
-
-    def cost(self, pattern: str) -> Cost:
-        return Cost(flops=10 + pattern.count("S"), tokens=7, device_seconds=0.5)
-
-    def evaluate(
-        self, patterns: Sequence[str], seeds: Sequence[TrialSeed], split: Split = "search"
-    ) -> list[Outcome]:
-        self.trained += [(p, s, split) for p, s in zip(patterns, seeds, strict=True)]
-        return [self._outcome(p, s, split) for p, s in zip(patterns, seeds, strict=True)]
-
-    def _outcome(self, pattern: str, seed: TrialSeed, split: Split) -> Outcome:
-        if pattern.startswith("SS"):
-            return Outcome("failed", None, self.cost(pattern), note="loss became nan at step 3")
-        noise = stream(seed.run, pattern, seed.replicate, split).normal(scale=0.1)
-        return Outcome("ok", pattern.count("A") + noise, self.cost(pattern), {"count": 1.0})
+    return FakeProxy(
+        SPACE,
+        lambda pattern, seed, split: pattern.count("A") + frozen_noise(pattern, seed, split, 0.1),
+        fails="^SS",
+        cost=lambda p: Cost(flops=10 + p.count("S"), tokens=7, device_seconds=0.5),
+    )
 
 
 @searcher("random")
@@ -70,61 +51,8 @@ def climb(space: PatternSpace, rng: np.random.Generator) -> Generator[str, Trial
             best = trial
 
 
-@searcher("batch")
-class Batch:
-    """Asks as many as it may; remembers what it was told."""
-
-    def __init__(self, space: PatternSpace, rng: np.random.Generator) -> None:
-        self.space, self.rng = space, rng
-        self.told: list[Trial] = []
-
-    def ask(self, n: int) -> list[str]:
-        return [self.space.sample(self.rng) for _ in range(n)]
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self.told += trials
-
-
-def scripted_searcher(patterns: Sequence[Any]) -> type:
-    """A searcher class that asks the given things in turn and then stops."""
-
-    class Fixed:
-        told: list[Trial] = []
-
-        def __init__(self, space: PatternSpace, rng: np.random.Generator) -> None:
-            self.left = list(patterns)
-            type(self).told = []
-
-        def ask(self, n: int) -> list[Any]:
-            batch, self.left = self.left[:n], self.left[n:]
-            return batch
-
-        def tell(self, trials: Sequence[Trial]) -> None:
-            type(self).told += trials
-
-    return Fixed
-
-
-def run(
-    path: Path,
-    target: Any,
-    proxy: CountingProxy | None = None,
-    *,
-    amount: float = 20,
-    unit: Any = "trials",
-    seed: int = 0,
-    **settings: Any,
-) -> list[Trial]:
-    spec = spec_of(target)
-
-    def make(rng: np.random.Generator) -> Searcher:
-        return build_searcher(spec, SPACE, rng)
-
-    loop = LoopSettings(seed, Budget(unit, amount), **settings)
-    with RunFolder(path, {"seed": seed}, {"commit": "abc"}) as folder:
-        return run_to_end(
-            folder, make, proxy or CountingProxy(), loop, max_parallel=spec.max_parallel
-        )
+def run(path: Path, target: Any, proxy: FakeProxy | None = None, **settings: Any) -> list[Trial]:
+    return run_search(path, target, proxy or counting(), **settings)
 
 
 def test_the_budget_is_used_up_and_never_overspent(tmp_path: Path) -> None:
@@ -137,7 +65,7 @@ def test_the_budget_is_used_up_and_never_overspent(tmp_path: Path) -> None:
     assert events[-1]["reason"].startswith("budget spent: the next trial takes")
 
 
-@pytest.mark.parametrize("target", [random_search, climb, Batch])
+@pytest.mark.parametrize("target", [random_search, climb, Sampling])
 @pytest.mark.parametrize("parallel", [1, 3, 7])
 def test_a_budget_of_n_trials_is_n_evaluations(tmp_path: Path, target: Any, parallel: int) -> None:
     trials = run(tmp_path, target, amount=20, parallel=parallel)
@@ -148,28 +76,28 @@ def test_a_budget_of_n_trials_is_n_evaluations(tmp_path: Path, target: Any, para
 def test_every_searcher_starts_from_the_same_design_of_its_seed(tmp_path: Path) -> None:
     starts = [
         [trial.pattern for trial in run(tmp_path / str(i), target, seed=seed)[:4]]
-        for i, (target, seed) in enumerate([(random_search, 3), (climb, 3), (Batch, 4)])
+        for i, (target, seed) in enumerate([(random_search, 3), (climb, 3), (Sampling, 4)])
     ]
     assert starts[0] == starts[1] != starts[2]
     assert len(set(starts[0])) == 4
-    told = scripted_searcher(["AAAAAA"])
+    told = Listing(["AAAAAA"])
     run(tmp_path / "told", told, seed=3)
-    assert [trial.pattern for trial in told.told[:4]] == starts[0]  # type: ignore[attr-defined]
-    assert {trial.provenance for trial in told.told[:4]} == {"initial_design"}  # type: ignore[attr-defined]
+    assert [trial.pattern for trial in told.told[:4]] == starts[0]
+    assert {trial.provenance for trial in told.told[:4]} == {"initial_design"}
 
 
 def test_the_same_pattern_and_seed_score_the_same_for_every_searcher(tmp_path: Path) -> None:
-    one = run(tmp_path / "1", scripted_searcher(["AMSAMS", "AAAAAA"]), initial_design=0)
-    other = run(tmp_path / "2", scripted_searcher(["AAAAAA", "MMMMMM", "AMSAMS"]), initial_design=0)
+    one = run(tmp_path / "1", ["AMSAMS", "AAAAAA"], initial_design=0)
+    other = run(tmp_path / "2", ["AAAAAA", "MMMMMM", "AMSAMS"], initial_design=0)
     scores = {trial.pattern: trial.score for trial in other}
     assert all(scores[trial.pattern] == trial.score for trial in one)
 
 
 def test_a_duplicate_is_answered_from_the_record_and_free(tmp_path: Path) -> None:
-    proxy = CountingProxy()
+    proxy = counting()
     first, second, third = run(
         tmp_path,
-        scripted_searcher(["AAAAAA", "MMMMMM", "AAAAAA"]),
+        ["AAAAAA", "MMMMMM", "AAAAAA"],
         proxy,
         initial_design=0,
         top_k=0,
@@ -180,10 +108,8 @@ def test_a_duplicate_is_answered_from_the_record_and_free(tmp_path: Path) -> Non
 
 
 def test_duplicates_within_one_batch_are_trained_once(tmp_path: Path) -> None:
-    proxy = CountingProxy()
-    trials = run(
-        tmp_path, scripted_searcher(["AAAAAA"] * 3), proxy, initial_design=0, parallel=3, top_k=0
-    )
+    proxy = counting()
+    trials = run(tmp_path, ["AAAAAA"] * 3, proxy, initial_design=0, parallel=3, top_k=0)
     assert [trial.status for trial in trials] == ["ok", "duplicate", "duplicate"]
     assert len(proxy.trained) == 1
 
@@ -191,7 +117,7 @@ def test_duplicates_within_one_batch_are_trained_once(tmp_path: Path) -> None:
 def test_retraining_duplicates_charges_them_and_draws_a_new_seed(tmp_path: Path) -> None:
     trials = run(
         tmp_path,
-        scripted_searcher(["AAAAAA"] * 3),
+        ["AAAAAA"] * 3,
         initial_design=0,
         duplicates="retrain",
         parallel=2,
@@ -212,16 +138,16 @@ def test_a_converged_searcher_ends_instead_of_asking_for_ever(tmp_path: Path) ->
 
 
 def test_failures_are_trials_charged_in_full_and_told(tmp_path: Path) -> None:
-    target = scripted_searcher(["SSAAAA", "AAAAAA", "SSAAAA"])
+    target = Listing(["SSAAAA", "AAAAAA", "SSAAAA"])
     failed, ok, again = run(tmp_path, target, initial_design=0)
     assert (failed.status, failed.score, failed.cost.flops) == ("failed", None, 12)
     assert failed.note == "loss became nan at step 3"
     assert (again.status, again.score, again.cost) == ("duplicate", None, Cost())
-    assert [trial.status for trial in target.told] == ["failed", "ok", "duplicate"]  # type: ignore[attr-defined]
+    assert [trial.status for trial in target.told] == ["failed", "ok", "duplicate"]
 
 
 def test_invalid_proposals_are_free_counted_and_told_why(tmp_path: Path) -> None:
-    target = scripted_searcher(["AAXAAA", "AAA", 17, None, "AAAAAA"])
+    target = Listing(["AAXAAA", "AAA", 17, None, "AAAAAA"])
     trials = run(tmp_path, target, initial_design=0)
     assert [trial.status for trial in trials] == ["invalid"] * 4 + ["ok"]
     assert "'X' at position 3" in trials[0].note
@@ -231,7 +157,7 @@ def test_invalid_proposals_are_free_counted_and_told_why(tmp_path: Path) -> None
 
 def test_nothing_but_nonsense_is_a_failed_searcher(tmp_path: Path) -> None:
     with pytest.raises(SearcherFailed, match="made 5 invalid proposals in a row, the last: patt"):
-        run(tmp_path, scripted_searcher(["?"] * 50), initial_design=0, max_duplicates=5)
+        run(tmp_path, ["?"] * 50, initial_design=0, max_duplicates=5)
     assert read_run(tmp_path).state == "failed"
     assert len(read_run(tmp_path).trials()) == 5
 
@@ -291,39 +217,34 @@ def test_a_budget_below_one_trial_is_refused(tmp_path: Path) -> None:
 
 
 def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_path: Path) -> None:
-    whole, counting = tmp_path / "whole", CountingProxy()
-    run(whole, Batch, counting, amount=14, parallel=3)
+    whole, complete = tmp_path / "whole", counting()
+    run(whole, Sampling, complete, amount=14, parallel=3)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
     expected = drop_measurements(read_run(whole).events)
     for kept in range(len(lines)):
-        path = tmp_path / f"cut-{kept}"
-        run_json = (whole / "run.json").read_text()
-        path.mkdir()
-        (path / "run.json").write_text(run_json)
-        torn = lines[kept][: len(lines[kept]) // 2]
-        (path / "events.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
-        proxy = CountingProxy()
-        run(path, Batch, proxy, amount=14, parallel=3)
+        path = cut_copy(whole, tmp_path / f"cut-{kept}", kept)
+        proxy = counting()
+        run(path, Sampling, proxy, amount=14, parallel=3)
         assert drop_measurements(read_run(path).events) == expected
         settled = sum(
             b'"event":"settled"' in line and b'"flops":0' not in line for line in lines[:kept]
         )
         finals = sum(b'"event":"final"' in line for line in lines[:kept])
-        begun = len(counting.trained) - len(proxy.trained)
-        assert proxy.trained == counting.trained[begun:]
+        begun = len(complete.trained) - len(proxy.trained)
+        assert proxy.trained == complete.trained[begun:]
         assert 0 <= settled + finals - begun < 4  # what was on record of the cut batch
 
 
 @pytest.mark.parametrize("seconds", [0.2, 2.0])
 def test_a_resumed_run_keeps_what_its_trials_were_charged(tmp_path: Path, seconds: float) -> None:
     """Between the two parts, or on another machine, a training was found to take another time."""
-    run(tmp_path, Batch, unit="device_seconds", amount=10, parallel=3, top_k=0)
+    run(tmp_path, Sampling, unit="device_seconds", amount=10, parallel=3, top_k=0)
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:12]))
     before = read_run(tmp_path).trials()
-    proxy = CountingProxy()
+    proxy = counting()
     proxy.cost = lambda pattern: Cost(10, 7, seconds)  # type: ignore[method-assign]
-    trials = run(tmp_path, Batch, proxy, unit="device_seconds", amount=10, parallel=3, top_k=0)
+    trials = run(tmp_path, Sampling, proxy, unit="device_seconds", amount=10, parallel=3, top_k=0)
     assert len(before) > 4 and trials[: len(before)] == before
     new = [trial for trial in trials[len(before) :] if trial.status in ("ok", "failed")]
     assert {trial.cost.device_seconds for trial in new} == {seconds}
@@ -335,7 +256,7 @@ def test_a_resumed_run_keeps_what_its_trials_were_charged(tmp_path: Path, second
 def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
     first = run(tmp_path, climb)
     before = (tmp_path / "events.jsonl").read_bytes()
-    proxy = CountingProxy()
+    proxy = counting()
     assert run(tmp_path, climb, proxy) == first
     assert (tmp_path / "events.jsonl").read_bytes() == before
     assert proxy.trained == []
@@ -411,7 +332,7 @@ def test_a_full_disk_is_one_clear_line_and_resumable(tmp_path: Path) -> None:
 
 
 def test_final_scores_come_from_fresh_seeds_on_held_out_data(tmp_path: Path) -> None:
-    proxy = CountingProxy()
+    proxy = counting()
     trials = run(tmp_path, random_search, proxy, top_k=2, final_replicates=3)
     finals = list(read_run(tmp_path).of_kind("final"))
     best = best_patterns(trials, 2)
@@ -439,7 +360,7 @@ def test_the_best_are_distinct_ok_and_ties_go_to_the_earlier() -> None:
 
 def test_provenance_parents_and_details_are_kept(tmp_path: Path) -> None:
     proposal = Proposal("AAAAAA", "llm", (1, 2), {"name": "all attention"})
-    (trial,) = run(tmp_path, scripted_searcher([proposal]), initial_design=0)
+    (trial,) = run(tmp_path, [proposal], initial_design=0)
     (read,) = read_run(tmp_path).trials()
     assert read == trial
     assert (read.provenance, read.parents, read.details) == (
@@ -458,7 +379,7 @@ def test_runs_are_found_below_a_comparison(tmp_path: Path) -> None:
 
 def test_mean_cost_is_the_mean_over_the_space() -> None:
     # A third of six letters is S, so 10 + 2 FLOPs on average.
-    cost = mean_cost(CountingProxy(), num_samples=4096)
+    cost = mean_cost(counting(), num_samples=4096)
     assert cost.flops in (11, 12)
     assert cost.tokens == 7
     assert cost.device_seconds == pytest.approx(0.5)
