@@ -17,6 +17,7 @@ from nasarena.agents.operators.candidate import (
 )
 from nasarena.agents.operators.catalogue import OPERATORS
 from nasarena.agents.operators.prompt import Prompt
+from nasarena.experiments.settings.registry import PROXIES
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -87,6 +88,37 @@ def test_prompts_hold_what_the_view_holds() -> None:
     assert 'AAAAAA 0.5000 "all A" - attention wins' in improving
     assert "loss became nan" in text(OPERATORS["debug"].build(VIEWS["debug"]))
     assert "about 0.7500" in text(OPERATORS["wish"].build(VIEWS["wish"]))
+
+
+BUILDS = {name: operator.build for name, operator in OPERATORS.items()} | {"analyze": analyze.build}
+
+
+@pytest.mark.parametrize("name", sorted(BUILDS))
+def test_a_prompt_shows_all_of_its_view_and_no_pattern_besides(name: str) -> None:
+    shared = {"pending": ("MMMMAA", "SAMSAM"), "noise": 0.02, "budget_left": 0.37, "wish": 0.75}
+    parents = {"improve": [PARENT], "debug": [BROKEN], "crossover": [PARENT, OTHER]}
+    seen = view(*parents.get(name, []), **shared)
+    words = text(BUILDS[name](seen))
+    lines = words.splitlines()
+    assert len(seen.trials) >= 4
+    for trial in seen.trials:
+        assert trial.pattern in words and trial.details.get("name", "") in words
+    assert set(seen.pending) <= set(lines) and set(seen.lessons) <= set(lines)
+    assert {f"{letter} - {meaning}" for letter, meaning in seen.legend} <= set(lines)
+    assert "about 0.020 (one standard deviation)" in words and "37% of the budget" in words
+    assert ("about 0.75" in words) is (name == "wish")
+    shown = set(re.findall(r"\b[AMS]{6}\b", words))
+    assert shown == {*seen.pending, "AAAAAA", "MMMMMM", "SSSSSS"}
+
+
+def test_no_word_of_a_prompt_comes_from_what_judges_the_patterns() -> None:
+    """The same words for every proxy: none is named, and no pattern or number is suggested."""
+    for constant, words in vars(prompts).items():
+        if constant.isupper():
+            named = {name for name in PROXIES if re.search(rf"\b{name}\b", words, re.IGNORECASE)}
+            assert named == set(), constant
+            assert set(re.findall(r"\d+", words)) <= {"1"}, constant  # letters count from 1
+            assert not re.search(r"\b[AMS]{2,}\b", words), constant
 
 
 def test_debug_speaks_to_what_went_wrong() -> None:
