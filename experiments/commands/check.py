@@ -4,7 +4,7 @@ The second part is an ordinary comparison on the additive landscape with random 
 evolution: the p-value is of the one-sided Wilcoxon test on paired true scores of the best pattern.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.console import Console
 from nasarena.experiments.commands.compare import report_failures, run_missing
 from nasarena.experiments.commands.conformance import Finding, Kit
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
-from nasarena.experiments.comparison.resolved_searcher import Entrant, resolve_searcher
+from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS, Entrant, resolve_searcher
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.execution.workers import num_cores
@@ -25,11 +25,11 @@ from nasarena.experiments.settings.config import (
     SearcherConfig,
     check_config,
 )
-from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.retraining import best_patterns
 from nasarena.search.run_folder import read_run
+from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 
 P_VALUE = 0.01
@@ -46,20 +46,61 @@ def check(arguments: Sequence[str]) -> int:
             f"one searcher is expected, as my_file.py:my_searcher or a name, got {len(places)}"
         )
     config = check_config([argument for argument in arguments if "=" in argument])
-    searcher = SearcherConfig(places[0], config.options)
-    entrant = resolve_searcher(searcher)
+    examination = Examination(places[0], config, command_line(["check", *arguments]))
     console = make_console()
-    kit = Kit(load_searcher(entrant.target), entrant.options)
-    passed = [_show(finding, console) for finding in kit.findings()]
-    if len(passed) == 1:  # it cannot run at all
+    passed = [_show(finding, console) for finding in examination.findings()]
+    if examination.folder is None:  # it cannot run at all
         return 1
-    command = command_line(["check", *arguments])
-    beaten, comparison = _beats_random(searcher, entrant, kit.trial_s, config, command, console)
-    passed.append(_show(beaten, console))
-    drawn = comparison.folder / "figures" / "anytime.png"
+    drawn = examination.folder / "figures" / "anytime.png"
     console.print(f"beside {' and '.join(BASELINES)}: {drawn}", soft_wrap=True)
     console.print(f"{sum(passed)} of {len(passed)} passed")
     return 0 if all(passed) else 1
+
+
+class Examination:
+    """All questions to one searcher; `folder` is the comparison beside the baselines, once run.
+
+    `own` is the searcher where it is a Python object, else `name` says where it is found.
+    """
+
+    def __init__(
+        self, name: str, config: CheckConfig, command: str, own: SearcherSpec | None = None
+    ) -> None:
+        self._searcher = SearcherConfig(name, config.options)
+        self._objects = {name: own} if own else NO_OBJECTS
+        self._entrant = resolve_searcher(self._searcher, objects=self._objects)
+        self._config, self._command = config, command
+        self.folder: Path | None = None
+
+    def findings(self) -> Iterator[Finding]:
+        """Answers as they come; the first one alone where the searcher cannot run at all."""
+        kit = Kit(self._entrant.spec(), self._entrant.options)
+        num_answers = 0
+        for finding in kit.findings():
+            num_answers += 1
+            yield finding
+        if num_answers > 1:
+            yield self._beats_random(*_affordable(kit.trial_s, self._config))
+
+    def _beats_random(self, num_seeds: int, num_trials: int) -> Finding:
+        from nasarena.figures.comparison import write_all
+
+        settings = _settings(self._searcher, self._entrant, num_seeds, num_trials, self._config)
+        comparison = plan_comparison(settings, self._command, self._objects)
+        workers = self._config.workers
+        troubles = run_missing(comparison, self._command, Console(quiet=True), workers, True)
+        report_failures(troubles)
+        # Three of all figures: the answer is promised within a minute.
+        write_all(comparison.folder, self._command, only=("ranking", "regret", "anytime"))
+        self.folder = comparison.folder
+        landscape = additive(PatternSpace(), noise=_NOISE)
+        own = _true_scores(comparison, self._entrant.label, landscape)
+        random = _true_scores(comparison, "random", landscape)
+        if len(own) < num_seeds:
+            return Finding("beats random search", False, "not all of its runs finished")
+        p = one_sided_p(own, random)
+        words = f"p = {p:.2g} on {num_seeds} paired seeds x {num_trials} trials"
+        return Finding("beats random search", p < P_VALUE, words)
 
 
 def _show(finding: Finding, console: Console) -> bool:
@@ -67,36 +108,6 @@ def _show(finding: Finding, console: Console) -> bool:
     console.print(mark, end=" ")
     console.print(f"{finding.question:26}{finding.words}", markup=False, soft_wrap=True)
     return finding.passed
-
-
-def _beats_random(
-    searcher: SearcherConfig,
-    entrant: Entrant,
-    trial_s: float,
-    config: CheckConfig,
-    command: str,
-    console: Console,
-) -> tuple[Finding, Comparison]:
-    from nasarena.figures.comparison import write_all
-
-    num_seeds, num_trials = _affordable(trial_s, config)
-    comparison = plan_comparison(
-        _settings(searcher, entrant, num_seeds, num_trials, config), command
-    )
-    troubles = run_missing(comparison, command, Console(quiet=True), config.workers, True)
-    report_failures(troubles)
-    # Three of all figures: the answer is promised within a minute.
-    write_all(comparison.folder, command, only=("ranking", "regret", "anytime"))
-    landscape = additive(PatternSpace(), noise=_NOISE)
-    own = _true_scores(comparison, entrant.label, landscape)
-    random = _true_scores(comparison, "random", landscape)
-    if len(own) < num_seeds:
-        finding = Finding("beats random search", False, "not all of its runs finished")
-    else:
-        p = one_sided_p(own, random)
-        words = f"p = {p:.2g} on {num_seeds} paired seeds x {num_trials} trials"
-        finding = Finding("beats random search", p < P_VALUE, words)
-    return finding, comparison
 
 
 def _affordable(trial_s: float, config: CheckConfig) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from nasarena.experiments.comparison.running import Progress, common_refusal, ru
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import compare_config, run_config
+from nasarena.experiments.settings.config import CompareConfig, compare_config, run_config
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
 from nasarena.search.run_folder import find_runs, read_run
@@ -38,8 +39,7 @@ def compare(arguments: Sequence[str]) -> int:
     command = command_line(["compare", *arguments])
     comparison = plan_comparison(config, command)
     console = make_console()
-    with with_model(comparison, config, console) as comparison:
-        troubles = run_missing(comparison, command, console, config.workers, config.retry_failed)
+    troubles = run_comparison(comparison, config, command, console)
     conclude(comparison.folder, command, console, config.report)
     written = comparison.folder / ("report.html" if config.report else "report.md")
     console.print(
@@ -55,15 +55,26 @@ def run(arguments: Sequence[str]) -> int:
     command = command_line(["run", *arguments])
     comparison = plan_comparison(config, command)
     console = make_console()
+    _show_run(run_one(comparison, config, command, console), console)
+    return 0
+
+
+def run_comparison(
+    comparison: Comparison, config: CompareConfig, command: str, console: Console
+) -> list[Progress]:
+    """Run what is missing, with a language model where one is asked; what did not finish."""
     with with_model(comparison, config, console) as comparison:
-        troubles = run_missing(comparison, command, console, 1, config.retry_failed)
+        return run_missing(comparison, command, console, config.workers, config.retry_failed)
+
+
+def run_one(comparison: Comparison, config: CompareConfig, command: str, console: Console) -> Path:
+    """Run the one cell of a comparison; where it lies. Raises what stopped it."""
     (cell,) = comparison.cells
-    for trouble in troubles:
+    for trouble in run_comparison(comparison, config, command, console):
         if trouble.traceback:
             raise RuntimeError(f"{cell.name} broke down in its worker:\n{trouble.traceback}")
         raise SearcherFailed(f"{cell.name}: {trouble.trouble}; recorded in {cell.path}")
-    _show_run(cell.path, console)
-    return 0
+    return cell.path
 
 
 def run_missing(
@@ -83,8 +94,11 @@ def run_missing(
         if cell.state() == "failed" and not retry_failed
     ]
     _announce(comparison, len(to_do), console)
-    with Display(comparison.cells, to_do, console) as display:
-        for progress in run_cells(to_do, num_workers):
+    with (
+        Display(comparison.cells, to_do, console) as display,
+        closing(run_cells(to_do, num_workers)) as news,  # so that an interrupt ends the workers
+    ):
+        for progress in news:
             display.update(progress)
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)

@@ -1,4 +1,7 @@
-"""What a person sees while runs go on: a live table on a terminal, plain lines elsewhere."""
+"""What a person sees while runs go on: a live table on a terminal, plain lines elsewhere.
+
+In a notebook each line takes the place of the one before.
+"""
 
 import time
 from collections.abc import Sequence
@@ -60,6 +63,7 @@ class Display:
                 state.add(cell.seed)
         self._done_before = self._share_complete()
         self._live: Live | None = None
+        self._is_notebook = console.is_jupyter and not console.quiet
         if console.is_terminal and to_do:
             self._live = Live(
                 get_renderable=self._table, console=console, refresh_per_second=4, transient=True
@@ -78,6 +82,8 @@ class Display:
     ) -> None:
         if self._live is not None:
             self._live.__exit__(kind, error, traceback)
+        elif self._is_notebook and self._num_ended:
+            self._console.file.write("\n")
 
     def update(self, progress: Progress) -> None:
         """Take in what happened to a cell."""
@@ -90,7 +96,9 @@ class Display:
         row.working.discard(seed)
         (row.finished if progress.state == "finished" else row.failed).add(seed)
         self._num_ended += 1
-        if self._live is None:
+        if self._is_notebook:
+            self._console.file.write(f"\r{self._line(progress):100}")
+        elif self._live is None:
             self._console.print(self._line(progress), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self, progress: Progress) -> str:

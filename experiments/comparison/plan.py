@@ -24,6 +24,7 @@ from nasarena.experiments.comparison.llm import (
 )
 from nasarena.experiments.comparison.permuted import with_controls
 from nasarena.experiments.comparison.resolved_searcher import (
+    NO_OBJECTS,
     Entrant,
     resolve_searcher,
     unique_labels,
@@ -43,6 +44,7 @@ from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
 from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 
 REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
@@ -60,19 +62,21 @@ class Comparison:
     budget: Budget
 
 
-def plan_comparison(config: CompareConfig, command: str) -> Comparison:
-    """The comparison of these settings; nothing is written yet.
+def plan_comparison(
+    config: CompareConfig, command: str, objects: Mapping[str, SearcherSpec] = NO_OBJECTS
+) -> Comparison:
+    """The comparison of these settings; nothing is written yet. `objects` as `resolve_searcher`.
 
     Raises InvalidSetting for anything in the settings that cannot work.
     """
     suited = default_agent_options(config.llm)
     wanted = with_controls(config.searchers, config.controls)
-    entrants = unique_labels([resolve_searcher(searcher, suited) for searcher in wanted])
+    entrants = unique_labels([resolve_searcher(searcher, suited, objects) for searcher in wanted])
     proxy = build_proxy(config.proxy, config.space, config.cache)
     judge = _judge(config, proxy)
     budget, num_trials = price_budget(config.budget, proxy)
     made_here = provenance(command)
-    name = config.name or _default_name(config, proxy, budget, judge)
+    name = config.name or _default_name(config, proxy, budget, judge, entrants)
     folder = Path(config.folder) / name
 
     def cell(entrant: Entrant, settings: LoopSettings) -> RunSpec:
@@ -115,11 +119,17 @@ def _default_name(
     proxy: Proxy,
     budget: Budget,
     judge: tuple[ProxyConfig, str] | None,
+    entrants: Sequence[Entrant],
 ) -> str:
-    """Proxy and a hash of what all runs share: searchers and seeds can be added to it later."""
+    """Proxy and a hash of what all runs share: searchers and seeds can be added to it later.
+
+    A searcher that is a Python object is edited and tried again: that has a folder of its own.
+    """
     shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(config.loop)}
     if judge:
         shared["final_proxy"] = judge[1]
+    if own := sorted(str(entrant.source) for entrant in entrants if entrant.own):
+        shared["objects"] = own
     return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
 
 

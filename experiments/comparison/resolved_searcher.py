@@ -12,19 +12,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nasarena.experiments.comparison.source_hash import source_hash
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.experiments.settings.overrides import nearest
-from nasarena.experiments.settings.registry import load_searcher
+from nasarena.experiments.settings.registry import load_searcher, one_line
 from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.searcher import SearcherSpec
+from nasarena.search.searcher import SearcherSpec, spec_of
 
 DEFAULT_INNER = "evolution"
+NO_OBJECTS: Mapping[str, SearcherSpec] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """`target` is what `load_searcher` takes; `source` hashes the file of a user's searcher."""
+    """`target` is what `load_searcher` takes; `source` hashes the file of a user's searcher.
+
+    A searcher that is a Python object is `own`; it `stays_here` where no worker can be sent it.
+    """
 
     label: str
     name: str
@@ -35,6 +40,12 @@ class Entrant:
     requires: str | None
     source: str | None = None
     control: Control = "none"
+    own: Callable[..., Any] | None = None
+    stays_here: bool = False
+
+    def spec(self) -> SearcherSpec:
+        """What its author declared, its code included."""
+        return load_searcher(self.target) if self.own is None else spec_of(self.own)
 
     def config(self) -> dict[str, Any]:
         """What `run.json` says about the searcher."""
@@ -53,12 +64,19 @@ class Entrant:
         return values
 
 
-def resolve_searcher(config: SearcherConfig, suited: Mapping[str, Any] | None = None) -> Entrant:
+def resolve_searcher(
+    config: SearcherConfig,
+    suited: Mapping[str, Any] | None = None,
+    objects: Mapping[str, SearcherSpec] = NO_OBJECTS,
+) -> Entrant:
     """Find a searcher and check its options; those in `suited` that it has are defaults to it.
 
-    Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
+    `objects` are searchers that exist as Python objects alone, by the names that they have in the
+    settings. Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong
+    type.
     """
-    spec = load_searcher(config.name)
+    own = objects.get(config.name)
+    spec = own or load_searcher(config.name)
     file, _, attribute = config.name.rpartition(":")
     is_file = file.endswith(".py")
     name = attribute if is_file else config.name
@@ -67,19 +85,43 @@ def resolve_searcher(config: SearcherConfig, suited: Mapping[str, Any] | None = 
     options = complete_options(f"searcher {name!r}", spec, {**given, **config.options})
     if spec.uses_llm and "inner" in options:
         options["inner"] = complete_inner(options["inner"])
-    source = Path(file).expanduser().read_bytes() if is_file else b""
     suffix = "" if config.control == "none" else f"-{config.control}"
     return Entrant(
         label=(config.label or name) + suffix,
         name=name,
-        target=str(Path(file).expanduser().resolve()) + f":{attribute}" if is_file else name,
+        target=_target(config.name, own is not None),
         options=options,
         budget_aware=spec.budget_aware,
         uses_llm=spec.uses_llm,
         requires=spec.requires,
-        source=hashlib.sha256(source).hexdigest()[:16] if is_file else None,
+        source=source_hash(own.target) if own else _file_hash(file) if is_file else None,
         control=config.control,
+        own=own.target if own else None,
+        stays_here=own is not None and why_unsendable(own.target) is not None,
     )
+
+
+def why_unsendable(target: Callable[..., Any]) -> str | None:
+    """Why a Python object cannot be sent to another process; None where it can."""
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(target)
+    except Exception as error:  # whatever the objects that it holds raise
+        return one_line(error)
+    return None
+
+
+def _target(name: str, is_object: bool) -> str:
+    """Where the searcher is found again; an object is found nowhere."""
+    if is_object:
+        return f"object:{name}"
+    file, _, attribute = name.rpartition(":")
+    return f"{Path(file).expanduser().resolve()}:{attribute}" if file.endswith(".py") else name
+
+
+def _file_hash(file: str) -> str:
+    return hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
 
 
 def complete_inner(given: Any) -> dict[str, Any]:

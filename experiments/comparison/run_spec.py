@@ -119,7 +119,7 @@ def _with_version(proxy: ProxyConfig, version: str) -> dict[str, Any]:
 def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
     """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
     proxy = build_proxy(cell.proxy, cell.space, cell.cache)
-    spec = load_searcher(cell.entrant.target)
+    spec = cell.entrant.spec()
     loop, advance = cell.settings, Advance()
 
     def watch(trial: Trial, ledger: Ledger) -> None:

@@ -6,14 +6,21 @@ Where a population cannot be trained or recorded, each of its runs is tried alon
 is refused for is no fault of the others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec, conclude_cells, search_cell
 from nasarena.experiments.execution.scoring import num_together
-from nasarena.experiments.execution.workers import News, Queue, Report, num_cores, run_tasks
+from nasarena.experiments.execution.workers import (
+    News,
+    Queue,
+    Report,
+    num_cores,
+    run_here,
+    run_tasks,
+)
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 from nasarena.search.run_folder import State
 
@@ -53,8 +60,20 @@ class Conclude:
         conclude_cells(self.cells)
 
 
-def run_cells(cells: Sequence[RunSpec], num_workers: int | None) -> Iterator[Progress]:
-    """Run the cells and yield what happens; each ends with one that is not working."""
+def run_cells(cells: Sequence[RunSpec], num_workers: int | None) -> Generator[Progress, None, None]:
+    """Run the cells and yield what happens; each ends with one that is not working.
+
+    Those of a searcher that cannot be sent to a worker run afterwards, in this process.
+    """
+    sent = [cell for cell in cells if not cell.entrant.stays_here]
+    kept = [cell for cell in cells if cell.entrant.stays_here]
+    yield from _run_part(sent, num_workers, lambda queue: run_tasks(queue, num_workers))
+    yield from _run_part(kept, 1, run_here)
+
+
+def _run_part(
+    cells: Sequence[RunSpec], num_workers: int | None, run: Callable[[Queue], Iterator[News]]
+) -> Iterator[Progress]:
     if not cells:
         return
     bound = num_together(cells[0].final_proxy)  # they are of one comparison
@@ -62,7 +81,7 @@ def run_cells(cells: Sequence[RunSpec], num_workers: int | None) -> Iterator[Pro
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
     searched: list[RunSpec] = []
     advances: dict[Path, Advance] = {}
-    for news in run_tasks(queue, num_workers):
+    for news in run(queue):
         about = cells_of[news.task]
         if news.kind == "working":
             yield Progress(about[0], "partial", True, news.value)

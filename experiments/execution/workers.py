@@ -18,8 +18,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Literal
@@ -89,7 +89,9 @@ class Queue:
         return bool(self._waiting)
 
 
-def run_tasks(tasks: Sequence[Task] | Queue, num_workers: int | None = None) -> Iterator[News]:
+def run_tasks(
+    tasks: Sequence[Task] | Queue, num_workers: int | None = None
+) -> Generator[News, None, None]:
     """Run all tasks, in their order as workers come free, and yield what happens.
 
     Closing the iterator, or an exception such as KeyboardInterrupt inside it, ends the workers.
@@ -116,17 +118,45 @@ def run_tasks(tasks: Sequence[Task] | Queue, num_workers: int | None = None) -> 
         _end(workers)
 
 
+def run_here(tasks: Sequence[Task] | Queue) -> Iterator[News]:
+    """As `run_tasks`, one after the other in this process: for what cannot be sent to another.
+
+    Nothing is heard of a task before it is done, and Ctrl-C reaches it.
+    """
+    queue = tasks if isinstance(tasks, Queue) else Queue(tasks)
+    while queue:
+        number, task = queue.take()
+        with _one_thread():
+            news = _run_task(number, task, lambda value: None)
+        yield news
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What torch computes meanwhile, it computes with one thread, as in a worker."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
+
+
 def results(tasks: Sequence[Task], num_workers: int | None, watch: Report) -> list[Any]:
     """The result of every task, in order; `watch` gets the news. What one raises, this raises."""
     values: dict[int, Any] = {}
-    for news in run_tasks(tasks, num_workers):
-        watch(news)
-        if news.kind == "done":
-            values[news.task] = news.value
-        elif news.kind == "refused":
-            raise news.value
-        elif news.kind in ("crashed", "killed"):
-            raise RuntimeError(f"task {news.task} {news.kind}: {news.value}")
+    with closing(run_tasks(tasks, num_workers)) as all_news:  # an interrupt ends the workers
+        for news in all_news:
+            watch(news)
+            if news.kind == "done":
+                values[news.task] = news.value
+            elif news.kind == "refused":
+                raise news.value
+            elif news.kind in ("crashed", "killed"):
+                raise RuntimeError(f"task {news.task} {news.kind}: {news.value}")
     return [values[number] for number in range(len(tasks))]
 
 
@@ -212,10 +242,11 @@ def serve(pipe_end: int, life_end: int) -> None:
             number, task = _receive_from(pipe)
         except EOFError:
             return
-        _send(pipe, _run_task(number, task, pipe))
+        _send(pipe, _run_task(number, task, _reports(pipe, number)))
 
 
-def _run_task(number: int, task: Task, pipe: Connection) -> News:
+def _reports(pipe: Connection, number: int) -> Report:
+    """Progress reports to the parent, not more than it can read."""
     last_s = 0.0
 
     def report(value: Any) -> None:
@@ -224,6 +255,10 @@ def _run_task(number: int, task: Task, pipe: Connection) -> News:
             last_s = time.monotonic()
             _send(pipe, News(number, "working", value))
 
+    return report
+
+
+def _run_task(number: int, task: Task, report: Report) -> News:
     try:
         return News(number, "done", task(report))
     except NasArenaError as error:

@@ -114,7 +114,7 @@ def _from_entry_point(entry: EntryPoint) -> SearcherSpec:
     except Exception as error:  # somebody else's package may fail in any way
         raise InvalidSetting(
             f"searcher {entry.name!r} of an installed package ({entry.value}) cannot be loaded: "
-            f"{_one_line(error)}"
+            f"{one_line(error)}"
         ) from error
 
 
@@ -150,7 +150,7 @@ def _module_of(path: Path) -> ModuleType:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise InvalidSetting(f"{path} cannot be imported: {_one_line(error)}") from error
+        raise InvalidSetting(f"{path} cannot be imported: {one_line(error)}") from error
     return module
 
 
@@ -159,7 +159,8 @@ def _is_declared(value: object) -> bool:
     return isinstance(spec, SearcherSpec) and spec.target is value
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An exception of somebody else's code, for a message."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
