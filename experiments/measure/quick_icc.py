@@ -18,9 +18,11 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasarena.experiments.measure.record import record
 from nasarena.figures.stats.agreement import icc1
@@ -28,6 +30,9 @@ from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome
+
+Floats = NDArray[np.float64]
+Result = TypeVar("Result")
 
 NUM_PATTERNS = 48
 NUM_SEEDS = 4
@@ -43,15 +48,11 @@ def measure() -> None:
     settings = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     with context.Pool(num_processes, _start_worker, [settings]) as pool:
         pool.map(_train, jobs[:num_processes], chunksize=1)  # imports and warm-up are not counted
-        start = time.perf_counter()
-        outcomes = pool.map(_train, jobs, chunksize=1)
-        alone_s = time.perf_counter() - start
+        outcomes, alone_s = _time(lambda: pool.map(_train, jobs, chunksize=1))
         # Every 12th job: 16 patterns under one run seed, as a searcher that asks for batches has.
         num_populations = len(jobs) // POPULATION
         populations = [jobs[i::num_populations] for i in range(num_populations)]
-        start = time.perf_counter()
-        together = pool.map(_train_together, populations, chunksize=1)
-        together_s = time.perf_counter() - start
+        together, together_s = _time(lambda: pool.map(_train_together, populations, chunksize=1))
     again = {
         job: score
         for part in zip(populations, together, strict=True)
@@ -61,7 +62,29 @@ def measure() -> None:
     scores, accuracies, seconds = (
         np.array(column).reshape(NUM_PATTERNS, NUM_SEEDS) for column in zip(*outcomes, strict=True)
     )
-    rows = [
+    summary = {
+        "icc": icc1(scores),
+        "icc_of_accuracy": icc1(accuracies),
+        "seconds_per_pattern": together_s / len(jobs),
+        "seconds_one_by_one": alone_s / len(jobs),
+        "largest_move_in_populations": moved,
+        "core_seconds_per_pattern": float(seconds.mean()),
+        "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
+        "seed_noise": float(np.sqrt(scores.var(axis=1, ddof=1).mean())),
+        "processes": num_processes,
+    }
+    record("quick_icc", _rows(patterns, scores, seconds), summary)
+
+
+def _time(work: Callable[[], Result]) -> tuple[Result, float]:
+    """The result, and seconds of wall time."""
+    start = time.perf_counter()
+    return work(), time.perf_counter() - start
+
+
+def _rows(patterns: Sequence[str], scores: Floats, seconds: Floats) -> list[dict[str, Any]]:
+    """One row per pattern; scores and seconds are `(patterns, seeds)`."""
+    return [
         {
             "pattern": pattern,
             "mean_score": float(scores[i].mean()),
@@ -70,22 +93,6 @@ def measure() -> None:
         }
         for i, pattern in enumerate(patterns)
     ]
-    within = float(np.sqrt(scores.var(axis=1, ddof=1).mean()))
-    record(
-        "quick_icc",
-        rows,
-        {
-            "icc": icc1(scores),
-            "icc_of_accuracy": icc1(accuracies),
-            "seconds_per_pattern": together_s / len(jobs),
-            "seconds_one_by_one": alone_s / len(jobs),
-            "largest_move_in_populations": moved,
-            "core_seconds_per_pattern": float(seconds.mean()),
-            "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
-            "seed_noise": within,
-            "processes": num_processes,
-        },
-    )
 
 
 def random_patterns(space: PatternSpace, count: int) -> list[str]:

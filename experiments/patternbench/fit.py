@@ -23,15 +23,16 @@ from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.patternbench.data_card import card
 from nasarena.experiments.patternbench.distillation import Lesson, distill, fidelity
 from nasarena.experiments.patternbench.features import Floats, digits_of
-from nasarena.experiments.patternbench.kinds import KINDS, Kind
+from nasarena.experiments.patternbench.kinds import KINDS, Kind, Predictor
 from nasarena.experiments.patternbench.nested import Say, Verdict, cross_validate, final_predictor
 from nasarena.experiments.patternbench.noise_model import noise_of
 from nasarena.experiments.patternbench.quality import Quality, quality
 from nasarena.experiments.patternbench.sample import Sample, sample_of
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, SURROGATE
+from nasarena.proxies.patternbench.network import WindowNetwork
 from nasarena.proxies.patternbench.rows import Row, header_line, read_rows, row_line
-from nasarena.proxies.patternbench.surrogate import Costs, Surrogate
+from nasarena.proxies.patternbench.surrogate import Costs, Noise, Surrogate
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.proxy import Proxy
 from nasarena.search.seeding import stream
@@ -60,26 +61,17 @@ def fit(
     predicted = network.scores(codes)
     noise = noise_of(sample, predicted, verdicts[0].predicted)
     surrogate = Surrogate(network, noise, costs_of(_proxy_of(header)))
-    rng = stream(0, "patternbench fidelity")
-    fresh = digits_of([PatternSpace("AMS", 16).sample(rng) for _ in range(4096)])
     report = {
         "proxy": {key: header[key] for key in ("proxy", "version", "date", "commit", "hardware")},
         "sample": _count_rows(rows, sample),
         "kinds": [_summarize_verdict(verdict, sample) for verdict in verdicts],
         "winner": verdicts[0].name,
-        "fidelity": dict(
-            zip(("kendall_tau", "rms"), fidelity(network, teacher, fresh), strict=True)
-        ),
+        "fidelity": _fidelity(network, teacher),
         "test": asdict(
             quality(predicted[find_test_places(sample)], pairs_of(sample, find_test_places(sample)))
         ),
         "test_teacher": asdict(_teacher_quality(teacher, sample)),
-        "noise": {
-            "spread": float(np.sqrt(np.nanmean(sample.variances))),
-            "discrepancy": noise.discrepancy,
-            "offset_spread": noise.offset_spread,
-            "log_variance": noise.log_variance.tolist(),
-        },
+        "noise": _summarize_noise(noise, sample),
     }
     _write(data, header, rows, surrogate, report)
     return report
@@ -116,6 +108,22 @@ def _proxy_of(header: Mapping[str, Any]) -> Proxy:
     config = evaluate_config([f"proxy={header['proxy']}"])
     options = {**config.proxy.options, **header["settings"]}
     return build_proxy(replace(config.proxy, options=options), config.space, cache=False)
+
+
+def _fidelity(network: WindowNetwork, teacher: Predictor) -> dict[str, float]:
+    """How closely the served network follows its teacher, on 4,096 uniform patterns."""
+    rng = stream(0, "patternbench fidelity")
+    fresh = digits_of([PatternSpace("AMS", 16).sample(rng) for _ in range(4096)])
+    return dict(zip(("kendall_tau", "rms"), fidelity(network, teacher, fresh), strict=True))
+
+
+def _summarize_noise(noise: Noise, sample: Sample) -> dict[str, Any]:
+    return {
+        "spread": float(np.sqrt(np.nanmean(sample.variances))),
+        "discrepancy": noise.discrepancy,
+        "offset_spread": noise.offset_spread,
+        "log_variance": noise.log_variance.tolist(),
+    }
 
 
 def _teacher_quality(teacher: Any, sample: Sample) -> Quality:
