@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nasarena.search.account import Quote
-from nasarena.search.budget import Reservation
+from nasarena.search.budget import Quote, Reservation
 from nasarena.search.journal import describe_pattern
 from nasarena.search.trial import Outcome, Proposal, Status, Trial
 

@@ -16,8 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nasarena.search.account import Account, Duplicates
-from nasarena.search.budget import Budget, Ledger
+from nasarena.search.budget import Account, Budget, Duplicates, Ledger
 from nasarena.search.entry import Entry
 from nasarena.search.errors import (
     BudgetSpent,
@@ -27,13 +26,12 @@ from nasarena.search.errors import (
     SearcherFailed,
 )
 from nasarena.search.fidelity import check_fidelity, evaluate_at
-from nasarena.search.guarded_searcher import GuardedSearcher, MakeSearcher
+from nasarena.search.guarded_searcher import GuardedSearcher, MakeSearcher, TimeLimit
 from nasarena.search.journal import Journal
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.retraining import FinishedSearch, retrain_best
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.seeding import stream
-from nasarena.search.time_limit import TimeLimit
 from nasarena.search.trial import Outcome, Proposal, Trial
 
 

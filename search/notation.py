@@ -103,3 +103,19 @@ def from_nemotron(text: str) -> str:
                 f"expected parts from {', '.join(letters)}, got {sign!r} in {text!r}"
             )
     return "".join(letters[sign] for sign in text)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterMap:
+    """Letters under other names: `true[i]` is shown as `shown[i]`; other signs stay as they are."""
+
+    true: str
+    shown: str
+
+    def show(self, pattern: str) -> str:
+        """A true pattern as it is shown."""
+        return pattern.translate(str.maketrans(self.true, self.shown))
+
+    def reveal(self, pattern: str) -> str:
+        """The true pattern behind a shown one."""
+        return pattern.translate(str.maketrans(self.shown, self.true))

@@ -24,7 +24,7 @@ import numpy as np
 
 from nasarena.agents.context.view import Section, View
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.letter_map import LetterMap
+from nasarena.search.notation import LetterMap
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 

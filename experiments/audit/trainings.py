@@ -13,8 +13,9 @@ from rich.console import Console
 
 from nasarena.experiments.audit.axes import Level
 from nasarena.experiments.execution.console import progress_bar
+from nasarena.experiments.execution.pool import News, results
 from nasarena.experiments.execution.scoring import build_proxy, num_together, on_gpu
-from nasarena.experiments.execution.workers import News, results
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.settings.config import ProxyConfig
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.space import PatternSpace
@@ -55,7 +56,7 @@ def train_levels(
             progress.advance(bars[level], len(task.patterns) * (news.kind == "done"))
 
         found: list[list[list[Outcome]]] = [[] for _ in levels]
-        answers = results([task for _, task in tasks], num_workers, watch)
+        answers = results([task for _, task in tasks], LocalPool(num_workers), watch)
         for (level, _), rows in zip(tasks, answers, strict=True):
             found[level] += rows
     return found

@@ -23,6 +23,7 @@ from nasarena.experiments.comparison.running import Progress, common_refusal, ru
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.settings.config import CompareConfig, compare_config, run_config
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
@@ -96,7 +97,9 @@ def run_missing(
     _announce(comparison, len(to_do), console)
     with (
         Display(comparison.cells, to_do, console) as display,
-        closing(run_cells(to_do, num_workers)) as news,  # so that an interrupt ends the workers
+        closing(
+            run_cells(to_do, LocalPool(num_workers))
+        ) as news,  # so that an interrupt ends the workers
     ):
         for progress in news:
             display.update(progress)

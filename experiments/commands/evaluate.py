@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from nasarena.experiments.execution.console import make_console, progress_bar
+from nasarena.experiments.execution.pool import News, results
 from nasarena.experiments.execution.scoring import Evaluation, build_proxy
-from nasarena.experiments.execution.workers import News, results
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.notation import expand, run_lengths
@@ -71,7 +72,7 @@ def score_patterns(
         def watch(news: News) -> None:
             progress.advance(bar, news.kind == "done")
 
-        return results(tasks, num_workers, watch)
+        return results(tasks, LocalPool(num_workers), watch)
 
 
 def _table(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasarena.experiments.execution.workers import Report, num_cores, results
+from nasarena.experiments.execution.pool import Report, results
+from nasarena.experiments.execution.workers import LocalPool, num_cores
 from nasarena.search.run_folder import find_runs
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def draw_by_all_cores(
         return draw_into(folder, plates, source, only)
     names = [plate.name for plate in plates if not only or plate.name in only]
     shares = [Share(folder.parent, source.command, tuple(names[k::count])) for k in range(count)]
-    results(shares, count, lambda news: None)
+    results(shares, LocalPool(count))
     return [
         Drawing(plate.title, *paths_of(folder / plate.name))
         for plate in plates

@@ -17,7 +17,7 @@ import numpy as np
 
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.letter_map import LetterMap
+from nasarena.search.notation import LetterMap
 from nasarena.search.searcher import Searcher
 from nasarena.search.seeding import stream
 from nasarena.search.trial import Proposal, Trial

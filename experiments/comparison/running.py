@@ -6,21 +6,16 @@ Where a population cannot be trained or recorded, each of its runs is tried alon
 is refused for is no fault of the others.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec, conclude_cells, search_cell
+from nasarena.experiments.execution.inline_pool import InlinePool
+from nasarena.experiments.execution.pool import News, Pool, Queue, Report
 from nasarena.experiments.execution.scoring import num_together
-from nasarena.experiments.execution.workers import (
-    News,
-    Queue,
-    Report,
-    num_cores,
-    run_here,
-    run_tasks,
-)
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 from nasarena.search.run_folder import State
 
@@ -60,20 +55,16 @@ class Conclude:
         conclude_cells(self.cells)
 
 
-def run_cells(cells: Sequence[RunSpec], num_workers: int | None) -> Generator[Progress, None, None]:
+def run_cells(cells: Sequence[RunSpec], pool: Pool) -> Generator[Progress, None, None]:
     """Run the cells and yield what happens; each ends with one that is not working.
 
     Those of a searcher that cannot be sent to a worker run afterwards, in this process.
     """
-    sent = [cell for cell in cells if not cell.entrant.stays_here]
-    kept = [cell for cell in cells if cell.entrant.stays_here]
-    yield from _run_part(sent, num_workers, lambda queue: run_tasks(queue, num_workers))
-    yield from _run_part(kept, 1, run_here)
+    yield from _run_part([cell for cell in cells if not cell.entrant.stays_here], pool)
+    yield from _run_part([cell for cell in cells if cell.entrant.stays_here], InlinePool())
 
 
-def _run_part(
-    cells: Sequence[RunSpec], num_workers: int | None, run: Callable[[Queue], Iterator[News]]
-) -> Iterator[Progress]:
+def _run_part(cells: Sequence[RunSpec], pool: Pool) -> Iterator[Progress]:
     if not cells:
         return
     bound = num_together(cells[0].final_proxy)  # they are of one comparison
@@ -81,22 +72,23 @@ def _run_part(
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
     searched: list[RunSpec] = []
     advances: dict[Path, Advance] = {}
-    for news in run(queue):
-        about = cells_of[news.task]
-        if news.kind == "working":
-            yield Progress(about[0], "partial", True, news.value)
-        elif news.kind == "done" and news.task < len(cells):
-            advances[about[0].path] = news.value
-            searched += about
-            yield Progress(about[0], "partial", True, news.value)
-        elif news.kind != "done" and len(about) > 1:
-            for cell in about:
-                cells_of[queue.add_first(Conclude([cell]))] = [cell]
-        else:
-            for cell in about:
-                yield _last_progress(cell, news, advances.get(cell.path))
-        for part in _populations(searched, not queue, num_workers or num_cores(), bound):
-            cells_of[queue.add_first(Conclude(part))] = part
+    with closing(pool.run_tasks(queue)) as stream:
+        for news in stream:
+            about = cells_of[news.task]
+            if news.kind == "working":
+                yield Progress(about[0], "partial", True, news.value)
+            elif news.kind == "done" and news.task < len(cells):
+                advances[about[0].path] = news.value
+                searched += about
+                yield Progress(about[0], "partial", True, news.value)
+            elif news.kind != "done" and len(about) > 1:
+                for cell in about:
+                    cells_of[queue.add_first(Conclude([cell]))] = [cell]
+            else:
+                for cell in about:
+                    yield _last_progress(cell, news, advances.get(cell.path))
+            for part in _populations(searched, not queue, pool.num_workers, bound):
+                cells_of[queue.add_first(Conclude(part))] = part
 
 
 def _populations(

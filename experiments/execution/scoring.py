@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
+from nasarena.search.threads import default_to_one_thread
 from nasarena.search.trial import Outcome
 
 _ENOUGH = 16  # evaluations of a table or a formula at once; more are no faster
@@ -31,7 +31,7 @@ def build_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
 @lru_cache(maxsize=4)
 def _build(name: str, options: str, space: PatternSpace, cache: bool) -> Proxy:
     # A training takes one thread in whichever process it runs; read when torch is imported.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    default_to_one_thread()
     factory = load_proxy(name)
     keywords = _check_options(name, factory, json.loads(options))
     proxy: Proxy = factory(space, **keywords)

@@ -1,4 +1,4 @@
-"""Tasks in parallel worker processes: one thread each, reused from task to task.
+"""The pool of this machine: worker processes of one thread each, reused from task to task.
 
 The parent hands out one task at a time over a pipe of its own for each worker, so it always knows
 who works on what: a worker that is killed costs its own task and is replaced, and there is no lock
@@ -16,39 +16,17 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any, Literal
+from typing import Any, Self
 
-from nasarena.search.errors import NasArenaError
+from nasarena.experiments.execution.pool import News, Queue, Report, run_task
+from nasarena.search.threads import thread_environment
 
-Report = Callable[[Any], None]
-# Anything that cloudpickle can send, so also what was defined in a notebook or in `__main__`:
-# called in the worker with a function that reports progress.
-Task = Callable[[Report], Any]
-
-# The libraries read these when they are imported.
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _REPORT_EVERY_S = 0.1
 _GRACE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What a worker says about the task of number `task`.
-
-    `working`: `value` is a progress report. `done`: `value` is the result. `refused`: a
-    NasArenaError, `value` is the error. `crashed`: a fault of ours, `value` is the traceback.
-    `killed`: the process is gone, `value` says how.
-    """
-
-    task: int
-    kind: Literal["working", "done", "refused", "crashed", "killed"]
-    value: Any = None
 
 
 @dataclass(slots=True)
@@ -60,6 +38,14 @@ class _Worker:
     life: Connection
     task: int | None = None
 
+    def take(self, queue: Queue) -> None:
+        """Send it the next task."""
+        self.task, task = queue.take()
+        try:
+            _send(self.pipe, (self.task, task))
+        except OSError:
+            pass  # it is gone; reading from it says so next
+
 
 def num_cores() -> int:
     """Cores that this process may use."""
@@ -68,108 +54,56 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-class Queue:
-    """Tasks that wait for a worker. More may come while others are being done."""
+class LocalPool:
+    """Worker processes on this machine; implements `Pool`.
 
-    def __init__(self, tasks: Sequence[Task] = ()) -> None:
-        self._waiting = deque(enumerate(tasks))
-        self._num_tasks = len(self._waiting)
-
-    def add_first(self, task: Task) -> int:
-        """Put a task before all that wait; returns its number."""
-        self._num_tasks += 1
-        self._waiting.appendleft((self._num_tasks - 1, task))
-        return self._num_tasks - 1
-
-    def take(self) -> tuple[int, Task]:
-        """The next task and its number."""
-        return self._waiting.popleft()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-
-def run_tasks(
-    tasks: Sequence[Task] | Queue, num_workers: int | None = None
-) -> Generator[News, None, None]:
-    """Run all tasks, in their order as workers come free, and yield what happens.
-
-    Closing the iterator, or an exception such as KeyboardInterrupt inside it, ends the workers.
+    As a context manager it keeps its workers from one `run_tasks` to the next, idle in between.
     """
-    queue = tasks if isinstance(tasks, Queue) else Queue(tasks)
-    bound = num_workers or num_cores()
-    workers: list[_Worker] = []
-    try:
-        while queue or any(worker.task is not None for worker in workers):
-            for worker in workers:
-                if queue and worker.task is None:
-                    _hand_out(worker, queue)
-            while queue and len(workers) < bound:
-                workers.append(_start_worker())
-                _hand_out(workers[-1], queue)
-            busy = [worker for worker in workers if worker.task is not None]
-            ready = wait([worker.pipe for worker in busy])
-            for worker in [worker for worker in busy if worker.pipe in ready]:
-                news = _receive(worker)
-                if news.kind == "killed":
-                    workers.remove(worker)
-                yield news
-    finally:
+
+    def __init__(self, num_workers: int | None = None, num_threads: int = 1) -> None:
+        """One worker a core unless said otherwise."""
+        self.num_workers = num_workers or num_cores()
+        self.num_threads = num_threads
+        self._workers: list[_Worker] = []
+        self._keeps_workers = False
+
+    def __enter__(self) -> Self:
+        self._keeps_workers = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end(self._workers)
+
+    def run_tasks(self, queue: Queue) -> Generator[News, None, None]:
+        """As `Pool.run_tasks`."""
+        try:
+            while busy := self._hand_out(queue):
+                ready = wait([worker.pipe for worker in busy])
+                for worker in [worker for worker in busy if worker.pipe in ready]:
+                    news = _receive(worker)
+                    if news.kind == "killed":
+                        self._workers.remove(worker)
+                    yield news
+        finally:
+            keeps = self._keeps_workers
+            self._end([one for one in self._workers if one.task is not None or not keeps])
+
+    def _hand_out(self, queue: Queue) -> list[_Worker]:
+        """Give idle workers a task each as long as there are any; returns those at work."""
+        for worker in self._workers:
+            if queue and worker.task is None:
+                worker.take(queue)
+        while queue and len(self._workers) < self.num_workers:
+            self._workers.append(_start_worker(self.num_threads))
+            self._workers[-1].take(queue)
+        return [worker for worker in self._workers if worker.task is not None]
+
+    def _end(self, workers: Sequence[_Worker]) -> None:
+        self._workers = [worker for worker in self._workers if worker not in workers]
         _end(workers)
 
 
-def run_here(tasks: Sequence[Task] | Queue) -> Iterator[News]:
-    """As `run_tasks`, one after the other in this process: for what cannot be sent to another.
-
-    Nothing is heard of a task before it is done, and Ctrl-C reaches it.
-    """
-    queue = tasks if isinstance(tasks, Queue) else Queue(tasks)
-    while queue:
-        number, task = queue.take()
-        with _one_thread():
-            news = _run_task(number, task, lambda value: None)
-        yield news
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """What torch computes meanwhile, it computes with one thread, as in a worker."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 0
-    if torch:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if torch:
-            torch.set_num_threads(before)
-
-
-def results(tasks: Sequence[Task], num_workers: int | None, watch: Report) -> list[Any]:
-    """The result of every task, in order; `watch` gets the news. What one raises, this raises."""
-    values: dict[int, Any] = {}
-    with closing(run_tasks(tasks, num_workers)) as all_news:  # an interrupt ends the workers
-        for news in all_news:
-            watch(news)
-            if news.kind == "done":
-                values[news.task] = news.value
-            elif news.kind == "refused":
-                raise news.value
-            elif news.kind in ("crashed", "killed"):
-                raise RuntimeError(f"task {news.task} {news.kind}: {news.value}")
-    return [values[number] for number in range(len(tasks))]
-
-
-def _hand_out(worker: _Worker, queue: Queue) -> None:
-    number, task = queue.take()
-    worker.task = number
-    try:
-        _send(worker.pipe, (number, task))
-    except OSError:
-        pass  # it is gone; reading from it says so next
-
-
-def _start_worker() -> _Worker:
+def _start_worker(num_threads: int) -> _Worker:
     (ours, theirs), (our_life, their_life) = Pipe(), Pipe()
     ends = theirs.fileno(), their_life.fileno()
     code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve(*{ends})"
@@ -177,7 +111,7 @@ def _start_worker() -> _Worker:
         process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1")},
+            env={**os.environ, **thread_environment(num_threads)},
             pass_fds=ends,
         )
     return _Worker(process, ours, our_life)
@@ -209,6 +143,7 @@ def _receive(worker: _Worker) -> News:
         news: News = _receive_from(worker.pipe)
     except (EOFError, OSError):
         code = worker.process.wait()
+        worker.pipe.close()
         worker.life.close()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return News(worker.task, "killed", how)
@@ -242,7 +177,7 @@ def serve(pipe_end: int, life_end: int) -> None:
             number, task = _receive_from(pipe)
         except EOFError:
             return
-        _send(pipe, _run_task(number, task, _reports(pipe, number)))
+        _send(pipe, run_task(number, task, _reports(pipe, number)))
 
 
 def _reports(pipe: Connection, number: int) -> Report:
@@ -256,15 +191,6 @@ def _reports(pipe: Connection, number: int) -> Report:
             _send(pipe, News(number, "working", value))
 
     return report
-
-
-def _run_task(number: int, task: Task, report: Report) -> News:
-    try:
-        return News(number, "done", task(report))
-    except NasArenaError as error:
-        return News(number, "refused", error)
-    except Exception:
-        return News(number, "crashed", traceback.format_exc())
 
 
 def _end_with_parent(life: Connection) -> None:

@@ -8,16 +8,17 @@ With shuffled scores the agent has nothing to search by and should fall back to 
 A part of `measure.agents`; alone: `python -m nasarena.experiments.measure.embedded [--save]`.
 """
 
-import multiprocessing
-import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.experiments.execution.pool import Report, results
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.separation import p_better
 from nasarena.experiments.settings.registry import load_searcher
@@ -69,11 +70,22 @@ def measure_regrets() -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 def regrets_on(family: str, num_seeds: int = NUM_SEEDS, num_trials: int = NUM_TRIALS) -> Regrets:
     """All entrants on the first `num_seeds` landscapes of a family, one process a core."""
-    jobs = [(family, name, seed, num_trials) for seed in range(num_seeds) for name in ENTRANTS]
-    with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
-        regrets = pool.starmap(regret, jobs, chunksize=1)
-    matrix = np.array(regrets).reshape(num_seeds, len(ENTRANTS))
+    tasks = [Run(family, name, seed, num_trials) for seed in range(num_seeds) for name in ENTRANTS]
+    matrix = np.array(results(tasks, LocalPool())).reshape(num_seeds, len(ENTRANTS))
     return {name: matrix[:, column] for column, name in enumerate(ENTRANTS)}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as a worker does it."""
+
+    family: str
+    entrant: str
+    seed: int
+    num_trials: int
+
+    def __call__(self, report: Report) -> float:
+        return regret(self.family, self.entrant, self.seed, self.num_trials)
 
 
 def regret(family: str, entrant: str, seed: int, num_trials: int) -> float:

@@ -9,16 +9,16 @@ why a population is given less than half of what is free (memory.py of the proxi
     python -m nasarena.experiments.measure.memory [--save] [--device=cuda]
 """
 
-import multiprocessing
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from nasarena.experiments.execution.pool import results
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.throughput import proxy_of, random_patterns
+from nasarena.experiments.measure.timed_trainings import proxy_of, random_patterns
 from nasarena.search.proxy import TrialSeed
 
 _STEPS = ("proxy.train.steps=3", "proxy.train.num_eval=16")
@@ -61,19 +61,15 @@ def _in_child(settings: tuple[str, ...], patterns: list[str], device: str) -> Ma
     On a CPU another one calibrates before it: our kernels count the most that a process ever held,
     and a calibration trains larger models.
     """
-    context, settings = multiprocessing.get_context("spawn"), (*settings, f"proxy.device={device}")
+    settings = (*settings, f"proxy.device={device}")
     if device == "cpu":
-        with ProcessPoolExecutor(1, context) as pool:
-            pool.submit(calibrate, settings, patterns[0]).result()
-    with ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(peaks, settings, patterns).result()
+        results([lambda report: calibrate(settings, patterns[0])], LocalPool(1))
+    (found,) = results([lambda report: peaks(settings, patterns)], LocalPool(1))
+    return dict(found)
 
 
 def calibrate(settings: tuple[str, ...], pattern: str) -> None:
     """Have what a pattern costs on record; called in a process of its own."""
-    import torch
-
-    torch.set_num_threads(1)
     proxy_of(settings).cost(pattern)
 
 
@@ -81,7 +77,6 @@ def peaks(settings: tuple[str, ...], patterns: list[str]) -> dict[str, Any]:
     """Predicted and measured bytes of one population, in MB; called in a process of its own."""
     import torch
 
-    torch.set_num_threads(1)
     proxy = proxy_of(settings)
     seeds = [TrialSeed(seed) for seed in range(len(patterns))]
     predicted = max(model.peak_bytes(patterns) for model in proxy.memory)

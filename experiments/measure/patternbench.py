@@ -32,6 +32,7 @@ from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
+from nasarena.search.threads import default_to_one_thread
 
 SPACE = PatternSpace("AMS", 16)
 _NUM_BATCH, _NUM_SINGLE, _NUM_REPEATS = 1_000_000, 20_000, 3
@@ -157,7 +158,7 @@ def main() -> None:
         if key != "fresh" or not value.isdigit():
             raise InvalidSetting(f"expected fresh=N, got {word!r}")
         num_fresh = int(value)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    default_to_one_thread()
     measure(num_fresh)
 
 

@@ -14,77 +14,120 @@ populations of 16, which must give the same scores.
 Settings of the proxy may be changed: so the tries of docs/proxies.md were made.
 """
 
-import multiprocessing
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from nasarena.experiments.execution.pool import Pool, Report, results
+from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
+from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
 from nasarena.figures.stats.agreement import icc1
-from nasarena.search.proxy import Proxy, TrialSeed
+from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome
 
-Floats = NDArray[np.float64]
-Result = TypeVar("Result")
-
+Job = tuple[str, int]  # a pattern and a run seed
 NUM_PATTERNS = 48
 NUM_SEEDS = 4
 POPULATION = 16
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What came of one job; `seconds` are those of all that trained with it."""
+
+    score: float
+    accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Population:
+    """A task for a worker: jobs that train together."""
+
+    proxy: ProxyConfig
+    space: PatternSpace
+    jobs: tuple[Job, ...]
+
+    def __call__(self, report: Report) -> list[Trained]:
+        proxy = build_proxy(self.proxy, self.space, cache=False)
+        patterns, seeds = zip(*self.jobs, strict=True)
+        start = time.perf_counter()
+        outcomes = proxy.evaluate(patterns, [TrialSeed(seed) for seed in seeds])
+        took_s = time.perf_counter() - start
+        return [
+            _trained(*job, outcome, took_s)
+            for job, outcome in zip(self.jobs, outcomes, strict=True)
+        ]
+
+
+def _trained(pattern: str, seed: int, outcome: Outcome, took_s: float) -> Trained:
+    if outcome.score is None:
+        raise RuntimeError(f"{pattern} with seed {seed} failed: {outcome.note}")
+    return Trained(outcome.score, outcome.metrics["accuracy"], took_s)
+
+
 def measure() -> None:
     """Train in one process a core, print, and keep if asked to."""
-    patterns = random_patterns(PatternSpace("AMS", 16), NUM_PATTERNS)
+    config = evaluate_config(["proxy=quick", *(w for w in sys.argv[1:] if not w.startswith("--"))])
+    patterns = random_patterns(config.space, NUM_PATTERNS)
     jobs = [(pattern, seed) for pattern in patterns for seed in range(NUM_SEEDS)]
-    num_processes = len(os.sched_getaffinity(0))
-    context = multiprocessing.get_context("spawn")
-    settings = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    with context.Pool(num_processes, _start_worker, [settings]) as pool:
-        pool.map(_train, jobs[:num_processes], chunksize=1)  # imports and warm-up are not counted
-        outcomes, alone_s = _time(lambda: pool.map(_train, jobs, chunksize=1))
-        # Every 12th job: 16 patterns under one run seed, as a searcher that asks for batches has.
-        num_populations = len(jobs) // POPULATION
-        populations = [jobs[i::num_populations] for i in range(num_populations)]
-        together, together_s = _time(lambda: pool.map(_train_together, populations, chunksize=1))
-    again = {
-        job: score
-        for part in zip(populations, together, strict=True)
-        for job, score in zip(*part, strict=True)
-    }
-    moved = max(abs(again[job] - score) for job, (score, _, _) in zip(jobs, outcomes, strict=True))
-    scores, accuracies, seconds = (
-        np.array(column).reshape(NUM_PATTERNS, NUM_SEEDS) for column in zip(*outcomes, strict=True)
-    )
-    summary = {
-        "icc": icc1(scores),
-        "icc_of_accuracy": icc1(accuracies),
+    # Every 12th job: 16 patterns under one run seed, as a searcher that asks for batches has.
+    num_populations = len(jobs) // POPULATION
+    populations = [jobs[i::num_populations] for i in range(num_populations)]
+    with LocalPool() as pool:
+        # Imports and a first training, one in every worker, are not counted.
+        train(config, [[job] for job in jobs[: pool.num_workers]], pool)
+        alone, alone_s = train(config, [[job] for job in jobs], pool)
+        together, together_s = train(config, populations, pool)
+    rows, summary = summarize(patterns, alone)
+    summary |= {
         "seconds_per_pattern": together_s / len(jobs),
         "seconds_one_by_one": alone_s / len(jobs),
-        "largest_move_in_populations": moved,
-        "core_seconds_per_pattern": float(seconds.mean()),
-        "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
-        "seed_noise": float(np.sqrt(scores.var(axis=1, ddof=1).mean())),
-        "processes": num_processes,
+        "largest_move_in_populations": max(
+            abs(together[job].score - alone[job].score) for job in jobs
+        ),
+        "processes": pool.num_workers,
     }
-    record("quick_icc", _rows(patterns, scores, seconds), summary)
+    record("quick_icc", rows, summary)
 
 
-def _time(work: Callable[[], Result]) -> tuple[Result, float]:
-    """The result, and seconds of wall time."""
+def train(
+    config: EvaluateConfig, populations: Sequence[Sequence[Job]], pool: Pool
+) -> tuple[dict[Job, Trained], float]:
+    """What came of every job, and the seconds until all were done."""
+    tasks = [Population(config.proxy, config.space, tuple(jobs)) for jobs in populations]
     start = time.perf_counter()
-    return work(), time.perf_counter() - start
+    found = results(tasks, pool)
+    took_s = time.perf_counter() - start
+    return {
+        job: one
+        for task, part in zip(tasks, found, strict=True)
+        for job, one in zip(task.jobs, part, strict=True)
+    }, took_s
 
 
-def _rows(patterns: Sequence[str], scores: Floats, seconds: Floats) -> list[dict[str, Any]]:
-    """One row per pattern; scores and seconds are `(patterns, seeds)`."""
-    return [
+def summarize(
+    patterns: Sequence[str], trained: Mapping[Job, Trained]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A row for each pattern, its seeds trained one by one, and what the scores say together."""
+    scores, accuracies, seconds = (
+        np.array(
+            [
+                [getattr(trained[pattern, seed], name) for seed in range(NUM_SEEDS)]
+                for pattern in patterns
+            ]
+        )
+        for name in ("score", "accuracy", "seconds")
+    )
+    rows = [
         {
             "pattern": pattern,
             "mean_score": float(scores[i].mean()),
@@ -93,6 +136,13 @@ def _rows(patterns: Sequence[str], scores: Floats, seconds: Floats) -> list[dict
         }
         for i, pattern in enumerate(patterns)
     ]
+    return rows, {
+        "icc": icc1(scores),
+        "icc_of_accuracy": icc1(accuracies),
+        "core_seconds_per_pattern": float(seconds.mean()),
+        "spread_of_means": float(scores.mean(axis=1).std(ddof=1)),
+        "seed_noise": float(np.sqrt(scores.var(axis=1, ddof=1).mean())),
+    }
 
 
 def random_patterns(space: PatternSpace, count: int) -> list[str]:
@@ -102,46 +152,6 @@ def random_patterns(space: PatternSpace, count: int) -> list[str]:
     while len(patterns) < count:
         patterns[space.sample(rng)] = None
     return list(patterns)
-
-
-_proxy: Proxy | None = None
-
-
-def _start_worker(settings: Sequence[str]) -> None:
-    import torch
-
-    global _proxy
-    torch.set_num_threads(1)
-    _proxy = quick(settings)
-
-
-def _train(job: tuple[str, int]) -> tuple[float, float, float]:
-    assert _proxy is not None
-    start = time.perf_counter()
-    (outcome,) = _proxy.evaluate([job[0]], [TrialSeed(job[1])])
-    return _score(job, outcome), outcome.metrics["accuracy"], time.perf_counter() - start
-
-
-def _train_together(jobs: list[tuple[str, int]]) -> list[float]:
-    assert _proxy is not None
-    patterns, seeds = zip(*jobs, strict=True)
-    outcomes = _proxy.evaluate(patterns, [TrialSeed(seed) for seed in seeds])
-    return [_score(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True)]
-
-
-def _score(job: tuple[str, int], outcome: Outcome) -> float:
-    if outcome.score is None:
-        raise RuntimeError(f"{job[0]} with seed {job[1]} failed: {outcome.note}")
-    return outcome.score
-
-
-def quick(settings: Sequence[str] = ()) -> Proxy:
-    """The preset as bare `nasarena compare` builds it, with some settings changed."""
-    from nasarena.experiments.execution.scoring import build_proxy
-    from nasarena.experiments.settings.config import evaluate_config
-
-    config = evaluate_config(["proxy=quick", *settings])
-    return build_proxy(config.proxy, config.space, cache=False)
 
 
 if __name__ == "__main__":

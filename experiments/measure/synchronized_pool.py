@@ -1,71 +1,43 @@
-"""Worker processes that do the same work at the same moment, as those of a comparison do.
+"""Workers that do the same work at the same moment, as those of a comparison do.
 
 Cores share caches, memory and clock, so what one process does alone on an idle machine is not what
-it does beside another. A barrier starts them together; the last to end says how long it took.
+it does beside another. Each waits until all have come; the last to end says how long it took.
 """
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Barrier
+from pathlib import Path
 from typing import Any
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_barrier: Barrier | None = None
+from nasarena.experiments.execution.pool import Pool, Report, results
+
+_LOOK_EVERY_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
-    """`num_processes` processes of `num_threads` threads each."""
+class Together:
+    """One of `num_workers` tasks that begin `work(*arguments)` when all are at the `meeting`."""
 
-    num_processes: int
-    num_threads: int
-    pool: ProcessPoolExecutor
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    meeting: Path
+    number: int
+    num_workers: int
 
-    def all_do(self, work: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """What `work(*arguments)` returns in every process, begun in all at once."""
-        futures = [self.pool.submit(_together, work, arguments) for _ in range(self.num_processes)]
-        return [future.result() for future in futures]
-
-
-@contextmanager
-def crew(num_processes: int, num_threads: int) -> Iterator[Crew]:
-    """A crew, its processes started and torch imported in them."""
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(num_processes)
-    with (
-        ProcessPoolExecutor(num_processes, context, _join, (barrier, num_threads)) as pool,
-        _environment(num_threads),
-    ):
-        made = Crew(num_processes, num_threads, pool)
-        made.all_do(os.getpid)
-        yield made
+    def __call__(self, report: Report) -> Any:
+        (self.meeting / str(self.number)).touch()
+        # A worker that waits here takes no second task, so every worker has one.
+        while len(os.listdir(self.meeting)) < self.num_workers:
+            time.sleep(_LOOK_EVERY_S)
+        return self.work(*self.arguments)
 
 
-@contextmanager
-def _environment(num_threads: int) -> Iterator[None]:
-    """The libraries read these when they are imported, in the processes started meanwhile."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(num_threads)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def _join(barrier: Barrier, num_threads: int) -> None:
-    import torch
-
-    global _barrier
-    _barrier = barrier
-    torch.set_num_threads(num_threads)
-
-
-def _together(work: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    assert _barrier is not None
-    _barrier.wait()  # a process that waits here takes no second share of the work
-    return work(*arguments)
+def work_together(pool: Pool, work: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """What `work(*arguments)` returns in every worker of a pool on this machine."""
+    count = pool.num_workers
+    with tempfile.TemporaryDirectory() as meeting:
+        tasks = [Together(work, arguments, Path(meeting), i, count) for i in range(count)]
+        return results(tasks, pool)

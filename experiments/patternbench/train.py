@@ -19,9 +19,10 @@ from typing import Any
 from rich.console import Console
 
 from nasarena.experiments.execution.console import make_console, progress_bar
+from nasarena.experiments.execution.pool import News, results
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.execution.workers import News, run_tasks
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.patternbench.adaptive import adaptive_round
 from nasarena.experiments.patternbench.design import Design, Training, plan_trainings
 from nasarena.experiments.patternbench.row_log import RowLog
@@ -172,19 +173,13 @@ def _train_all(
     ]
     with progress_bar(console) as progress:
         bar = progress.add_task(title, total=len(trainings))
-        for news in run_tasks(tasks, config.workers):
+
+        def watch(news: News) -> None:
             if news.kind == "done":
                 log.append(news.value)
                 progress.advance(bar, len(news.value))
-            elif news.kind != "working":
-                raise _error(news)
 
-
-def _error(news: News) -> Exception:
-    if news.kind == "refused":
-        assert isinstance(news.value, NasArenaError)
-        return news.value
-    return RuntimeError(f"population {news.task} {news.kind}: {news.value}")
+        results(tasks, LocalPool(config.workers), watch)
 
 
 def _best(rows: Sequence[Row]) -> str:

@@ -14,6 +14,7 @@ from nasarena.experiments.measure import compare, overhead, quick_icc, separatio
 from nasarena.experiments.measure import transformers_baseline as peer
 from nasarena.experiments.measure.quick_icc import random_patterns
 from nasarena.experiments.measure.record import record
+from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.landscapes import additive
 from nasarena.search.space import PatternSpace
 
@@ -67,14 +68,13 @@ def test_patterns_of_the_icc_are_distinct_and_always_the_same() -> None:
     assert random_patterns(space, 16) == patterns
 
 
-def test_a_training_that_fails_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_fails_is_no_measurement() -> None:
     """Whether the largest of many shows a nan depends on where among them it stands."""
-    space = PatternSpace("AMS", 16)
-    monkeypatch.setattr(quick_icc, "_proxy", additive(space, failure_rate=0.999999))
-    jobs = [(pattern, 0) for pattern in random_patterns(space, 2)]
-    for train in (quick_icc._train_together, lambda jobs: quick_icc._train(jobs[0])):
-        with pytest.raises(RuntimeError, match=f"{jobs[0][0]} with seed 0 failed: loss became nan"):
-            train(jobs)
+    config = evaluate_config(["proxy=additive", "proxy.failure_rate=0.999999"])
+    jobs = [(pattern, 0) for pattern in random_patterns(config.space, 2)]
+    population = quick_icc.Population(config.proxy, config.space, tuple(jobs))
+    with pytest.raises(RuntimeError, match=f"{jobs[0][0]} with seed 0 failed: loss became nan"):
+        population(lambda _: None)
 
 
 def test_runs_that_did_not_finish_are_counted_and_measured_by_nobody(

@@ -6,14 +6,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nasarena.baselines.references import reference_patterns
-from nasarena.experiments.execution.workers import News, Task
+from nasarena.experiments.execution.pool import News, Queue
 from nasarena.experiments.patternbench.adaptive import adaptive_round
 from nasarena.experiments.patternbench.design import Design, Training, plan_trainings, seed_of
 from nasarena.experiments.patternbench.row_log import RowLog
@@ -148,17 +148,23 @@ def test_second_looks_go_to_other_seeds_of_the_best() -> None:
         assert first.seed == seed_of(row.pattern) != row.seed
 
 
-def in_this_process(tasks: Sequence[Task], num_workers: int | None) -> Iterator[News]:
-    """As `run_tasks`, without the seconds that a new process takes to import torch."""
-    for number, task in enumerate(tasks):
-        yield News(number, "done", task(lambda _: None))
+class PoolHere:
+    """A pool of this process, without the seconds that a new one takes to import torch."""
+
+    def __init__(self, num_workers: int | None) -> None:
+        self.num_workers = 1
+
+    def run_tasks(self, queue: Queue) -> Generator[News, None, None]:
+        while queue:
+            number, task = queue.take()
+            yield News(number, "done", task(lambda _: None))
 
 
 def test_a_sample_goes_on_where_it_was_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real trainings, tiny: whole at once, and in three pieces with a torn line in between."""
-    monkeypatch.setattr("nasarena.experiments.patternbench.train.run_tasks", in_this_process)
+    monkeypatch.setattr("nasarena.experiments.patternbench.train.LocalPool", PoolHere)
     whole = train([*TINY, *SMALL_WORDS, f"out={tmp_path / 'whole.csv'}"])
     pieces = tmp_path / "pieces.csv"
     for limit in ("limit=5", "limit=16"):

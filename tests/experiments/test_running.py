@@ -1,17 +1,16 @@
 """Which runs wait for which until their best patterns are trained together; who fails alone."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nasarena.experiments.comparison import running
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec
 from nasarena.experiments.comparison.running import Conclude, Search, _populations, run_cells
+from nasarena.experiments.execution.pool import News, Queue
 from nasarena.experiments.execution.scoring import build_proxy, num_together
-from nasarena.experiments.execution.workers import News, Queue
 from nasarena.experiments.settings.config import CompareConfig, compare_config
 from nasarena.proxies.trained import TrainedProxy
 
@@ -68,14 +67,16 @@ def population_of(config: CompareConfig) -> int:
     return proxy.settings.population
 
 
-class Worker:
+class PoolHere:
     """Does the tasks of `run_cells` in this process; those with a cell of `bad` end as `how`."""
+
+    num_workers = 1
 
     def __init__(self, bad: int, how: str) -> None:
         self.bad, self.how = bad, how
         self.concluded: list[list[int]] = []
 
-    def __call__(self, queue: Queue, num_workers: int | None) -> Iterator[News]:
+    def run_tasks(self, queue: Queue) -> Generator[News, None, None]:
         while queue:
             number, task = queue.take()
             if isinstance(task, Search):
@@ -88,15 +89,12 @@ class Worker:
 
 
 @pytest.mark.parametrize("how", ["refused", "crashed", "killed"])
-def test_a_run_that_cannot_be_concluded_fails_alone(
-    cell: RunSpec, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    worker = Worker(bad=2, how=how)
-    monkeypatch.setattr(running, "run_tasks", worker)
-    news = list(run_cells(cells(cell, 4, top_k=3), 1))
+def test_a_run_that_cannot_be_concluded_fails_alone(cell: RunSpec, how: str) -> None:
+    pool = PoolHere(bad=2, how=how)
+    news = list(run_cells(cells(cell, 4, top_k=3), pool))
     ends = {each.cell.num_trials: each for each in news if not each.is_working}
-    assert worker.concluded[0] == [0, 1, 2, 3]
-    assert sorted(worker.concluded[1:]) == [[0], [1], [2], [3]]
+    assert pool.concluded[0] == [0, 1, 2, 3]
+    assert sorted(pool.concluded[1:]) == [[0], [1], [2], [3]]
     assert [number for number, end in ends.items() if end.state != "finished"] == [2]
     assert "it says why" in ends[2].trouble and len(news) == 8
     assert {end.advance for end in ends.values()} == {Advance(8, 1.0, 0.5)}

@@ -1,105 +1,76 @@
-"""Worker processes: results, order, and what a worker that dies or raises costs."""
+"""Worker processes: the contract of pools, and what is special about those of this machine."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pool_contract import check_pool
 
-from nasarena.experiments.execution.workers import News, Report, results, run_tasks
-from nasarena.search.errors import InvalidSetting
-
-
-@dataclass(frozen=True)
-class Square:
-    number: int
-
-    def __call__(self, report: Report) -> int:
-        report(self.number)
-        return self.number**2
+from nasarena.experiments.execution.pool import Queue, Report, results
+from nasarena.experiments.execution.workers import LocalPool
+from nasarena.experiments.measure.synchronized_pool import work_together
 
 
 @dataclass(frozen=True)
-class Behave:
-    how: str
+class Tell:
+    what: str
 
     def __call__(self, report: Report) -> object:
-        if self.how == "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.how == "leave":
+        if self.what == "leave":
             os._exit(3)
-        if self.how == "refuse":
-            raise InvalidSetting("not like this")
-        if self.how == "break":
-            raise ZeroDivisionError("a fault of ours")
-        if self.how == "sleep":
-            time.sleep(600)
-        return os.getpid() if self.how == "pid" else os.environ["OMP_NUM_THREADS"]
+        if self.what == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid() if self.what == "pid" else os.environ[self.what]
 
 
-def test_results_come_in_the_order_of_the_tasks() -> None:
-    seen: list[News] = []
-    assert results([Square(n) for n in range(5)], 2, seen.append) == [0, 1, 4, 9, 16]
-    assert [news.kind for news in seen].count("done") == 5
-    assert {news.value for news in seen if news.kind == "working"} <= set(range(5))
+def test_the_contract_of_pools() -> None:
+    check_pool(LocalPool)
 
 
-def test_a_worker_serves_several_tasks_with_one_thread() -> None:
-    first, second, threads = results([Behave("pid"), Behave("pid"), Behave("")], 1, lambda n: None)
+def test_a_worker_serves_several_tasks_with_the_threads_it_was_given() -> None:
+    threads = Tell("OMP_NUM_THREADS")
+    first, second, one = results([Tell("pid"), Tell("pid"), threads], LocalPool(1))
     assert first == second != os.getpid()
-    assert threads == "1"
+    assert (one, *results([threads], LocalPool(1, num_threads=3))) == ("1", "3")
 
 
-def test_a_worker_that_dies_costs_its_own_task_only() -> None:
-    tasks = [
-        Behave("die"),
-        Square(2),
-        Behave("leave"),
-        Square(3),
-        Behave("refuse"),
-        Behave("break"),
-    ]
-    ends = {news.task: news for news in run_tasks(tasks, 2) if news.kind != "working"}
-    assert {task: news.kind for task, news in ends.items()} == {
-        0: "killed",
-        1: "done",
-        2: "killed",
-        3: "done",
-        4: "refused",
-        5: "crashed",
-    }
-    assert ends[0].value == "signal SIGKILL" and ends[2].value == "exit code 3"
-    assert str(ends[4].value) == "not like this"
-    assert "ZeroDivisionError: a fault of ours" in ends[5].value
+def test_a_worker_that_is_gone_is_told_apart_by_how_it_went() -> None:
+    news = LocalPool(2).run_tasks(Queue([Tell("die"), Tell("leave")]))
+    assert {one.task: one.value for one in news} == {0: "signal SIGKILL", 1: "exit code 3"}
 
 
-def test_what_a_task_refuses_is_raised_as_it_was() -> None:
-    with pytest.raises(InvalidSetting, match="not like this"):
-        results([Square(1), Behave("refuse")], 1, lambda news: None)
+def test_a_pool_that_is_open_keeps_its_workers_and_replaces_the_dead() -> None:
+    with LocalPool(1) as pool:
+        (first,), (second,) = results([Tell("pid")], pool), results([Tell("pid")], pool)
+        assert first == second
+        with pytest.raises(RuntimeError, match="exit code 3"):
+            results([Tell("leave")], pool)
+        (third,) = results([Tell("pid")], pool)
+        assert third != first
+    with pytest.raises(ProcessLookupError):
+        os.kill(third, 0)
 
 
-def test_closing_ends_the_workers_at_once() -> None:
-    tasks = run_tasks([Square(1), Behave("sleep"), Behave("sleep")], 2)
-    while next(tasks).kind != "done":
-        pass
-    started = time.monotonic()
-    tasks.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 60  # and not after the sleep
+def test_work_begins_together_in_all_workers() -> None:
+    with LocalPool(3) as pool:
+        pids = work_together(pool, os.getpid)
+        assert len(set(pids)) == 3 and set(work_together(pool, os.getpid)) == set(pids)
 
 
 FRESH = """
 import signal
-from nasarena.experiments.execution.workers import results
+from nasarena.experiments.execution.workers import LocalPool
+from nasarena.experiments.execution.pool import results
 
 def is_blocked(report):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 if __name__ == "__main__":
-    assert results([is_blocked, is_blocked], 2, lambda news: None) == [True, True]
+    assert results([is_blocked, is_blocked], LocalPool(2)) == [True, True]
     assert not is_blocked(None)
 """
 
@@ -112,7 +83,8 @@ def test_ctrl_c_never_reaches_a_worker_not_even_the_first(tmp_path: Path) -> Non
 
 
 UNGUARDED = """
-from nasarena.experiments.execution.workers import results
+from nasarena.experiments.execution.workers import LocalPool
+from nasarena.experiments.execution.pool import results
 
 class Power:
     def __init__(self, base):
@@ -122,7 +94,7 @@ class Power:
         return Power(self.base ** 2)
 
 tasks = [Power(2), Power(3)]
-print(*(power.base for power in results(tasks, 2, lambda news: None)), isinstance(tasks[0], Power))
+print(*(power.base for power in results(tasks, LocalPool(2))), isinstance(tasks[0], Power))
 """
 
 
@@ -147,4 +119,4 @@ def test_a_worker_finds_what_its_parent_can_import(
     monkeypatch.syspath_prepend(tmp_path)
     from beside_me import task  # type: ignore[import-not-found]
 
-    assert results([task], 1, lambda news: None) == ["found"]
+    assert results([task], LocalPool(1)) == ["found"]
