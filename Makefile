@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe patternbench measure gpu-check clean
+.PHONY: help install compare test vllm train-scribe patternbench measure mutants gpu-check clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -57,6 +57,9 @@ measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew
 	@for name in $(MEASURES); do echo "== $$name"; \
 	  $(BIN)/python -m nasarena.experiments.measure.$$name --save || exit 1; done
 	$(BIN)/python -m nasarena.experiments.measure.compare --save proxy=quick
+
+mutants: $(VENV)/.installed-test .typecheck ## plant known faults one by one; a test must fail at each: 20 minutes
+	$(BIN)/python -m nasarena.experiments.measure.mutants --save
 
 gpu-check: $(VENV)/.installed-test ## everything that only a GPU can show, into docs/measurements/
 	$(BIN)/python -m nasarena.experiments.measure.gpu --save
