@@ -135,6 +135,8 @@ def first_failure(tree: Path, tests: Sequence[str]) -> str:
         return f"no end within {LONGEST_S:g} s"
     if done.returncode == 0:
         return ""
+    if done.returncode < 0:
+        return f"a crash, signal {-done.returncode}"
     for line in done.stdout.splitlines():
         if line.startswith(("FAILED ", "ERROR ")):
             return line.split(" ", 2)[1]

@@ -65,7 +65,10 @@ def test_what_is_on_record_is_answered_without_a_model_and_the_rest_with_one(
 
 
 OTHER_REQUESTS = {
-    "the prompt was '.*number 1.*', is '.*number 5.*' from character": replace(
+    "the prompt was 'user: propose .*', is 'system: .*' from character 0;": replace(
+        REQUESTS[1], messages=({"role": "system", "content": "propose the pattern number 1"},)
+    ),
+    "the prompt was '.*number 1.*', is '.*number 5.*' from character 13;": replace(
         REQUESTS[1], messages=({"role": "user", "content": "propose the pattern number 5"},)
     ),
     "temperature was '0.8', is '0.1'": replace(REQUESTS[1], temperature=0.1),

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from fakes import CLASSICAL, MODELS, SEARCHING, SHORT, run_search
+from nasarena.baselines.partial_pattern import PartialPattern
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.errors import InvalidSetting
@@ -297,6 +298,37 @@ def test_local_search_moves_to_a_neighbour_that_is_known_to_be_better() -> None:
         left.discard(pattern)
         built.tell([Trial(6, pattern, "ok", 0.1)])
     assert built.ask(1) == []
+
+
+@pytest.mark.parametrize(("num_trials", "per_step"), [(10, 3), (6, 1), (5, 1)])
+def test_end_layer_increments_share_the_trials_and_build_on_the_winner(
+    num_trials: int, per_step: int
+) -> None:
+    """Two steps of four layers: of 10 trials, 4 at random, 3 are for each step; at least 1 is."""
+    space = PatternSpace("AM", 8)
+    spec, options = load_searcher("composer-end"), {"num_startup": 4, "layers_per_step": 4}
+    built = build_searcher(spec, space, stream(0, "searcher"), options, num_trials=num_trials)
+
+    def ask(score: float) -> str:
+        pattern = str(built.ask(1)[0])
+        built.tell([Trial(0, pattern, "ok", score)])
+        return pattern
+
+    for _ in range(4):
+        ask(-1.0)
+    for scores in (range(per_step), range(100, 100 + per_step)):  # a round, and another one
+        step = [ask(float(score)) for score in scores]
+        assert all(pattern[:4] == pattern[4:] for pattern in step)
+        tops = [ask(0.0)[:4] for _ in range(per_step)]
+        assert tops == [step[-1][:4]] * per_step  # the last was the best so far
+
+
+def test_middle_layer_increments_split_the_design() -> None:
+    frame = PartialPattern("", "", 7).grow_middle("AMS")  # AMSAMSA: AM | SAMS | A
+    assert frame == PartialPattern("AM", "A", 4)
+    assert frame.fill("SM") == "AMSMSMA" and frame.letters_of("AMSMSMA", 2) == "SM"
+    assert frame.letters_of("AMSMSAA", 2) is None
+    assert frame.grow_middle("SM") == PartialPattern("AMS", "MA", 2)
 
 
 @pytest.mark.parametrize(

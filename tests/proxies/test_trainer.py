@@ -1,6 +1,7 @@
 """The trainer against torch's own optimizer, and what it does with models that diverge."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,17 +90,24 @@ def test_a_model_learns_what_can_be_learned() -> None:
     assert all(part.loss < 0.1 and part.accuracy > 0.99 and not part.failure for part in scored)
 
 
-def test_accuracy_and_loss_by_hand() -> None:
-    """Before any step that counts: a model that always says 3 is right for one target in five."""
+FROZEN = TrainSettings(steps=1, batch_size=3, num_eval=10, learning_rate=1e-12)
+
+
+def opinionated(logit: float) -> Population:
+    """A model that gives token 3 this logit, whatever it reads, and the four others 0."""
     models = population(["M"])
     with torch.no_grad():
         for leaf in models.leaves:
             leaf.zero_()
         models.ends["final_norm"].fill_(1.0)
         models.ends["embedding"].fill_(1.0)
-        models.ends["head"][0, :, 3] = math.log(4) / 8  # logit log 4 against four zeros
-    frozen = TrainSettings(steps=1, batch_size=3, num_eval=500, learning_rate=1e-12)
-    scored = train(models, frozen)[0]
+        models.ends["head"][0, :, 3] = logit / 8
+    return models
+
+
+def test_accuracy_and_loss_by_hand() -> None:
+    """Before any step that counts: a model that always says 3 is right for one target in five."""
+    scored = train(opinionated(math.log(4)), replace(FROZEN, num_eval=500))[0]
     targets = Successor().sample(0, "search", 500).targets[:, 1:]
     is_three = float((targets == 3).mean())
     assert scored.accuracy == pytest.approx(is_three)
@@ -116,6 +124,18 @@ def test_a_model_that_diverges_is_reported_and_the_others_do_not_notice() -> Non
     assert got[1].failure.startswith("diverged: training loss") and "step 1" in got[1].failure
     for member in (0, 2):
         assert got[member] == wanted[member]
+
+
+@pytest.mark.parametrize(("share_of_limit", "fails"), [(0.99, False), (1.01, True)])
+def test_a_loss_above_four_times_that_of_a_guess_is_a_divergence(
+    share_of_limit: float, fails: bool
+) -> None:
+    """A model that rules 3 out loses log 4 for each target, and its logit where 3 is right."""
+    targets = Successor().sample(0, "train", 3).targets[:, 1:]
+    loss = share_of_limit * 4 * math.log(5)
+    logit = (math.log(4) - loss) / float((targets == 3).mean())
+    (scored,) = train(opinionated(logit), FROZEN)
+    assert scored.failure == (f"diverged: training loss {loss:.4g} at step 1" if fails else "")
 
 
 def test_a_model_of_nan_fails_and_stays_masked() -> None:
