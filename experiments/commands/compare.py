@@ -128,18 +128,25 @@ def conclude(folder: Path, command: str, console: Console, draws: bool = True) -
 def report_failures(troubles: Sequence[Progress]) -> int:
     """Say on stderr what did not finish, each reason once; the exit code."""
     errors = make_console(stderr=True)
-    runs: dict[tuple[str, str], list[int]] = {}
-    for trouble in troubles:
-        key = (trouble.cell.entrant.label, f"{trouble.state}: {trouble.trouble}")
-        runs.setdefault(key, []).append(trouble.cell.seed)
-    for (label, words), seeds in runs.items():
-        of_seeds = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-        errors.print(f"nasarena: {label}, {of_seeds}, {words}", markup=False, soft_wrap=True)
+    for words in failures(troubles):
+        errors.print(f"nasarena: {words}", markup=False, soft_wrap=True)
     for trouble in troubles:
         if trouble.traceback:
             errors.print(trouble.traceback, markup=False, soft_wrap=True)
             break
     return 2 if troubles else 0
+
+
+def failures(troubles: Sequence[Progress]) -> list[str]:
+    """What did not finish, a line for each searcher and reason."""
+    runs: dict[tuple[str, str], list[int]] = {}
+    for trouble in troubles:
+        key = (trouble.cell.entrant.label, f"{trouble.state}: {trouble.trouble}")
+        runs.setdefault(key, []).append(trouble.cell.seed)
+    return [
+        f"{label}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}, {words}"
+        for (label, words), seeds in runs.items()
+    ]
 
 
 def _write_benchmark_facts(comparison: Comparison) -> None:
@@ -156,6 +163,14 @@ def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
         f"in {comparison.folder}",
         soft_wrap=True,
     )
+    for entrant in {cell.entrant.label: cell.entrant for cell in comparison.cells}.values():
+        if entrant.stays_here:
+            console.print(
+                f"{entrant.label} cannot be sent to worker processes ({entrant.stays_here}): its "
+                f"runs are done in this process, one after the other, when the others are done",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _reason(path: Path) -> str:

@@ -28,7 +28,7 @@ NO_OBJECTS: Mapping[str, SearcherSpec] = {}
 class Entrant:
     """`target` is what `load_searcher` takes; `source` hashes the file of a user's searcher.
 
-    A searcher that is a Python object is `own`; it `stays_here` where no worker can be sent it.
+    A searcher that is a Python object is `own`; `stays_here` says why no worker can be sent it.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Entrant:
     source: str | None = None
     control: Control = "none"
     own: Callable[..., Any] | None = None
-    stays_here: bool = False
+    stays_here: str | None = None
 
     def spec(self) -> SearcherSpec:
         """What its author declared, its code included."""
@@ -97,11 +97,11 @@ def resolve_searcher(
         source=source_hash(own.target) if own else _file_hash(file) if is_file else None,
         control=config.control,
         own=own.target if own else None,
-        stays_here=own is not None and why_unsendable(own.target) is not None,
+        stays_here=_why_unsendable(own.target) if own else None,
     )
 
 
-def why_unsendable(target: Callable[..., Any]) -> str | None:
+def _why_unsendable(target: Callable[..., Any]) -> str | None:
     """Why a Python object cannot be sent to another process; None where it can."""
     import cloudpickle
 
