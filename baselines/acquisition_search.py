@@ -1,9 +1,10 @@
-"""Where an acquisition function is highest among untried patterns: discrete local search.
+"""Maximizes an acquisition function over untried patterns by discrete local search.
 
-The best of many random starts and of the neighbours of favourites climb together by steepest
-ascent over single-letter changes; each step of all climbers is one batch, since a call of a
-Gaussian process costs far more than a row of it. A space that fits into the batch is enumerated.
-The starts follow BoTorch's `optimize_acqf_discrete_local_search`: 5 climbers out of 256 draws.
+Local searches start from the best of many random patterns and of the neighbours of good ones, and
+take the steepest step over single-letter changes. Each step of all of them is one batch, because a
+call of a Gaussian process costs far more than one more row. A space that fits into one batch is
+enumerated. The starts follow BoTorch's `optimize_acqf_discrete_local_search`: 5 searches out of 256
+draws.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -4,11 +4,11 @@
 - `composer-end`: end-layer incremental: the bottom is frozen, the next layers are searched.
 - `composer-middle`: middle-layer incremental: the design is split and its middle is searched.
 
-The two incremental ones speak in patterns of full depth; `frame.py` says how. What the paper leaves
-open is filled in as its library, Ax, does: letters as one-hot columns, BoTorch's default priors,
-random patterns first, the best of a discrete local search. The model is told every trial of every
-step. Steps share the trials equally; if trials are left after the last step (`num_trials` counts
-average patterns), a new round begins with nothing frozen.
+The two incremental ones propose patterns of full depth (`partial_pattern.py`). What the paper does
+not specify follows its library, Ax: letters as one-hot columns, BoTorch's default priors, random
+patterns first, the best of a discrete local search. The model is told every trial of every step.
+Steps share the trials equally; if trials are left after the last step (`num_trials` counts average
+patterns), a new round begins with nothing frozen.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """Regularized evolution (Real et al. 2019, Alg. 1). Age, not fitness, decides who dies.
 
 The population is the last `population` scored trials. Each cycle samples `tournament` of them with
-replacement and mutates the best; the child joins and the oldest is out. The initial design and
+replacement and mutates the best; the child joins and the oldest leaves. The initial design and
 random patterns fill the population first; a failed pattern never enters it.
 
 The paper runs P = 100 and S = 25 for 20,000 models; here a whole budget may be 100 trials, so the
@@ -27,8 +27,12 @@ def regularized_evolution(
     population: int = 50,
     tournament: int = 10,
 ) -> Generator[str, Trial, None]:
-    """Mutation changes one letter to another, both uniform (the paper's hidden-state mutation
-    has no counterpart in a stack of layers)."""
+    """The oldest of `population` patterns dies; the best of `tournament` random ones is mutated.
+
+    A mutation changes one letter to another, both uniform; the paper's hidden-state mutation has
+    no counterpart in a stack of layers. Raises InvalidSetting unless
+    1 <= tournament <= population.
+    """
     if not 1 <= tournament <= population:
         raise InvalidSetting(
             f"evolution needs 1 <= tournament <= population, got {tournament} and {population}"

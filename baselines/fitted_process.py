@@ -1,9 +1,9 @@
-"""A Gaussian process of BoTorch whose hyperparameters follow the trials on a schedule.
+"""A BoTorch Gaussian process that refits its hyperparameters on a schedule.
 
 Hyperparameters are fitted (maximal posterior density, L-BFGS) whenever the trials have grown by a
-fifth, starting from the last fit; in between new trials only condition the process. That saves
-most of the time of Bayesian optimization and hardly changes what it asks. When a fit happens is
-set by the number of trials alone, never by a clock, so that replay asks the same.
+fifth, starting from the last fit; in between, new trials only condition the process. This saves
+most of the time of Bayesian optimization and hardly changes its proposals. The schedule depends on
+the number of trials alone, never on a clock, so that a replay proposes the same.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """A genetic algorithm with crossover: steady state, binary tournaments, the worst is replaced.
 
 Holland 1975; steady-state replacement as in Whitley's GENITOR (1989). Unlike regularized evolution
-a good pattern stays for ever, and two parents mix position by position.
+a good pattern never dies of age, and two parents are crossed position by position.
 """
 
 from collections.abc import Generator, Sequence
@@ -23,7 +23,10 @@ def genetic_algorithm(
     crossover_rate: float = 0.9,
     mutation_rate: float | None = None,
 ) -> Generator[str, Trial, None]:
-    """`mutation_rate` is per letter, by default 1 / depth. A failed child is not kept."""
+    """`mutation_rate` is per letter, by default 1 / depth. A failed child is not kept.
+
+    Raises InvalidSetting for a population of less than two.
+    """
     if population < 2:
         raise InvalidSetting(f"genetic needs a population of at least 2, got {population}")
     rate = 1 / space.depth if mutation_rate is None else mutation_rate

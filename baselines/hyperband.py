@@ -1,10 +1,10 @@
-"""Hyperband (Li et al. 2018, Alg. 1): successive halving at every degree of haste, in turn.
+"""Hyperband (Li et al. 2018, Alg. 1): successive halving with every number of rungs in turn.
 
-How early to discard is a bet on how much a short training tells. Hyperband goes through brackets
-s = s_max, ..., 0: bracket s begins with ceil((s_max + 1) reduction^s / (s + 1)) patterns at
-fidelity reduction^-s, so that each costs about the same, and the last one is random search. Then
-it starts again, until the budget is spent. Here R = 1 is the full training and
-s_max = num_rungs - 1.
+How early to discard depends on how informative a short training is. Hyperband cycles through
+brackets s = s_max, ..., 0: bracket s begins with ceil((s_max + 1) reduction^s / (s + 1)) patterns
+at fidelity reduction^-s, so that each costs about the same, and the last one is random search. Then
+it starts again, until the budget is spent. Here R = 1 is the full training and s_max = num_rungs -
+1.
 """
 
 import numpy as np

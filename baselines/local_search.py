@@ -1,9 +1,9 @@
 """Local search with restarts: first improvement over single-letter changes.
 
-From the best pattern known, neighbours are tried in random order and the first better one is moved
-to. Where none is better, the search starts again from a random pattern that was not tried. White,
-Nolen & Savani 2021 ("Exploring the loss landscape in neural architecture search") found it a strong
-NAS baseline.
+The neighbours of the best known pattern are tried in random order, and the search moves to the
+first better one. If none is better, it restarts from a random untried pattern. White, Nolen &
+Savani 2021 ("Exploring the loss landscape in neural architecture search") found it a strong NAS
+baseline.
 """
 
 from collections.abc import Generator, Sequence

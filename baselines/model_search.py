@@ -1,4 +1,4 @@
-"""What searchers with a Gaussian process share: a random start, what was tried, what was scored."""
+"""Shared by searchers with a Gaussian process: random start, tried patterns, scores."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -57,5 +57,5 @@ class ModelSearch:
         return [self._patterns[index] for index in order]
 
     def by_model(self, n: int) -> list[str]:
-        """`n` patterns, of which at least as many are left untried."""
+        """`n` patterns, of which at least as many are left untried. Every subclass has its own."""
         raise NotImplementedError

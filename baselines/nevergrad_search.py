@@ -27,7 +27,8 @@ class Nevergrad:
     """`optimizer` is a name of Nevergrad's registry, `encoding` transition or choice.
 
     Failed trials are not told: Nevergrad has no state for them, and a made-up loss would bend its
-    model. Trials it did not ask for (the initial design) are told as foreign points.
+    model. Trials it did not ask for (the initial design) are told as foreign points. Raises
+    InvalidSetting for an unknown encoding.
     """
 
     encoding = "transition"

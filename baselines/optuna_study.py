@@ -1,9 +1,9 @@
 """Optuna's samplers behind ask and tell: TPE and the Gaussian process.
 
-One categorical parameter per layer, in an in-memory study; the run folder is the truth, the study
-is rebuilt by replay. Trials that were not asked for (the initial design, another searcher's) enter
-by `add_trial`; failed ones are told as failed, so no sentinel score reaches a model. A duplicate is
-told with the score that it repeats.
+One categorical parameter per layer, in an in-memory study, which a replay of the run folder
+rebuilds. Trials that it did not propose (the initial design, another searcher's) are added by
+`add_trial`; failed ones are reported as failed, so no sentinel score reaches a model. A duplicate
+is reported with the score that it repeats.
 
 TPE: Bergstra et al. 2011; Watanabe 2023 for the multivariate form. GP: Optuna's own, Matern 5/2.
 """

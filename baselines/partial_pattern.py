@@ -1,10 +1,10 @@
-"""Frozen layers around places still open: how an incremental search speaks in full patterns.
+"""Patterns with frozen layers and open positions, for incremental search.
 
 Composer's incremental variants (arXiv 2510.00379) score ever deeper models; our proxies score
-patterns of full depth. So frozen layers stand at their final places, and the letters searched now
-are repeated over all places still open. A step then has len(alphabet)^n options as in the paper,
-the scores of all steps compare, and the winner of a step is itself an option of the next one (with
-its letters turned round), so that freezing never loses what was found.
+patterns of full depth. So frozen layers are at their final positions, and the letters of the
+current step are repeated over all open positions. A step then has len(alphabet)^n options as in the
+paper, the scores of all steps are comparable, and the winner of a step is an option of the next one
+(with its letters rotated), so that freezing never loses it.
 """
 
 from dataclasses import dataclass

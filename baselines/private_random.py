@@ -1,9 +1,9 @@
-"""A block of library code with random numbers of its own.
+"""Isolates library code that draws from the global random generators.
 
-Libraries draw from the global generators: BoTorch restarts a fit with torch's, Nevergrad draws
-from Python's and numpy's when it is imported and in some optimizers. Inside this block they are
-seeded from the searcher's stream, afterwards they stand where they stood: nothing leaks in or out.
-Warnings inside are the library's business, remarks on what its fallbacks already deal with.
+BoTorch restarts a fit with torch's generator; Nevergrad draws from Python's and numpy's when it is
+imported and in some optimizers. Inside this block the generators are seeded from the searcher's
+stream, and afterwards they are restored: nothing leaks in or out. Warnings inside are silenced,
+because they concern cases that the library's fallbacks already handle.
 """
 
 import random

@@ -1,11 +1,11 @@
-"""TPE whose trials are cut short by one of Optuna's pruners: a little of each, more of the better.
+"""TPE with Optuna's pruners: every proposal is trained briefly, the better ones longer.
 
-A pattern that TPE proposes is trained to the lowest rung first; its score is reported, the pruner
-says at once whether it goes on to the next rung, and the ledger charges the increment. Nothing is
-waited for, as in asynchronous successive halving. A pruned trial stays in TPE's model with the
-score of its last rung, ranked behind those that got further (Optuna's way).
+A pattern that TPE proposes is first trained to the lowest rung. Its score is reported, the pruner
+decides immediately whether it continues to the next rung, and the ledger charges the increment.
+There is no waiting, as in asynchronous successive halving. A pruned trial stays in TPE's model with
+the score of its last rung, ranked behind those that got further (Optuna's way).
 
-| pruner | rule for going on |
+| pruner | rule for continuing |
 |---|---|
 | `halving` | in the best 1/`reduction` of all that reached this rung (Li et al. 2020, ASHA) |
 | `hyperband` | the same, in brackets that begin at different rungs (Li et al. 2018) |

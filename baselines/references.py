@@ -1,7 +1,7 @@
-"""Hand-made patterns that people use, with their source and how they come to our depth.
+"""Hand-made patterns that people use, with their sources, shortened to our depth.
 
-Every comparison scores them too: a searcher that cannot beat what is printed in a model card has
-found nothing. Letters: A attention, M MLP, S Mamba-2.
+Every comparison scores them too: a searcher should at least beat a pattern from a model card.
+Letters: A attention, M MLP, S Mamba-2.
 """
 
 import re

@@ -1,12 +1,12 @@
-"""Successive halving (Jamieson & Talwalkar 2016, Alg. 1): many a little, the better ones more.
+"""Successive halving (Jamieson & Talwalkar 2016, Alg. 1): train many briefly, the best longer.
 
 A bracket draws random patterns and trains all of them to the lowest fidelity; the best
-1/`reduction` go on to `reduction` times that, and so on up to the full training. The paper gives
+1/`reduction` continue to `reduction` times that, and so on up to the full training. The paper gives
 one bracket the whole budget; here its size is fixed and brackets follow one another until the
-budget is spent, so that the searcher need not know the budget. With kept training state (paid by
-the increment) a bracket of 9 patterns and 3 rungs costs 1 + 2/3 + 2/3 full trainings.
+budget is spent, so that the searcher need not know the budget. With kept training states (only the
+increment is charged) a bracket of 9 patterns and 3 rungs costs 1 + 2/3 + 2/3 full trainings.
 
-Scores are compared within a rung alone, where all trainings are equally long.
+Scores are only compared within a rung, where all trainings are equally long.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which patterns of a space a searcher has not met yet, and uniform draws from them."""
+"""The untried patterns of a space, and uniform samples of them."""
 
 from collections.abc import Iterable
 

@@ -85,9 +85,9 @@ class Ledger:
         return max(0, self.budget.amount - self.spent - sum(self._reserved.values()))
 
     def reserve(self, cost: Cost, share: float = 1) -> Reservation:
-        """Set aside what a trial of `cost` takes; BudgetSpent if that is not left.
+        """Set aside what a trial of `cost` takes.
 
-        `share` is how much of a full training is paid for.
+        `share` is how much of a full training is paid for. Raises BudgetSpent if less is left.
         """
         price = self.budget.price(cost, share)
         if price > self.remaining * (1 + _ROUNDING):

@@ -1,4 +1,4 @@
-"""Where caches live: `NASARENA_CACHE`, or `~/.cache/nasarena`; who has no home has them in /tmp."""
+"""Where caches are stored: `NASARENA_CACHE`, else `~/.cache/nasarena`, else a folder in /tmp."""
 
 import os
 import tempfile

@@ -39,7 +39,7 @@ class FidelityProxy(Proxy, Protocol):
 
 
 def check_fidelity(fidelity: object) -> float:
-    """`fidelity` itself if it is a share, else InvalidPattern: the proposal is at fault."""
+    """`fidelity` itself if it is a share; raises InvalidPattern otherwise, as for a pattern."""
     if isinstance(fidelity, float | int) and 0 < fidelity <= 1:
         return float(fidelity)
     raise InvalidPattern(f"fidelity must be a number above 0 and at most 1, got {fidelity!r}")

@@ -115,7 +115,10 @@ def search(
 
 
 def load_finished_search(folder: RunFolder, settings: LoopSettings) -> FinishedSearch:
-    """What `search` returned when it ended in this folder, maybe in another process."""
+    """What `search` returned when it ended in this folder, maybe in another process.
+
+    Raises NasArenaError while the search has not ended.
+    """
     journal = Journal(folder)
     if not journal.is_searched:
         raise NasArenaError(f"{folder.path}: its search has not ended; run the same command again")

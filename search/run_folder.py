@@ -61,7 +61,10 @@ class RunFolder:
         self.events, self.torn_bytes = self._load_and_trim()
 
     def append(self, event: Event) -> None:
-        """Write one event and flush it. A full disk is one clear line, and resumable."""
+        """Write one event and flush it.
+
+        Raises NasArenaError where that fails, for example on a full disk; the run is resumable.
+        """
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         try:
             self._file.write(line)

@@ -97,7 +97,10 @@ def searcher(
 
 
 def spec_of(target: object) -> SearcherSpec:
-    """The declaration of `target`; a bare callable counts as declared under its own name."""
+    """The declaration of `target`; a bare callable counts as declared under its own name.
+
+    Raises InvalidSetting for what cannot be called.
+    """
     spec = getattr(target, "__searcher_spec__", None)
     if isinstance(spec, SearcherSpec) and spec.target is target:
         return spec

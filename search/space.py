@@ -38,9 +38,9 @@ class PatternSpace:
         return int(len(self.alphabet) ** self.depth)
 
     def validate(self, pattern: object) -> str:
-        """`pattern` itself if it belongs to the space, else InvalidPattern saying where it fails.
+        """`pattern` itself if it belongs to the space.
 
-        Positions in the message count from 1.
+        Raises InvalidPattern otherwise, naming the first position that fails, counted from 1.
         """
         if not isinstance(pattern, str):
             shown = _shorten(repr(pattern))

@@ -41,7 +41,7 @@ _SIGNS = "XYZUVWQKJHGRTPNBCDEFILO"
 
 
 def check_control(control: str) -> Control:
-    """`control` if there is one of that name, else InvalidSetting."""
+    """`control` if there is one of that name; raises InvalidSetting otherwise."""
     for known in CONTROLS:
         if control == known:
             return known

@@ -31,7 +31,10 @@ class Store:
         self.folder = run_folder / FOLDER
 
     def put(self, record: Mapping[str, Any]) -> str:
-        """Keep `record`; returns its hash. A crash leaves no half-written file."""
+        """Keep `record`; returns its hash. A crash leaves no half-written file.
+
+        Raises NasArenaError where the file cannot be written.
+        """
         key = content_hash(record)
         file = self.folder / f"{key}.json"
         if not file.exists():

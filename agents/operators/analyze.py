@@ -1,4 +1,4 @@
-"""Analyze: a lesson in words. The model judges nothing: scores come from the harness alone."""
+"""Analyze: a lesson in words. The model does not judge: all scores come from the proxy."""
 
 from dataclasses import dataclass
 from typing import Any

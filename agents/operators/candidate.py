@@ -1,10 +1,10 @@
-"""What Draft, Improve, Debug and Crossover all answer with: a candidate, and how it is read.
+"""The candidate that Draft, Improve, Debug and Crossover ask for: its schema and its parser.
 
-The rationale stands before the pattern in the schema, so that a model that writes left to right
-has reasoned before it commits itself. Reading is strict about meaning and lenient about packaging:
-a code fence, prose around the object, raw control characters in a string or a bare pattern are
-forgiven and marked `salvaged`; a wrong letter, a missing key or a cut-off object is an error whose
-text is worth quoting back to the model.
+The schema has the rationale before the pattern, so that a model that writes left to right reasons
+before it commits itself. Parsing is strict about content and lenient about form: a code fence,
+prose around the object, raw control characters in a string and a bare pattern are accepted and
+marked `salvaged`; a wrong letter, a missing key or a cut-off object is an error whose text is
+quoted back to the model.
 """
 
 import json
@@ -91,7 +91,10 @@ def parse_candidate(text: str, space: PatternSpace) -> Candidate:
 
 
 def read_object(text: str) -> tuple[Mapping[str, Any], bool]:
-    """The JSON object in a reply, and whether it had to be dug out."""
+    """The JSON object in a reply, and whether anything stood around it.
+
+    Raises UnusableReply, saying why, where there is no complete object.
+    """
     if len(text) > MAX_REPLY:
         raise UnusableReply(f"a reply must be one short JSON object, got {len(text)} characters")
     try:
@@ -110,9 +113,9 @@ def read_object(text: str) -> tuple[Mapping[str, Any], bool]:
 
 
 def text_of(record: Mapping[str, Any], key: str, limit: int | None) -> str:
-    """A string of a reply on one line, at most `limit` characters; UnusableReply if there is none.
+    """A string of a reply on one line, at most `limit` characters.
 
-    With a limit of None the string is taken as it is.
+    With a limit of None the string is taken as it is. Raises UnusableReply if there is none.
     """
     value = record.get(key)
     if not isinstance(value, str):

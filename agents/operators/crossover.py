@@ -1,4 +1,4 @@
-"""Crossover: one child of two parents, chosen with reasons instead of coins."""
+"""Crossover: one child of two parents, chosen by reasoning instead of at random."""
 
 from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts

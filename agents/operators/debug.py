@@ -1,4 +1,4 @@
-"""Debug: mend what brought nothing: a training that failed, a duplicate, an unusable reply."""
+"""Debug: repair a proposal without a score: a failed training, a duplicate, an unusable reply."""
 
 from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts

@@ -1,4 +1,4 @@
-"""Draft: a new pattern from scratch, the more daring the more drafts there are already."""
+"""Draft: a new pattern from scratch, more daring with every earlier draft."""
 
 from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts

@@ -1,4 +1,4 @@
-"""Improve: one atomic change to one parent, so that its effect can be told."""
+"""Improve: one atomic change to one parent, so that its effect can be attributed."""
 
 from nasarena.agents.context.view import View
 from nasarena.agents.operators import prompts

@@ -1,8 +1,8 @@
 """The common frame of all prompts: task and rules first, then memory, then what is asked for.
 
-What never changes within a run stands in the system message; in the user message lessons come
-before trials and the newest trials last, so that the longest possible beginning stays the same
-from call to call and a server's prefix cache pays off.
+The system message holds what never changes within a run. In the user message, lessons come before
+trials and the newest trials last, so that the longest possible beginning stays the same from call
+to call and a server's prefix cache can be used.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Every word that a language model is told, in one place; the operators only fill in the blanks.
+"""All texts that a language model is given; the operators only fill in the blanks.
 
 A prompt is versioned by the hash of these texts (`version`), which is recorded with each proposal.
-`SIGNS` replaces `LAYERS` when letters are anonymous; so the other texts must not name anything
-that is special to neural networks: they speak of patterns, letters, positions and scores.
+`SIGNS` replaces `LAYERS` when letters are anonymous; so the other texts must not name anything that
+is special to neural networks: they speak of patterns, letters, positions and scores.
 """
 
 import hashlib

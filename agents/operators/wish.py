@@ -1,4 +1,4 @@
-"""Wish: a pattern for a wished score, the candidate sampler of LLAMBO (Liu et al. 2024)."""
+"""Wish: a pattern for a target score, the candidate sampler of LLAMBO (Liu et al. 2024)."""
 
 from nasarena.agents.context.trial_text import score_text
 from nasarena.agents.context.view import View

@@ -1,12 +1,12 @@
 """Evolution on islands, with the language model as its variation operator.
 
-The idea of FunSearch (Romera-Paredes et al. 2023), steady state: populations that never mix, except
-that every so often the worst half of the islands is wiped out and each is refounded by the best of
-one that survives. Within an island parents are drawn by rank, with probability proportional to
-exp(-rank / (temperature x size)); two parents are crossed, one is improved.
+The idea of FunSearch (Romera-Paredes et al. 2023), steady state: populations do not mix, except
+that the worst half of the islands is emptied from time to time, and each of them restarts from the
+best pattern of a surviving island. Within an island parents are drawn by rank, with probability
+proportional to exp(-rank / (temperature x size)); two parents are crossed, one is improved.
 
-Islands are read off the record: a trial says which island it was born on, the initial design is
-dealt out in turn, and resets fall on fixed numbers of own trials.
+Islands are derived from the record: a trial names its island, the initial design is distributed in
+turn, and resets happen after fixed numbers of own trials.
 """
 
 from collections.abc import Sequence

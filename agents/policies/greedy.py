@@ -1,4 +1,4 @@
-"""Greedy: a few drafts, then always improve the best; failures are mended first.
+"""Greedy: a few drafts, then always improve the best; failures are repaired first.
 
 The idea of AIDE's tree search as aira-dojo runs it, for patterns. A failed trial is debugged at
 once with probability `debug_share`, at most `debug_depth` times in a chain.

@@ -1,7 +1,7 @@
-"""IID and sequential sampling: the two simple uses of a model that any scaffold has to beat.
+"""IID and sequential sampling: the two simple uses of a model that any scaffold should beat.
 
-Both draft for ever. They differ in memory alone: independent samples see no history at all,
-sequential ones see what was tried before (the searchers choose that memory, `searchers.py`).
+Both draft until the budget is spent. They differ only in memory: independent samples see no
+history, sequential ones see the earlier trials (the searchers choose that memory, `searchers.py`).
 """
 
 from collections.abc import Sequence

@@ -4,10 +4,10 @@
 
 A node is a scored trial, its parent the trial that it improves; drafts and the initial design hang
 below a virtual root. Q is the mean reward of a subtree, and a reward is the rank of a score among
-all scores so far, in 0..1: no scale of scores enters, and an outlier moves nothing. A failed,
-invalid or duplicate proposal is a visit worth 0 to the nodes above it and never a node, so a
-branch that only repeats itself is left. A node may have at most floor(k N^alpha) children. Patterns
-that are still pending count as visits worth 0 (virtual loss), so a batch spreads out.
+all scores so far, in 0..1, so the scale of scores and outliers have no effect. A failed, invalid or
+duplicate proposal adds a visit with reward 0 to its ancestors and never becomes a node, so the
+search leaves a branch that only repeats itself. A node may have at most floor(k N^alpha) children.
+Pending patterns count as visits with reward 0 (virtual loss), so a batch spreads out.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
-"""One-shot: the model proposes once, without feedback, and the run is over.
+"""One-shot: the model proposes once, without feedback, and the run ends.
 
-The weakest use of a language model and the measure of what it knows beforehand; `num_proposals`
-more of them are asked for independently.
+The weakest use of a language model; it measures prior knowledge. With `num_proposals` above 1, the
+proposals are independent.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """The Policy contract: which operator acts next, and on which earlier trials.
 
 A policy is a frozen set of options and one pure function of the trials told so far; it keeps no
-state. Trees, islands and chains of repair are read off the record, where each trial carries its
-parents and its operator. That is all there is to resume and replay of an agent.
+state. Trees, islands and repair chains are derived from the record, where each trial names its
+parents and its operator. Resuming and replaying an agent need nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,6 +82,6 @@ def _repairs_before(trial: Trial, by_index: Mapping[int, Trial]) -> int:
 
 
 def require(condition: bool, message: str) -> None:
-    """InvalidSetting with `message` unless `condition` holds."""
+    """Raises InvalidSetting with `message` unless `condition` holds."""
     if not condition:
         raise InvalidSetting(message)

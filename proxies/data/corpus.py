@@ -79,7 +79,10 @@ class Corpus:
 
 
 def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[SourceFile]:
-    """Every file under `paths` but hidden ones. A folder's files are named from the folder on."""
+    """Every file under `paths` but hidden ones. A folder's files are named from the folder on.
+
+    Raises InvalidSetting for a path that does not exist or cannot be read.
+    """
     files = []
     for given in paths:
         root = Path(given).expanduser()
@@ -166,7 +169,10 @@ def _update(digest: "hashlib.blake2b", file: SourceFile, text: bytes) -> None:
 
 
 def walk_files(root: Path, skip: set[str] | frozenset[str] = frozenset()) -> Iterator[Path]:
-    """Files under `root` in the order of their names; no links to folders, nothing hidden."""
+    """Files under `root` in the order of their names; no links to folders, nothing hidden.
+
+    Raises InvalidSetting for a folder that cannot be read.
+    """
 
     def refuse(error: OSError) -> None:
         raise InvalidSetting(

@@ -1,9 +1,8 @@
 """Byte-level language modelling on real text: predict each byte of a window from those before.
 
-A window may run across the border of two files, as in any packed pre-training corpus. Windows are
-drawn with replacement. Those to train on follow the run seed; those to score on are one fixed set
-per split, as a validation set is: else a difference between two run seeds would mostly be one
-between two samples of text.
+A window may span two files, as in any packed pre-training corpus. Windows are drawn with
+replacement. Training windows depend on the run seed. Evaluation windows are one fixed set per
+split, like a validation set; otherwise two run seeds would mostly differ by their samples of text.
 """
 
 import os

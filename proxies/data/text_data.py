@@ -1,10 +1,10 @@
-"""The settings of text, and the task that they mean.
+"""The settings of text, and the task that they select.
 
-Where only `path` and `length` are given the bytes of files are read into memory (`text.py`), which
-is enough for a few megabytes. With any other setting the corpus becomes shards on disk, written the
-first time: in a folder that the user names, else among the caches under a hash of all that was
-asked for. A folder that holds shards needs nothing else, not even a network; what is asked of it
-besides must agree with what it was written from.
+With only `path` and `length`, files are read into memory as bytes (`text.py`), which is enough for
+a few megabytes. With any other setting the corpus is written to disk as shards on first use: in a
+folder that the user names, otherwise in the cache under a hash of the request. A folder with shards
+needs nothing else, not even a network; any other setting given with it must agree with the one it
+was written with.
 """
 
 import logging
@@ -107,7 +107,10 @@ def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:
 
 
 def open_corpus(settings: TextSettings) -> Shards:
-    """The shards of these settings, written now if there are none."""
+    """The shards of these settings, written now if there are none.
+
+    Raises InvalidSetting for a folder without shards and without a source to write them from.
+    """
     asked = parse_tokenizer(settings.tokenizer)
     if settings.shards is not None:
         folder = Path(settings.shards).expanduser()

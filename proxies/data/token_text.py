@@ -1,7 +1,7 @@
 """Language modelling on shards of tokens: predict each token of a window from those before.
 
-The same windows as of bytes in memory (`text.py`): drawn with replacement, across documents; those
-to train on follow the run seed, those to score on are one fixed set per split.
+Windows are those of bytes in memory (`text.py`): drawn with replacement, across documents. Training
+windows depend on the run seed; evaluation windows are one fixed set per split.
 """
 
 from typing import Literal
@@ -20,7 +20,7 @@ from nasarena.search.seeding import stream
 class TokenText:
     """Next-token prediction on windows of `length` tokens of a corpus; implements Task.
 
-    Raises InvalidSetting where a split has no whole window.
+    Raises InvalidSetting for a length below 1, and where a split has no whole window.
     """
 
     name = "text"

@@ -1,6 +1,6 @@
 """Compression (MAD, arXiv 2403.17844, section 3): a whole sequence in one state.
 
-Random tokens and, last, the compression sign; the model's state at that sign alone must give back
+Random tokens and, last, a compression token; the model's state at that token alone must reproduce
 every token. The head is an auto-encoder: inputs and targets are the same sequence.
 """
 

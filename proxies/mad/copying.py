@@ -1,7 +1,7 @@
-"""Selective copying (MAD, arXiv 2403.17844, section 3): repeat what was said, without the gaps.
+"""Selective copying (MAD, arXiv 2403.17844, section 3): repeat the tokens without the gaps.
 
-Tokens to copy stand among blanks; after the copy sign the model must say them in order, one at
-each of the blanks that follow: `. a . . b c > . . .` asks for `a b c`.
+Tokens to copy are spread among blanks; after the copy token the model must output them in order,
+one at each of the following blanks: the target of `. a . . b c > . . .` is `a b c`.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Fuzzy in-context recall (MAD, arXiv 2403.17844, section 3): keys and values of several tokens.
 
 A key is a motif of up to `key_motif_size` different tokens, a value one of up to
-`value_motif_size`: `ab 1 c 23 ab 1`. The model must find out where keys begin and end. As
-published, keys have any size in training and the largest one in testing.
+`value_motif_size`: `ab 1 c 23 ab 1`. The model must learn where keys begin and end. As published,
+keys have any size in training and the largest one in testing.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""Memorization (MAD, arXiv 2403.17844, section 3): facts that stand in the weights.
+"""Memorization (MAD, arXiv 2403.17844, section 3): facts stored in the weights.
 
-Each key has one value for the whole run, and no value is ever shown: `a ? b ?` asks for `1 2`.
-Train, search and held-out examples ask for the same facts, by design: nothing in a sequence could
-tell them.
+Each key has one value for the whole run, and no value is ever shown: the target of `a ? b ?` is
+`1 2`. Train, search and held-out examples use the same pairs, by design: a sequence does not
+contain them.
 """
 
 from dataclasses import dataclass

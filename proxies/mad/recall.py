@@ -1,8 +1,8 @@
 """In-context recall and noisy in-context recall (MAD, arXiv 2403.17844, section 3).
 
-A sequence of key-value pairs in which every key keeps its value: `a 1 b 2 c 3 a 1 b 2`. What is
-asked is the value of each key that was there before, which only looking back can tell. The noisy
-task puts pairs of meaningless tokens of a vocabulary of their own in between.
+A sequence of key-value pairs in which every key keeps its value: `a 1 b 2 c 3 a 1 b 2`. The model
+must predict the value of each key that occurred before, which it can only look up. The noisy task
+inserts pairs of meaningless tokens from a separate vocabulary.
 """
 
 from dataclasses import dataclass

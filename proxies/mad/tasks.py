@@ -1,11 +1,11 @@
 """The six synthetic tasks of MAD (Poli et al. 2024, arXiv 2403.17844) with published settings.
 
-One YAML file per task in `tasks/`: `baseline:` settings, and `changes:` that vary one of them at a
-time, 66 settings in all. Defaults stand there and nowhere else, and a key that a task does not
-have is refused. The generators are one file each (`mad_recall.py`, ...).
+One YAML file per task in this folder: `baseline:` settings, and `changes:` that vary one of them at
+a time, 66 settings in all. Defaults are there and nowhere else, and an unknown key is refused. The
+generators have one file each (`recall.py`, ...).
 
-A training set has `num_train_examples` examples: whoever asks for more gets them again, in a new
-order each epoch. Data depend on the run seed alone.
+A training set has `num_train_examples` examples; a longer training repeats them in a new order each
+epoch. Data depend on the run seed alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -92,7 +92,10 @@ def kernel_hash() -> str:
 
 
 def require_library() -> ctypes.CDLL:
-    """The kernels, where `proxy.step` has been chosen and they are there."""
+    """The kernels, for a step that was chosen because they exist.
+
+    Raises RuntimeError if they could not be compiled here.
+    """
     library = native_library()
     if library is None:
         raise RuntimeError("the kernels were not compiled here: see nasarena doctor")

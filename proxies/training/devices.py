@@ -63,7 +63,10 @@ def _check_gpu(name: str, number: int) -> None:
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:
-    """The precision of `auto`, `float32` or `bfloat16` on a device."""
+    """The precision of `auto`, `float32` or `bfloat16` on a device.
+
+    Raises InvalidSetting for another name.
+    """
     if name == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
     if name not in get_args(Precision):
@@ -79,10 +82,10 @@ def choose_population(wanted: int, device: torch.device) -> int:
 def choose_step(
     name: str, device: torch.device, precision: Precision, letters: str = ""
 ) -> StepKind:
-    """By what a training step is done of models of these letters; InvalidSetting if by nothing.
+    """What computes a training step of models of these letters.
 
-    `native`: the CPU's own kernels, in float32; `eager`: torch, kernel by kernel; `graph`: torch,
-    all kernels launched at once, on a GPU.
+    `native`: the CPU kernels, in float32; `eager`: torch, kernel by kernel; `graph`: torch, all
+    kernels launched at once, on a GPU. Raises InvalidSetting where the named one cannot.
     """
     knows_letters = has_native(letters)  # refuses a letter that stands for no layer
     if name == "auto":
