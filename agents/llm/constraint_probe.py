@@ -8,7 +8,7 @@ holds is used: `json_schema` through `response_format`, then `structured_outputs
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,35 +63,55 @@ def _describe_endpoint(settings: LlmSettings, transport: Transport) -> Endpoint:
             f"{settings.base_url} does not serve the model {model!r}; it serves {', '.join(names)}"
         )
     about = served.get(model, {})
-    folder = Path(str(about.get("root") or model))
+    folder = _weights_folder(about, model)
     revision, params = settings.revision, settings.active_params
-    if folder.is_dir():
+    if folder is not None:
         revision = weights.revision(folder) if revision is None else revision
         params = weights.active_params(folder) if params is None else params
-    context = about.get("max_model_len")
     return Endpoint(
         settings,
         model,
         _server(settings, about),
         revision or "",
-        int(context) if context else None,
+        _context(about),
         params,
     )
 
 
 def _models(value: Any) -> dict[str, Any]:
-    return {str(entry["id"]): entry for entry in value["data"]}
+    return {_clean_name(entry["id"]): dict(entry) for entry in value["data"]}
+
+
+def _clean_name(name: object) -> str:
+    """A name of a server's, as one line that every encoder can write."""
+    return one_line(str(name).encode("utf-8", "replace").decode(), 200)
+
+
+def _weights_folder(about: Mapping[str, Any], model: str) -> Path | None:
+    """The folder of the weights on this machine, where the server names one."""
+    root = str(about.get("root") or model)
+    try:
+        return Path(root) if (Path(root) / "config.json").is_file() else None
+    except (OSError, ValueError):  # a name that no file system would take
+        return None
+
+
+def _context(about: Mapping[str, Any]) -> int | None:
+    """The longest prompt with reply, where the server tells it as a number of tokens."""
+    length = about.get("max_model_len")
+    is_count = isinstance(length, int) and not isinstance(length, bool) and length > 0
+    return length if is_count else None
 
 
 def _server(settings: LlmSettings, about: Any) -> str:
     """Name and version of the server, as far as it tells."""
-    owner = str(about.get("owned_by") or "unknown")
+    owner = _clean_name(about.get("owned_by") or "unknown")
     if owner != "vllm":
         return owner
     root = settings.base_url.rstrip("/").removesuffix("/v1")
     transport = Transport(root, settings.key_variable, settings.patience)
     try:
-        version = transport.call("GET", "/version", lambda value: str(value["version"]))
+        version = transport.call("GET", "/version", lambda value: _clean_name(value["version"]))
     except Refusal:
         return owner
     finally:

@@ -71,6 +71,11 @@ class ServerSettings:
             )
         if not 0 <= self.port < 65536:
             raise InvalidSetting(f"port must be in 0..65535 (0: a free one), got {self.port}")
+        if any(word.partition("=")[0] == "--api-key" for word in self.arguments):
+            raise InvalidSetting(
+                "arguments are recorded, so a key must not stand in them: put it into the "
+                "environment variable VLLM_API_KEY, and name that in llm.key_variable"
+            )
         if self.start_timeout_s <= 0:
             raise InvalidSetting(f"start_timeout_s must be positive, got {self.start_timeout_s:g}")
 

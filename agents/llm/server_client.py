@@ -6,21 +6,18 @@ ignore them without a word.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from nasarena.agents.llm.completion import estimate_prompt_tokens, read_completion
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings, Rung
 from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
-from nasarena.agents.llm.messages import Reply, Request, TokenChoice, llm_cost
-from nasarena.agents.llm.text import estimate_tokens
+from nasarena.agents.llm.messages import Reply, Request, llm_cost
 from nasarena.agents.llm.transport import Oversize, Refusal, Transport
 
 _ENVELOPE_BYTES = 1 << 16
 _TOKEN_BYTES = 64  # a token of text and of reasoning, escaped, is far below
 _ALTERNATIVE_BYTES = 256
-# vLLM reports -9999 for a token that the constraint forbids: no opinion of the model.
-_FORBIDDEN = -1000.0
 
 
 class ServerClient:
@@ -34,16 +31,20 @@ class ServerClient:
 
     def complete(self, request: Request) -> Reply:
         """The reply; see `Client`. Retries cost time and nothing else."""
-        start_s = time.perf_counter()
+        start_s, active_params = time.perf_counter(), self._endpoint.active_params
         rung = self._rung(request)
         body = chat_body(self._endpoint.model, request, rung)
         try:
             reply = self._transport.call(
-                "POST", "/chat/completions", self._read, body, max_bytes(request)
+                "POST",
+                "/chat/completions",
+                lambda completion: read_completion(completion, request, active_params),
+                body,
+                max_bytes(request),
             )
         except Oversize:  # charged with all that it may have had
-            prompt = sum(estimate_tokens(message["content"]) for message in request.messages)
-            cost = llm_cost(prompt, request.max_tokens, active_params=self._endpoint.active_params)
+            prompt = estimate_prompt_tokens(request)
+            cost = llm_cost(prompt, request.max_tokens, active_params=active_params)
             reply = Reply("", cost, finish_reason="oversize")
         except Refusal as refusal:
             error = explain_refusal(refusal, self._endpoint.model, self._settings)
@@ -52,6 +53,8 @@ class ServerClient:
             reply = Reply("", llm_cost(0, 0), finish_reason="context")
         return replace(
             reply,
+            text=self._transport.conceal(reply.text),
+            reasoning=self._transport.conceal(reply.reasoning),
             cost=replace(reply.cost, seconds=round(time.perf_counter() - start_s, 6)),
             constraint=rung,
             model=self._endpoint.model,
@@ -62,34 +65,10 @@ class ServerClient:
     def close(self) -> None:
         self._transport.close()
 
-    def _read(self, completion: Mapping[str, Any]) -> Reply:
-        return read_completion(completion, self._endpoint.active_params)
-
     def _rung(self, request: Request) -> Rung:
         if request.schema is not None:
             return self._endpoint.schema_rung
         return self._endpoint.regex_rung if request.regex is not None else "none"
-
-
-def read_completion(completion: Mapping[str, Any], active_params: int | None) -> Reply:
-    """What stands in a chat completion. Raises KeyError and its like if it is none."""
-    choice = completion["choices"][0]
-    if choice.get("finish_reason") == "abort":  # the server was told to end in the middle of it
-        raise ValueError("the answer was broken off")
-    message = choice["message"]
-    text = str(message.get("content") or "")
-    reasoning = str(message.get("reasoning") or message.get("reasoning_content") or "")
-    usage = completion.get("usage") or {}
-    # A server that does not count is counted for, from above: nothing goes unmetered.
-    estimate = estimate_tokens(text + reasoning)
-    cost = llm_cost(
-        int(usage.get("prompt_tokens") or 0),
-        int(usage.get("completion_tokens", estimate)),
-        cached_tokens=int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0),
-        active_params=active_params,
-    )
-    finish_reason = str(choice.get("finish_reason") or "stop")
-    return Reply(text, cost, _tokens(choice.get("logprobs")), finish_reason, reasoning)
 
 
 def chat_body(model: str, request: Request, rung: Rung) -> dict[str, Any]:
@@ -148,19 +127,3 @@ def explain_refusal(refusal: Refusal, model: str, settings: LlmSettings) -> LlmR
     if any(word in lower for word in ("schema", "grammar", "response_format", "regex")):
         return LlmRefused(f"{url} rejects the schema of a reply (HTTP {refusal.status}): {words}")
     return LlmRefused(f"{url} refuses the request (HTTP {refusal.status}): {words}")
-
-
-def _tokens(logprobs: Mapping[str, Any] | None) -> tuple[TokenChoice, ...]:
-    """Tokens with their alternatives; empty where the server gave none."""
-    return tuple(
-        TokenChoice(
-            entry["token"],
-            {entry["token"]: entry["logprob"]}
-            | {
-                other["token"]: other["logprob"]
-                for other in entry.get("top_logprobs") or ()
-                if other["logprob"] > _FORBIDDEN
-            },
-        )
-        for entry in (logprobs or {}).get("content") or ()
-    )

@@ -3,8 +3,9 @@
 A connection that fails or breaks off, a timeout, 408, 409, 425, 429, any 5xx and a body that is not
 what was asked for are waited out: pauses double from one second to thirty, or are as long as the
 server says in Retry-After, until `patience_s` have passed since the first failure. Any other 4xx is
-asked once more after a pause, and is then final. A body is read to a given number of bytes and
-within a given time, whatever trickles in.
+asked once more after a pause, and is then final. An answer is read within a given time, headers
+too, and to a given number of bytes: none is asked for in a compressed form, where a kilobyte may
+hold gigabytes, and none is taken.
 """
 
 import json
@@ -12,8 +13,10 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeVar
 
+from nasarena.agents.llm.deadline import Deadline
 from nasarena.agents.llm.errors import LlmUnavailable
 from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import InvalidSetting
@@ -67,9 +70,14 @@ class Transport:
 
         self._httpx = httpx
         self._base_url, self._patience = base_url.rstrip("/"), patience
-        key = os.environ.get(key_variable)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        timeout = httpx.Timeout(patience.timeout_s, connect=_CONNECT_S)
+        self._key = _read_key(key_variable)
+        headers = {"Accept-Encoding": "identity"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        self._deadline = Deadline()
+        timeout = httpx.Timeout(
+            patience.timeout_s, connect=min(_CONNECT_S, patience.timeout_s), pool=None
+        )
         try:
             # A proxy of the environment has no business between us and this machine.
             is_local = httpx.URL(self._base_url).host in ("127.0.0.1", "localhost", "::1")
@@ -117,26 +125,34 @@ class Transport:
         self, method: str, path: str, body: Mapping[str, Any] | None, max_bytes: int
     ) -> Mapping[str, Any]:
         """One attempt; every way in which it can fail is one of our own exceptions."""
-        end_s = time.monotonic() + self._patience.timeout_s
-        try:
-            with self._client.stream(method, f"{self._base_url}{path}", json=body) as response:
-                content = bytearray()
-                for chunk in response.iter_bytes():  # as it comes, or a trickle would go unseen
-                    content += chunk
-                    if len(content) > max_bytes:
-                        raise Oversize(f"more than {max_bytes} bytes")
-                    if time.monotonic() > end_s:
-                        raise _Trouble(f"no whole answer within {self._patience.timeout_s:g} s")
-        except self._httpx.TimeoutException as error:
-            raise _Trouble(f"no answer within {self._patience.timeout_s:g} s") from error
-        except self._httpx.RequestError as error:
-            raise _Trouble(one_line(str(error) or type(error).__name__, _WORDS)) from error
+        url, extensions = f"{self._base_url}{path}", {"trace": self._deadline.trace}
+        content = bytearray()
+        with self._deadline.limit(self._patience.timeout_s) as is_over:
+            try:
+                with self._client.stream(method, url, json=body, extensions=extensions) as response:
+                    encoding = response.headers.get("content-encoding", "identity")
+                    if encoding.lower() != "identity":
+                        raise _Trouble(f"an answer in an encoding not asked for, {encoding!r}")
+                    for chunk in response.iter_raw():
+                        content += chunk
+                        if len(content) > max_bytes:
+                            raise Oversize(f"more than {max_bytes} bytes")
+            except self._httpx.TimeoutException as error:
+                raise _Trouble(f"no answer within {self._patience.timeout_s:g} s") from error
+            except self._httpx.RequestError as error:
+                if is_over.is_set():
+                    late = f"no whole answer within {self._patience.timeout_s:g} s"
+                    raise _Trouble(late) from error
+                raise _Trouble(one_line(str(error) or type(error).__name__, _WORDS)) from error
+            # A body that ends with its connection looks whole when that is shut.
+            if is_over.is_set():
+                raise _Trouble(f"no whole answer within {self._patience.timeout_s:g} s")
         return self._decode_response(response.status_code, response.headers, bytes(content))
 
     def _read(self, read: Callable[[Mapping[str, Any]], Value], answer: Mapping[str, Any]) -> Value:
         try:
             return read(answer)
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise _Trouble(
                 f"an answer of another shape than expected ({type(error).__name__}: {error})"
             ) from error
@@ -145,10 +161,10 @@ class Transport:
         self, status: int, headers: Mapping[str, str], content: bytes
     ) -> Mapping[str, Any]:
         if status == 429 or status >= 500 or status in _TRANSIENT:
-            words = f"HTTP {status}: {_message(content)}"
+            words = f"HTTP {status}: {self._message(content)}"
             raise _Trouble(words, _retry_after(headers.get("retry-after")))
         if status >= 300:
-            raise Refusal(status, _message(content))
+            raise Refusal(status, self._message(content))
         try:
             value = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -156,6 +172,13 @@ class Transport:
         if not isinstance(value, dict):
             raise _Trouble("an answer that is no JSON object")
         return value
+
+    def conceal(self, text: str) -> str:
+        """`text` without the key: a server may repeat it, and whatever it says is recorded."""
+        return text.replace(self._key, "[key]") if self._key else text
+
+    def _message(self, content: bytes) -> str:
+        return self.conceal(_message(content))
 
     def _give_up_message(self, trouble: Exception, patience_s: float) -> str:
         waited = f" for {patience_s:g} s" if patience_s else ""
@@ -168,9 +191,10 @@ class Transport:
 def _retry_after(value: str | None) -> float | None:
     """Seconds of a Retry-After header; dates and nonsense count as none given."""
     try:
-        return min(max(float(value or "nan"), 0.1), 3600.0) if value else None
+        seconds = float(value or "nan")
     except ValueError:
         return None
+    return min(max(seconds, 0.1), 3600.0) if isfinite(seconds) else None
 
 
 def _message(content: bytes) -> str:
@@ -183,3 +207,14 @@ def _message(content: bytes) -> str:
         return one_line(value if isinstance(value, str) else json.dumps(value), _WORDS)
     except (ValueError, RecursionError):
         return one_line(content.decode(errors="replace"), _WORDS) or "no reason given"
+
+
+def _read_key(variable: str) -> str | None:
+    """The key in the environment. Raises InvalidSetting, without the key, for what is none."""
+    key = os.environ.get(variable) or None
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        raise InvalidSetting(
+            f"the key in {variable} must be printable ASCII without blanks or line breaks; "
+            f"it is not shown here"
+        )
+    return key

@@ -20,7 +20,7 @@ def active_params(folder: Path) -> int | None:
         config = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError):
         return None
-    if any(config.get(key) for key in _EXPERTS):
+    if not isinstance(config, dict) or any(config.get(key) for key in _EXPERTS):
         return None
     return sum(_parameters(file) for file in sorted(folder.glob("*.safetensors"))) or None
 

@@ -2,7 +2,6 @@
 what passes through it. A run goes on or ends as declared, and nothing recorded is lost."""
 
 import json
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from servers import respond_with, sockets
 
 from nasarena.agents.llm import constraint_probe as canary
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
@@ -27,30 +27,6 @@ from nasarena.search.run_folder import read_run
 HASTY = Patience(timeout_s=0.5, patience_s=0.2)
 RUN = "run searcher=agent-iid proxy=additive space.depth=6 budget=trials budget.amount=6".split()
 Spoil = Callable[["Spoiler"], None]
-
-
-@contextmanager
-def sockets(behave: Callable[[Any], None]) -> Iterator[str]:
-    """The address of a server whose every connection is treated by `behave`."""
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(1 << 16)
-            try:
-                behave(self.request)
-            except OSError:
-                pass  # the client has gone, which is the point
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-        server.shutdown()
-
-
-def respond_with(status: str, body: bytes, headers: str = "") -> Callable[[Any], None]:
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n"
-    return lambda connection: connection.sendall(head.encode() + body)
 
 
 def cut_in_the_middle(connection: Any) -> None:

@@ -1,0 +1,242 @@
+"""A server that means harm, or is broken in ways that no honest one is: sockets that do just that.
+
+Nothing it sends may take longer than was granted, more memory than was granted, make a budget
+infinite, end a run by an internal fault, or carry the key into what is recorded.
+"""
+
+import gzip
+import json
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from servers import respond_with, sockets
+
+from nasarena.agents.llm import constraint_probe
+from nasarena.agents.llm.completion import read_completion
+from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
+from nasarena.agents.llm.errors import LlmUnavailable
+from nasarena.agents.llm.messages import Request
+from nasarena.agents.llm.server import ServerSettings
+from nasarena.agents.llm.server_client import ServerClient
+from nasarena.agents.llm.transport import Patience, Refusal, Transport
+from nasarena.search.errors import InvalidSetting
+
+HASTY = Patience(timeout_s=0.4, patience_s=0)
+REQUEST = Request(({"role": "user", "content": "Propose a pattern."},), max_tokens=50)
+Behaviour = Callable[[Any], None]
+
+
+def call(url: str, patience: Patience = HASTY, key_variable: str = "NO_KEY") -> Any:
+    transport = Transport(url, key_variable, patience)
+    try:
+        return transport.call("GET", "/models", lambda value: value["data"])
+    finally:
+        transport.close()
+
+
+def drip(text: bytes) -> Behaviour:
+    """The text again and again, a piece at a time, faster than any timeout of one read."""
+
+    def behave(connection: Any) -> None:
+        connection.sendall(b"HTTP/1.1 ")
+        while True:
+            connection.sendall(text)
+            time.sleep(0.05)
+
+    return behave
+
+
+def begin_then(head: bytes, piece: bytes) -> Behaviour:
+    def behave(connection: Any) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+    return behave
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ENDLESS = {
+    "a status line that never ends": drip(b"2"),
+    "a header byte by byte": begin_then(OK + b"X-Slow: ", b"a"),
+    "a header line by line": begin_then(OK, b"X-Slow: a\r\n"),
+    "100 Continue without end": begin_then(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "an extension of a chunk": begin_then(OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    "a body byte by byte": begin_then(OK + b"\r\n", b" "),
+    "nothing at all": lambda connection: time.sleep(5),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_no_answer_takes_longer_than_granted(name: str) -> None:
+    """A thread of its own, so that an answer that never ends fails the test instead of hanging."""
+    caught: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            call(url)
+        except LlmUnavailable as error:
+            caught.append(error)
+
+    with sockets(ENDLESS[name]) as url:
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(timeout=20)
+        assert not thread.is_alive(), "still waiting"
+    assert "answer within 0.4 s" in str(caught[0])
+
+
+def deflate_without_content() -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return b"".join(packer.flush(zlib.Z_FULL_FLUSH) for _ in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip, gzip", gzip.compress(gzip.compress(bytes(10_000_000)))),
+        ("gzip", gzip.compress(b'{"data": 1}')),
+        ("deflate", deflate_without_content()),
+        ("br", b"\x1b\x00\x00"),
+    ],
+)
+def test_a_compressed_answer_is_not_unpacked(encoding: str, body: bytes) -> None:
+    head = f"Content-Encoding: {encoding}\r\n"
+    with (
+        sockets(respond_with("200 OK", body, head)) as url,
+        pytest.raises(LlmUnavailable) as caught,
+    ):
+        call(url)
+    assert f"encoding not asked for, {encoding!r}" in str(caught.value)
+
+
+def test_no_compressed_answer_is_asked_for() -> None:
+    seen: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        seen.append(connection.recv(1 << 16))
+        respond_with("200 OK", b'{"data": "fine"}')(connection)
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        assert call(f"http://127.0.0.1:{server.getsockname()[1]}/v1", Patience(5, 0)) == "fine"
+    assert b"accept-encoding: identity" in seen[0].lower()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "tomorrow", ""])
+def test_a_retry_after_that_is_no_time_is_none(value: str) -> None:
+    later = respond_with("429 Later", b"", f"Retry-After: {value}\r\n")
+    with sockets(later) as url, pytest.raises(LlmUnavailable, match="HTTP 429"):
+        call(url)
+
+
+def completion(**changes: Any) -> dict[str, Any]:
+    choice = {"message": {"content": "AMS"}, "finish_reason": "stop"} | changes.pop("choice", {})
+    return {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 3}} | changes
+
+
+@pytest.mark.parametrize(
+    "count", [-1_000_000, 10**400, float("inf"), float("nan"), "many", [3], True, None, 10**6]
+)
+def test_counts_of_tokens_that_no_honest_server_gives_are_estimated(count: Any) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": count,
+             "prompt_tokens_details": {"cached_tokens": count}}  # fmt: skip
+    cost = read_completion(completion(usage=usage), REQUEST, active_params=10).cost
+    assert 0 < cost.prompt_tokens <= 200 and 0 < cost.completion_tokens <= 50
+    assert cost.cached_tokens == 0 and 0 < cost.flops < 10**5
+
+
+def test_honest_counts_are_taken_as_they_are() -> None:
+    cost = read_completion(completion(), REQUEST, None).cost
+    assert (cost.prompt_tokens, cost.completion_tokens) == (9, 3)
+    counted = read_completion({**completion(), "usage": None}, REQUEST, None).cost
+    assert counted.prompt_tokens > 0 and counted.completion_tokens == 3
+
+
+def test_text_that_no_encoder_takes_becomes_text() -> None:
+    value = json.loads('{"message": {"content": "x\\ud800", "reasoning": "\\udfff"}}')
+    reply = read_completion(completion(choice=value), REQUEST, None)
+    assert (reply.text, reply.reasoning) == ("x?", "?")
+    reply.text.encode()
+
+
+@pytest.mark.parametrize("logprob", ["low", None, float("nan"), 800.0, 5.0, True])
+def test_an_alternative_without_a_probability_is_none(logprob: Any) -> None:
+    others = [{"token": "M", "logprob": logprob}, {"token": "S", "logprob": -2.0}]
+    entry = {"token": "A", "logprob": -0.1, "top_logprobs": others}
+    (token,) = read_completion(
+        completion(choice={"logprobs": {"content": [entry]}}), REQUEST, None
+    ).tokens
+    assert dict(token.alternatives) == {"A": -0.1, "S": -2.0}
+
+
+def models(**about: Any) -> Behaviour:
+    entry = {"id": "model", **about}
+    return respond_with("200 OK", json.dumps({"data": [entry]}).encode())
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"max_model_len": "lots"}, {"max_model_len": [1]}, {"max_model_len": float("inf")},
+        {"max_model_len": -5}, {"max_model_len": True}, {"root": "r" * 5000}, {"root": "\x00"},
+        {"owned_by": "\x1b]0;title\x07"},
+    ],
+)  # fmt: skip
+def test_a_model_that_is_described_by_nonsense_is_described_by_nothing(
+    about: dict[str, Any],
+) -> None:
+    settings = LlmSettings(patience=HASTY)
+    with sockets(models(**about)) as url:
+        transport = Transport(url, "NO_KEY", Patience(5, 0))
+        endpoint = constraint_probe._describe_endpoint(settings, transport)
+        transport.close()
+    assert endpoint.context is None and endpoint.active_params is None
+    assert endpoint.server.isprintable()
+
+
+def test_a_folder_whose_config_is_no_object_tells_nothing(tmp_path: Any) -> None:
+    (tmp_path / "config.json").write_text("[1]")
+    with sockets(models(root=str(tmp_path))) as url:
+        transport = Transport(url, "NO_KEY", Patience(5, 0))
+        endpoint = constraint_probe._describe_endpoint(LlmSettings(), transport)
+        transport.close()
+    assert endpoint.active_params is None
+
+
+@pytest.mark.parametrize("key", ["sk-secret\nX-Injected: 1", "sk-sécret", "sk secret", "sk\t1"])
+def test_a_key_that_is_none_is_refused_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(InvalidSetting, match="MY_KEY") as caught:
+        Transport("http://127.0.0.1:1/v1", "MY_KEY", HASTY)
+    assert "sk" not in str(caught.value)
+
+
+@pytest.mark.parametrize("arguments", [("--api-key", "sk-1"), ("--api-key=sk-1",)])
+def test_a_key_among_recorded_arguments_is_refused(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidSetting, match="VLLM_API_KEY") as caught:
+        ServerSettings("org/name", arguments=arguments)
+    assert "sk-1" not in str(caught.value)
+
+
+def test_a_key_that_a_server_repeats_is_concealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+    refusing = respond_with("401 Unauthorized", b'{"error": "bad key sk-secret"}')
+    with sockets(refusing) as url, pytest.raises(Refusal) as caught:
+        call(url, key_variable="MY_KEY")
+    assert "sk-secret" not in str(caught.value) and "[key]" in str(caught.value)
+    said = completion(choice={"message": {"content": "your key is sk-secret"}})
+    with sockets(respond_with("200 OK", json.dumps(said).encode())) as url:
+        settings = LlmSettings(url, key_variable="MY_KEY", patience=Patience(5, 0))
+        reply = ServerClient(Endpoint(settings, "model", "unknown")).complete(REQUEST)
+    assert reply.text == "your key is [key]"
