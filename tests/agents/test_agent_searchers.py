@@ -375,6 +375,15 @@ class TestOptions:
         with pytest.raises(InvalidSetting, match="llm=scribe or llm=vllm"):
             build_searcher(spec_of(searchers.MctsAgent), SPACE, np.random.default_rng(0))
 
+    def test_the_least_and_the_most_are_allowed(self) -> None:
+        least = {"resamples": 0, "distinct": 0, "lessons_every": 0, "noise": 0.0}
+        for options in ({"max_tokens": 16, "temperature": 0.0, **least}, {"temperature": 2.0}):
+            client = ScriptedClient(guessing)
+            target, rng = spec_of(searchers.GreedyAgent), np.random.default_rng(0)
+            built = build_searcher(target, SPACE, rng, options, llm=client)
+            assert len(built.ask(1)) == 1
+            assert client.requests[0].max_tokens == options.get("max_tokens", 400)
+
     @pytest.mark.parametrize(
         "options",
         [
@@ -384,7 +393,7 @@ class TestOptions:
             {"prompt": "compact", "lessons_every": 3},
             {"temperature": 3.0},
             {"distinct": -1},
-            {"max_tokens": 1},
+            {"max_tokens": 15},
             {"noise": float("nan")},
             {"drafts": 0},
         ],

@@ -6,7 +6,9 @@ from typing import NoReturn
 
 import pytest
 
-from nasarena.agents.llm.server import ServerSettings, command
+from nasarena.agents.llm import server
+from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server import ServerSettings, command, vllm_python
 from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison import plan as comparison
@@ -192,6 +194,24 @@ def test_serve_refuses_in_one_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert words in refusal(capsys, "serve", *arguments)
+
+
+def test_vllm_is_found_in_the_folder_that_was_built_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make vllm` writes the recipe last: an environment without it is half installed."""
+    monkeypatch.delenv("NASARENA_VLLM_PYTHON", raising=False)
+    monkeypatch.setattr(server, "__file__", str(tmp_path / "elsewhere/agents/llm/server.py"))
+    python = tmp_path / ".venv-vllm" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    with pytest.raises(VllmFailed, match="vLLM is not installed: `make vllm` builds"):
+        vllm_python()
+    (tmp_path / ".venv-vllm" / "recipe").touch()
+    assert vllm_python() == str(python)
+    python.unlink()
+    with pytest.raises(VllmFailed, match="vLLM is not installed"):
+        vllm_python()
 
 
 def test_each_model_is_constrained_in_the_way_it_can_follow(tmp_path: Path) -> None:

@@ -58,6 +58,18 @@ def test_the_final_score_is_the_mean_of_the_re_trainings(comparison: Path) -> No
     assert frames.by_seed("final")["random"][1] == run["final"]
 
 
+def test_a_reference_that_failed_was_never_trained_again(tmp_path: Path, add_run: AddRun) -> None:
+    add_run(tmp_path, "random", 0)
+    patterns = {"striped": "AMSAMS", "diverging": "AAAASS"}
+    add_run(tmp_path, "references", 0, references=patterns, replicates=3)
+    rows = read_frames(tmp_path).references.set_index("name")
+    assert rows["trainings"].to_dict() == {"striped": 3, "diverging": 0}
+    assert rows[["score", "final"]].isna().any(axis=1).to_dict() == {
+        "striped": False,
+        "diverging": True,
+    }
+
+
 def test_broken_runs_stand_apart_with_their_reason(tmp_path: Path, add_run: AddRun) -> None:
     for seed in (0, 1):
         add_run(tmp_path, "random", seed)

@@ -346,12 +346,16 @@ def test_narrower_vectors_give_the_same() -> None:
 def test_without_a_compiler_torch_trains(compiler: str) -> None:
     code = (
         "import torch\n"
+        "from nasarena.proxies.native.library import require_library\n"
         "from nasarena.proxies.training.devices import choose_step\n"
         "print(choose_step('auto', torch.device('cpu'), 'float32'))\n"
+        "try: require_library()\n"
+        "except RuntimeError as error: print(error)\n"
         "choose_step('native', torch.device('cpu'), 'float32')"
     )
     found = _run(code, CXX=compiler)
-    assert found.stdout.strip() == "eager"
+    kind, words = found.stdout.splitlines()
+    assert kind == "eager" and words.endswith("not compiled here: see nasarena doctor")
     assert "proxy.step=native needs a C++ compiler" in found.stderr.splitlines()[-1]
 
 

@@ -47,6 +47,20 @@ def gradients_by_member(models: Population, logits: Tensor) -> list[Tensor]:
     return [flat[models.owner == member] for member in range(models.size)]
 
 
+@pytest.mark.parametrize(("options", "spread"), [({}, 0.1), ({"embedding_std": 0.5}, 0.5)])
+def test_weights_begin_as_random_as_is_said(options: dict[str, float], spread: float) -> None:
+    """1,024 to 2,048 draws: 4 standard errors are 9 % and 6 % of the spread."""
+    shape = ModelShape(width=32, num_heads=2, mamba_heads=2, mamba_state=4, **options)
+    models = Population(
+        ["A"], [torch.Generator().manual_seed(0)], shape, 64, LENGTH, "auto_encoder", CPU
+    )
+    wanted = {"embedding": spread, "head": 32**-0.5, "decoder_in": 32**-0.5, "decoder_out": 0.125}
+    for name, deviation in wanted.items():
+        drawn = models.ends[name].detach()
+        assert float(drawn.std()) == pytest.approx(deviation, rel=0.09), name
+        assert abs(float(drawn.mean())) < 4 * deviation / drawn.numel() ** 0.5
+
+
 @pytest.mark.parametrize("head", ["language_model", "auto_encoder"])
 @pytest.mark.parametrize("size", [2, 7])
 def test_a_member_computes_what_it_computes_alone(size: int, head: HeadKind) -> None:
