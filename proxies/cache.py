@@ -108,7 +108,9 @@ class CachedProxy:
                     for key in dict.fromkeys(keys):
                         for (text,) in connection.execute(_FIND, key):
                             outcomes[key] = _from_json(text)
-            except (sqlite3.Error, OSError, ValueError, TypeError, KeyError) as error:
+            except (
+                sqlite3.Error, OSError, ValueError, TypeError, KeyError, RecursionError
+            ) as error:  # fmt: skip
                 self._give_up(error)
         elapsed_s = (time.perf_counter() - start) / max(len(keys), 1)
         return {key: replace(outcome, measured_s=elapsed_s) for key, outcome in outcomes.items()}

@@ -10,23 +10,14 @@ import ctypes
 import hashlib
 import logging
 import multiprocessing
-import os
 import re
-import shlex
-import shutil
 import subprocess
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from nasarena.search.cache_folder import cache_folder
+from nasarena.proxies.native.compilation import compile_sources
 
 SOURCES = Path(__file__).parent
-# No -ffast-math: a training that diverges must show it.
-_FLAGS = (
-    "-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
-    "-shared", "-fPIC", "-pthread",
-)  # fmt: skip
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _log = logging.getLogger(__name__)
 
@@ -73,11 +64,8 @@ class Update(ctypes.Structure):
 def native_library() -> ctypes.CDLL | None:
     """The compiled kernels, or nothing where they cannot be had: then the reason is logged."""
     try:
-        compiler = shlex.split(os.environ.get("CXX") or "c++")
-        if shutil.which(compiler[0]) is None:
-            raise FileNotFoundError(f"no C++ compiler ({compiler[0]})")
-        return _load_or_rebuild(compiler)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        return _load(compile_sources(SOURCES))
+    except (OSError, ValueError, AttributeError, subprocess.SubprocessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         _say(reason[0] if reason else type(error).__name__)
         return None
@@ -106,42 +94,6 @@ def _say(reason: str) -> None:
     """Once: the workers of a comparison would say the same."""
     if multiprocessing.parent_process() is None:
         _log.warning("patterns train through torch, three times as slow: %s", reason)
-
-
-def _load_or_rebuild(compiler: list[str]) -> ctypes.CDLL:
-    """A file in the cache that cannot be loaded, cut short by a power loss say, is built again."""
-    library = _compile(compiler)
-    try:
-        return _load(library)
-    except OSError:
-        library.unlink(missing_ok=True)
-        return _load(_compile(compiler))
-
-
-def _compile(compiler: list[str]) -> Path:
-    """The library in the cache, built now if it is not there."""
-    command = [*compiler, *_FLAGS]
-    # What the compiler takes this processor for: a cache may be shared by machines.
-    target = subprocess.run(
-        [*command, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, check=True, text=True
-    ).stdout
-    sources = [file.read_bytes() for file in sorted(SOURCES.glob("*.[ch]*"))]
-    digest = hashlib.sha256(b"\n".join([" ".join(command).encode(), target.encode(), *sources]))
-    chosen = os.environ.get("NASARENA_KERNELS")
-    folder = Path(chosen) if chosen else cache_folder() / "native"
-    library = folder / f"{digest.hexdigest()[:16]}.so"
-    if not library.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as drafts:
-            draft = Path(drafts) / library.name
-            subprocess.run(
-                [*command, str(SOURCES / "population.cpp"), "-o", str(draft)],
-                capture_output=True, check=True, text=True,
-            )  # fmt: skip
-            with draft.open("rb") as written:
-                os.fsync(written.fileno())  # a library that is cut short ends the process
-            draft.replace(library)
-    return library
 
 
 def _load(file: Path) -> ctypes.CDLL:

@@ -11,7 +11,9 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 
 from nasarena.search.cache_folder import cache_folder
@@ -43,12 +45,20 @@ def calibrate(measure: Measure, space: PatternSpace, version: str) -> Calibratio
     """The kept calibration of this proxy on this machine, measured now if there is none."""
     machine = f"{platform.machine()}-{platform.processor() or 'cpu'}-{os.cpu_count()}"
     file = cache_folder() / "calibration" / f"{version}-{machine}.json"
-    kept = _read(file)
+    kept = _read(file, space.alphabet)
     if kept is not None:
         return kept
     measured = _measure(measure, space)
-    _keep(measured, file)
-    return _read(file) or measured  # another process may have been the first
+    try:
+        _keep(measured, file)
+    except OSError as error:
+        _log.warning(
+            "the calibration cannot be kept in %s (%s): the next run measures anew, and its "
+            "seconds will differ a little; make room or set NASARENA_CACHE",
+            file.parent, error.strerror,
+        )  # fmt: skip
+        return measured
+    return _read(file, space.alphabet) or measured  # another process may have been the first
 
 
 def _measure(measure: Measure, space: PatternSpace) -> Calibration:
@@ -93,28 +103,37 @@ def _measure_at(depth: int, measure: Measure, alphabet: str) -> Calibration:
     return Calibration(base, per_letter)
 
 
-def _read(file: Path) -> Calibration | None:
-    """What is kept there, or nothing; a damaged file is removed, and that is said."""
+def _read(file: Path, alphabet: str) -> Calibration | None:
+    """What is kept there, or nothing; a damaged file is measured anew, and that is said."""
     try:
         values = json.loads(file.read_text())
-        per_letter = {letter: float(seconds) for letter, seconds in values["per_letter"].items()}
-        return Calibration(float(values["base"]), per_letter)
+        per_letter = {letter: _seconds(values["per_letter"][letter]) for letter in alphabet}
+        return Calibration(_seconds(values["base"]), per_letter)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         _log.warning("the calibration %s was damaged: it is measured anew", file)
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink()
         return None
+
+
+def _seconds(value: object) -> float:
+    """A time that a training can take. Raises ValueError or TypeError for anything else."""
+    seconds = float(value)  # type: ignore[arg-type]
+    if not 0 < seconds < inf:
+        raise ValueError(f"seconds must be positive and finite, got {seconds}")
+    return seconds
 
 
 def _keep(calibration: Calibration, file: Path) -> None:
     """Write whole or not at all; of two processes the first one wins."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(asdict(calibration), indent=1) + "\n")
     try:
+        draft.write_text(json.dumps(asdict(calibration), indent=1) + "\n")
         os.link(draft, file)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
