@@ -17,14 +17,14 @@ from nasarena.experiments.commands.conformance import Finding
 from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.comparison.plan import read_plan
 from nasarena.figures.comparison import write_all
-from nasarena.figures.plots.gallery import FigureSpec, gallery
+from nasarena.figures.plots.gallery import gallery
 from nasarena.figures.report.table import standings_table
 from nasarena.figures.report.verdict import verdict
-from nasarena.figures.results.anchors import FILE_NAME, load_or_freeze_anchors
-from nasarena.figures.results.standings import deciding_scale, standings
-from nasarena.figures.results.tables import Tables, read_frames
+from nasarena.figures.results.analysis import Analysis, analyze
+from nasarena.figures.results.tables import Tables, read_tables
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.fidelity import comparable
+from nasarena.search.incumbent import best_first
 from nasarena.search.run_folder import read_run
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Comparison:
     @property
     def table(self) -> pd.DataFrame:
         """The standings: a row per searcher by rank, per reference pattern, per run set apart."""
-        return self._analysis.table.copy()
+        return self._table.copy()
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -76,21 +76,21 @@ class Comparison:
     @property
     def verdict(self) -> list[str]:
         """What is concluded, in sentences, the most important first."""
-        return list(self._analysis.verdict)
+        return list(self._verdict)
 
     @property
     def plots(self) -> list[str]:
         """The names that `plot` knows here."""
-        return [spec.name for spec in self._analysis.plots]
+        return [spec.name for spec in gallery(self._analysis)]
 
     def plot(self, name: str = "ranking") -> "Figure":
         """A figure by its name. Raises InvalidSetting for one that is not there."""
         from nasarena.experiments.settings.overrides import nearest
 
-        for spec in self._analysis.plots:
+        for spec in gallery(self._analysis):
             if spec.name == name:
                 _show_figures_in_notebooks()
-                return spec.draw()
+                return spec.draw(self._analysis)
         raise InvalidSetting(f"no figure is called {name!r}; {nearest(name, self.plots)}")
 
     def report(self) -> Path:
@@ -103,8 +103,16 @@ class Comparison:
         write_all(self.folder, self._command, draws=figures, drawer=draw_by_all_cores)
 
     @cached_property
-    def _analysis(self) -> "_Analysis":
-        return _analyse(self.folder)
+    def _analysis(self) -> Analysis:
+        return analyze(self.folder)
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return standings_table(self._analysis)
+
+    @cached_property
+    def _verdict(self) -> list[str]:
+        return verdict(self._analysis)
 
     def _standings(self) -> pd.DataFrame:
         table = self.table
@@ -143,12 +151,10 @@ class Run:
     @cached_property
     def best(self) -> Best | None:
         """The pattern with the best search score; None where nothing was scored."""
-        scored = [
-            Best(trial.pattern, trial.score)
-            for trial in comparable(read_run(self.folder).trials())
-            if trial.score is not None
-        ]
-        return max(scored, key=lambda best: best.score, default=None)
+        for trial in best_first(comparable(read_run(self.folder).trials())):
+            assert trial.score is not None
+            return Best(trial.pattern, trial.score)
+        return None
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -162,7 +168,7 @@ class Run:
 
     @cached_property
     def _tables(self) -> Tables:
-        return read_frames(self.folder)
+        return read_tables(self.folder)
 
     def __repr__(self) -> str:
         best = f"best {self.best.score:.4f}: {self.best.pattern}" if self.best else "no score"
@@ -195,26 +201,6 @@ class Check:
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False, border=0))
-
-
-class _Analysis(NamedTuple):
-    tables: Tables
-    table: pd.DataFrame
-    verdict: list[str]
-    plots: list[FigureSpec]
-
-
-def _analyse(folder: Path) -> _Analysis:
-    """All that is worked out of the runs in a folder, which stays as it is."""
-    tables = read_frames(folder)
-    anchors = load_or_freeze_anchors(tables, folder / FILE_NAME, may_write=False)
-    standing = standings(tables, deciding_scale(tables, anchors))
-    return _Analysis(
-        tables,
-        standings_table(tables, standing, anchors),
-        verdict(tables, standing),
-        gallery(tables, standing, anchors),
-    )
 
 
 def _show_figures_in_notebooks() -> None:

@@ -14,10 +14,7 @@ from PIL import Image
 
 from nasarena.figures.comparison import draw_into
 from nasarena.figures.plots.figure_files import SUFFIXES, Source
-from nasarena.figures.plots.gallery import gallery
-from nasarena.figures.results.anchors import FILE_NAME, load_or_freeze_anchors
-from nasarena.figures.results.standings import deciding_scale, standings
-from nasarena.figures.results.tables import Tables, read_frames
+from nasarena.figures.results.analysis import analyze
 from nasarena.search.errors import NasArenaError
 
 
@@ -37,13 +34,14 @@ def check_figures(folder: Path) -> list[Checked]:
     kept = sorted(path for path in (folder / "figures").glob("*") if path.suffix in SUFFIXES)
     if not kept:
         raise NasArenaError(f"{folder} has no figures to check; draw them: nasarena figures DIR")
-    frames = read_frames(folder)
+    analysis = analyze(folder)
+    data_hash = analysis.tables.data_hash
     command, data = read_source(kept)
-    if data != f"data {frames.data_hash}":
-        words = f"drawn from other runs ({data}, the runs here are data {frames.data_hash})"
+    if data != f"data {data_hash}":
+        words = f"drawn from other runs ({data}, the runs here are data {data_hash})"
         return [Checked(path, words) for path in kept]
     with TemporaryDirectory() as fresh:
-        _draw_again(folder, Path(fresh), frames, command)
+        draw_into(analysis, Path(fresh), Source(command, data_hash))
         return list(_compare(folder / "figures", Path(fresh), kept))
 
 
@@ -54,13 +52,6 @@ def read_source(files: list[Path]) -> tuple[str, str]:
             with Image.open(file) as image:
                 return str(image.info.get("Source", "")), str(image.info.get("Identifier", ""))
     return "", ""
-
-
-def _draw_again(folder: Path, into: Path, frames: Tables, command: str) -> None:
-    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME, may_write=False)
-    standing = standings(frames, deciding_scale(frames, anchors))
-    plates = gallery(frames, standing, anchors)
-    draw_into(into, plates, Source(command, frames.data_hash))
 
 
 def _compare(folder: Path, fresh: Path, kept: list[Path]) -> Iterator[Checked]:

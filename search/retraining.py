@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from nasarena.search.fidelity import comparable
+from nasarena.search.incumbent import best_first
 from nasarena.search.journal import Journal
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.seeding import stream_seed
@@ -21,7 +22,7 @@ def best_patterns(trials: Sequence[Trial], top_k: int) -> list[str]:
 
     Only fully trained ones count, unless there is none: then those trained furthest.
     """
-    ranked = sorted(comparable(trials), key=lambda trial: (-(trial.score or 0.0), trial.index))
+    ranked = best_first(comparable(trials))
     return list(dict.fromkeys(trial.pattern for trial in ranked))[:top_k]
 
 

@@ -11,7 +11,6 @@ runs are the same run when their events agree in everything else. `first` is a t
 | `asked` | a searcher answered, before anything is trained | `first`, `patterns`, `fidelities` |
 | `llm_call` | a language model replied (agents) | `key`, tokens |
 | `settled` | a trial is finished and charged | `trial`, `spent` |
-| `note` | a searcher wrote something down | `text` |
 | `searched` | the search came to its end | `reason`, `spent`, `llm` |
 | `final` | one of the best was trained again on held-out data | `pattern`, `replicate`, `outcome` |
 | `finished` | the run came to its end | those of `searched` |
@@ -29,6 +28,7 @@ from typing import IO, Any, Literal, Self
 
 from nasarena.search.errors import NasArenaError, RunFolderRefused
 from nasarena.search.hashes import config_hash
+from nasarena.search.run_config import difference
 from nasarena.search.trial import Trial
 
 State = Literal["missing", "partial", "failed", "finished"]
@@ -115,7 +115,7 @@ class RunFolder:
             if found["config_hash"] != header["config_hash"]:
                 raise RunFolderRefused(
                     f"{self.path} holds a run of another configuration "
-                    f"({_difference(found['config'], header['config'])}); "
+                    f"({difference(found['config'], header['config'])}); "
                     f"choose another comparison name or remove the folder"
                 )
             return
@@ -222,14 +222,3 @@ def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
             break
         good_bytes += len(line)
     return events, good_bytes
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """The first setting in which two configurations differ, as `key: theirs, not ours`."""
-    for key in sorted({*found, *wanted}):
-        left, right = found.get(key), wanted.get(key)
-        if left != right:
-            if isinstance(left, Mapping) and isinstance(right, Mapping):
-                return f"{key}.{_difference(left, right)}"
-            return f"{key} is {left!r} there, {right!r} here"
-    return "different settings"

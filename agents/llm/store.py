@@ -18,6 +18,7 @@ from nasarena.agents.llm.messages import Reply, Request, content_hash
 from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import NasArenaError, ReplayDiverged
 from nasarena.search.journal import Journal
+from nasarena.search.run_config import first_difference
 from nasarena.search.run_folder import Event, RunRecord
 
 EVENT = "llm_call"
@@ -134,7 +135,7 @@ def replay_reply(event: Event, number: int, request: Request, store: Store) -> R
     Raises ReplayDiverged, saying in what the requests differ, or LlmRecordBroken.
     """
     if event["key"] != request.key:
-        where = _difference(store.get(event["key"]), request.to_json())
+        where = _request_difference(store.get(event["key"]), request.to_json())
         raise ReplayDiverged(
             f"{store.folder.parent}: call {number} is not the recorded one: {where}; replay with "
             f"the code and the options of then, or give the run another name"
@@ -146,16 +147,16 @@ def replay_reply(event: Event, number: int, request: Request, store: Store) -> R
         raise LlmRecordBroken(f"reply {event['reply']} in {store.folder} is no reply") from error
 
 
-def _difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+def _request_difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """The first thing in which two requests differ; of a text, the piece around the place."""
-    for name in asked:
-        before, after = recorded.get(name), asked[name]
-        if before == after:
-            continue
-        if name == "messages" and isinstance(before, list):
-            return _text_difference(_join_messages(before), _join_messages(after))
-        return f"{name} was {_quote(before)}, is {_quote(after)}"
-    return "it has other fields"
+    before, after = recorded.get("messages"), asked["messages"]
+    if before != after and isinstance(before, list):
+        return _text_difference(_join_messages(before), _join_messages(after))
+    first = first_difference(recorded, asked)
+    if first is None:
+        return "it has other fields"
+    name, before, after = first
+    return f"{name} was {_quote(before)}, is {_quote(after)}"
 
 
 def _text_difference(before: str, after: str) -> str:

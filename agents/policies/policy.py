@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.incumbent import best_first
 from nasarena.search.trial import Proposal, Trial
 
 OperatorName = Literal["draft", "improve", "debug", "crossover", "wish"]
@@ -52,8 +53,7 @@ def own(trials: Sequence[Trial]) -> list[Trial]:
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The trial of highest score, ties to the earlier one; None if nothing was scored."""
-    scored = [trial for trial in trials if trial.status == "ok"]
-    return min(scored, key=lambda trial: (-(trial.score or 0.0), trial.index), default=None)
+    return next(iter(best_first(trials)), None)
 
 
 def open_failure(

@@ -17,8 +17,8 @@ from typing import Any
 
 from nasarena.experiments.commands.cli import main as nasarena
 from nasarena.experiments.settings.registry import PROXIES
+from nasarena.search.run_config import BASELINE
 
-BASELINE = "random"
 COLUMNS = {  # of a comparison's table.csv -> of ours
     "name": "searcher",
     "seeds": "seeds",

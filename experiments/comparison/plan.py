@@ -43,11 +43,11 @@ from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefus
 from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
+from nasarena.search.run_config import REFERENCES, condition, is_reference
 from nasarena.search.run_folder import find_runs, read_run
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 
-REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
 PLAN = "plan.json"
 _REFERENCE_SEEDS = 3  # lines in figures and no entrants: a mean over more would only cost
 SAME = "same"  # final_proxy: the proxy searched, whatever it stands for
@@ -209,13 +209,13 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
 def refuse_mixture(comparison: Comparison) -> None:
     """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison."""
     wanted = {cell.path: cell for cell in comparison.cells}
-    shared = _condition(comparison.cells[0].config)
+    shared = condition(comparison.cells[0].config)
     for path in find_runs(comparison.folder):
         found = read_run(path)
         if path in wanted:
             wanted[path].open().close()
-        elif found.config["searcher"]["name"] != REFERENCES:
-            other = _condition(found.config)
+        elif not is_reference(found.config):
+            other = condition(found.config)
             if other != shared:
                 keys = [key for key in shared if shared[key] != other[key]]
                 raise RunFolderRefused(
@@ -223,13 +223,6 @@ def refuse_mixture(comparison: Comparison) -> None:
                     f"of {path.relative_to(comparison.folder)} differ); choose another name= or "
                     f"remove the folder"
                 )
-
-
-def _condition(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What has to be equal between the searching runs of one comparison."""
-    loop = {key: value for key, value in config["loop"].items() if key != "seed"}
-    keys = ("proxy", "final_proxy", "space", "budget")
-    return {key: config.get(key) for key in keys} | {"loop": loop}
 
 
 def write_plan(comparison: Comparison, command: str) -> None:

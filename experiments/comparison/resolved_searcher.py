@@ -18,6 +18,7 @@ from nasarena.experiments.settings.overrides import nearest
 from nasarena.experiments.settings.registry import load_searcher, one_line
 from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.run_config import options_apart
 from nasarena.search.searcher import SearcherSpec, spec_of
 
 DEFAULT_INNER = "evolution"
@@ -143,11 +144,7 @@ def unique_labels(entrants: Sequence[Entrant]) -> list[Entrant]:
     labelled = []
     for entrant in entrants:
         twins = [other for other in entrants if other.label == entrant.label]
-        differing = [
-            f"{key}={entrant.options[key]}"
-            for key in entrant.options
-            if any(other.options.get(key) != entrant.options[key] for other in twins)
-        ]
+        differing = options_apart(entrant.options, [other.options for other in twins])
         label = "-".join([entrant.label, *differing]).replace("/", "_")
         labelled.append(replace(entrant, label=label))
     labels = [entrant.label for entrant in labelled]

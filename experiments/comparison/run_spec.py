@@ -22,6 +22,7 @@ from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
+from nasarena.search.incumbent import takes_over
 from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
 from nasarena.search.retraining import retrain_best
@@ -107,8 +108,7 @@ class Advance:
 
     def after(self, trial: Trial, spent: float, budget: Budget) -> "Advance":
         """This run one trial later."""
-        scores = [self.best, None if trial.is_partial else trial.score]
-        best = max((score for score in scores if score is not None), default=None)
+        best = trial.score if takes_over(trial, self.best) else self.best
         return Advance(self.num_trials + 1, min(1.0, spent / budget.amount), best)
 
 

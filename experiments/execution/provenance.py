@@ -45,19 +45,23 @@ def version_of(package: str) -> str | None:
         return None
 
 
-def commit() -> str | None:
-    """Commit of this code, `+` where the working tree differs; None for an installed wheel."""
-    folder = Path(__file__).resolve().parent
-    git = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12"]
+def commit(*ignored: str) -> str | None:
+    """Commit of this code, `+` where the working tree differs, the `ignored` folders apart.
+
+    None for an installed wheel.
+    """
+    git = ["git", "-C", str(Path(__file__).resolve().parent)]
+    outside = [f":(top,exclude){folder}" for folder in ignored]
     try:
-        tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", "provenance.py"]
+        tracked = [*git, "ls-files", "--error-unmatch", "provenance.py"]
         subprocess.run(tracked, capture_output=True, check=True)
-        found = subprocess.run(
-            [*git, "--dirty=+", "--exclude=*"], capture_output=True, text=True, check=True
-        )
+        head = [*git, "rev-parse", "--short=12", "HEAD"]
+        found = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+        changes = [*git, "diff", "--quiet", "HEAD", "--", ":/", *outside]
+        differs = subprocess.run(changes, capture_output=True).returncode != 0
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return found + ("+" if differs else "")
 
 
 def memory_gib() -> float | None:

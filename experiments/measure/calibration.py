@@ -2,7 +2,7 @@
 
 A simulated comparison has what a real one has: a score of each searcher on each seed, a part of it
 shared by all searchers of the seed, re-trainings with noise, and reference patterns from which the
-noise floor is taken. `figures.standings.decide` judges it, as it judges the runs of `compare`.
+noise floor is taken. `results.standings.decide` judges it, as it judges the runs of `compare`.
 
     A/A       one searcher under two names: how often are they told apart?
     planted   a true gap of 0.5, 1 and 2 standard deviations of the paired differences: is it found
@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 
 from nasarena.experiments.measure.record import record
+from nasarena.figures.results.rows import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS
 from nasarena.figures.results.standings import Decision, decide
-from nasarena.figures.results.tables import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_COLUMNS, Tables
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import LEVEL, Floats, interval
 from nasarena.figures.stats.paired import mean_difference
 from nasarena.figures.stats.power import power, seeds_for
@@ -123,10 +124,10 @@ def simulate(rng: np.random.Generator, num_seeds: int, gap: float, shape: str) -
         for k in range(8)
         for seed in seeds
     ]
-    return decide(_frames(runs, references, tuple(seeds)))
+    return decide(_tables(runs, references, tuple(seeds)))
 
 
-def _frames(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> Tables:
+def _tables(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> Tables:
     return Tables(
         runs=pd.DataFrame(runs, columns=RUN_COLUMNS),
         trials=pd.DataFrame(columns=TRIAL_COLUMNS),

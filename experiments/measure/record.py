@@ -7,12 +7,13 @@ command that made it, so that every number in the docs can be traced and repeate
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from nasarena.experiments.execution.provenance import commit
 
 Row = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ def record(
     result = {
         "name": name,
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
+        "commit": commit("docs/measurements") or "unknown",
         "device": f"{device} ({platform.machine()}, Python {platform.python_version()})",
         "command": " ".join(
             ["python -m", f"nasarena.experiments.measure.{module or name}", *arguments]
@@ -71,14 +72,3 @@ def _print_table(rows: Sequence[Row]) -> None:
 
 def _format_value(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _commit() -> str:
-    """Short hash of HEAD, `+` when the working tree differs from it, measurements apart."""
-    try:
-        git = ["git", "rev-parse", "--short=12", "HEAD"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-        differs = ["git", "diff", "--quiet", "HEAD", "--", ".", ":!docs/measurements"]
-        return commit + "+" * subprocess.run(differs).returncode
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -24,6 +24,7 @@ from nasarena.figures.plots.style import (
     nothing_to_show,
     shorten,
 )
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats
 
@@ -35,12 +36,12 @@ MEASURES = {
 }
 
 
-def behaviour(frames: Tables) -> pd.DataFrame:
+def behaviour(tables: Tables) -> pd.DataFrame:
     """Means over seeds by searcher and tenth of the run, with a column for each of `MEASURES`."""
-    alphabet = str(frames.condition["space"]["alphabet"])
+    alphabet = str(tables.condition["space"]["alphabet"])
     rows = [
         {"searcher": searcher} | row
-        for (searcher, _), run in frames.trials.groupby(["searcher", "seed"])
+        for (searcher, _), run in tables.trials.groupby(["searcher", "seed"])
         for row in _of_run(run, alphabet)
     ]
     columns = ["searcher", "part", *MEASURES]
@@ -49,7 +50,7 @@ def behaviour(frames: Tables) -> pd.DataFrame:
 
 def _of_run(run: pd.DataFrame, alphabet: str) -> list[dict[str, float]]:
     patterns = [str(pattern) for pattern in run["pattern"]]
-    distances = distances_to_best(patterns, run["best_so_far"].to_numpy())
+    distances = distances_to_incumbent(patterns, list(run["incumbent"]))
     own = np.flatnonzero((run["provenance"] != "initial_design").to_numpy())
     repeated = run["status"].isin(["duplicate", "invalid"]).to_numpy()
     legal = [
@@ -70,18 +71,17 @@ def _of_run(run: pd.DataFrame, alphabet: str) -> list[dict[str, float]]:
     ]
 
 
-def distances_to_best(patterns: Sequence[str], best_so_far: Floats) -> Floats:
-    """Letters in which each pattern differs from the best before it; NaN before the first.
+def distances_to_incumbent(patterns: Sequence[str], incumbents: Sequence[object]) -> Floats:
+    """Letters in which each pattern differs from the incumbent before it; NaN before the first.
 
-    `best_so_far` is the best score after each pattern, `(num_patterns,)`.
+    `incumbents` is the incumbent after each pattern, no string where there is none yet.
     """
-    best, highest, distances = "", -np.inf, []
-    for pattern, score in zip(patterns, best_so_far, strict=True):
-        longest = max(len(best), len(pattern))
-        same = sum(a == b for a, b in zip(best, pattern, strict=False))
-        distances.append(longest - same if best else np.nan)
-        if score > highest:  # false for NaN
-            best, highest = pattern, float(score)
+    distances = [
+        max(len(held), len(pattern)) - sum(a == b for a, b in zip(held, pattern, strict=False))
+        if isinstance(held, str)
+        else np.nan
+        for pattern, held in zip(patterns, [None, *incumbents], strict=False)
+    ]
     return np.array(distances, dtype=np.float64)
 
 
@@ -96,27 +96,28 @@ def coverage(patterns: Sequence[str], alphabet: str) -> float:
     return float(bits.mean())
 
 
-def draw(frames: Tables) -> Figure:
+def draw(analysis: Analysis) -> Figure:
     """The figure: a panel for each measure, and the legend."""
+    tables = analysis.tables
     title = "How they search"
-    if frames.runs.empty:
+    if tables.runs.empty:
         return nothing_to_show(title, "No finished run with a score: no search to describe.")
-    table = behaviour(frames)
+    table = behaviour(tables)
     if table.empty:
         return nothing_to_show(title, "No run went beyond its initial design.")
-    names = [name for name in frames.searchers if name in table.index.get_level_values(0)]
+    names = [name for name in tables.searchers if name in table.index.get_level_values(0)]
     with house_style():
         figure = new_figure(8.6, 5.4)
-        headline(figure, title, _detail(frames))
+        headline(figure, title, _detail(tables))
         cells = figure.subplots(2, 2).ravel()
-        style = looks(frames.searchers)
+        style = looks(tables.searchers)
         for axes, (measure, label) in zip(cells, MEASURES.items(), strict=False):
             for name in names:
                 _draw_line(axes, table[measure].xs(name, level="searcher"), style[name], name)
             axes.set_ylabel(label, fontsize=8)
             axes.set_xlabel("part of the run's own proposals (%)", fontsize=8)
             axes.grid(axis="y")
-        _draw_guides(cells, frames)
+        _draw_guides(cells, tables)
         cells[3].set_axis_off()
         lines, labels = cells[0].get_legend_handles_labels()
         cells[3].legend(
@@ -135,9 +136,9 @@ def _draw_line(axes: Axes, values: pd.Series, look: Look, name: str) -> None:
     axes.set_xlim(0, 100)
 
 
-def _draw_guides(cells: Sequence[Axes], frames: Tables) -> None:
+def _draw_guides(cells: Sequence[Axes], tables: Tables) -> None:
     """Where a sampler that favours nothing would be."""
-    space = frames.condition["space"]
+    space = tables.condition["space"]
     size = len(space["alphabet"])
     cells[0].set_ylim(bottom=0)
     cells[1].set_ylim(bottom=0)
@@ -149,8 +150,8 @@ def _draw_guides(cells: Sequence[Axes], frames: Tables) -> None:
                       color=MUTED, fontstyle="italic")  # fmt: skip
 
 
-def _detail(frames: Tables) -> str:
+def _detail(tables: Tables) -> str:
     return (
-        f"Means over {frames.seeds_in_words}, each tenth of a run a point; the shared initial "
+        f"Means over {tables.seeds_in_words}, each tenth of a run a point; the shared initial "
         f"design is left out. Dotted: patterns drawn uniformly."
     )

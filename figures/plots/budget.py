@@ -22,7 +22,9 @@ from nasarena.figures.plots.style import (
     plain_log,
     width_for,
 )
-from nasarena.figures.results.tables import METERS, Tables
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.rows import METERS
+from nasarena.figures.results.tables import Tables
 
 # part -> colour, hatch; lightness and hatch both tell them apart in grey
 PARTS = {
@@ -39,10 +41,10 @@ WASTE = {
 }
 
 
-def composition(frames: Tables) -> pd.DataFrame:
+def composition(tables: Tables) -> pd.DataFrame:
     """Share of the budget by part, the mean over seeds: searchers as rows, `PARTS` as columns."""
-    trials = frames.trials
-    price = _proxy_price(frames)
+    trials = tables.trials
+    price = _proxy_price(tables)
     failed = trials["status"] == "failed"
     initial = trials["provenance"] == "initial_design"
     parts = pd.DataFrame(
@@ -53,35 +55,34 @@ def composition(frames: Tables) -> pd.DataFrame:
             "failed trials": price.where(failed, 0.0),
         }
     )
-    num_seeds = len(frames.seeds)
-    total = parts.groupby("searcher").sum() / (
-        num_seeds * float(frames.condition["budget"]["amount"])
-    )
-    spent = frames.runs.groupby("searcher")["spent"].mean() / frames.condition["budget"]["amount"]
+    num_seeds = len(tables.seeds)
+    total = parts.groupby("searcher").sum() / (num_seeds * tables.budget)
+    spent = tables.runs.groupby("searcher")["spent"].mean() / tables.budget
     total["language model"] = (spent - total.sum(axis=1)).clip(lower=0)
     total["not spent"] = (1 - spent).clip(lower=0)
     return total[list(PARTS)]
 
 
-def _proxy_price(frames: Tables) -> pd.Series:
+def _proxy_price(tables: Tables) -> pd.Series:
     """What each trial took from the budget on the proxy's axis, in the budget's unit."""
-    running = frames.trials.groupby(["searcher", "seed"])[frames.unit]
-    return running.diff().fillna(frames.trials[frames.unit]).astype(float)
+    running = tables.trials.groupby(["searcher", "seed"])[tables.unit]
+    return running.diff().fillna(tables.trials[tables.unit]).astype(float)
 
 
-def draw(frames: Tables) -> Figure:
+def draw(analysis: Analysis) -> Figure:
     """The figure; searchers from top to bottom in order of their name."""
+    tables = analysis.tables
     title = "What the budget was spent on"
-    if frames.runs.empty:
+    if tables.runs.empty:
         return nothing_to_show(title, "No finished run with a score: nothing can be accounted for.")
-    names = frames.searchers
+    names = tables.searchers
     with house_style():
         figure = new_figure(width_for(names), 2.1 + 0.3 * len(names))
-        headline(figure, title, f"Means per run over {frames.seeds_in_words}.")
+        headline(figure, title, f"Means per run over {tables.seeds_in_words}.")
         left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[1.25, 1, 1])
-        _draw_shares(left, frames, names)
-        _draw_waste(middle, frames, names)
-        _draw_seconds(right, frames, names)
+        _draw_shares(left, tables, names)
+        _draw_waste(middle, tables, names)
+        _draw_seconds(right, tables, names)
         left.set_yticks(range(len(names)), names)
         left.set_ylim(len(names) - 0.4, -0.6)
         left.set_ylabel("searcher")
@@ -92,8 +93,8 @@ def draw(frames: Tables) -> Figure:
     return figure
 
 
-def _draw_shares(axes: Axes, frames: Tables, names: list[str]) -> None:
-    shares = composition(frames).loc[names]
+def _draw_shares(axes: Axes, tables: Tables, names: list[str]) -> None:
+    shares = composition(tables).loc[names]
     left = np.zeros(len(names))
     for part, (color, hatch) in PARTS.items():
         widths = shares[part].to_numpy()
@@ -104,17 +105,16 @@ def _draw_shares(axes: Axes, frames: Tables, names: list[str]) -> None:
             edgecolor="white", linewidth=0.6,
         )  # fmt: skip
         left += widths
-    budget = frames.condition["budget"]
-    amount = EngFormatter(sep=" ").format_data(float(budget["amount"]))
+    amount = EngFormatter(sep=" ").format_data(tables.budget)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel(f"share of the budget\n({amount} {METERS[frames.unit].unit})")
+    axes.set_xlabel(f"share of the budget\n({amount} {METERS[tables.unit].unit})")
     _legend(axes)
 
 
-def _draw_waste(axes: Axes, frames: Tables, names: list[str]) -> None:
-    means = frames.runs.groupby("searcher")[list(WASTE)].mean().loc[names]
+def _draw_waste(axes: Axes, tables: Tables, names: list[str]) -> None:
+    means = tables.runs.groupby("searcher")[list(WASTE)].mean().loc[names]
     left = np.zeros(len(names))
     for column, (label, color, hatch) in WASTE.items():
         widths = means[column].to_numpy()
@@ -133,8 +133,8 @@ def _draw_waste(axes: Axes, frames: Tables, names: list[str]) -> None:
     _legend(axes)
 
 
-def _draw_seconds(axes: Axes, frames: Tables, names: list[str]) -> None:
-    seconds = frames.runs.groupby("searcher")[["searcher_seconds", "training_seconds"]].mean()
+def _draw_seconds(axes: Axes, tables: Tables, names: list[str]) -> None:
+    seconds = tables.runs.groupby("searcher")[["searcher_seconds", "training_seconds"]].mean()
     shown = seconds.loc[names].clip(lower=1e-3)  # a log axis has no zero
     rows = range(len(names))
     axes.hlines(rows, shown.min(axis=1), shown.max(axis=1), color=FAINT, lw=1.2, zorder=1)

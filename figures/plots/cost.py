@@ -23,31 +23,32 @@ from nasarena.figures.plots.style import (
     plain_log,
     width_for,
 )
-from nasarena.figures.results.anchors import Anchors
-from nasarena.figures.results.standings import Standings, deciding_scale
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.standings import Standings
 from nasarena.figures.results.tables import Tables
 
 
-def total_costs(frames: Tables) -> pd.DataFrame:
+def total_costs(tables: Tables) -> pd.DataFrame:
     """Means per run: `seconds` of training and searcher, `tokens` of language models."""
-    runs = frames.runs.assign(
-        seconds=frames.runs["searcher_seconds"] + frames.runs["training_seconds"],
-        tokens=frames.runs["llm_tokens"],
+    runs = tables.runs.assign(
+        seconds=tables.runs["searcher_seconds"] + tables.runs["training_seconds"],
+        tokens=tables.runs["llm_tokens"],
     )
     return runs.groupby("searcher")[["seconds", "tokens"]].mean().astype(float)
 
 
-def draw(frames: Tables, standing: Standings, anchors: Anchors | None) -> Figure:
+def draw(analysis: Analysis) -> Figure:
     """The figure; the regret is that of the score that decides."""
+    tables, standing = analysis.tables, analysis.standings
     title = "Regret against total cost"
     if not standing.places:
         return nothing_to_show(title, "No finished run with a score: there is nothing to draw.")
     if np.isnan(standing.places[0].normalized.estimate):
         return nothing_to_show(title, "Regret is counted in random search's, which took no part.")
-    costs = total_costs(frames)
+    costs = total_costs(tables)
     with_llm = bool((costs["tokens"] > 0).any())
     with house_style():
-        figure = new_figure(width_for(frames.searchers) + (3.0 if with_llm else 0), 4.2)
+        figure = new_figure(width_for(tables.searchers) + (3.0 if with_llm else 0), 4.2)
         axes = figure.subplots(1, 1 + with_llm, squeeze=False, sharey=True)[0]
         _draw_points(axes[0], costs["seconds"], standing)
         axes[0].set_xlabel("measured seconds per run, training and searcher")
@@ -60,9 +61,9 @@ def draw(frames: Tables, standing: Standings, anchors: Anchors | None) -> Figure
             axes[1].set_xscale("symlog", linthresh=1000)
             axes[1].xaxis.set_major_formatter(EngFormatter(sep=""))
             axes[1].set_xlabel("tokens of language models per run")
-        headline(figure, title, _detail(frames, standing, anchors))
+        headline(figure, title, _detail(analysis))
         figure.draw_without_rendering()
-        style = looks(frames.searchers)
+        style = looks(tables.searchers)
         labels = [
             EndLabel(place.searcher, place.normalized.estimate, style[place.searcher].color)
             for place in standing.places
@@ -82,12 +83,13 @@ def _draw_points(axes: Axes, costs: pd.Series, standing: Standings) -> None:
         axes.axhline(level, color=MUTED, lw=0.8, linestyle=(0, (1, 2)), zorder=1)
 
 
-def _detail(frames: Tables, standing: Standings, anchors: Anchors | None) -> str:
-    kind = "final" if standing.is_final else "search"
-    scale = deciding_scale(frames, anchors)
+def _detail(analysis: Analysis) -> str:
+    kind = "final" if analysis.standings.is_final else "search"
+    scale = analysis.scale
     best = scale.best_in_words if scale else "the best score known"
+    seeds = analysis.tables.seeds_in_words
     return (
-        f"Interquartile mean of the {kind} score's regret over {frames.seeds_in_words} with 95 % "
+        f"Interquartile mean of the {kind} score's regret over {seeds} with 95 % "
         f"interval; 0 is {best}, 1 the median of random search, frozen. Costs are means; answers "
         f"from a cache count what the training cost when it was done."
     )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nasarena.figures.plots.style import INK, MUTED, headline, house_style, looks, new_figure
-from nasarena.figures.results.standings import Standings
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.critical_difference import (
     MIN_BLOCKS,
@@ -17,23 +17,27 @@ from nasarena.figures.stats.critical_difference import (
     critical_difference,
 )
 
+TITLE = "Critical difference of mean ranks"
 
-def is_shown(standing: Standings) -> bool:
+
+def is_shown(analysis: Analysis) -> bool:
     """Whether there are blocks and searchers enough."""
+    standing = analysis.standings
     return standing.num_seeds >= MIN_BLOCKS and len(standing.places) >= 3
 
 
-def draw(frames: Tables, standing: Standings) -> Figure:
+def draw(analysis: Analysis) -> Figure:
     """The figure; call it only where `is_shown`."""
+    tables, standing = analysis.tables, analysis.standings
     names = list(standing.scores)
     found = critical_difference(np.array([standing.scores[name] for name in names]).T)
     order = np.argsort(found.mean_ranks, kind="stable")
     with house_style():
         figure = new_figure(8.6, 1.9 + 0.17 * len(names))
-        headline(figure, "Mean ranks and their critical difference", _detail(frames, found))
+        headline(figure, "Mean ranks and their critical difference", _detail(tables, found))
         axes = figure.subplots()
         half = -(-len(names) // 2)
-        style = looks(frames.searchers)
+        style = looks(tables.searchers)
         for place, index in enumerate(order):
             name, rank = names[index], float(found.mean_ranks[index])
             is_left = place < half
@@ -70,9 +74,9 @@ def _draw_name(
               ha="right" if is_left else "left", color=color)  # fmt: skip
 
 
-def _detail(frames: Tables, found: CriticalDifference) -> str:
+def _detail(tables: Tables, found: CriticalDifference) -> str:
     return (
-        f"Blocks are the {len(frames.seeds)} seeds of one proxy, not tasks: this holds for "
+        f"Blocks are the {len(tables.seeds)} seeds of one proxy, not tasks: this holds for "
         f"this proxy alone. Bars join searchers that Nemenyi's test (0.05) does not separate; "
         f"Friedman's p = {found.friedman_p:.2g}."
     )

@@ -1,4 +1,7 @@
-"""Every figure of a comparison, in the order in which they are shown."""
+"""Every figure of a comparison, in the order in which they are shown: a line each.
+
+A figure of your own is a file with `draw(analysis) -> Figure` beside the others, and a line here.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from nasarena.figures.plots import (
     budget,
     cost,
     critical,
+    exact_regret,
     heatmap,
     improvement,
     letter_control,
@@ -22,84 +26,57 @@ from nasarena.figures.plots import (
     runtime,
     surrogate,
 )
-from nasarena.figures.plots import exact_regret as exact
-from nasarena.figures.results.anchors import Anchors
-from nasarena.figures.results.standings import Standings, deciding_scale
-from nasarena.figures.results.tables import METERS, Tables
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.rows import METERS
+
+
+def _always(analysis: Analysis) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class FigureSpec:
-    """A figure to be drawn: its file name without ending, its title, and how."""
+    """A figure: its file name without ending, its title, what draws it, and when it is shown."""
 
     name: str
     title: str
-    draw: Callable[[], Figure]
+    draw: Callable[[Analysis], Figure]
+    is_shown: Callable[[Analysis], bool] = _always
 
 
-def gallery(frames: Tables, standing: Standings, anchors: Anchors | None) -> list[FigureSpec]:
-    """All figures; none is drawn yet."""
-    scale = deciding_scale(frames, anchors)
-    of_best_known = partial(regret.draw, frames, anchors)
-    plates = [
-        FigureSpec("ranking", "Final ranking", lambda: ranking.draw(frames, standing)),
-        *(
-            _exact_figures(frames)
-            or [FigureSpec("regret", "Regret over the budget", of_best_known)]
-        ),
-        FigureSpec("anytime", "Best score found so far", lambda: anytime.draw(frames)),
-        *_other_meters(frames),
-        FigureSpec("ranks", "Rank over the budget", lambda: ranks.draw(frames)),
-        FigureSpec("runtime", "How soon scores are reached", lambda: runtime.draw(frames, anchors)),
-        FigureSpec(
-            "improvement", "Probability of improvement", lambda: improvement.draw(frames, standing)
-        ),
-        FigureSpec(
-            "profiles", "Performance profiles", lambda: profiles.draw(frames, standing, scale)
-        ),
-    ]
-    if critical.is_shown(standing):
-        title = "Critical difference of mean ranks"
-        plates.append(FigureSpec("critical", title, lambda: critical.draw(frames, standing)))
-    if not frames.controls.empty:
-        plates.append(
-            FigureSpec(
-                "controls", letter_control.TITLE, lambda: letter_control.draw(frames, standing)
-            )
-        )
-    best, all_ = "Layer kinds by position, among the best", "Layer kinds by position, all proposals"
-    return plates + [
-        FigureSpec(
-            "cost", "Regret against total cost", lambda: cost.draw(frames, standing, anchors)
-        ),
-        FigureSpec("budget", "What the budget was spent on", lambda: budget.draw(frames)),
-        FigureSpec("behaviour", "How they search", lambda: behaviour.draw(frames)),
-        FigureSpec("heatmap", best, lambda: heatmap.draw(frames)),
-        FigureSpec("letters", all_, lambda: heatmap.draw(frames, of_best=False)),
-    ]
-
-
-def _exact_figures(frames: Tables) -> list[FigureSpec]:
-    """What only a benchmark can show: true regret, rank in the space, and its surrogate. There
-    the regret of a noisy best score would say nothing: it may lie above the optimum."""
-    known, plates = frames.benchmark, []
-    if known is not None:
-        plates.append(FigureSpec("exact", exact.REGRET, lambda: exact.draw_regret(frames)))
-        if known.ranks:
-            plates.append(FigureSpec("exact-rank", exact.RANK, lambda: exact.draw_rank(frames)))
-        if known.surrogate is not None:
-            plates.append(FigureSpec("surrogate", surrogate.TITLE, lambda: surrogate.draw(frames)))
-    return plates
-
-
-def _other_meters(frames: Tables) -> list[FigureSpec]:
+def _anytime_against(meter: str) -> FigureSpec:
     """The anytime curves against what the budget does not count, where anything was."""
-    return [
-        FigureSpec(
-            f"anytime-{meter}",
-            f"Best score found so far, against {METERS[meter].label}",
-            partial(anytime.draw, frames, meter),
-        )
-        for meter in ("trials", "measured_seconds")
-        if meter != frames.unit and frames.trials[meter].sum() > 0
-    ]
+    return FigureSpec(
+        f"anytime-{meter}",
+        f"Best score found so far, against {METERS[meter].label}",
+        partial(anytime.draw_against, meter),
+        partial(anytime.was_counted, meter),
+    )
+
+
+FIGURES = (
+    FigureSpec("ranking", "Final ranking", ranking.draw),
+    FigureSpec("exact", exact_regret.REGRET, exact_regret.draw_regret, exact_regret.is_shown),
+    FigureSpec("exact-rank", exact_regret.RANK, exact_regret.draw_rank, exact_regret.has_ranks),
+    FigureSpec("surrogate", surrogate.TITLE, surrogate.draw, surrogate.is_shown),
+    FigureSpec("regret", "Regret over the budget", regret.draw, regret.is_shown),
+    FigureSpec("anytime", "Best score found so far", anytime.draw),
+    _anytime_against("trials"),
+    _anytime_against("measured_seconds"),
+    FigureSpec("ranks", "Rank over the budget", ranks.draw),
+    FigureSpec("runtime", "How soon scores are reached", runtime.draw),
+    FigureSpec("improvement", "Probability of improvement", improvement.draw),
+    FigureSpec("profiles", "Performance profiles", profiles.draw),
+    FigureSpec("critical", critical.TITLE, critical.draw, critical.is_shown),
+    FigureSpec("controls", letter_control.TITLE, letter_control.draw, letter_control.is_shown),
+    FigureSpec("cost", "Regret against total cost", cost.draw),
+    FigureSpec("budget", "What the budget was spent on", budget.draw),
+    FigureSpec("behaviour", "How they search", behaviour.draw),
+    FigureSpec("heatmap", "Layer kinds by position, among the best", heatmap.draw),
+    FigureSpec("letters", "Layer kinds by position, all proposals", heatmap.draw_proposals),
+)
+
+
+def gallery(analysis: Analysis) -> list[FigureSpec]:
+    """The figures that are shown of this comparison; none is drawn yet."""
+    return [figure for figure in FIGURES if figure.is_shown(analysis)]

@@ -18,13 +18,14 @@ from nasarena.figures.plots.style import (
     nothing_to_show,
     shorten,
 )
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.dominance import improvement_matrix
 
 
-def draw(frames: Tables, standing: Standings) -> Figure:
+def draw(analysis: Analysis) -> Figure:
     """The figure; searchers in the order of the standings."""
+    standing = analysis.standings
     title = "How often a run of one searcher beats a run of another"
     names = [place.searcher for place in standing.places]
     if len(names) < 2:

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from nasarena.figures.plots.anytime import star_names
 from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.anchors import Scale
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.dominance import performance_profile, profile_band
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.seeding import stream
@@ -35,8 +35,9 @@ def _curve(name: str, scores: Floats, thresholds: Floats, grid: Floats) -> Curve
     return Curve(grid, performance_profile(scores, thresholds), low, high)
 
 
-def draw(frames: Tables, standing: Standings, scale: Scale | None) -> Figure:
-    """The figure; `scale` are the anchors of the score that decides."""
+def draw(analysis: Analysis) -> Figure:
+    """The figure, by the anchors of the score that decides."""
+    tables, standing, scale = analysis.tables, analysis.standings, analysis.scale
     title = "What share of the runs is how good"
     if not standing.places:
         return nothing_to_show(title, "No finished run with a score: there is nothing to draw.")
@@ -45,12 +46,12 @@ def draw(frames: Tables, standing: Standings, scale: Scale | None) -> Figure:
     kind = "final" if standing.is_final else "search"
     sheet = CurveFigure(
         title=title,
-        detail=f"Distribution over {frames.seeds_in_words} with 95 % bootstrap band. Regret of the "
+        detail=f"Distribution over {tables.seeds_in_words} with 95 % bootstrap band. Regret of the "
         f"{kind} score: 0 {scale.best_in_words}, 1 the median of random search; frozen.",
         x_label="normalized regret (lower is better)",
         y_label="share of runs with this regret or less\n(higher is better)",
         panel_label="share of runs",
-        names=star_names(frames),
+        names=star_names(tables),
         full_range=True,
     )
     return draw_curves(profiles(standing, scale), sheet)

@@ -13,46 +13,55 @@ from nasarena.figures.plots.anytime import (
     curves,
     meter_label,
     placeholder_figure,
-    reference_scores,
     star_names,
 )
 from nasarena.figures.plots.panels import Curve, CurveFigure, Level, draw_curves
 from nasarena.figures.plots.style import nothing_to_show
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.anchors import Anchors
 from nasarena.figures.results.tables import Tables
 
 
-def regret_curves(frames: Tables, best: float, meter: str) -> dict[str, Curve]:
+def regret_curves(tables: Tables, best: float, meter: str) -> dict[str, Curve]:
     """The anytime curves turned round: `best` less the score, its limits exchanged."""
     return {
         name: Curve(curve.grid, best - curve.middle, best - curve.high, best - curve.low)
-        for name, curve in curves(frames, meter).items()
+        for name, curve in curves(tables, meter).items()
     }
 
 
-def draw(frames: Tables, anchors: Anchors | None) -> Figure:
+def is_shown(analysis: Analysis) -> bool:
+    """Not on a benchmark, where the regret of a noisy score would say nothing.
+
+    It may lie above the optimum; `exact_regret.py` shows the true one.
+    """
+    return analysis.tables.benchmark is None
+
+
+def draw(analysis: Analysis) -> Figure:
     """The figure, against the budget's own unit; logarithmic where no regret is 0 or less."""
+    tables, anchors = analysis.tables, analysis.anchors
     best = anchors.search.best_in_words if anchors else "the best score known"
     title = f"Regret: how far the best score so far is from {best}"
-    empty = placeholder_figure(frames, title, frames.unit)
+    empty = placeholder_figure(tables, title, tables.unit)
     if empty is not None:
         return empty
     if anchors is None:
         return nothing_to_show(title, "No anchors: no run could be compared.")
     scale = anchors.search
-    found = regret_curves(frames, scale.best, frames.unit)
+    found = regret_curves(tables, scale.best, tables.unit)
     floor = Level(f"noise floor {scale.noise:.3g}", scale.noise) if scale.noise else None
     sheet = CurveFigure(
         title=title,
-        detail=band_in_words(frames) + _floor_in_words(anchors) + aware_in_words(frames),
-        x_label=meter_label(frames, frames.unit),
+        detail=band_in_words(tables) + _floor_in_words(anchors) + aware_in_words(tables),
+        x_label=meter_label(tables, tables.unit),
         y_label=f"regret: search score below\n{best} (lower is better)",
         panel_label="regret",
         levels=[
-            Level(name, scale.best - score) for name, score in reference_scores(frames).items()
+            Level(name, scale.best - score) for name, score in tables.reference_scores().items()
         ],
         floor=floor,
-        names=star_names(frames),
+        names=star_names(tables),
         log=all(float(curve.middle[-1]) > 0 for curve in found.values()),
     )
     return draw_curves(found, sheet)

@@ -22,8 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, StrMethodFormatter
 from scipy.optimize import isotonic_regression
 
-from nasarena.figures.results.tables import BASELINE
 from nasarena.figures.stats.intervals import Floats
+from nasarena.search.run_config import BASELINE
 
 Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib's `linestyle`: on and off in points
 

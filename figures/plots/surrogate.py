@@ -22,28 +22,34 @@ from nasarena.figures.plots.style import (
     nothing_to_show,
     shorten,
 )
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.benchmark import Kind, SurrogateQuality
-from nasarena.figures.results.retrained_winners import Winner, final_proxy_name, winners
-from nasarena.figures.results.tables import Tables
+from nasarena.figures.results.retrained_winners import Winner
 
 TITLE = "How good the surrogate is"
 _TOP_SHARE = 0.1
 _PLAIN, _TOP, _WINNER = "#56b4e9", "#0173b2", "#d55e00"
 
 
-def draw(frames: Tables) -> Figure:
+def is_shown(analysis: Analysis) -> bool:
+    """Whether a surrogate answered for patterns that were never trained."""
+    known = analysis.tables.benchmark
+    return known is not None and known.surrogate is not None
+
+
+def draw(analysis: Analysis) -> Figure:
     """The figure; it says so where there is no surrogate."""
-    known = frames.benchmark
+    known, judge = analysis.tables.benchmark, analysis.tables.final_proxy
     if known is None or known.surrogate is None:
         return nothing_to_show(TITLE, "No surrogate stands behind these scores.")
     quality = known.surrogate
-    is_same = final_proxy_name(frames) == quality.proxy  # else the axis would mean another score
-    trained = [each for each in winners(frames, known) if each.num_real and is_same]
+    is_same = judge == quality.proxy  # else the axis would mean another score
+    trained = [each for each in analysis.winners if each.num_real and is_same]
     with house_style():
         figure = new_figure(9.6, max(4.4, 2.6 + 0.3 * len(quality.kinds)))
         headline(figure, f"{TITLE}: {quality.winner}", _detail(quality))
         left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
-        _draw_patterns(left, quality, trained, final_proxy_name(frames))
+        _draw_patterns(left, quality, trained, judge)
         _draw_kinds(right, quality)
     return figure
 

@@ -1,30 +1,15 @@
 """The report's part about the benchmark: what its scores are worth and what came of winners."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nasarena.figures.plots.exact_regret import final_values, true_ranks, true_regrets
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.benchmark import Benchmark, Kind
-from nasarena.figures.results.retrained_winners import Winner, final_proxy_name, in_words, winners
-from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Tables
-from nasarena.figures.stats.intervals import Interval, interval
-from nasarena.search.seeding import stream
+from nasarena.figures.results.exact import ExactStanding
+from nasarena.figures.results.retrained_winners import Winner
 
 _MAX_WINNERS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """How good a searcher's best patterns really are; `rank` and `percentile` are medians."""
-
-    searcher: str
-    regret: Interval
-    rank: float
-    percentile: float
-    num_optima: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,41 +19,27 @@ class BenchmarkPart:
     known: Benchmark
     words: list[str]
     kinds: tuple[Kind, ...]
-    exact: list[Exact]
+    exact: list[ExactStanding]
     winners: list[Winner]
     num_left_out: int
     judge: str | None
 
 
-def benchmark_part(frames: Tables, standing: Standings) -> BenchmarkPart | None:
+def benchmark_part(analysis: Analysis) -> BenchmarkPart | None:
     """None where the proxy is trained, so that nothing is known exactly, or nothing was scored."""
-    known = frames.benchmark
-    if known is None or not standing.places:
+    known = analysis.tables.benchmark
+    if known is None or not analysis.standings.places:
         return None
-    found = winners(frames, known)
     quality = known.surrogate
     return BenchmarkPart(
         known=known,
-        words=[*surrogate_in_words(known), *([in_words(frames, known, found)] if quality else [])],
+        words=[*surrogate_in_words(known), *([winners_in_words(analysis)] if quality else [])],
         kinds=tuple(sorted(quality.kinds, key=lambda kind: kind.error)) if quality else (),
-        exact=exact(frames, known, [place.searcher for place in standing.places]),
-        winners=found[:_MAX_WINNERS],
-        num_left_out=max(0, len(found) - _MAX_WINNERS),
-        judge=final_proxy_name(frames),
+        exact=analysis.exact_standings,
+        winners=analysis.winners[:_MAX_WINNERS],
+        num_left_out=max(0, len(analysis.winners) - _MAX_WINNERS),
+        judge=analysis.tables.final_proxy,
     )
-
-
-def exact(frames: Tables, known: Benchmark, searchers: Sequence[str]) -> list[Exact]:
-    """The best pattern of each run, judged by its true score; one row a searcher."""
-    regrets = final_values(true_regrets(frames, known))
-    ranks = final_values(true_ranks(frames, known)) if known.ranks else {}
-    rows = []
-    for name in searchers:
-        rank = float(np.median(ranks[name])) if name in ranks else float("nan")
-        limits = interval(regrets[name], stream(0, "bootstrap", name, "exact"))
-        optima = sum(regret == 0 for regret in regrets[name])
-        rows.append(Exact(name, limits, rank, known.percentile(rank), optima))
-    return rows
 
 
 def surrogate_in_words(known: Benchmark) -> list[str]:
@@ -88,3 +59,29 @@ def surrogate_in_words(known: Benchmark) -> list[str]:
         f"{reached} what the noise of those trainings allows ({quality.ceiling:.3f}); within the "
         f"best tenth {quality.tau_top_tenth:.3f} of {quality.ceiling_top_tenth:.3f}.",
     ]
+
+
+def winners_in_words(analysis: Analysis) -> str:
+    """Which winners were trained for real, and whether they kept what they had promised."""
+    known, found = analysis.tables.benchmark, analysis.winners
+    assert known is not None
+    before = sum(each.on_record > 0 for each in found)
+    recorded = f"{before} of {len(found)} winners had been trained for {known.proxy} before"
+    judge = analysis.tables.final_proxy
+    if judge is None:
+        return (
+            f"No winner was trained for real afterwards: final scores are those of {known.proxy} "
+            f"too. {recorded}."
+        )
+    real = [each for each in found if each.num_real]
+    words = (
+        f"{len(real)} of {len(found)} winners were trained for real afterwards, on {judge} with "
+        f"fresh seeds and held-out data: these are the final scores. {recorded}."
+    )
+    if real:
+        gaps = np.array([each.real - each.promised for each in real])
+        words += (
+            f" On average they scored {gaps.mean():+.4f} against their promise (standard deviation "
+            f"{gaps.std():.4f}; search and held-out data differ)."
+        )
+    return words

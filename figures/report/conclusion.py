@@ -7,8 +7,7 @@ import pandas as pd
 
 from nasarena.figures.plots.figure_files import Source
 from nasarena.figures.report.fairness import Point
-from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Tables
+from nasarena.figures.results.analysis import Analysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +22,9 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """Tables, places, the verdict in sentences, and the figures in the order they are shown."""
+    """The analysis, the verdict in sentences, and the figures in the order they are shown."""
 
-    frames: Tables
-    standings: Standings
+    analysis: Analysis
     verdict: list[str]
     fairness: list[Point]
     table: pd.DataFrame

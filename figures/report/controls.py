@@ -6,14 +6,12 @@ put behind permuted letters by the harness (`letter_control.py`); such runs are 
 is left of the advantage over random search under a control does not come from what was withheld.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nasarena.figures.plots.letter_control import LetterControl, letter_controls
-from nasarena.figures.results.run_selection import Run
-from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Tables
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.letter_controls import LetterControl
 from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.multiple import Comparison
 
@@ -47,11 +45,14 @@ class Blinded:
         return sum(real > blinded for _, real, blinded in self.seeds)
 
 
-def controls(frames: Tables, standing: Standings, runs: Sequence[Run]) -> list[Blinded]:
+def controls(analysis: Analysis) -> list[Blinded]:
     """Every control: agents that blind themselves by name, then permuted letters by standing."""
+    standing, seeds = analysis.standings, analysis.tables.seeds
     places = {place.searcher: place for place in standing.places}
     settings = {
-        run.searcher: run.record.config["searcher"] for run in runs if run.searcher in places
+        run.searcher: run.record.config["searcher"]
+        for run in analysis.runs
+        if run.searcher in places
     }
     found = []
     for name in sorted(settings):
@@ -61,14 +62,14 @@ def controls(frames: Tables, standing: Standings, runs: Sequence[Run]) -> list[B
         blinded = Blinded(control, WITHHELD.get(control, control), name, places[name].score)
         real = next((r for r in settings if _is_real(settings[r], settings[name])), None)
         if real is not None:
-            scores = zip(frames.seeds, standing.scores[real], standing.scores[name], strict=True)
+            scores = zip(seeds, standing.scores[real], standing.scores[name], strict=True)
             pair = standing.pair(real, name)
             blinded = replace(
                 blinded, real=real, real_score=places[real].score, pair=pair, seeds=tuple(scores)
             )
         found.append(blinded)
     scores_of = {name: place.score for name, place in places.items()}
-    return found + [_behind_letters(each, scores_of) for each in letter_controls(frames, standing)]
+    return found + [_behind_letters(each, scores_of) for each in analysis.letter_controls]
 
 
 def _behind_letters(each: LetterControl, scores: Mapping[str, Interval]) -> Blinded:

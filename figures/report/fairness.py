@@ -7,8 +7,9 @@ runs do not say enough; `detail` holds the numbers.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasarena.figures.results.retrained_winners import final_proxy_name
-from nasarena.figures.results.tables import METERS, Tables
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.rows import METERS
+from nasarena.figures.results.tables import Tables
 
 Answer = Literal["yes", "no", "unknown"]
 # Sums of seconds carry rounding, as in the ledger.
@@ -28,28 +29,29 @@ class Point:
         return {"yes": "[x]", "no": "[ ]", "unknown": "[?]"}[self.answer]
 
 
-def fairness(frames: Tables) -> list[Point]:
+def fairness(analysis: Analysis) -> list[Point]:
     """All points, in the order they are printed; empty where no run could be compared."""
-    if frames.runs.empty:
+    tables = analysis.tables
+    if tables.runs.empty:
         return []
     return [
-        _same_ground(frames),
-        _cap(frames),
-        _budget_use(frames),
-        _initial_design(frames),
-        _landscape(frames),
-        _same_loop(frames),
-        _seeds(frames),
-        _retraining(frames),
-        _waste(frames),
-        _searcher_cost(frames),
-        _budget_aware(frames),
-        _same_code(frames),
+        _same_ground(tables),
+        _cap(tables),
+        _budget_use(tables),
+        _initial_design(tables),
+        _landscape(tables),
+        _same_loop(tables),
+        _seeds(tables),
+        _retraining(tables),
+        _waste(tables),
+        _searcher_cost(tables),
+        _budget_aware(tables),
+        _same_code(tables),
     ]
 
 
-def _same_ground(frames: Tables) -> Point:
-    proxy, space = frames.condition["proxy"], frames.condition["space"] or {}
+def _same_ground(tables: Tables) -> Point:
+    proxy, space = tables.condition["proxy"], tables.condition["space"] or {}
     detail = (
         f"proxy {proxy['name']}, version {proxy.get('version', 'not recorded')}; "
         f"{space.get('depth', '?')} letters from {space.get('alphabet', '?')}"
@@ -58,20 +60,20 @@ def _same_ground(frames: Tables) -> Point:
     return Point("Same proxy version and same space", known, detail)
 
 
-def _cap(frames: Tables) -> Point:
-    budget = frames.condition["budget"]
-    over = frames.runs[frames.runs["spent"] > budget["amount"] * (1 + _ROUNDING)]
-    detail = f"{budget['amount']:.6g} {METERS[frames.unit].unit}; "
+def _cap(tables: Tables) -> Point:
+    budget = tables.condition["budget"]
+    over = tables.runs[tables.runs["spent"] > budget["amount"] * (1 + _ROUNDING)]
+    detail = f"{budget['amount']:.6g} {METERS[tables.unit].unit}; "
     detail += "no run spent more" if over.empty else f"{count_noun(len(over), 'run')} spent more"
     return Point("Same budget and cap", "yes" if over.empty else "no", detail)
 
 
-def _budget_use(frames: Tables) -> Point:
+def _budget_use(tables: Tables) -> Point:
     """Equal to within one trial: what is left must not have paid for the dearest trial seen."""
-    amount = float(frames.condition["budget"]["amount"])
-    left = amount - frames.runs["spent"]
-    dearest = float(frames.trials["price"].max())
-    stopped = frames.runs[left > dearest * (1 + _ROUNDING)]
+    amount = tables.budget
+    left = amount - tables.runs["spent"]
+    dearest = float(tables.trials["price"].max())
+    stopped = tables.runs[left > dearest * (1 + _ROUNDING)]
     detail = f"at most {left.max() / amount:.1%} left unspent"
     if not stopped.empty:
         names = sorted(stopped["searcher"].unique())
@@ -79,25 +81,25 @@ def _budget_use(frames: Tables) -> Point:
     return Point("Budgets spent to within one trial", "no" if len(stopped) else "yes", detail)
 
 
-def _initial_design(frames: Tables) -> Point:
-    first = frames.trials[frames.trials["provenance"] == "initial_design"]
-    wanted = frames.condition["loop"].get("initial_design")
+def _initial_design(tables: Tables) -> Point:
+    first = tables.trials[tables.trials["provenance"] == "initial_design"]
+    wanted = tables.condition["loop"].get("initial_design")
     if first.empty:
         answer: Answer = "yes" if wanted == 0 else "unknown"
         return Point("Same initial design for each seed", answer, "none was asked for")
     designs = first.groupby(["seed", "searcher"])["pattern"].agg(tuple)
     kinds = designs.groupby("seed").nunique()
-    complete = len(designs) == len(frames.runs)
+    complete = len(designs) == len(tables.runs)
     answer = "yes" if complete and (kinds == 1).all() else "no"
     return Point(
         "Same initial design for each seed", answer, f"{designs.map(len).max()} random patterns"
     )
 
 
-def _landscape(frames: Tables) -> Point:
+def _landscape(tables: Tables) -> Point:
     """The same pattern, seed, replicate and fidelity must score the same, whoever asked."""
     claim = "Same score for the same pattern and seed, whoever asks"
-    scored = frames.trials[frames.trials["status"] == "ok"]
+    scored = tables.trials[tables.trials["status"] == "ok"]
     groups = scored.groupby(["seed", "pattern", "replicate", "fidelity"])
     shared = groups["searcher"].nunique() > 1
     if not shared.any():
@@ -107,33 +109,33 @@ def _landscape(frames: Tables) -> Point:
     return Point(claim, "no" if differing else "yes", detail)
 
 
-def _same_loop(frames: Tables) -> Point:
-    loop: dict[str, Any] = dict(frames.condition["loop"])
+def _same_loop(tables: Tables) -> Point:
+    loop: dict[str, Any] = dict(tables.condition["loop"])
     detail = ", ".join(f"{key} {value}" for key, value in sorted(loop.items()))
     return Point("Same rules for duplicates, failures, batches", "yes", detail)
 
 
-def _seeds(frames: Tables) -> Point:
-    detail = f"{count_noun(len(frames.searchers), 'searcher')} on {frames.seeds_in_words}"
-    if frames.apart:
-        detail += f"; {count_noun(len(frames.apart), 'run')} set apart"
+def _seeds(tables: Tables) -> Point:
+    detail = f"{count_noun(len(tables.searchers), 'searcher')} on {tables.seeds_in_words}"
+    if tables.apart:
+        detail += f"; {count_noun(len(tables.apart), 'run')} set apart"
     return Point("Paired seeds only, no run left out in silence", "yes", detail)
 
 
-def _retraining(frames: Tables) -> Point:
+def _retraining(tables: Tables) -> Point:
     claim = "Winners re-trained with fresh seeds on held-out data"
-    counts, failed = frames.runs["num_finals"], int(frames.runs["num_finals_failed"].sum())
+    counts, failed = tables.runs["num_finals"], int(tables.runs["num_finals_failed"].sum())
     if (counts == 0).all():
         return Point(claim, "no", "no run was re-trained: its scores are search scores")
     most = f" to {counts.max()}" if counts.max() > counts.min() else ""
-    judge = final_proxy_name(frames)
+    judge = tables.final_proxy
     where = f" on {judge}" if judge else ""
     detail = f"{counts.min()}{most} re-trainings per run{where}, {failed} failed"
     return Point(claim, "yes" if counts.min() > 0 and not failed else "no", detail)
 
 
-def _waste(frames: Tables) -> Point:
-    totals = frames.runs[["num_failed", "num_duplicates", "num_invalid", "num_trials"]].sum()
+def _waste(tables: Tables) -> Point:
+    totals = tables.runs[["num_failed", "num_duplicates", "num_invalid", "num_trials"]].sum()
     detail = (
         f"of {totals['num_trials']} proposals {totals['num_failed']} failed (charged in full), "
         f"{totals['num_duplicates']} were duplicates and {totals['num_invalid']} invalid"
@@ -141,36 +143,36 @@ def _waste(frames: Tables) -> Point:
     return Point("Failures, duplicates and invalid proposals counted", "yes", detail)
 
 
-def _searcher_cost(frames: Tables) -> Point:
-    seconds = frames.runs.groupby("searcher")["searcher_seconds"].mean()
+def _searcher_cost(tables: Tables) -> Point:
+    seconds = tables.runs.groupby("searcher")["searcher_seconds"].mean()
     dearest = str(seconds.idxmax())
     detail = f"dearest: {dearest} with {seconds.max():.3g} s per run"
-    if frames.runs["uses_llm"].any():
-        charged = frames.condition["budget"].get("charge_llm")
+    if tables.runs["uses_llm"].any():
+        charged = tables.condition["budget"].get("charge_llm")
         detail += "; language models " + ("charged to the budget" if charged else "not charged")
     return Point("The searchers' own cost is shown", "yes", detail)
 
 
-def _budget_aware(frames: Tables) -> Point:
-    names = sorted(frames.runs.loc[frames.runs["budget_aware"], "searcher"].unique())
+def _budget_aware(tables: Tables) -> Point:
+    names = sorted(tables.runs.loc[tables.runs["budget_aware"], "searcher"].unique())
     detail = f"told the budget: {', '.join(names)}" if names else "no searcher was told the budget"
     return Point("Budget-aware searchers are marked", "yes", detail)
 
 
-def _same_code(frames: Tables) -> Point:
+def _same_code(tables: Tables) -> Point:
     """All runs from one commit, with the same packages, on the same hardware."""
     claim = "Same code, packages and hardware"
-    keys = [key for key in ("commit", "packages", "hardware") if _values(frames, key)]
+    keys = [key for key in ("commit", "packages", "hardware") if _values(tables, key)]
     if not keys:
         return Point(claim, "unknown", "not recorded")
-    differing = [key for key in keys if len(_values(frames, key)) > 1]
+    differing = [key for key in keys if len(_values(tables, key)) > 1]
     if differing:
         return Point(claim, "no", f"runs differ in {', '.join(differing)}")
     return Point(claim, "yes", ", ".join(f"one {key} record" for key in keys))
 
 
-def _values(frames: Tables, key: str) -> set[str]:
-    return {repr(header[key]) for header in frames.provenance if key in header}
+def _values(tables: Tables, key: str) -> set[str]:
+    return {repr(header[key]) for header in tables.provenance if key in header}
 
 
 def count_noun(number: int, noun: str) -> str:

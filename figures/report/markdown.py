@@ -1,56 +1,54 @@
 """report.md: the conclusion as text, with its numbers, its fairness list and its provenance."""
 
-from nasarena.figures.plots.anytime import reference_scores
-from nasarena.figures.plots.letter_control import in_words, letter_controls
+from collections.abc import Sequence
+
 from nasarena.figures.report.conclusion import Conclusion
+from nasarena.figures.report.fairness import Point
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.letter_controls import LetterControl, in_words
+from nasarena.figures.results.run_selection import ExcludedRun
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import BASELINE, Tables
+from nasarena.figures.results.tables import Tables
+from nasarena.search.run_config import BASELINE
 
 
 def markdown(conclusion: Conclusion) -> str:
     """The report as text: verdict, table, figures, fairness list, what stood apart, provenance."""
-    frames, standing = conclusion.frames, conclusion.standings
+    analysis, source = conclusion.analysis, conclusion.source
+    tables = analysis.tables
     first, *others = conclusion.verdict
-    lines = [f"# Comparison {frames.name}", "", f"**{first}**", "", *others, ""]
-    if standing.places:
-        kind = "final score" if standing.is_final else "search score"
-        lines += [
-            f"| rank | searcher | {kind} | search score | gap | vs random | p (Holm) |",
-            "|---|---|---|---|---|---|---|",
-            *(_markdown_row(standing, number) for number in range(len(standing.places))),
-            "",
-            f"Interquartile means over {frames.seeds_in_words}"
-            + (" with 95 % intervals; " if standing.num_seeds > 1 else "; ")
-            + f"the gap is the search score less the {kind} of the same patterns (winner's curse).",
-            "",
-        ]
-    if not frames.references.empty:
-        lines += ["## Reference patterns", "", *_markdown_references(frames), ""]
-    lines += [f"![{drawing.title}](figures/{drawing.png.name})" for drawing in conclusion.drawings]
-    lines.append("")
-    if conclusion.fairness:
-        lines += ["## Fairness", ""]
-        lines += [f"- {point.mark} {point.claim}: {point.detail}." for point in conclusion.fairness]
-        lines += ["", "[x] holds, [ ] does not, [?] the runs do not say.", ""]
-    if blinded := letter_controls(frames, standing):
-        lines += ["## Controls: permuted letters", "", in_words(blinded), ""]
-        lines += [
-            f"- {each.real} less {each.control}: {each.pair.difference}, p = {each.pair.p_holm:.2g}"
-            for each in blinded
-        ]
-        lines.append("")
-    if frames.apart:
-        lines += ["## Runs set apart, in no average", ""]
-        lines += [
-            f"- {run.searcher}, seed {run.seed} ({run.state}): {run.reason}" for run in frames.apart
-        ]
-        lines.append("")
-    lines += ["## Provenance", "", f"Command: `{conclusion.source.command}`  "]
-    lines += [f"Data: {conclusion.source.data_hash}", ""]
+    figures = [f"![{each.title}](figures/{each.png.name})" for each in conclusion.drawings]
+    lines = [
+        *[f"# Comparison {tables.name}", "", f"**{first}**", "", *others, ""],
+        *_places(analysis),
+        *_references(tables),
+        *[*figures, ""],
+        *_fairness(conclusion.fairness),
+        *_controls(analysis.letter_controls),
+        *_apart(tables.apart),
+        *["## Provenance", "", f"Command: `{source.command}`  ", f"Data: {source.data_hash}", ""],
+    ]
     return "\n".join(lines)
 
 
-def _markdown_row(standing: Standings, number: int) -> str:
+def _places(analysis: Analysis) -> list[str]:
+    standing = analysis.standings
+    if not standing.places:
+        return []
+    kind = "final score" if standing.is_final else "search score"
+    return [
+        f"| rank | searcher | {kind} | search score | gap | vs random | p (Holm) |",
+        "|---|---|---|---|---|---|---|",
+        *(_place(standing, number) for number in range(len(standing.places))),
+        "",
+        f"Interquartile means over {analysis.tables.seeds_in_words}"
+        + (" with 95 % intervals; " if standing.num_seeds > 1 else "; ")
+        + f"the gap is the search score less the {kind} of the same patterns (winner's curse).",
+        "",
+    ]
+
+
+def _place(standing: Standings, number: int) -> str:
     place = standing.places[number]
     cells = [str(place.rank), place.searcher, str(place.score), str(place.search), str(place.gap)]
     if BASELINE in standing.against and place.searcher != BASELINE:
@@ -61,10 +59,38 @@ def _markdown_row(standing: Standings, number: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown_references(frames: Tables) -> list[str]:
-    finals = reference_scores(frames, "final")
+def _references(tables: Tables) -> list[str]:
+    if tables.references.empty:
+        return []
+    finals = tables.reference_scores("final")
     rows = [
         f"| {name} | {finals.get(name, float('nan')):.4f} | {score:.4f} |"
-        for name, score in reference_scores(frames).items()
+        for name, score in tables.reference_scores().items()
     ]
-    return ["| pattern | final score | search score |", "|---|---|---|", *rows]
+    head = ["| pattern | final score | search score |", "|---|---|---|"]
+    return ["## Reference patterns", "", *head, *rows, ""]
+
+
+def _fairness(points: Sequence[Point]) -> list[str]:
+    if not points:
+        return []
+    lines = [f"- {point.mark} {point.claim}: {point.detail}." for point in points]
+    legend = "[x] holds, [ ] does not, [?] the runs do not say."
+    return ["## Fairness", "", *lines, "", legend, ""]
+
+
+def _controls(controls: Sequence[LetterControl]) -> list[str]:
+    if not controls:
+        return []
+    lines = [
+        f"- {each.real} less {each.control}: {each.pair.difference}, p = {each.pair.p_holm:.2g}"
+        for each in controls
+    ]
+    return ["## Controls: permuted letters", "", in_words(controls), "", *lines, ""]
+
+
+def _apart(runs: Sequence[ExcludedRun]) -> list[str]:
+    if not runs:
+        return []
+    lines = [f"- {run.searcher}, seed {run.seed} ({run.state}): {run.reason}" for run in runs]
+    return ["## Runs set apart, in no average", "", *lines, ""]

@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nasarena.figures.plots.letter_control import in_words, letter_controls
 from nasarena.figures.plots.style import looks
 from nasarena.figures.report.benchmark import benchmark_part
 from nasarena.figures.report.conclusion import Conclusion
@@ -22,39 +21,40 @@ from nasarena.figures.report.controls import controls
 from nasarena.figures.report.figures import data_url, pack_figures
 from nasarena.figures.report.strips import curse_strips, score_strips
 from nasarena.figures.report.trials import pack_trials
-from nasarena.figures.results.run_selection import select_runs
-from nasarena.figures.results.tables import METERS, Tables
+from nasarena.figures.results.letter_controls import in_words
+from nasarena.figures.results.rows import METERS
+from nasarena.figures.results.tables import Tables
 
 _SCRIPTS = ("data.js", "zoom.js", "explorer.js", "plot.js", "notebooks.js")
 _PAGE = Path(__file__).parent / "page"
 
 
-def render(conclusion: Conclusion, folder: Path) -> str:
-    """The text of report.html of the comparison in `folder`, whose runs are read once more."""
-    frames, standing, table = conclusion.frames, conclusion.standings, conclusion.table
-    runs = select_runs(folder).everything
+def render(conclusion: Conclusion) -> str:
+    """The text of report.html."""
+    analysis, table = conclusion.analysis, conclusion.table
+    tables, standing = analysis.tables, analysis.standings
     drawings = conclusion.drawings if standing.places else []
-    behind_letters = letter_controls(frames, standing)
+    behind_letters = analysis.letter_controls
     style, script = _read("report.css"), "\n".join(map(_read, _SCRIPTS))
     template = _environment().get_template("report.html.jinja")
     return template.render(
         conclusion=conclusion,
-        frames=frames,
+        tables=tables,
         standing=standing,
-        unit=METERS[frames.unit].unit,
+        unit=METERS[tables.unit].unit,
         searchers=table[table["kind"] == "searcher"].to_dict("records"),
         columns=_numbers(table),
         references=table[table["kind"] == "reference"].to_dict("records"),
-        scores=score_strips(standing),
-        curse=curse_strips(frames, standing),
-        benchmark=benchmark_part(frames, standing),
-        controls=controls(frames, standing, runs),
+        scores=score_strips(analysis),
+        curse=curse_strips(analysis),
+        benchmark=benchmark_part(analysis),
+        controls=controls(analysis),
         letter_words=in_words(behind_letters) if behind_letters else "",
         figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
-        trials=pack_trials(runs, frames, _colors(frames)),
-        settings=[(key, _readable(value)) for key, value in frames.condition.items() if value],
-        provenance=_provenance([run.record.header for run in runs]),
+        trials=pack_trials(analysis, _colors(tables)),
+        settings=[(key, _readable(value)) for key, value in tables.condition.items() if value],
+        provenance=_provenance([run.record.header for run in analysis.runs]),
         style=style,
         script=script,
         style_hash=_policy_hash(style),
@@ -72,9 +72,9 @@ def _numbers(table: pd.DataFrame) -> list[str]:
     return list(own.columns[own.notna().any()])
 
 
-def _colors(frames: Tables) -> dict[str, str]:
+def _colors(tables: Tables) -> dict[str, str]:
     """The colours that the figures use."""
-    return {name: look.color for name, look in looks(frames.searchers).items()}
+    return {name: look.color for name, look in looks(tables.searchers).items()}
 
 
 def _environment() -> Environment:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import Tables
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.stats.intervals import Interval
 
 _MARGIN = 0.03  # of the range, so that no tick sits on the edge
@@ -34,8 +33,9 @@ class Strips:
     zero: float | None
 
 
-def score_strips(standing: Standings) -> Strips:
+def score_strips(analysis: Analysis) -> Strips:
     """The score that decides, for each searcher."""
+    standing = analysis.standings
     return _strips(
         {
             place.searcher: (place.score, standing.scores[place.searcher])
@@ -44,11 +44,12 @@ def score_strips(standing: Standings) -> Strips:
     )
 
 
-def curse_strips(frames: Tables, standing: Standings) -> Strips:
+def curse_strips(analysis: Analysis) -> Strips:
     """The winner's curse: search score less re-trained score of the same patterns, by seed."""
+    standing = analysis.standings
     if not standing.is_final:
         return _strips({})
-    searched = frames.by_seed("search_of_finals")
+    searched = analysis.tables.by_seed("search_of_finals")
     gaps = {
         name: [before - after for before, after in zip(searched[name], scores, strict=True)]
         for name, scores in standing.scores.items()

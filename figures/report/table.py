@@ -1,18 +1,12 @@
 """table.csv: one row per searcher, per reference pattern and per run that stood apart."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
-from nasarena.figures.plots.anytime import reference_scores
-from nasarena.figures.plots.runtime import areas, running_times
-from nasarena.figures.report.benchmark import exact
-from nasarena.figures.results.anchors import Anchors
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.standings import Standings
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Interval, interval
 from nasarena.figures.stats.multiple import Comparison
-from nasarena.figures.stats.runtime import RunningTime
 from nasarena.search.seeding import stream
 
 TABLE_COLUMNS = (
@@ -25,7 +19,7 @@ TABLE_COLUMNS = (
 ).split()
 
 
-def standings_table(frames: Tables, standing: Standings, anchors: Anchors | None) -> pd.DataFrame:
+def standings_table(analysis: Analysis) -> pd.DataFrame:
     """One row per searcher in order of rank, then reference patterns, then what stood apart.
 
     Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
@@ -36,29 +30,27 @@ def standings_table(frames: Tables, standing: Standings, anchors: Anchors | None
     median best search score of random search (`ert_at_least` without a success); counts and
     seconds are means per run. `kind` is searcher, reference or apart.
     """
-    rows = [_place_row(frames, standing, number) for number in range(len(standing.places))]
-    times, area = running_times(frames, anchors), areas(frames, anchors)
+    tables, standing = analysis.tables, analysis.standings
+    rows = [_place_row(tables, standing, number) for number in range(len(standing.places))]
     for row in rows:
-        row |= _speed(str(row["name"]), times, area, float(frames.condition["budget"]["amount"]))
-    if frames.benchmark is not None:
-        truths = exact(frames, frames.benchmark, [str(row["name"]) for row in rows])
-        for row, truth in zip(rows, truths, strict=True):
-            row |= _limits("exact_regret", truth.regret)
-            row |= {"exact_rank": truth.rank, "exact_percentile": truth.percentile}
-    finals = reference_scores(frames, "final")
-    for name, score in reference_scores(frames).items():
+        row |= _speed(str(row["name"]), analysis)
+    for row, truth in zip(rows, analysis.exact_standings, strict=False):
+        row |= _limits("exact_regret", truth.regret)
+        row |= {"exact_rank": truth.rank, "exact_percentile": truth.percentile}
+    finals = tables.reference_scores("final")
+    for name, score in tables.reference_scores().items():
         rows.append(
             {"kind": "reference", "name": name, "score": finals.get(name), "search_score": score}
         )
-    for run in frames.apart:
+    for run in tables.apart:
         reason = f"seed {run.seed}, {run.state}: {run.reason}"
         rows.append({"kind": "apart", "name": run.searcher, "reason": reason})
     return pd.DataFrame(rows, columns=TABLE_COLUMNS)
 
 
-def _place_row(frames: Tables, standing: Standings, number: int) -> dict[str, object]:
+def _place_row(tables: Tables, standing: Standings, number: int) -> dict[str, object]:
     place = standing.places[number]
-    own = frames.runs[frames.runs["searcher"] == place.searcher]
+    own = tables.runs[tables.runs["searcher"] == place.searcher]
     row: dict[str, object] = {
         "kind": "searcher",
         "name": place.searcher,
@@ -72,7 +64,7 @@ def _place_row(frames: Tables, standing: Standings, number: int) -> dict[str, ob
         "failed": own["num_failed"].mean(),
         "duplicates": own["num_duplicates"].mean(),
         "invalid": own["num_invalid"].mean(),
-        "budget_share": own["spent"].mean() / float(frames.condition["budget"]["amount"]),
+        "budget_share": own["spent"].mean() / tables.budget,
         "searcher_seconds": own["searcher_seconds"].mean(),
         "training_seconds": own["training_seconds"].mean(),
         "llm_calls": own["llm_calls"].mean(),
@@ -91,15 +83,15 @@ def _against(baseline: str, pair: Comparison) -> dict[str, float]:
     return row | {f"wins_vs_{baseline}": pair.wins}
 
 
-def _speed(
-    name: str, times: Mapping[str, RunningTime], area: Mapping[str, list[float]], budget: float
-) -> dict[str, object]:
+def _speed(name: str, analysis: Analysis) -> dict[str, object]:
     """`area`: mean normalized regret over the budget; `ert`: budgets until random's level."""
     row: dict[str, object] = {}
-    if name in area:
-        row |= _limits("area", interval(area[name], stream(0, "bootstrap", name, "area")))
-    if name in times:
-        time = times[name]
+    budget = analysis.tables.budget
+    if name in analysis.areas:
+        area = interval(analysis.areas[name], stream(0, "bootstrap", name, "area"))
+        row |= _limits("area", area)
+    if name in analysis.running_times:
+        time = analysis.running_times[name]
         row["ert_budgets"] = time.expected / budget
         row["ert_at_least"] = time.at_least / budget
         row["ert_successes"] = time.success_rate

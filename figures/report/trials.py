@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from nasarena.figures.results.run_selection import REFERENCES, Run
-from nasarena.figures.results.tables import METERS, Tables
+from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.rows import METERS
+from nasarena.figures.results.run_selection import Run
 from nasarena.search.notation import LETTERS
+from nasarena.search.run_config import is_reference
 from nasarena.search.trial import Trial
 
 _MAX_CHARACTERS = 2_000_000  # of the report's five megabytes
@@ -81,14 +83,15 @@ class Trials:
     has_notebooks: bool
 
 
-def pack_trials(runs: Sequence[Run], frames: Tables, colors: Mapping[str, str]) -> Trials:
+def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
     """All trials of all runs, those set apart too, small enough for the page."""
-    reasons = {(run.searcher, run.seed): run.reason for run in frames.apart}
+    tables, runs = analysis.tables, analysis.runs
+    reasons = {(run.searcher, run.seed): run.reason for run in tables.apart}
     for limit in _TEXT_LIMITS:
         data = _collect(runs, reasons, limit)
         data |= {
-            "unit": METERS[frames.unit].unit,
-            "alphabet": (frames.condition["space"] or {}).get("alphabet", ""),
+            "unit": METERS[tables.unit].unit,
+            "alphabet": (tables.condition["space"] or {}).get("alphabet", ""),
             "letters": {letter: row.name for letter, row in LETTERS.items()},
             "colors": dict(colors),
         }
@@ -121,13 +124,12 @@ def _collect(
                 "seed": run.seed,
                 "state": run.record.state,
                 "reason": reasons.get((run.searcher, run.seed), ""),
-                "reference": settings["name"] == REFERENCES,
+                "reference": is_reference(run.record.config),
                 "llm": bool(settings.get("uses_llm")),
                 "control": _control_name(settings),
                 "first": first,
                 "length": columns.length - first,
                 "finals": list(_finals(run)),
-                "notes": [str(note["text"])[:limit] for note in run.record.of_kind("note")],
             }
         )
     return {

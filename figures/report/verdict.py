@@ -6,31 +6,31 @@ than the test: searchers that were not told apart are tied, and too few seeds ar
 
 import numpy as np
 
-from nasarena.figures.plots.exact_regret import final_values, true_regrets
-from nasarena.figures.report.benchmark import surrogate_in_words
-from nasarena.figures.results.retrained_winners import in_words, winners
+from nasarena.figures.report.benchmark import surrogate_in_words, winners_in_words
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.standings import Standings
-from nasarena.figures.results.tables import BASELINE, Tables
 from nasarena.figures.stats.multiple import Comparison, compare_to
 from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
+from nasarena.search.run_config import BASELINE
 
 _AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 
 
-def verdict(frames: Tables, standing: Standings) -> list[str]:
+def verdict(analysis: Analysis) -> list[str]:
     """Sentences, the most important first."""
+    tables, standing = analysis.tables, analysis.standings
     if not standing.places:
         return [
-            f"No conclusion: none of the {len(frames.apart)} runs finished with a score. "
+            f"No conclusion: none of the {len(tables.apart)} runs finished with a score. "
             f"The list of runs set apart says why."
         ]
-    sentences = [_leader(standing), *_benchmark(frames)]
+    sentences = [_leader(standing), *_benchmark(analysis)]
     if len(standing.places) > 1:
         sentences += [_power(standing), *_planning(standing)]
         for baseline in standing.against:
             sentences += _against(standing, baseline)
-        sentences += _exactly(frames, standing)
+        sentences += _exactly(analysis)
         sentences += _equivalence(standing)
     if not standing.is_final:
         sentences.append(
@@ -56,12 +56,12 @@ def _leader(standing: Standings) -> str:
     )
 
 
-def _benchmark(frames: Tables) -> list[str]:
+def _benchmark(analysis: Analysis) -> list[str]:
     """Plainly: whose scores these are, how far they can be trusted, who was trained for real."""
-    known = frames.benchmark
+    known = analysis.tables.benchmark
     if known is None or known.surrogate is None:
         return []
-    return [*surrogate_in_words(known), in_words(frames, known, winners(frames, known))]
+    return [*surrogate_in_words(known), winners_in_words(analysis)]
 
 
 def _power(standing: Standings) -> str:
@@ -125,14 +125,13 @@ def _against(standing: Standings, baseline: str) -> list[str]:
     return sentences
 
 
-def _exactly(frames: Tables, standing: Standings) -> list[str]:
+def _exactly(analysis: Analysis) -> list[str]:
     """The same question put to the truth of a benchmark: there the noise of a training is gone,
     that of the search is not."""
-    known = frames.benchmark
-    if known is None or standing.num_seeds < 2:
+    exact = analysis.exact
+    if exact is None or analysis.standings.num_seeds < 2:
         return []
-    regrets = final_values(true_regrets(frames, known))
-    scores = {name: -np.array(of_runs) for name, of_runs in regrets.items()}
+    scores = {name: -np.array(of_runs) for name, of_runs in exact.final_regrets.items()}
     whole = {name: own for name, own in scores.items() if np.isfinite(own).all()}
     if BASELINE not in whole or len(whole) < 2:
         return []
@@ -142,8 +141,8 @@ def _exactly(frames: Tables, standing: Standings) -> list[str]:
         f"told apart from {words}: {join_names(apart)}" if apart else f"nobody differs from {words}"
     )
     return [
-        f"By the true score in {known.proxy} of the best pattern of each run (exact paired test, "
-        f"Holm-corrected), {found}."
+        f"By the true score in {exact.known.proxy} of the best pattern of each run "
+        f"(exact paired test, Holm-corrected), {found}."
     ]
 
 

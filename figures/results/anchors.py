@@ -2,13 +2,12 @@
 
 0 is the optimum where a benchmark knows it (`benchmark.py`), else the best score known when the
 anchors were frozen; 1 is random search under the same budget (the median of its runs, pooled over
-all seeds). Scales taken from the searchers at hand
-would move everybody's numbers when one joins; so anchors are written to a versioned file at the
-first drawing and only read from then on. A score beyond the best known is below 0, which says so.
+all seeds). Scales taken from the searchers at hand would move everybody's numbers when one joins;
+so anchors are written to a versioned file at the first drawing and only read from then on. A score
+beyond the best known is below 0, which says so.
 
-Two files are asked in turn: `anchors.json` of this folder, shipped with the package for proxies
-whose optimum is known, and `anchors.json` of the comparison. An entry belongs to one condition and
-one set of seeds, by their hash.
+They are kept in `anchors.json` of the comparison. An entry belongs to one condition and one set of
+seeds, by their hash.
 """
 
 import json
@@ -20,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasarena.figures.results.incumbents import worth_so_far
 from nasarena.figures.results.noise import noise_floor
-from nasarena.figures.results.tables import BASELINE, Tables
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
+from nasarena.search.run_config import BASELINE
 
 VERSION = 1
 FILE_NAME = "anchors.json"
@@ -70,71 +69,76 @@ class Anchors:
     version: int = VERSION
 
 
-def load_or_freeze_anchors(frames: Tables, file: Path, may_write: bool = True) -> Anchors | None:
-    """The anchors of this comparison: as frozen in `file`, else frozen now.
+def load_anchors(tables: Tables, file: Path) -> Anchors | None:
+    """The anchors of this comparison: as frozen in `file`, else those to be frozen now.
 
     None where no run can be compared. Raises NasArenaError for a file that cannot be read.
     """
-    if frames.runs.empty:
+    if tables.runs.empty:
         return None
-    key = anchors_key(frames)
+    key = anchors_key(tables)
     known = _read(file)
-    if key in known:
-        return _from_json(key, known[key])
-    anchors = compute_anchors(frames)
-    if may_write:
-        entries = known | {key: _to_json(anchors)}
+    return _from_json(key, known[key]) if key in known else compute_anchors(tables)
+
+
+def freeze_anchors(anchors: Anchors, file: Path) -> None:
+    """Write them into `file`, beside those of other conditions, unless it holds them already.
+
+    Raises OSError where it cannot be written.
+    """
+    known = _read(file)
+    if anchors.key not in known:
+        entries = known | {anchors.key: _to_json(anchors)}
         text = json.dumps({"version": VERSION, "anchors": entries}, indent=1, sort_keys=True)
         file.write_text(text + "\n", encoding="utf-8")
-    return anchors
 
 
-def anchors_key(frames: Tables) -> str:
+def anchors_key(tables: Tables) -> str:
     """Hash of what the anchors depend on: proxy, space, budget, loop settings and seeds."""
-    return config_hash({"condition": dict(frames.condition), "seeds": list(frames.seeds)})
+    return config_hash({"condition": dict(tables.condition), "seeds": list(tables.seeds)})
 
 
-def compute_anchors(frames: Tables) -> Anchors:
+def compute_anchors(tables: Tables) -> Anchors:
     """Anchors from the runs at hand: what is frozen where nothing was before.
 
     On a benchmark both anchors are true scores: the optimum, and what the patterns that random
     search holds in the end are worth. Final scores that another proxy trained have no known
     optimum.
     """
-    scored = [frames.trials["best_so_far"].max(), frames.references["score"].max()]
-    optimum = None if frames.benchmark is None else frames.benchmark.best
+    scored = [tables.trials["best_so_far"].max(), tables.references["score"].max()]
+    optimum = None if tables.benchmark is None else tables.benchmark.best
     search = Scale(
         best=float(np.nanmax(scored)) if optimum is None else optimum,
-        random=_random_worth(frames),
-        noise=noise_floor(frames, is_final=False),
+        random=_random_worth(tables),
+        noise=noise_floor(tables, is_final=False),
         is_optimum=optimum is not None,
     )
     final = None
-    if (frames.runs["num_finals"] > 0).all():
-        means = frames.references.groupby("pattern")["final"].mean()
-        highest = [frames.runs["final"].max(), means.max()]
-        is_known = optimum is not None and not frames.condition.get("final_proxy")
+    if tables.is_retrained:
+        means = tables.references.groupby("pattern")["final"].mean()
+        highest = [tables.runs["final"].max(), means.max()]
+        is_known = optimum is not None and not tables.condition.get("final_proxy")
         final = Scale(
             best=search.best if is_known else float(np.nanmax(highest)),
-            random=_random_level(frames, "final"),
-            noise=noise_floor(frames, is_final=True),
+            random=_random_level(tables, "final"),
+            noise=noise_floor(tables, is_final=True),
             is_optimum=is_known,
         )
-    return Anchors(anchors_key(frames), search, final)
+    return Anchors(anchors_key(tables), search, final)
 
 
-def _random_worth(frames: Tables) -> float | None:
+def _random_worth(tables: Tables) -> float | None:
     """What random search's runs hold in the end, by their median."""
-    if frames.benchmark is None:
-        return _random_level(frames, "best_search")
-    trials = frames.trials.assign(worth=worth_so_far(frames))
+    if tables.benchmark is None:
+        return _random_level(tables, "best_search")
+    trials = tables.trials
     held = trials[trials["searcher"] == BASELINE].groupby("seed")["worth"].last()
     return None if held.empty else float(held.median())
 
 
-def _random_level(frames: Tables, column: str) -> float | None:
+def _random_level(tables: Tables, column: str) -> float | None:
     """Median of random search's runs, or None without them."""
-    runs = frames.runs.loc[frames.runs["searcher"] == BASELINE, column]
+    runs = tables.runs.loc[tables.runs["searcher"] == BASELINE, column]
     return None if runs.empty else float(runs.median())
 
 

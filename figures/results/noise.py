@@ -16,17 +16,17 @@ from nasarena.figures.stats.agreement import residual_noise
 _MIN_DEGREES = 3
 
 
-def noise_floor(frames: Tables, is_final: bool) -> float | None:
+def noise_floor(tables: Tables, is_final: bool) -> float | None:
     """Standard deviation of one score; of re-trainings if `is_final`, else of search scores.
 
     None where too few patterns were trained more than once.
     """
     column = "final" if is_final else "score"
-    table = frames.references.pivot_table(index="name", columns="seed", values=column).dropna()
+    table = tables.references.pivot_table(index="name", columns="seed", values=column).dropna()
     if min(table.shape) >= 2 and (table.shape[0] - 1) * (table.shape[1] - 1) >= _MIN_DEGREES:
-        averaged = float(frames.references["trainings"].mean()) if is_final else 1.0
+        averaged = float(tables.references["trainings"].mean()) if is_final else 1.0
         return residual_noise(table.to_numpy()) * float(np.sqrt(averaged))
-    scored = frames.finals if is_final else frames.trials
+    scored = tables.finals if is_final else tables.trials
     return _within_pattern_spread(scored[scored["status"] == "ok"])
 
 

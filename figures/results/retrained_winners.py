@@ -8,8 +8,6 @@ winners was trained.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from nasarena.figures.results.benchmark import Benchmark
 from nasarena.figures.results.tables import Tables
 
@@ -32,11 +30,11 @@ class Winner:
     num_failed: int
 
 
-def winners(frames: Tables, known: Benchmark) -> list[Winner]:
+def winners(tables: Tables, known: Benchmark) -> list[Winner]:
     """Every winner once, the best promise first."""
-    is_real = final_proxy_name(frames) is not None
+    is_real = tables.final_proxy is not None
     found = []
-    for key, rows in frames.finals.groupby("pattern"):
+    for key, rows in tables.finals.groupby("pattern"):
         pattern = str(key)
         if pattern not in known.scores:
             continue
@@ -55,33 +53,3 @@ def winners(frames: Tables, known: Benchmark) -> list[Winner]:
             )
         )
     return sorted(found, key=lambda each: (-each.promised, each.pattern))
-
-
-def final_proxy_name(frames: Tables) -> str | None:
-    """The proxy that trained the winners for real; None where nobody did."""
-    judge = frames.condition.get("final_proxy")
-    return None if not judge else str(judge["name"])
-
-
-def in_words(frames: Tables, known: Benchmark, found: list[Winner]) -> str:
-    """Which winners were trained for real, and whether they kept what they had promised."""
-    before = sum(each.on_record > 0 for each in found)
-    recorded = f"{before} of {len(found)} winners had been trained for {known.proxy} before"
-    judge = final_proxy_name(frames)
-    if judge is None:
-        return (
-            f"No winner was trained for real afterwards: final scores are those of {known.proxy} "
-            f"too. {recorded}."
-        )
-    real = [each for each in found if each.num_real]
-    words = (
-        f"{len(real)} of {len(found)} winners were trained for real afterwards, on {judge} with "
-        f"fresh seeds and held-out data: these are the final scores. {recorded}."
-    )
-    if real:
-        gaps = np.array([each.real - each.promised for each in real])
-        words += (
-            f" On average they scored {gaps.mean():+.4f} against their promise (standard deviation "
-            f"{gaps.std():.4f}; search and held-out data differ)."
-        )
-    return words

@@ -16,9 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.search.errors import NasArenaError
-from nasarena.search.run_folder import RunRecord, find_runs, read_run
-
-REFERENCES = "references"  # the pseudo-searcher that scores hand-made patterns
+from nasarena.search.run_config import (
+    condition,
+    control_of,
+    difference,
+    is_reference,
+    label,
+    options_apart,
+)
+from nasarena.search.run_folder import RunRecord
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one run is itself alone, and can be a key
@@ -60,15 +66,14 @@ class RunSelection:
     real: dict[str, str]
 
 
-def select_runs(folder: Path) -> RunSelection:
-    """Sort the runs below `folder` into those to compare, the references, and those apart.
+def select_runs(records: Sequence[RunRecord], folder: Path) -> RunSelection:
+    """Sort the runs read from `folder` into those to compare, the references, and those apart.
 
     Raises NasArenaError where there are none, where two have the same searcher and seed, or where
     no condition is shared by more than half of them.
     """
-    records = [read_run(path) for path in find_runs(folder)]
     labelled, references = _label_runs([_check_record(record) for record in records])
-    controls = [run for run in labelled if control_of(run.record)]
+    controls = [run for run in labelled if control_of(run.record.config)]
     searching = [run for run in labelled if run not in controls]
     if not searching:
         raise NasArenaError(
@@ -76,15 +81,15 @@ def select_runs(folder: Path) -> RunSelection:
             f"such as runs/<comparison>, or make one with `nasarena compare`"
         )
     _refuse_twins(labelled)
-    condition = _majority_condition(searching, folder)
-    reasons = {run: _fault(run, condition) for run in searching}
+    shared = _majority_condition(searching, folder)
+    reasons = {run: _fault(run, shared) for run in searching}
     whole = [run for run in searching if not reasons[run]]
     block, outside = _complete_block(whole)
     reasons.update(outside)
     seeds = {run.seed for run in block} or {run.seed for run in searching}
-    reasons.update({run: _reference_fault(run, condition, seeds) for run in references})
+    reasons.update({run: _reference_fault(run, shared, seeds) for run in references})
     real = {run.searcher: _real_thing(run, block) for run in controls}
-    reasons.update({run: _fault(run, condition) for run in controls})
+    reasons.update({run: _fault(run, shared) for run in controls})
     reasons.update(
         _controls_without_pair([run for run in controls if not reasons[run]], real, seeds)
     )
@@ -97,15 +102,10 @@ def select_runs(folder: Path) -> RunSelection:
             for run, reason in reasons.items()
             if reason
         ],
-        condition=condition,
+        condition=shared,
         controls=[run for run in controls if not reasons[run]],
         real=real,
     )
-
-
-def control_of(record: RunRecord) -> str:
-    """What the harness hid from the searcher of a run; empty where nothing was."""
-    return str(record.config["searcher"].get("control") or "")
 
 
 def _check_record(record: RunRecord) -> RunRecord:
@@ -128,24 +128,19 @@ def _label_runs(records: Sequence[RunRecord]) -> tuple[list[Run], list[Run]]:
     """
     options: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
-        options.setdefault(_name(record), []).append(record.config["searcher"].get("options") or {})
-    runs = [Run(_label(record, options[_name(record)]), record) for record in records]
+        options.setdefault(label(record.config), []).append(_options(record))
+    runs = []
+    for record in records:
+        name = label(record.config)
+        apart = options_apart(_options(record), options[name])
+        runs.append(Run(f"{name} ({', '.join(apart)})" if apart else name, record))
     runs.sort(key=lambda run: (run.searcher, run.seed))
-    references = [run for run in runs if _name(run.record) == REFERENCES]
-    return [run for run in runs if _name(run.record) != REFERENCES], references
+    references = [run for run in runs if is_reference(run.record.config)]
+    return [run for run in runs if not is_reference(run.record.config)], references
 
 
-def _name(record: RunRecord) -> str:
-    searcher = record.config["searcher"]
-    return str(searcher.get("label") or searcher["name"])
-
-
-def _label(record: RunRecord, options: Sequence[Mapping[str, Any]]) -> str:
-    own = record.config["searcher"].get("options") or {}
-    differing = [
-        f"{key}={own[key]}" for key in own if any(other.get(key) != own[key] for other in options)
-    ]
-    return f"{_name(record)} ({', '.join(differing)})" if differing else _name(record)
+def _options(record: RunRecord) -> Mapping[str, Any]:
+    return record.config["searcher"].get("options") or {}
 
 
 def _refuse_twins(runs: Iterable[Run]) -> None:
@@ -159,40 +154,32 @@ def _refuse_twins(runs: Iterable[Run]) -> None:
             )
 
 
-def _condition(run: Run) -> dict[str, Any]:
-    """What has to be equal for scores to be comparable, as plain values."""
-    config = run.record.config
-    loop = {key: value for key, value in config["loop"].items() if key != "seed"}
-    shared = {key: config.get(key) for key in ("proxy", "final_proxy", "space", "budget")}
-    return {**shared, "loop": loop}
-
-
 def _majority_condition(runs: Sequence[Run], folder: Path) -> dict[str, Any]:
-    texts = Counter(json.dumps(_condition(run), sort_keys=True) for run in runs)
+    texts = Counter(json.dumps(condition(run.record.config), sort_keys=True) for run in runs)
     (first, count), *others = texts.most_common()
-    condition: dict[str, Any] = json.loads(first)
+    majority: dict[str, Any] = json.loads(first)
     if count * 2 <= len(runs):
-        difference = _difference(json.loads(others[0][0]), condition)
+        words = difference(json.loads(others[0][0]), majority)
         raise NasArenaError(
-            f"{folder} mixes runs that cannot be compared ({difference}), and neither kind is the "
+            f"{folder} mixes runs that cannot be compared ({words}), and neither kind is the "
             f"majority; give the folder of one comparison"
         )
-    return condition
+    return majority
 
 
-def _fault(run: Run, condition: Mapping[str, Any]) -> str:
+def _fault(run: Run, shared: Mapping[str, Any]) -> str:
     """Why a run cannot be compared, or an empty string."""
-    own = json.loads(json.dumps(_condition(run)))
-    if own != condition:
-        return f"made under another condition: {_difference(own, condition)}"
+    own = json.loads(json.dumps(condition(run.record.config)))
+    if own != shared:
+        return f"made under another condition: {difference(own, shared)}"
     return _incomplete_reason(run) or _no_score_reason(run)
 
 
-def _reference_fault(run: Run, condition: Mapping[str, Any], seeds: set[int]) -> str:
-    own = _condition(run)
+def _reference_fault(run: Run, shared: Mapping[str, Any], seeds: set[int]) -> str:
+    own = condition(run.record.config)
     for key in ("proxy", "final_proxy", "space"):
-        if own[key] != condition[key]:
-            return f"made under another condition: {_difference(own, condition)}"
+        if own[key] != shared[key]:
+            return f"made under another condition: {difference(own, shared)}"
     if run.seed not in seeds:
         return f"no searcher is compared on seed {run.seed}"
     return _incomplete_reason(run)
@@ -278,15 +265,3 @@ def _complete_block(runs: Sequence[Run]) -> tuple[list[Run], dict[Run, str]]:
         if run not in inside
     }
     return inside, outside
-
-
-def _difference(own: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
-    """The first setting in which two conditions differ, in words."""
-    for key in sorted({*own, *shared}):
-        left, right = own.get(key), shared.get(key)
-        if left == right:
-            continue
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            return f"{key}.{_difference(left, right)}"
-        return f"{key} is {left!r}, not {right!r}"
-    return "equal"

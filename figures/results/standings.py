@@ -14,10 +14,11 @@ import numpy as np
 
 from nasarena.figures.results.anchors import Anchors, Scale
 from nasarena.figures.results.noise import noise_floor
-from nasarena.figures.results.tables import BASELINE, Tables
+from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats, Interval, interval
 from nasarena.figures.stats.multiple import Comparison, compare_all, compare_to, rank_with_ties
 from nasarena.figures.stats.power import seeds_for_differences
+from nasarena.search.run_config import BASELINE
 from nasarena.search.seeding import stream
 
 # What every searcher is measured against, where it takes part.
@@ -92,24 +93,24 @@ class Decision:
     pairs: list[Comparison]
 
 
-def decide(frames: Tables, scale: Scale | None = None) -> Decision:
+def decide(tables: Tables, scale: Scale | None = None) -> Decision:
     """Compare every pair on the score that decides; arguments as of `standings`."""
-    is_final = is_decided_by_final(frames)
-    scores = frames.by_seed("final" if is_final else "best_search")
-    noise = scale.noise if scale else noise_floor(frames, is_final)
-    rope = (noise or 0.0) / float(np.sqrt(_num_trainings(frames) if is_final else 1))
+    is_final = tables.is_retrained
+    scores = tables.by_seed("final" if is_final else "best_search")
+    noise = scale.noise if scale else noise_floor(tables, is_final)
+    rope = (noise or 0.0) / float(np.sqrt(_num_trainings(tables) if is_final else 1))
     return Decision(is_final, scores, noise, rope, compare_all(scores, rope))
 
 
-def standings(frames: Tables, scale: Scale | None = None) -> Standings:
+def standings(tables: Tables, scale: Scale | None = None) -> Standings:
     """The places of all searchers of a comparison; empty where no run could be compared.
 
     `scale` are the frozen anchors of the score that decides, its noise floor included; without
     them the noise is taken from the runs and nothing is normalized.
     """
-    decision = decide(frames, scale)
+    decision = decide(tables, scale)
     scores = decision.scores
-    searched = frames.by_seed("search_of_finals" if decision.is_final else "best_search")
+    searched = tables.by_seed("search_of_finals" if decision.is_final else "best_search")
     ranks = rank_with_ties(list(scores), decision.pairs)
     places = [
         Standing(
@@ -127,7 +128,7 @@ def standings(frames: Tables, scale: Scale | None = None) -> Standings:
         places=places,
         pairs=decision.pairs,
         is_final=decision.is_final,
-        num_seeds=len(frames.seeds),
+        num_seeds=len(tables.seeds),
         scores=scores,
         against={
             name: compare_to(scores, name, decision.rope) for name in BASELINES if name in scores
@@ -137,21 +138,16 @@ def standings(frames: Tables, scale: Scale | None = None) -> Standings:
     )
 
 
-def is_decided_by_final(frames: Tables) -> bool:
-    """Whether every run was re-trained, so that final scores decide."""
-    return bool((frames.runs["num_finals"] > 0).all()) and len(frames.runs) > 0
-
-
-def deciding_scale(frames: Tables, anchors: Anchors | None) -> Scale | None:
+def deciding_scale(tables: Tables, anchors: Anchors | None) -> Scale | None:
     """The anchors of the score that decides."""
     if anchors is None:
         return None
-    return anchors.final if is_decided_by_final(frames) else anchors.search
+    return anchors.final if tables.is_retrained else anchors.search
 
 
-def _num_trainings(frames: Tables) -> int:
+def _num_trainings(tables: Tables) -> int:
     """How many re-trainings the final score of a run averages, at least."""
-    return int((frames.runs["num_finals"] - frames.runs["num_finals_failed"]).min())
+    return int((tables.runs["num_finals"] - tables.runs["num_finals_failed"]).min())
 
 
 def _find_comparison(comparisons: list[Comparison], first: str, second: str) -> Comparison:

@@ -231,7 +231,7 @@ def test_a_finished_comparison_needs_no_server(comparison_folder: Path) -> None:
     model = re.escape(of_agents(comparison_folder)[0].config["llm"]["model"])
     nowhere = compare("agents", "llm.base_url=http://127.0.0.1:9/v1")
     assert carry_out(nowhere) == []
-    with pytest.raises(RunFolderRefused, match=f"llm.model is '{model}' there, 'other' here"):
+    with pytest.raises(RunFolderRefused, match=f"llm.model is '{model}', not 'other'"):
         carry_out([*nowhere, "llm.model=other"])
 
 
@@ -362,4 +362,4 @@ def test_a_run_never_goes_on_with_another_model(
     run = ["run", *SMALL[:-1], "searcher=agent-iid", "budget.amount=6", "name=cut"]
     url = f"llm.base_url={endpoint.settings.base_url}"
     line = refusal(capsys, [*run, url, "llm.revision=another"])
-    assert f"llm.revision is '{endpoint.revision}' there, 'another' here" in line
+    assert f"llm.revision is '{endpoint.revision}', not 'another'" in line

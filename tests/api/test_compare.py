@@ -139,7 +139,7 @@ def test_a_notebook_shows_table_and_verdict_as_text_not_markup(folder: Path) -> 
     assert page.count("<table") == 1 and "evolution" in page and "random" in page
     assert f"{result.table['score'].iloc[0]:.4f}" in page
     assert result.verdict[0].replace("'", "&#x27;") in page
-    result._analysis.verdict[0] = "<script>"
+    result._verdict[0] = "<script>"
     assert "<script>" not in result._repr_html_()
 
 

@@ -17,16 +17,15 @@ from nasarena.experiments.patternbench.quality import kendall, quality
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots import exact_regret as exact
 from nasarena.figures.plots import surrogate
-from nasarena.figures.plots.runtime import areas, hits_by_seed
 from nasarena.figures.report import verdict as verdict_words
-from nasarena.figures.report.benchmark import exact as exact_rows
-from nasarena.figures.report.benchmark import surrogate_in_words
+from nasarena.figures.report.benchmark import surrogate_in_words, winners_in_words
 from nasarena.figures.report.table import standings_table
 from nasarena.figures.report.verdict import verdict
-from nasarena.figures.results.anchors import FILE_NAME, load_or_freeze_anchors
-from nasarena.figures.results.retrained_winners import final_proxy_name, in_words, winners
-from nasarena.figures.results.standings import deciding_scale, standings
-from nasarena.figures.results.tables import Tables, read_frames
+from nasarena.figures.results.analysis import analyze
+from nasarena.figures.results.anchors import FILE_NAME, freeze_anchors, load_anchors
+from nasarena.figures.results.exact import ExactValues
+from nasarena.figures.results.running_times import hits_by_seed
+from nasarena.figures.results.tables import Tables, read_tables
 from nasarena.proxies.landscapes import additive
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.held_out import collect_held_out
@@ -138,7 +137,7 @@ def test_the_folder_holds_what_the_benchmark_knows(
         assert facts["scores"][each] == bench.true_score(each)
         assert facts["ranks"][each] == round((1 - bench.percentile(each) / 100) * 2**16) + 1
         assert facts["trainings"].get(each, 0) == bench.trainings(each)
-    known = read_frames(comparison_folder).benchmark
+    known = read_tables(comparison_folder).benchmark
     assert known is not None and known.best == score
     assert known.percentile(facts["ranks"][each]) == pytest.approx(bench.percentile(each))
 
@@ -146,36 +145,37 @@ def test_the_folder_holds_what_the_benchmark_knows(
 def test_exact_regret_and_rank_judge_the_incumbent_by_the_truth(
     comparison_folder: Path, bench: PatternBench
 ) -> None:
-    frames = read_frames(comparison_folder)
-    known = frames.benchmark
-    assert known is not None
-    regrets, ranks = exact.true_regrets(frames, known), exact.true_ranks(frames, known)
-    for name in frames.searchers:
-        for seed, regret, rank in zip(frames.seeds, regrets[name], ranks[name], strict=True):
+    analysis = analyze(comparison_folder)
+    tables, values = analysis.tables, analysis.exact
+    assert values is not None and values.unknown == ()
+    regrets, ranks = values.regrets, values.ranks
+    for name in tables.searchers:
+        for seed, regret, rank in zip(tables.seeds, regrets[name], ranks[name], strict=True):
             trials = read_run(comparison_folder / name / f"seed-{seed}").trials()
             for number in range(len(trials)):
                 scored = [t for t in trials[: number + 1] if t.status == "ok"]
                 held = max(scored, key=lambda trial: (trial.score or 0.0, -trial.index)).pattern
                 assert regret[number] == bench.regret(held) >= 0
                 assert rank[number] == bench.ranks([held])[0] >= 1
-    rows = exact_rows(frames, known, frames.searchers)
+    rows = analysis.exact_standings
+    assert [row.searcher for row in rows] == [p.searcher for p in analysis.standings.places]
     ends = [run[-1] for run in regrets["random"]]
     (random,) = (row for row in rows if row.searcher == "random")
     assert random.regret.estimate == pytest.approx(np.mean(ends))  # three seeds: nothing is cut
     assert random.rank == np.median([run[-1] for run in ranks["random"]])
-    curve = exact.curves(frames, regrets, "exact regret")["random"]
+    curve = exact.curves(tables, regrets, "exact regret")["random"]
     assert curve.middle[-1] == pytest.approx(np.mean(ends))
-    figure = exact.draw_rank(frames)
+    figure = exact.draw_rank(analysis)
     assert "65,536" in "".join(text.get_text() for text in figure.texts)
     assert figure.axes[0].get_yscale() == "log"
-    assert "true score below the optimum" in exact.draw_regret(frames).axes[0].get_ylabel()
+    assert "true score below the optimum" in exact.draw_regret(analysis).axes[0].get_ylabel()
 
 
 def test_the_optimum_is_the_anchor_of_search_scores(
     comparison_folder: Path, bench: PatternBench
 ) -> None:
-    frames = read_frames(comparison_folder)
-    anchors = load_or_freeze_anchors(frames, comparison_folder / FILE_NAME)
+    tables = read_tables(comparison_folder)
+    anchors = load_anchors(tables, comparison_folder / FILE_NAME)
     assert anchors is not None and anchors.search.best_in_words == "the optimum"
     assert anchors.search.best == bench.optimum()[1]
     held = []
@@ -183,15 +183,16 @@ def test_the_optimum_is_the_anchor_of_search_scores(
         scored = [trial for trial in read_run(path).trials() if trial.score is not None]
         held.append(bench.true_score(max(scored, key=lambda trial: trial.score or 0.0).pattern))
     assert anchors.search.random == np.median(held) <= anchors.search.best
-    reached = hits_by_seed(frames, np.array([bench.optimum()[1] + 1e-9, min(held)]))
+    reached = hits_by_seed(tables, np.array([bench.optimum()[1] + 1e-9, min(held)]))
     assert np.isinf(reached["random"][:, 0]).all()  # noise alone reaches nothing
     assert np.isfinite(reached["random"][:, 1]).all()
     # Final scores came from another proxy, whose optimum nobody asked.
-    means = frames.references.groupby("pattern")["final"].mean()
-    highest = max(frames.runs["final"].max(), means.max())
+    means = tables.references.groupby("pattern")["final"].mean()
+    highest = max(tables.runs["final"].max(), means.max())
     assert anchors.final is not None and anchors.final.best == highest
     assert anchors.final.best_in_words == "the best score known"
-    kept = load_or_freeze_anchors(frames, comparison_folder / FILE_NAME)
+    freeze_anchors(anchors, comparison_folder / FILE_NAME)
+    kept = load_anchors(tables, comparison_folder / FILE_NAME)
     assert kept == anchors  # as it was read back
 
 
@@ -199,15 +200,14 @@ def test_without_another_judge_the_optimum_anchors_final_scores_too(
     data: Path, bench: PatternBench, tmp_path: Path
 ) -> None:
     folder = compare(tmp_path, data, "[random]", "final_proxy=same", "references=false")
-    frames = read_frames(folder)
-    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
+    analysis = analyze(folder)
+    anchors = analysis.anchors
     assert anchors is not None and anchors.final is not None
     assert anchors.final.best == anchors.search.best == bench.optimum()[1]
-    known = frames.benchmark
-    assert known is not None and final_proxy_name(frames) is None
-    found = winners(frames, known)
+    found = analysis.winners
+    assert analysis.tables.final_proxy is None
     assert found and all(np.isnan(each.real) and not each.num_real for each in found)
-    assert "No winner was trained for real" in in_words(frames, known, found)
+    assert "No winner was trained for real" in winners_in_words(analysis)
 
 
 def test_a_newcomer_moves_no_bit_of_anybody(
@@ -229,33 +229,33 @@ def test_a_newcomer_moves_no_bit_of_anybody(
 
 
 def numbers(folder: Path) -> tuple[Tables, pd.DataFrame, dict[str, list[Any]]]:
-    frames = read_frames(folder)
-    assert frames.benchmark is not None
-    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
-    standing = standings(frames, deciding_scale(frames, anchors))
-    table = standings_table(frames, standing, anchors).set_index("name")
-    regrets = exact.true_regrets(frames, frames.benchmark)
+    analysis = analyze(folder)
+    tables = analysis.tables
+    assert analysis.exact is not None and analysis.anchors is not None
+    freeze_anchors(analysis.anchors, folder / FILE_NAME)
+    table = standings_table(analysis).set_index("name")
+    regrets = analysis.exact.regrets
     curves: dict[str, list[Any]] = {}
-    for name, curve in exact.curves(frames, regrets, "exact regret").items():
-        area = np.array(areas(frames, anchors)[name])
+    for name, curve in exact.curves(tables, regrets, "exact regret").items():
+        area = np.array(analysis.areas[name])
         curves[name] = [curve.middle, curve.low, curve.high, *regrets[name], area]
-    return frames, table, curves
+    return tables, table, curves
 
 
 def test_the_report_says_whose_scores_these_are_and_who_was_trained(
     comparison_folder: Path,
 ) -> None:
     conclusion = write_all(comparison_folder, "nasarena report x", only=("surrogate", "exact"))
-    frames = conclusion.frames
-    known = frames.benchmark
+    tables = conclusion.analysis.tables
+    known = tables.benchmark
     assert known is not None and known.surrogate is not None
     quality_, text = known.surrogate, " ".join(conclusion.verdict)
     assert f"Kendall tau against the mean of two trainings is {quality_.tau:.3f}" in text
     assert "50 patterns that nothing was fitted to" in text and "ensemble" in text
     tau = kendall(quality_.predicted, quality_.measured.mean(axis=1))
     assert quality_.tau == pytest.approx(tau)
-    found = winners(frames, known)
-    assert {each.pattern for each in found} == set(frames.finals["pattern"])
+    found = conclusion.analysis.winners
+    assert {each.pattern for each in found} == set(tables.finals["pattern"])
     assert (
         f"{len(found)} of {len(found)} winners were trained for real afterwards, on additive"
         in (text)
@@ -269,11 +269,11 @@ def test_the_report_says_whose_scores_these_are_and_who_was_trained(
     assert 'id="benchmark"' in page and "trained for real on additive" in page
     assert known.optimum in page and ">nan<" not in page
     assert (comparison_folder / "figures" / "surrogate.svg").exists()
-    assert verdict(frames, conclusion.standings)[1:3] == surrogate_in_words(known)
+    assert verdict(conclusion.analysis)[1:3] == surrogate_in_words(known)
 
 
 def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(comparison_folder: Path) -> None:
-    figure = surrogate.draw(read_frames(comparison_folder))
+    figure = surrogate.draw(analyze(comparison_folder))
     left, right = figure.axes
     legend = left.get_legend()
     assert legend is not None
@@ -283,7 +283,7 @@ def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(comparison_folder
     labels = [label.get_text() for label in right.get_yticklabels()]
     assert labels[0].startswith("ensemble, served") and labels[1].startswith("ridge")
     assert "too few patterns" in right.texts[0].get_text()
-    known = read_frames(comparison_folder).benchmark
+    known = read_tables(comparison_folder).benchmark
     assert known is not None and known.surrogate is not None
     assert surrogate.is_top(known.surrogate).sum() == 5
 
@@ -294,16 +294,15 @@ def test_a_landscape_knows_its_optimum_and_has_no_surrogate(tmp_path: Path) -> N
         "seeds=1", "searchers=[random]", "references=false", "report=false", "workers=1",
     ]  # fmt: skip
     assert main(["compare", *arguments]) == 0
-    frames = read_frames(tmp_path / "x")
-    known = frames.benchmark
+    analysis = analyze(tmp_path / "x")
+    known = analysis.tables.benchmark
     assert known is not None and known.surrogate is None and not known.ranks
     assert (known.optimum, known.best) == additive(PatternSpace("AMS", 16)).optimum()
-    (row,) = exact_rows(frames, known, ["random"])
+    (row,) = analysis.exact_standings
     assert row.regret.estimate > 0 and np.isnan(row.rank) and np.isnan(row.percentile)
-    assert "No surrogate" in figure_words(surrogate.draw(frames))
-    assert "was not ranked" in figure_words(exact.draw_rank(frames))
-    standing = standings(frames)
-    assert "surrogate" not in " ".join(verdict(frames, standing))
+    assert "No surrogate" in figure_words(surrogate.draw(analysis))
+    assert "was not ranked" in figure_words(exact.draw_rank(analysis))
+    assert "surrogate" not in " ".join(verdict(analysis))
 
 
 def figure_words(figure: Any) -> str:
@@ -314,11 +313,11 @@ def test_what_the_file_does_not_cover_is_said(comparison_folder: Path, tmp_path:
     folder = tmp_path / "x"
     shutil.copytree(comparison_folder, folder)
     facts = json.loads((folder / FILE).read_text())
-    frames = read_frames(folder)
-    held = exact.incumbents(frames.trials[frames.trials["searcher"] == "random"])[-1]
+    tables = read_tables(folder)
+    held = tables.trials_by_seed("random")[-1]["incumbent"].iloc[-1]
     del facts["scores"][held]
     (folder / FILE).write_text(json.dumps(facts))
-    words = figure_words(exact.draw_regret(read_frames(folder)))
+    words = figure_words(exact.draw_regret(analyze(folder)))
     assert f"1 patterns are not on record, such as {held}" in words
 
 
@@ -342,11 +341,11 @@ def test_a_file_of_something_else_is_refused(
     facts = json.loads((folder / FILE).read_text())
     (folder / FILE).write_text(change(facts))
     with pytest.raises(NasArenaError, match=message) as caught:
-        read_frames(folder)
+        read_tables(folder)
     assert "\n" not in str(caught.value)
 
 
-def test_the_truth_tells_apart_what_noise_hides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_truth_tells_apart_what_noise_hides() -> None:
     """Eight seeds, one searcher better on each: of 2^8 sign patterns two are as extreme."""
     at_random = [0.10, 0.13, 0.11, 0.18, 0.12, 0.15, 0.14, 0.16]
     regrets = {
@@ -356,12 +355,13 @@ def test_the_truth_tells_apart_what_noise_hides(monkeypatch: pytest.MonkeyPatch)
         "silent": [float("nan"), *at_random[1:]],
     }
     runs = {name: [np.array([np.nan, last]) for last in own] for name, own in regrets.items()}
-    monkeypatch.setattr(verdict_words, "true_regrets", lambda frames, known: runs)
-    frames: Any = SimpleNamespace(benchmark=SimpleNamespace(proxy="bench"))
-    standing: Any = SimpleNamespace(num_seeds=8)
-    (sentence,) = verdict_words._exactly(frames, standing)
+    known: Any = SimpleNamespace(proxy="bench")
+    analysis: Any = SimpleNamespace(
+        exact=ExactValues(known, runs, {}, ()), standings=SimpleNamespace(num_seeds=8)
+    )
+    (sentence,) = verdict_words._exactly(analysis)
     assert "true score in bench" in sentence and "sharp (+0.0535," in sentence
     assert f"p = {2 * 2 / 2**8:.2g})" in sentence  # Holm: the smaller of two p-values, doubled
     assert "blunt" not in sentence and "silent" not in sentence
-    frames.benchmark = None
-    assert verdict_words._exactly(frames, standing) == []
+    analysis.exact = None
+    assert verdict_words._exactly(analysis) == []

@@ -207,7 +207,7 @@ def test_a_folder_of_another_configuration_is_refused(capsys: pytest.CaptureFixt
     assert compare("searchers=[my.py:climber]") == 0
     Path("my.py").write_text(OWN.replace("changes=1", "changes=3"))
     assert compare("searchers=[my.py:climber]") == 2
-    assert "searcher.options.changes is 1 there, 3 here" in capsys.readouterr().err
+    assert "searcher.options.changes is 1, not 3" in capsys.readouterr().err
 
 
 def test_a_fault_of_the_settings_alone_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:

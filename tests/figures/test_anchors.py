@@ -3,31 +3,34 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from nasarena.figures.plots.runtime import (
-    TARGETS,
-    areas,
-    hits_by_seed,
-    running_times,
-    target_scores,
-)
 from nasarena.figures.report.table import standings_table
+from nasarena.figures.results.analysis import analyze
 from nasarena.figures.results.anchors import (
     FILE_NAME,
     VERSION,
     Anchors,
     Scale,
     compute_anchors,
-    load_or_freeze_anchors,
+    freeze_anchors,
+    load_anchors,
 )
 from nasarena.figures.results.noise import noise_floor
+from nasarena.figures.results.running_times import (
+    TARGETS,
+    areas,
+    hits_by_seed,
+    running_times,
+    target_scores,
+)
 from nasarena.figures.results.standings import deciding_scale, standings
-from nasarena.figures.results.tables import read_frames
+from nasarena.figures.results.tables import read_tables
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_folder import read_run
 
@@ -42,21 +45,21 @@ def test_the_scale_by_hand() -> None:
 
 
 def test_anchors_are_what_the_runs_reached(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    anchors = compute_anchors(frames)
-    scored = [*frames.trials["score"].dropna(), *frames.references["score"].dropna()]
+    tables = read_tables(comparison)
+    anchors = compute_anchors(tables)
+    scored = [*tables.trials["score"].dropna(), *tables.references["score"].dropna()]
     assert anchors.search.best == max(scored)
-    random = frames.runs.query("searcher == 'random'")
+    random = tables.runs.query("searcher == 'random'")
     assert anchors.search.random == random["best_search"].median()
     assert anchors.final is not None and anchors.final.random == random["final"].median()
 
 
 def table(folder: Path) -> pd.DataFrame:
     """table.csv before it is rounded, as every drawing of the folder makes it."""
-    frames = read_frames(folder)
-    anchors = load_or_freeze_anchors(frames, folder / FILE_NAME)
-    standing = standings(frames, deciding_scale(frames, anchors))
-    return standings_table(frames, standing, anchors).set_index("name")
+    analysis = analyze(folder)
+    assert analysis.anchors is not None
+    freeze_anchors(analysis.anchors, folder / FILE_NAME)
+    return standings_table(analysis).set_index("name")
 
 
 def test_a_better_newcomer_moves_no_number_of_anybody(
@@ -79,24 +82,42 @@ def test_a_better_newcomer_moves_no_number_of_anybody(
 def test_other_seeds_have_anchors_of_their_own(tmp_path: Path, add_comparison: Add) -> None:
     folder = add_comparison(tmp_path, seeds=2)
     file = tmp_path / FILE_NAME
-    first = load_or_freeze_anchors(read_frames(folder), file)
+    first = freeze(folder)
     add_comparison(tmp_path, seeds=3)
-    second = load_or_freeze_anchors(read_frames(folder), file)
-    assert first is not None and second is not None and first.key != second.key
+    second = freeze(folder)
+    assert first.key != second.key
     content = json.loads(file.read_text())
     assert set(content["anchors"]) == {first.key, second.key} and content["version"] == VERSION
 
 
+def freeze(folder: Path) -> Anchors:
+    """The anchors of a comparison, written into its folder."""
+    anchors = load_anchors(read_tables(folder), folder / FILE_NAME)
+    assert anchors is not None
+    freeze_anchors(anchors, folder / FILE_NAME)
+    return anchors
+
+
 def test_reading_may_not_write(comparison: Path, tmp_path: Path) -> None:
-    assert load_or_freeze_anchors(read_frames(comparison), tmp_path / FILE_NAME, may_write=False)
+    assert load_anchors(read_tables(comparison), tmp_path / FILE_NAME)
     assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_what_is_frozen_is_never_written_again(tmp_path: Path, add_comparison: Add) -> None:
+    folder = add_comparison(tmp_path, seeds=2)
+    anchors = freeze(folder)
+    before = (tmp_path / FILE_NAME).read_bytes()
+    moved = replace(anchors, search=replace(anchors.search, best=99.0))
+    freeze_anchors(moved, tmp_path / FILE_NAME)
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+    assert load_anchors(read_tables(folder), tmp_path / FILE_NAME) == anchors
 
 
 @pytest.mark.parametrize("text", ["no json", '{"version": 99, "anchors": {}}', "[]"])
 def test_a_file_of_another_version_is_refused(comparison: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / FILE_NAME).write_text(text)
     with pytest.raises(NasArenaError, match="anchors"):
-        load_or_freeze_anchors(read_frames(comparison), tmp_path / FILE_NAME)
+        load_anchors(read_tables(comparison), tmp_path / FILE_NAME)
 
 
 def test_the_noise_floor_is_the_noise_of_the_proxy(tmp_path: Path, add_run: Add) -> None:
@@ -104,12 +125,12 @@ def test_the_noise_floor_is_the_noise_of_the_proxy(tmp_path: Path, add_run: Add)
     for seed in range(12):
         add_run(tmp_path, "references", seed, references=patterns)
         add_run(tmp_path, "random", seed)
-    frames = read_frames(tmp_path)
-    assert noise_floor(frames, is_final=False) == pytest.approx(0.05, rel=0.35)
-    assert noise_floor(frames, is_final=True) == pytest.approx(0.05, rel=0.35)
+    tables = read_tables(tmp_path)
+    assert noise_floor(tables, is_final=False) == pytest.approx(0.05, rel=0.35)
+    assert noise_floor(tables, is_final=True) == pytest.approx(0.05, rel=0.35)
     # A run's score averages two re-trainings.
-    noise = noise_floor(frames, is_final=True) or 0
-    assert standings(frames).rope == pytest.approx(noise / np.sqrt(2))
+    noise = noise_floor(tables, is_final=True) or 0
+    assert standings(tables).rope == pytest.approx(noise / np.sqrt(2))
 
 
 def test_the_noise_is_that_of_one_training_however_many_are_averaged(
@@ -119,11 +140,11 @@ def test_the_noise_is_that_of_one_training_however_many_are_averaged(
     for seed in range(12):
         add_run(tmp_path, "references", seed, references=patterns, replicates=9)
         add_run(tmp_path, "random", seed, replicates=9)
-    frames = read_frames(tmp_path)
-    noise = noise_floor(frames, is_final=True) or 0
+    tables = read_tables(tmp_path)
+    noise = noise_floor(tables, is_final=True) or 0
     assert noise == pytest.approx(0.05, rel=0.35)
     # A run's score averages nine re-trainings of each of two patterns.
-    assert standings(frames).rope == pytest.approx(noise / np.sqrt(18))
+    assert standings(tables).rope == pytest.approx(noise / np.sqrt(18))
 
 
 @pytest.mark.parametrize("is_final", [True, False])
@@ -133,7 +154,7 @@ def test_two_degrees_of_freedom_say_nothing_about_noise_and_three_do(
     """Two reference patterns on n seeds leave n - 1 when pattern and seed are accounted for."""
     noises = {
         seeds: noise_floor(
-            read_frames(add_comparison(tmp_path / str(seeds), seeds=seeds)), is_final
+            read_tables(add_comparison(tmp_path / str(seeds), seeds=seeds)), is_final
         )
         for seeds in (2, 3, 4)
     }
@@ -150,47 +171,47 @@ def test_without_references_the_noise_is_that_of_repeated_trainings(
         run = add_run(tmp_path / str(count), "random", 0, top_k=1, replicates=count)
         scores = [event["outcome"]["score"] for event in read_run(run).of_kind("final")]
         assert len(scores) == count
-        noises[count] = noise_floor(read_frames(tmp_path / str(count)), is_final=True)
+        noises[count] = noise_floor(read_tables(tmp_path / str(count)), is_final=True)
     assert noises == {3: None, 4: pytest.approx(np.std(scores, ddof=1))}
 
 
 def test_without_references_the_noise_is_not_known(tmp_path: Path, add_run: Add) -> None:
     add_run(tmp_path, "random", 0)
-    frames = read_frames(tmp_path)
-    assert noise_floor(frames, is_final=False) is None
-    assert standings(frames).rope == 0
+    tables = read_tables(tmp_path)
+    assert noise_floor(tables, is_final=False) is None
+    assert standings(tables).rope == 0
 
 
 def test_normalized_places_follow_their_scores(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    anchors = compute_anchors(frames)
-    scale = deciding_scale(frames, anchors)
+    tables = read_tables(comparison)
+    anchors = compute_anchors(tables)
+    scale = deciding_scale(tables, anchors)
     assert scale is anchors.final and scale is not None
-    for place in standings(frames, scale).places:
+    for place in standings(tables, scale).places:
         expected = scale.normalize(place.score.estimate)
         assert place.normalized.estimate == pytest.approx(float(expected))
         assert place.normalized.low <= place.normalized.estimate <= place.normalized.high
 
 
 def test_targets_and_running_times_by_hand(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    anchors = compute_anchors(frames)
+    tables = read_tables(comparison)
+    anchors = compute_anchors(tables)
     targets = target_scores(anchors.search)
     assert targets is not None and len(targets) == len(TARGETS) == 40
     # Normalized regret 1 is the median of random search's best.
     assert targets[TARGETS == 1.0][0] == pytest.approx(anchors.search.random)
-    time = running_times(frames, anchors)["random"]
+    time = running_times(tables, anchors)["random"]
     assert time.num_successes == 2 and time.num_runs == 4  # half of its runs, by definition
-    hits = hits_by_seed(frames, targets)["random"]
+    hits = hits_by_seed(tables, targets)["random"]
     assert hits.shape == (4, 40) and (hits[:, 1:] >= hits[:, :-1]).all()  # harder takes longer
-    assert all(0 < area < 10 for areas_ in areas(frames, anchors).values() for area in areas_)
+    assert all(0 < area < 10 for areas_ in areas(tables, anchors).values() for area in areas_)
 
 
 def test_without_random_search_nothing_is_normalized(tmp_path: Path, add_run: Add) -> None:
     for seed in (0, 1):
         add_run(tmp_path, "climber", seed, greed=0.9)
-    frames = read_frames(tmp_path)
-    anchors = compute_anchors(frames)
+    tables = read_tables(tmp_path)
+    anchors = compute_anchors(tables)
     assert anchors.search.random is None and target_scores(anchors.search) is None
-    assert running_times(frames, anchors) == {} and areas(frames, anchors) == {}
+    assert running_times(tables, anchors) == {} and areas(tables, anchors) == {}
     assert isinstance(anchors, Anchors) and anchors.search.best_in_words == "the best score known"

@@ -18,7 +18,8 @@ from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.heatmap import best_patterns
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import fairness
-from nasarena.figures.results.tables import read_frames
+from nasarena.figures.results.analysis import analyze
+from nasarena.figures.results.tables import read_tables
 from nasarena.search.run_folder import read_run
 from nasarena.search.space import PatternSpace
 
@@ -39,7 +40,7 @@ def write_and_check(folder: Path) -> Conclusion:
     conclusion = write_all(folder, "nasarena report", only=("ranking",))
     table = pd.read_csv(folder / "table.csv")
     page = (folder / "report.html").read_text()
-    for run in conclusion.frames.apart:
+    for run in conclusion.analysis.tables.apart:
         reason = run.reason.replace("'", "&#39;")
         assert run.reason in (folder / "report.md").read_text() and reason in page
         assert any(run.reason in str(words) for words in table["reason"])
@@ -47,7 +48,7 @@ def write_and_check(folder: Path) -> Conclusion:
 
 
 def reasons(conclusion: Conclusion) -> dict[tuple[str, int], str]:
-    return {(run.searcher, run.seed): run.reason for run in conclusion.frames.apart}
+    return {(run.searcher, run.seed): run.reason for run in conclusion.analysis.tables.apart}
 
 
 def edit_config(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -108,7 +109,7 @@ def test_partial_runs_stand_apart(tmp_path: Path, add_run: Add) -> None:
     assert set(found) == {("cut", 0), ("torn", 0), ("begun", 0)}
     assert all(reason.startswith("not finished: it stands at") for reason in found.values())
     assert "it stands at 0 trials" in found["begun", 0]
-    assert conclusion.frames.searchers == ["climber", "random"]
+    assert conclusion.analysis.tables.searchers == ["climber", "random"]
 
 
 def test_when_nothing_is_finished_the_report_says_that_alone(tmp_path: Path, add_run: Add) -> None:
@@ -117,7 +118,7 @@ def test_when_nothing_is_finished_the_report_says_that_alone(tmp_path: Path, add
         file.write_bytes(file.read_bytes()[:-20])
     conclusion = write_and_check(tmp_path)
     assert conclusion.verdict[0].startswith("No conclusion: none of the 2 runs finished")
-    assert conclusion.standings.places == [] and conclusion.fairness == []
+    assert conclusion.analysis.standings.places == [] and conclusion.fairness == []
     assert not (tmp_path / "anchors.json").exists()  # nothing to freeze yet
 
 
@@ -165,9 +166,9 @@ def test_runs_of_another_condition_stand_apart(name: str, tmp_path: Path, add_ru
         edit_config(add_run(tmp_path, "other", seed) if seed else add_run(tmp_path, "x", 0), change)
     add_run(tmp_path, "climber", 0)
     add_run(tmp_path, "climber", 1)
-    frames = read_frames(tmp_path)
-    assert frames.searchers == ["climber", "random"]
-    assert {run.reason for run in frames.apart} == {f"made under another condition: {words}"}
+    tables = read_tables(tmp_path)
+    assert tables.searchers == ["climber", "random"]
+    assert {run.reason for run in tables.apart} == {f"made under another condition: {words}"}
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
@@ -186,7 +187,7 @@ def test_searchers_without_a_seed_in_common_are_not_compared(tmp_path: Path, add
         add_run(tmp_path, "random", seed)
         add_run(tmp_path, "climber", seed + 2, greed=0.9)
     conclusion = write_and_check(tmp_path)
-    assert len(conclusion.frames.searchers) == 1
+    assert len(conclusion.analysis.tables.searchers) == 1
     assert "is the only searcher to compare" in conclusion.verdict[0]
     apart = reasons(conclusion)
     assert len(apart) == 2 and all("lacks seeds" in reason for reason in apart.values())
@@ -218,7 +219,7 @@ def test_a_run_that_spent_more_than_the_budget_is_pointed_out(
     for name, seed in (("random", 0), ("random", 1), ("greedy", 0), ("greedy", 1)):
         run = add_run(tmp_path, name, seed)
     edit_events(run, lambda event: event.update(spent=spent) if "spent" in event else None)
-    (point,) = [p for p in fairness(read_frames(tmp_path)) if p.claim == "Same budget and cap"]
+    (point,) = [p for p in fairness(analyze(tmp_path)) if p.claim == "Same budget and cap"]
     assert (point.answer, point.detail) == (answer, f"12 trials; {words}")
 
 
@@ -235,7 +236,7 @@ def test_all_failed_but_one_is_a_comparison_of_one(tmp_path: Path, add_run: Add)
     add_run(tmp_path, "hopeless", 0, fails=True)
     add_run(tmp_path, "crasher", 0, raises=True)
     conclusion = write_and_check(tmp_path)
-    assert conclusion.frames.searchers == ["random"]
+    assert conclusion.analysis.tables.searchers == ["random"]
     found = reasons(conclusion)
     assert found["crasher", 0] == "ask raised RuntimeError: out of ideas"
     assert found["hopeless", 0].startswith("none of its 12 trials was scored")
@@ -252,5 +253,5 @@ def test_partial_trainings_are_nobodys_best_pattern(tmp_path: Path, add_run: Add
             event["trial"]["fidelity"] = 0.5
 
     edit_events(run, train_in_part)
-    (pattern,) = best_patterns(read_frames(tmp_path), "random")
+    (pattern,) = best_patterns(read_tables(tmp_path), "random")
     assert pattern != best.pattern

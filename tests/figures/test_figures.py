@@ -22,8 +22,10 @@ from nasarena.figures.plots.style import looks, spread
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import fairness
 from nasarena.figures.report.verdict import verdict
+from nasarena.figures.results.analysis import analyze
+from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.standings import standings
-from nasarena.figures.results.tables import METERS, read_frames
+from nasarena.figures.results.tables import read_tables
 from nasarena.figures.stats.intervals import iqm
 from nasarena.search.errors import InvalidSetting, NasArenaError
 
@@ -46,9 +48,9 @@ def axis_labels(figure: Figure) -> list[str]:
 
 
 def test_curves_are_the_iqm_of_step_curves(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    curve = anytime.curves(frames, "flops")["climber"]
-    own = frames.trials.query("searcher == 'climber'")
+    tables = read_tables(comparison)
+    curve = anytime.curves(tables, "flops")["climber"]
+    own = tables.trials.query("searcher == 'climber'")
     assert np.isnan(curve.middle[40])  # seed 2 begins with three failed trials: no score yet
     for point in (60, 90, 159):
         best = [
@@ -62,7 +64,7 @@ def test_curves_are_the_iqm_of_step_curves(comparison: Path) -> None:
 
 
 def test_all_searchers_share_their_start(comparison: Path) -> None:
-    found = anytime.curves(read_frames(comparison), "trials")
+    found = anytime.curves(read_tables(comparison), "trials")
     starts = [curve.middle[3] for curve in found.values()]  # after 4 trials of initial design
     assert starts[0] == starts[1] == starts[2]
     assert found["climber"].grid.tolist() == list(range(1, 13))
@@ -70,7 +72,7 @@ def test_all_searchers_share_their_start(comparison: Path) -> None:
 
 @pytest.mark.parametrize("meter", METERS)
 def test_anytime_axes_say_what_they_count(comparison: Path, meter: str) -> None:
-    axes = anytime.draw(read_frames(comparison), meter).axes[0]
+    axes = anytime.draw_against(meter, analyze(comparison)).axes[0]
     assert axes.get_xlabel() == METERS[meter].label
     assert "higher is better" in axes.get_ylabel()
     written_names = {text.get_text() for text in axes.texts}
@@ -79,34 +81,37 @@ def test_anytime_axes_say_what_they_count(comparison: Path, meter: str) -> None:
 
 def test_an_unknown_meter_is_refused(comparison: Path) -> None:
     with pytest.raises(InvalidSetting, match="meter must be one of trials, flops"):
-        anytime.draw(read_frames(comparison), "hours")
+        anytime.draw_against("hours", analyze(comparison))
 
 
 def test_a_charged_language_model_moves_the_curve(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    plain = anytime.curves(frames, "trials")["climber"]
-    frames.trials["spent"] += 1  # a trial's worth of calls before the first trial
-    shifted = anytime.curves(frames, "trials")["climber"]
+    tables = read_tables(comparison)
+    plain = anytime.curves(tables, "trials")["climber"]
+    tables.trials["spent"] += 1  # a trial's worth of calls before the first trial
+    shifted = anytime.curves(tables, "trials")["climber"]
     assert shifted.grid[-1] == 13
     assert np.array_equal(shifted.middle[1:], plain.middle, equal_nan=True)
 
 
 def test_a_meter_that_counted_nothing_says_so(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    frames.trials["device_seconds"] = 0.0
-    figure = anytime.draw(frames, "device_seconds")
+    analysis = analyze(comparison)
+    assert anytime.was_counted("device_seconds", analysis)
+    analysis.tables.trials["device_seconds"] = 0.0
+    assert not anytime.was_counted("device_seconds", analysis)
+    assert not anytime.was_counted("trials", analysis)  # the budget's own has its figure
+    figure = anytime.draw_against("device_seconds", analysis)
     assert "Nothing was counted: device seconds" in figure.axes[0].texts[0].get_text()
 
 
 def test_standings_by_hand(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    standing = standings(frames)
-    finals = frames.runs.pivot(index="seed", columns="searcher", values="final")
+    tables = read_tables(comparison)
+    standing = standings(tables)
+    finals = tables.runs.pivot(index="seed", columns="searcher", values="final")
     for place in standing.places:
         assert place.score.estimate == pytest.approx(iqm(finals[place.searcher]))
         assert place.gap.estimate == pytest.approx(
             iqm(
-                frames.runs.query(f"searcher == '{place.searcher}'")
+                tables.runs.query(f"searcher == '{place.searcher}'")
                 .eval("search_of_finals - final")
                 .to_numpy()
             )
@@ -122,11 +127,11 @@ def test_standings_by_hand(comparison: Path) -> None:
 def test_another_searcher_moves_nobody_elses_numbers(
     comparison: Path, tmp_path: Path, add_run: Add
 ) -> None:
-    before = read_frames(comparison)
+    before = read_tables(comparison)
     shutil.copytree(comparison, tmp_path / "more")
     for seed in range(4):
         add_run(tmp_path / "more", "newcomer", seed, greed=0.7)
-    after = read_frames(tmp_path / "more")
+    after = read_tables(tmp_path / "more")
     old = {place.searcher: place for place in standings(before).places}
     new = {place.searcher: place for place in standings(after).places}
     curves, more_curves = anytime.curves(before, "trials"), anytime.curves(after, "trials")
@@ -138,8 +143,7 @@ def test_another_searcher_moves_nobody_elses_numbers(
 
 
 def test_the_verdict_claims_no_more_than_the_seeds_allow(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    text = " ".join(verdict(frames, standings(frames)))
+    text = " ".join(verdict(analyze(comparison)))
     assert "shares the first place" in text
     assert "4 paired seeds cannot reach p < 0.05" in text and "0.125" in text
     assert "seeds" in text and "Not told apart from random search: " in text
@@ -147,41 +151,36 @@ def test_the_verdict_claims_no_more_than_the_seeds_allow(comparison: Path) -> No
 
 def test_a_clear_winner_is_called_one(tmp_path: Path, add_comparison: Add) -> None:
     folder = add_comparison(tmp_path, {"random": 0.0, "climber": 0.95}, seeds=8, amount=60)
-    frames = read_frames(folder)
-    standing = standings(frames)
-    assert [(place.searcher, place.rank) for place in standing.places] == [
+    analysis = analyze(folder)
+    assert [(place.searcher, place.rank) for place in analysis.standings.places] == [
         ("climber", 1),
         ("random", 2),
     ]
-    sentences = verdict(frames, standing)
+    sentences = verdict(analysis)
     assert sentences[0].startswith("climber leads (final score ")
     assert "1 of 1 pairs of searchers were told apart with 8 paired seeds" in sentences[1]
     assert any(sentence.startswith("Told apart from random") for sentence in sentences)
 
 
 def test_budget_shares_add_up(comparison: Path) -> None:
-    shares = budget.composition(read_frames(comparison))
+    shares = budget.composition(read_tables(comparison))
     assert shares.sum(axis=1).to_numpy() == pytest.approx(1.0)
     assert shares["initial design"].between(0.01, 4 / 12).all()
-    failed = read_frames(comparison).runs.groupby("searcher")["num_failed"].mean() / 12
+    failed = read_tables(comparison).runs.groupby("searcher")["num_failed"].mean() / 12
     assert shares["failed trials"].to_numpy() == pytest.approx(failed.to_numpy())
 
 
 def test_letter_shares_by_hand(comparison: Path) -> None:
     shares = heatmap.letter_shares(["AMS", "AAS", "SMS", "AMM"], "AMS")
     assert shares.tolist() == [[0.75, 0.25, 0.0], [0.0, 0.75, 0.25], [0.25, 0.0, 0.75]]
-    best = heatmap.best_patterns(read_frames(comparison), "climber")
+    best = heatmap.best_patterns(read_tables(comparison), "climber")
     assert len(best) == 2 * 4  # top 2 of 4 seeds
 
 
 @pytest.mark.parametrize("name", ["ranking", "budget", "heatmap"])
 def test_every_axis_is_labelled(comparison: Path, name: str) -> None:
-    frames = read_frames(comparison)
-    figure = {
-        "ranking": lambda: ranking.draw(frames, standings(frames)),
-        "budget": lambda: budget.draw(frames),
-        "heatmap": lambda: heatmap.draw(frames),
-    }[name]()
+    draw = {"ranking": ranking.draw, "budget": budget.draw, "heatmap": heatmap.draw}[name]
+    figure = draw(analyze(comparison))
     labels = " ".join(axis_labels(figure))
     expected = {
         "ranking": ["final score", "higher is better", "searcher"],
@@ -207,7 +206,7 @@ def test_any_two_parts_of_a_look_tell_29_searchers_apart(pair: tuple[str, str]) 
 
 
 def test_fairness_is_read_off_the_runs(comparison: Path, tmp_path: Path) -> None:
-    points = {point.claim: point for point in fairness(read_frames(comparison))}
+    points = {point.claim: point for point in fairness(analyze(comparison))}
     assert all(point.answer == "yes" for point in points.values()), points
     shared = points["Same score for the same pattern and seed, whoever asks"]
     assert re.fullmatch(r"\d+ trainings shared by searchers, 0 differ", shared.detail)
@@ -218,7 +217,7 @@ def test_fairness_is_read_off_the_runs(comparison: Path, tmp_path: Path) -> None
     first = re.search(r'"score":([0-9.]+)', events.read_text())
     assert first is not None
     events.write_text(events.read_text().replace(first[1], "0.123456", 1))
-    points = {point.claim: point for point in fairness(read_frames(folder))}
+    points = {point.claim: point for point in fairness(analyze(folder))}
     assert points[shared.claim].answer == "no"
 
 
@@ -226,7 +225,7 @@ def test_a_run_that_stops_early_is_noticed(tmp_path: Path, add_run: Add) -> None
     add_run(tmp_path, "random", 0)
     # 5 listed patterns on a budget of 12 trials: the searcher stops asking.
     add_run(tmp_path, "short", 0, patterns=["AMSAMS", "AAAAAA", "MMMMMM", "AMAMAM", "MAMAMA"])
-    points = {point.claim: point for point in fairness(read_frames(tmp_path))}
+    points = {point.claim: point for point in fairness(analyze(tmp_path))}
     spent = points["Budgets spent to within one trial"]
     assert spent.answer == "no" and "1 run stopped early: short" in spent.detail
 
@@ -239,7 +238,7 @@ def test_files_say_where_they_come_from(folder_and_conclusion: tuple[Path, Concl
         "profiles ranking ranks regret runtime"
     ).split()
     assert names == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg", "pdf")}
-    data = f"data {conclusion.frames.data_hash}"
+    data = f"data {conclusion.analysis.tables.data_hash}"
     for path in (folder / "figures").glob("*.png"):
         with Image.open(path) as image:
             assert (image.info["Source"], image.info["Identifier"]) == (COMMAND, data)
@@ -308,7 +307,7 @@ def test_the_table_reads_back(folder_and_conclusion: tuple[Path, Conclusion]) ->
     table = pd.read_csv(folder / "table.csv")
     assert table["kind"].value_counts().to_dict() == {"searcher": 3, "reference": 2}
     ranked = table[table["kind"] == "searcher"].set_index("name")
-    place = conclusion.standings.places[0]
+    place = conclusion.analysis.standings.places[0]
     assert ranked.loc[place.searcher, "score"] == pytest.approx(place.score.estimate, rel=1e-5)
     assert (
         (ranked["score_low"] <= ranked["score"]) & (ranked["score"] <= ranked["score_high"])
@@ -346,19 +345,17 @@ def test_without_re_training_the_verdict_says_that_scores_flatter(
 ) -> None:
     for seed in (0, 1):
         add_run(tmp_path, "random", seed, top_k=0)
-    frames = read_frames(tmp_path)
-    standing = standings(frames)
-    assert not standing.is_final
-    assert "their maximum flatters" in verdict(frames, standing)[-1]
-    points = {point.claim: point.answer for point in fairness(frames)}
+    analysis = analyze(tmp_path)
+    assert not analysis.standings.is_final
+    assert "their maximum flatters" in verdict(analysis)[-1]
+    points = {point.claim: point.answer for point in fairness(analysis)}
     assert points["Winners re-trained with fresh seeds on held-out data"] == "no"
-    assert "flattering" in ranking.draw(frames, standing).get_suptitle()
+    assert "flattering" in ranking.draw(analysis).get_suptitle()
 
 
 def test_fourteen_long_names_fit(tmp_path: Path, add_comparison: Add) -> None:
     names = {f"agent_with_hypotheses_and_notebook_{n:02d}": n / 14 for n in range(13)}
-    frames = read_frames(add_comparison(tmp_path, names | {"random": 0.0}, seeds=2))
-    figure = anytime.draw(frames)
+    figure = anytime.draw(analyze(add_comparison(tmp_path, names | {"random": 0.0}, seeds=2)))
     figure.draw_without_rendering()
     # The extent of the words alone: an annotation's own would include its connector.
     boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts if text.get_text()]

@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from nasarena.figures.plots import anytime
 from nasarena.figures.plots.budget import PARTS, WASTE
 from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
-from nasarena.figures.plots.style import BASELINE, looks
-from nasarena.figures.results.tables import read_frames
+from nasarena.figures.plots.style import looks
+from nasarena.figures.results.analysis import analyze
+from nasarena.search.run_config import BASELINE
 
 NAMES = [f"searcher {number:02d}" for number in range(28)]
 
@@ -74,7 +75,7 @@ def test_curves_carry_markers_that_tell_them_apart() -> None:
 
 
 def test_a_drawn_comparison_reads_in_grey(comparison: Path) -> None:
-    figure = anytime.draw(read_frames(comparison))
+    figure = anytime.draw(analyze(comparison))
     lines = [line for line in figure.axes[0].lines if isinstance(line, Line2D)]
     dashes = {line.get_linestyle() for line in lines if line.get_marker() in ("None", "")}
     markers = {line.get_marker() for line in lines} - {"None", ""}

@@ -19,10 +19,11 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.config import SearcherConfig, compare_config
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.figures.comparison import write_all
-from nasarena.figures.plots.letter_control import draw, in_words, letter_controls
+from nasarena.figures.plots.letter_control import draw
 from nasarena.figures.report.controls import controls
-from nasarena.figures.results.standings import standings
-from nasarena.figures.results.tables import read_frames
+from nasarena.figures.results.analysis import analyze
+from nasarena.figures.results.letter_controls import in_words
+from nasarena.figures.results.tables import read_tables
 from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import find_runs, read_run
@@ -213,13 +214,13 @@ def test_a_control_is_a_run_of_its_own_beside_the_real_one(comparison_folder: Pa
 
 
 def test_controls_are_paired_and_never_ranked(comparison_folder: Path) -> None:
-    frames = read_frames(comparison_folder)
-    assert frames.searchers == ["evolution", "random"] and frames.apart == ()
-    standing = standings(frames)
-    found = {each.real: each for each in letter_controls(frames, standing)}
+    analysis = analyze(comparison_folder)
+    tables, standing = analysis.tables, analysis.standings
+    assert tables.searchers == ["evolution", "random"] and tables.apart == ()
+    found = {each.real: each for each in analysis.letter_controls}
     assert set(found) == {"evolution", "random"}
     for name, each in found.items():
-        own = [read_run(comparison_folder / each.control / f"seed-{seed}") for seed in frames.seeds]
+        own = [read_run(comparison_folder / each.control / f"seed-{seed}") for seed in tables.seeds]
         finals = [
             np.mean([event["outcome"]["score"] for event in run.of_kind("final")]) for run in own
         ]
@@ -228,10 +229,10 @@ def test_controls_are_paired_and_never_ranked(comparison_folder: Path) -> None:
         assert each.pair.difference.low < differences.mean() < each.pair.difference.high
         assert not each.pair.is_told_apart  # classical searchers do not care
     assert in_words(list(found.values())).startswith("0 of 2 searchers did worse")
-    assert [each.searcher for each in controls(frames, standing, [])] == [
+    assert [each.searcher for each in controls(analysis)] == [
         found[place.searcher].control for place in standing.places
     ]
-    figure = draw(frames, standing)
+    figure = draw(analysis)
     assert "true letters less permuted" in figure.axes[0].get_xlabel()
     text = (comparison_folder / "report.md").read_text()
     assert "## Controls: permuted letters" in text and "random-permuted_letters" in text
@@ -255,9 +256,9 @@ def test_a_control_without_its_pair_stands_apart(tmp_path: Path, add_run: Add) -
     ]
     for path in alone:
         make_control(path)
-    frames = read_frames(tmp_path)
-    assert frames.controls.empty and frames.searchers == ["random"] and frames.seeds == (0, 1)
-    reasons = {(run.searcher, run.seed): run.reason for run in frames.apart}
+    tables = read_tables(tmp_path)
+    assert tables.controls.empty and tables.searchers == ["random"] and tables.seeds == (0, 1)
+    reasons = {(run.searcher, run.seed): run.reason for run in tables.apart}
     assert len(reasons) == 3
     assert reasons["random (control)", 0] == "a control that lacks seed 1 of its real thing"
     assert "without its real thing" in reasons["climber (control)", 1]
@@ -275,7 +276,7 @@ def test_controls_move_no_number_of_anybody(tmp_path: Path, add_run: Add) -> Non
     assert list(map(repr, before.table.to_numpy().ravel())) == list(
         map(repr, after.table.to_numpy().ravel())
     )
-    assert before.verdict == after.verdict and len(after.frames.controls) == 3
+    assert before.verdict == after.verdict and len(after.analysis.tables.controls) == 3
 
 
 def make_control(run: Path) -> None:

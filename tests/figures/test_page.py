@@ -13,8 +13,9 @@ import pytest
 from nasarena.experiments.measure import report as measure_report
 from nasarena.figures.comparison import write_all
 from nasarena.figures.report.trials import pack_trials
+from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.run_selection import Run
-from nasarena.figures.results.tables import read_frames
+from nasarena.figures.results.tables import read_tables
 from nasarena.figures.stats.intervals import iqm
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
 
@@ -148,7 +149,7 @@ def test_filters_find_what_the_runs_hold(
 ) -> None:
     opened = open_report(report_folder / "report.html")
     page = opened.page
-    trials = read_frames(report_folder).trials
+    trials = read_tables(report_folder).trials
     assert opened.texts("#found")[0].startswith(f"{len(trials) + NUM_REFERENCES} trials, best")
     page.select_option("[name=searcher]", "climber")
     own = trials[trials["searcher"] == "climber"]
@@ -168,7 +169,7 @@ def test_filters_find_what_the_runs_hold(
     page.select_option("[name=status]", "")
     page.select_option("[name=origin]", "llm")
     assert sorted(opened.patterns()) == sorted(
-        read_frames(report_folder).trials.query("provenance == 'llm'")["pattern"]
+        read_tables(report_folder).trials.query("provenance == 'llm'")["pattern"]
     )
 
 
@@ -190,7 +191,7 @@ def test_columns_sort_both_ways_and_pages_turn(
     numbers = [float(text) for text in rest if text]
     assert numbers == sorted(numbers, reverse=True) and numbers[0] <= shown[-1]
     assert rest[-1] == "" and "" not in rest[: len(numbers)]  # without a score: last
-    assert len(shown + rest) == len(read_frames(report_folder).trials) + NUM_REFERENCES
+    assert len(shown + rest) == len(read_tables(report_folder).trials) + NUM_REFERENCES
     page.click("#trials thead button:has-text('score')")
     ascending = [float(text) for text in scores() if text]
     assert ascending == sorted(ascending)
@@ -224,7 +225,7 @@ def test_the_tree_has_an_edge_to_every_parent(
     opened = open_report(report_folder / "report.html")
     page = opened.page
     assert page.locator("#run option").all_inner_texts()[0].startswith("climber, seed 1")
-    trials = read_frames(report_folder).trials.query("searcher == 'climber' and seed == 1")
+    trials = read_tables(report_folder).trials.query("searcher == 'climber' and seed == 1")
     assert page.locator("#tree .node").count() == len(trials)
     assert page.locator("#tree .edge").count() == len(trials) - 4
     scored = trials[trials["status"] == "ok"]
@@ -324,7 +325,7 @@ def test_a_partial_training_is_shown_and_is_never_the_best(
     write_all(tmp_path, COMMAND, only=FEW)
     opened = open_report(tmp_path / "report.html")
     assert opened.texts("td.c-score")[0] == "9" and opened.texts("td.c-status")[0] == "ok, 25 %"
-    best = read_frames(tmp_path).runs["best_search"].max()
+    best = read_tables(tmp_path).runs["best_search"].max()
     assert opened.texts("#found")[0].endswith(f"best search score {best:.4f}")
 
 
@@ -343,7 +344,7 @@ def test_controls_stand_beside_the_real_thing(
         path = add_run(tmp_path / "blind", "agent", seed, options={"control": "shuffled_scores"})
         assert path.exists()
     write_all(tmp_path, COMMAND, only=FEW)
-    runs = read_frames(tmp_path).runs
+    runs = read_tables(tmp_path).runs
     final = runs.pivot(index="seed", columns="searcher", values="final")
     real, blind = (next(c for c in final if word in c) for word in ("none", "shuffled"))
     opened = open_report(tmp_path / "report.html")
@@ -407,7 +408,7 @@ def test_the_winners_curse_is_search_less_final(
     report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
     opened = open_report(report_folder / "report.html")
-    runs = read_frames(report_folder).runs
+    runs = read_tables(report_folder).runs
     for row in opened.page.locator("#curse tbody tr").all():
         name = row.locator("th").inner_text()
         own = runs[runs["searcher"] == name]
@@ -463,9 +464,9 @@ def long_run(source: RunRecord, seed: int, rng: np.random.Generator, words: int)
 @pytest.mark.parametrize(("words", "limit"), [(8, 1000), (90, 160)])
 def test_200_runs_of_64_trials_fit(comparison: Path, words: int, limit: int) -> None:
     """Texts are cut only where they would not fit; the rest of the page has 3 of its 5 MB."""
-    frames = read_frames(comparison)
     source, rng = read_run(find_runs(comparison)[0]), np.random.default_rng(0)
-    packed = pack_trials([long_run(source, seed, rng, words) for seed in range(200)], frames, {})
+    runs = [long_run(source, seed, rng, words) for seed in range(200)]
+    packed = pack_trials(Analysis(read_tables(comparison), None, runs), {})
     assert packed.num_trials == 12_800 and len(packed.content) < 2_000_000
     assert packed.text_limit == limit
 

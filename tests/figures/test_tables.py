@@ -8,32 +8,32 @@ import numpy as np
 import pytest
 
 from fakes import edit_events
-from nasarena.figures.results.tables import Tables, read_frames
+from nasarena.figures.results.tables import Tables, read_tables
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_folder import read_run
 
 AddRun = Callable[..., Path]
 
 
-def reasons(frames: Tables) -> dict[tuple[str, int], str]:
-    return {(run.searcher, run.seed): run.reason for run in frames.apart}
+def reasons(tables: Tables) -> dict[tuple[str, int], str]:
+    return {(run.searcher, run.seed): run.reason for run in tables.apart}
 
 
 def test_a_whole_comparison_is_kept_whole(comparison: Path) -> None:
-    frames = read_frames(comparison)
-    assert frames.searchers == ["climber", "halfway", "random"]
-    assert frames.seeds == (0, 1, 2, 3)
-    assert frames.apart == ()
-    assert len(frames.runs) == 12 and frames.unit == "trials"
-    assert (frames.runs["num_trained"] == 12).all()
-    assert set(frames.references["name"]) == {"striped", "all attention"}
-    assert len(frames.references) == 2 * 4
+    tables = read_tables(comparison)
+    assert tables.searchers == ["climber", "halfway", "random"]
+    assert tables.seeds == (0, 1, 2, 3)
+    assert tables.apart == ()
+    assert len(tables.runs) == 12 and tables.unit == "trials"
+    assert (tables.runs["num_trained"] == 12).all()
+    assert set(tables.references["name"]) == {"striped", "all attention"}
+    assert len(tables.references) == 2 * 4
 
 
 def test_meters_and_best_score_follow_the_events(comparison: Path) -> None:
-    frames = read_frames(comparison)
+    tables = read_tables(comparison)
     trials = read_run(comparison / "climber" / "seed-2").trials()
-    rows = frames.trials.query("searcher == 'climber' and seed == 2")
+    rows = tables.trials.query("searcher == 'climber' and seed == 2")
     assert rows["pattern"].tolist() == [trial.pattern for trial in trials]
     assert rows["flops"].tolist() == np.cumsum([trial.cost.flops for trial in trials]).tolist()
     trained = [trial.status in ("ok", "failed") for trial in trials]
@@ -47,22 +47,22 @@ def test_meters_and_best_score_follow_the_events(comparison: Path) -> None:
 
 
 def test_the_final_score_is_the_mean_of_the_re_trainings(comparison: Path) -> None:
-    frames = read_frames(comparison)
+    tables = read_tables(comparison)
     record = read_run(comparison / "random" / "seed-1")
     scores = [event["outcome"]["score"] for event in record.of_kind("final")]
-    run = frames.runs.query("searcher == 'random' and seed == 1").iloc[0]
+    run = tables.runs.query("searcher == 'random' and seed == 1").iloc[0]
     assert len(scores) == 2 and run["final"] == pytest.approx(np.mean(scores))
     search = {trial.pattern: trial.score for trial in record.trials() if trial.status == "ok"}
     again = [search[event["pattern"]] for event in record.of_kind("final")]
     assert run["search_of_finals"] == pytest.approx(np.mean([x for x in again if x is not None]))
-    assert frames.by_seed("final")["random"][1] == run["final"]
+    assert tables.by_seed("final")["random"][1] == run["final"]
 
 
 def test_a_reference_that_failed_was_never_trained_again(tmp_path: Path, add_run: AddRun) -> None:
     add_run(tmp_path, "random", 0)
     patterns = {"striped": "AMSAMS", "diverging": "AAAASS"}
     add_run(tmp_path, "references", 0, references=patterns, replicates=3)
-    rows = read_frames(tmp_path).references.set_index("name")
+    rows = read_tables(tmp_path).references.set_index("name")
     assert rows["trainings"].to_dict() == {"striped": 3, "diverging": 0}
     assert rows[["score", "final"]].isna().any(axis=1).to_dict() == {
         "striped": False,
@@ -80,9 +80,9 @@ def test_broken_runs_stand_apart_with_their_reason(tmp_path: Path, add_run: AddR
     cut = add_run(tmp_path, "cut", 0) / "events.jsonl"
     lines = cut.read_text().splitlines(keepends=True)
     cut.write_text("".join(line for line in lines if '"finished"' not in line))
-    frames = read_frames(tmp_path)
-    assert frames.searchers == ["good", "random"] and frames.seeds == (0, 1)
-    found = reasons(frames)
+    tables = read_tables(tmp_path)
+    assert tables.searchers == ["good", "random"] and tables.seeds == (0, 1)
+    found = reasons(tables)
     assert found["crasher", 0] == "ask raised RuntimeError: out of ideas"
     assert found["hopeless", 0].startswith("none of its 12 trials was scored, the last: loss")
     assert found["newer", 0] == "made under another condition: proxy.version is '8', not '7'"
@@ -95,9 +95,9 @@ def test_only_the_complete_block_is_averaged(tmp_path: Path, add_run: AddRun) ->
         if seed != 2:
             add_run(tmp_path, "nearly", seed, greed=0.5)
     add_run(tmp_path, "late", 0)
-    frames = read_frames(tmp_path)
-    assert frames.searchers == ["nearly", "random"] and frames.seeds == (0, 1, 3)
-    found = reasons(frames)
+    tables = read_tables(tmp_path)
+    assert tables.searchers == ["nearly", "random"] and tables.seeds == (0, 1, 3)
+    found = reasons(tables)
     assert set(found) == {("late", 0), ("random", 2)}
     assert "seed 2 is missing for another searcher" in found["random", 2]
     assert "it lacks seeds that the others have" in found["late", 0]
@@ -110,9 +110,9 @@ def test_of_equally_large_blocks_the_one_with_more_searchers_is_kept(
     add_run(tmp_path, "random", 0)
     add_run(tmp_path, "random", 1)
     add_run(tmp_path, "late", 0)
-    frames = read_frames(tmp_path)
-    assert frames.searchers == ["late", "random"] and frames.seeds == (0,)
-    assert set(reasons(frames)) == {("random", 1)}
+    tables = read_tables(tmp_path)
+    assert tables.searchers == ["late", "random"] and tables.seeds == (0,)
+    assert set(reasons(tables)) == {("random", 1)}
 
 
 def test_seconds_measured_are_the_searchers_and_the_trainings(
@@ -122,11 +122,11 @@ def test_seconds_measured_are_the_searchers_and_the_trainings(
     planted = {"asked": {"ask_s": 10.0, "tell_s": 5.0}, "settled": {"s": 1.0}}
     run = add_run(tmp_path, "random", 0, amount=7)
     edit_events(run, lambda event: event["measured"].update(planted.get(event["event"], {})))
-    frames = read_frames(tmp_path)
-    assert frames.trials["measured_seconds"].tolist() == [16, 17, 18, 19, 35, 51, 67]
-    assert frames.trials["training_seconds"].tolist() == [1] * 7
-    assert frames.runs["searcher_seconds"].tolist() == [75]  # the fifth ask did not fit
-    assert frames.runs["training_seconds"].tolist() == [7]
+    tables = read_tables(tmp_path)
+    assert tables.trials["measured_seconds"].tolist() == [16, 17, 18, 19, 35, 51, 67]
+    assert tables.trials["training_seconds"].tolist() == [1] * 7
+    assert tables.runs["searcher_seconds"].tolist() == [75]  # the fifth ask did not fit
+    assert tables.runs["training_seconds"].tolist() == [7]
 
 
 def test_other_options_of_one_searcher_are_another_searcher(
@@ -135,30 +135,30 @@ def test_other_options_of_one_searcher_are_another_searcher(
     add_run(tmp_path / "a", "evolution", 0, options={"population": 50, "tournament": 5})
     add_run(tmp_path / "b", "evolution", 0, options={"population": 20, "tournament": 5})
     expected = ["evolution (population=20)", "evolution (population=50)"]
-    assert read_frames(tmp_path).searchers == expected
+    assert read_tables(tmp_path).searchers == expected
 
 
 def test_all_failed_gives_empty_tables(tmp_path: Path, add_run: AddRun) -> None:
     add_run(tmp_path, "random", 0, fails=True)
-    frames = read_frames(tmp_path)
-    assert frames.runs.empty and frames.trials.empty and frames.searchers == []
-    assert list(reasons(frames)) == [("random", 0)]
+    tables = read_tables(tmp_path)
+    assert tables.runs.empty and tables.trials.empty and tables.searchers == []
+    assert list(reasons(tables)) == [("random", 0)]
 
 
 def test_the_hash_of_the_data_changes_with_the_data_alone(tmp_path: Path, add_run: AddRun) -> None:
     add_run(tmp_path / "x", "random", 0)
-    first = read_frames(tmp_path / "x").data_hash
-    assert read_frames(tmp_path / "x").data_hash == first
+    first = read_tables(tmp_path / "x").data_hash
+    assert read_tables(tmp_path / "x").data_hash == first
     (tmp_path / "x").rename(tmp_path / "y")
-    assert read_frames(tmp_path / "y").data_hash == first
+    assert read_tables(tmp_path / "y").data_hash == first
     add_run(tmp_path / "y", "random", 1)
-    assert read_frames(tmp_path / "y").data_hash != first
+    assert read_tables(tmp_path / "y").data_hash != first
 
 
 def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, add_run: AddRun) -> None:
     def message(folder: Path) -> str:
         with pytest.raises(NasArenaError) as caught:
-            read_frames(folder)
+            read_tables(folder)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 

@@ -17,7 +17,9 @@ from nasarena.baselines.successive_halving import Bracket
 from nasarena.experiments.commands.conformance import Kit
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.figures.report.fairness import Point, fairness
-from nasarena.figures.results.tables import _trial_rows, read_frames
+from nasarena.figures.results.analysis import analyze
+from nasarena.figures.results.rows import trial_rows
+from nasarena.figures.results.tables import read_tables
 from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.proxies.landscapes import Landscape, additive
@@ -60,7 +62,7 @@ def test_the_parts_of_a_training_cost_what_the_whole_costs(tmp_path: Path, unit:
     spent = [event["spent"] for event in read_run(tmp_path).of_kind("settled")]
     price = Budget(unit, 1).price(whole)
     assert spent == pytest.approx([price * share for share in (NINTH, THIRD, 1)], rel=1e-5)
-    rows = _trial_rows(read_run(tmp_path))
+    rows = trial_rows(read_run(tmp_path))
     assert rows[-1][{"flops": "flops", "tokens": "tokens"}.get(unit, unit)] == pytest.approx(price)
     alone = proxy.evaluate(["AMSAMS"], [TrialSeed(0)])[0]
     assert (trials[2].score, trials[2].fidelity) == (alone.score, 1.0)
@@ -143,7 +145,7 @@ def test_the_best_of_a_run_is_trained_in_full_unless_nothing_is(tmp_path: Path) 
 def test_the_anytime_curve_waits_for_a_full_training(tmp_path: Path) -> None:
     asked = asking(("AAAAAA", THIRD), ("MMMMMM", 1.0), ("SSSSSS", 0.9999))
     trials = run(tmp_path, asked, additive(SPACE))
-    best = [row["best_so_far"] for row in _trial_rows(read_run(tmp_path))]
+    best = [row["best_so_far"] for row in trial_rows(read_run(tmp_path))]
     assert np.isnan(best[0])
     assert best[1:] == [trials[1].score] * 2
 
@@ -483,15 +485,15 @@ def test_fairness_tells_runs_of_different_fidelity_apart(tmp_path: Path) -> None
             "loop": {"seed": 0, "initial_design": 0},
         }
         run(tmp_path / name / "seed-0", name, proxy, amount=10, config=config)
-    frames = read_frames(tmp_path)
-    scored = frames.trials[frames.trials["status"] == "ok"]
+    tables = read_tables(tmp_path)
+    scored = tables.trials[tables.trials["status"] == "ok"]
     by_pattern = scored.groupby(["pattern", "replicate"])
     assert (by_pattern["fidelity"].nunique() > 1).any() and (
         by_pattern["score"].nunique() > 1
     ).any()
 
     def landscape() -> Point:
-        return next(p for p in fairness(read_frames(tmp_path)) if "whoever asks" in p.claim)
+        return next(p for p in fairness(analyze(tmp_path)) if "whoever asks" in p.claim)
 
     assert landscape().answer == "yes" and "0 differ" in landscape().detail
     shared = scored.groupby(["pattern", "replicate", "fidelity"])["searcher"].nunique()

@@ -285,7 +285,7 @@ def test_a_failed_run_goes_on_when_its_searcher_is_mended(tmp_path: Path) -> Non
 
 def test_another_configuration_is_refused_and_named(tmp_path: Path) -> None:
     run(tmp_path, climb, seed=1)
-    with pytest.raises(RunFolderRefused, match="seed is 1 there, 2 here"):
+    with pytest.raises(RunFolderRefused, match="seed is 1, not 2"):
         run(tmp_path, climb, seed=2)
 
 

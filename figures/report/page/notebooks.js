@@ -21,7 +21,7 @@ class Notebooks {
   fillRuns() {
     const t = this.trials, groups = new Map();
     const told = t.runs.filter((run) => !run.reference && run.length
-      && (run.notes.length || t.rowsOf(run).some((row) => t.texts[row] || t.parents[row])));
+      && t.rowsOf(run).some((row) => t.texts[row] || t.parents[row]));
     for (const run of told.sort((a, b) => b.llm - a.llm)) {
       const name = run.searcher + (run.control === "none" ? "" : ` (control: ${run.control})`);
       if (!groups.has(name)) groups.set(name, element("optgroup", { label: name }));
@@ -43,8 +43,7 @@ class Notebooks {
     this.drawTree();
     const told = this.bare.checked ? this.rows : this.rows.filter((row) => t.texts[row]);
     this.entries = new Map(told.map((row) => [row, this.entry(row)]));
-    const notes = this.run.notes.map((text) => element("li", {}, element("p", { class: "title" }, "Note"), element("p", {}, text)));
-    this.list.replaceChildren(...this.entries.values(), ...notes);
+    this.list.replaceChildren(...this.entries.values());
     this.list.scrollTop = 0;
   }
 

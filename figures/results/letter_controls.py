@@ -1,0 +1,74 @@
+"""Every searcher beside itself behind permuted letters, seed by seed: the paired difference.
+
+The proxy saw true patterns, the searcher saw each letter under the name of another. For one that
+knows letters only by their place in the alphabet nothing has changed, so the paired difference
+should be nothing but noise; a language model that knows what the letters stand for is misled. Each
+difference has the exact paired test of the ranking, corrected over the letter controls alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasarena.figures.results.standings import Standings
+from nasarena.figures.results.tables import Tables
+from nasarena.figures.stats.intervals import Interval, interval
+from nasarena.figures.stats.multiple import Comparison, compare_pairs
+from nasarena.search.seeding import stream
+
+
+@dataclass(frozen=True, slots=True)
+class LetterControl:
+    """A searcher `real` and its `control`; `pair` is real less control on the deciding score.
+
+    `seeds` holds (seed, score of the real thing, score of the control); `score` is the control's.
+    """
+
+    control: str
+    real: str
+    score: Interval
+    pair: Comparison
+    seeds: tuple[tuple[int, float, float], ...]
+
+
+def letter_controls(tables: Tables, standing: Standings) -> list[LetterControl]:
+    """Every control that has its real thing on all seeds, in order of the standings."""
+    if tables.controls.empty:
+        return []
+    column = "final" if standing.is_final else "best_search"
+    blinded = tables.controls.pivot(index="seed", columns="searcher", values=column)
+    real_of = tables.controls.drop_duplicates("searcher").set_index("searcher")["real"]
+    place = {each.searcher: number for number, each in enumerate(standing.places)}
+    names = sorted(map(str, blinded.columns), key=lambda name: (place[real_of[name]], name))
+    own = {name: blinded[name].astype(float).tolist() for name in names}
+    pairs = [(str(real_of[name]), name) for name in names]
+    found = compare_pairs(pairs, {**standing.scores, **own}, standing.rope)
+    return [
+        LetterControl(
+            control=pair.second,
+            real=pair.first,
+            score=interval(own[pair.second], stream(0, "bootstrap", pair.second, "score")),
+            pair=pair,
+            seeds=tuple(
+                zip(tables.seeds, standing.scores[pair.first], own[pair.second], strict=True)
+            ),
+        )
+        for pair in found
+    ]
+
+
+def in_words(controls: Sequence[LetterControl]) -> str:
+    """How many searchers lost, gained, or were shown to lose nothing that counts."""
+    lost = [each.real for each in controls if each.pair.is_told_apart and each.pair.favours_first]
+    gained = [
+        each.real for each in controls if each.pair.is_told_apart and not each.pair.favours_first
+    ]
+    same = sum(each.pair.is_equivalent for each in controls)
+    words = [
+        f"{len(lost)} of {len(controls)} searchers did worse behind permuted letters"
+        + (f" ({', '.join(lost)})" if lost else "")
+    ]
+    if gained:
+        words.append(f"{len(gained)} did better ({', '.join(gained)})")
+    if same:
+        words.append(f"for {same} the difference was shown to be within the noise of a re-training")
+    return "; ".join(words) + "."

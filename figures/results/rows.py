@@ -1,0 +1,183 @@
+"""From one run's record to rows of tables: its trials, its re-trainings, its totals.
+
+A row is a plain dictionary; `tables.py` puts the rows of all runs together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from nasarena.search.fidelity import Payments, comparable
+from nasarena.search.incumbent import takes_over
+from nasarena.search.run_folder import RunRecord
+from nasarena.search.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A way to count what a run has used: its unit in words, and its label on an axis."""
+
+    unit: str
+    label: str
+
+
+# By the name of the cumulative column of a trial's row; the first four are budget units.
+METERS = {
+    "trials": Meter("trials", "patterns trained (trials)"),
+    "flops": Meter("FLOPs", "training FLOPs charged"),
+    "tokens": Meter("tokens", "training tokens charged"),
+    "device_seconds": Meter("device seconds", "device seconds charged (cost model)"),
+    "measured_seconds": Meter("seconds", "seconds measured, searcher and training"),
+}
+
+RUN_COLUMNS = (
+    "searcher seed reason budget_aware uses_llm spent num_trials num_trained num_failed "
+    "num_duplicates num_invalid best_search search_of_finals final num_finals num_finals_failed "
+    "searcher_seconds training_seconds llm_calls llm_tokens"
+).split()
+TRIAL_COLUMNS = (
+    "searcher seed index pattern status score fidelity best_so_far incumbent provenance replicate "
+    "parents duplicate_of name note price spent trials flops tokens device_seconds "
+    "measured_seconds training_seconds"
+).split()
+CONTROL_COLUMNS = [*RUN_COLUMNS, "control", "real"]
+FINAL_COLUMNS = "searcher seed pattern replicate status score search_score".split()
+REFERENCE_COLUMNS = "name pattern seed score final trainings".split()
+
+
+def trial_rows(record: RunRecord) -> list[dict[str, Any]]:
+    """Settled trials with running totals; free trials repeat the totals before them."""
+    asked_seconds = _ask_seconds(record)
+    used = dict.fromkeys(METERS, 0.0)
+    best, spent, rows = None, 0.0, []
+    incumbent = None
+    paid = Payments()
+    for event in record.of_kind("settled"):
+        trial = Trial.from_json(event["trial"])
+        seconds = float(event.get("measured", {}).get("s", 0.0))
+        used["trials"] += _training_share(trial, paid)
+        used["flops"] += trial.cost.flops
+        used["tokens"] += trial.cost.tokens
+        used["device_seconds"] += trial.cost.device_seconds
+        used["measured_seconds"] += seconds + asked_seconds.get(trial.index, 0.0)
+        if takes_over(trial, best):
+            best, incumbent = trial.score, trial.pattern
+        price, spent = event["spent"] - spent, event["spent"]
+        rows.append(
+            _describe(trial)
+            | {
+                "best_so_far": float("nan") if best is None else best,
+                "incumbent": incumbent,
+                "price": price,
+                "spent": spent,
+                "training_seconds": seconds,
+                **used,
+            }
+        )
+    return rows
+
+
+def _describe(trial: Trial) -> dict[str, Any]:
+    """What a row says of the trial alone."""
+    return {
+        "index": trial.index,
+        "pattern": trial.pattern,
+        "status": trial.status,
+        "score": trial.score,
+        "fidelity": trial.fidelity,
+        "provenance": trial.provenance,
+        "replicate": trial.replicate,
+        "parents": " ".join(map(str, trial.parents)),
+        "duplicate_of": trial.duplicate_of,
+        "name": trial.details.get("name", ""),
+        "note": trial.note,
+    }
+
+
+def _training_share(trial: Trial, paid: Payments) -> float:
+    """How much of a full training this trial was: the increment where a part was trained before."""
+    if trial.status not in ("ok", "failed"):
+        return 0.0
+    _, reached = paid.next(trial.pattern, trial.fidelity)
+    paid.pay(trial.pattern, trial.replicate, trial.fidelity)
+    return trial.fidelity - reached
+
+
+def _ask_seconds(record: RunRecord) -> dict[int, float]:
+    """Seconds the searcher took, by the index of the first trial that they were for."""
+    return {
+        event["first"]: float(
+            event["measured"].get("ask_s", 0) + event["measured"].get("tell_s", 0)
+        )
+        for event in record.of_kind("asked")
+    }
+
+
+def final_rows(record: RunRecord) -> list[dict[str, Any]]:
+    """Re-trainings, each with the best search score of its pattern."""
+    search_scores: dict[str, float] = {}
+    for trial in comparable(record.trials()):
+        assert trial.score is not None
+        best = max(trial.score, search_scores.get(trial.pattern, trial.score))
+        search_scores[trial.pattern] = best
+    return [
+        {
+            "pattern": event["pattern"],
+            "replicate": event["replicate"],
+            "status": event["outcome"]["status"],
+            "score": event["outcome"]["score"],
+            "search_score": search_scores.get(event["pattern"]),
+        }
+        for event in record.of_kind("final")
+    ]
+
+
+def totals(
+    record: RunRecord, trials: Sequence[Mapping[str, Any]], finals: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a run comes to; `final` is the mean over its re-trainings that succeeded."""
+    end = record.events[-1]
+    status = pd.Series([row["status"] for row in trials], dtype=object).value_counts()
+    retrained = pd.DataFrame(finals, columns=["score", "search_score"], dtype=float)
+    llm = end.get("llm", {})
+    searcher = record.config["searcher"]
+    return {
+        "reason": end.get("reason", ""),
+        "budget_aware": bool(searcher.get("budget_aware", False)),
+        "uses_llm": bool(searcher.get("uses_llm", False)),
+        "spent": float(end["spent"]),
+        "num_trials": len(trials),
+        "num_trained": int(status.get("ok", 0) + status.get("failed", 0)),
+        "num_failed": int(status.get("failed", 0)),
+        "num_duplicates": int(status.get("duplicate", 0)),
+        "num_invalid": int(status.get("invalid", 0)),
+        "best_search": trials[-1]["best_so_far"] if trials else float("nan"),
+        "search_of_finals": retrained["search_score"].mean(),
+        "final": retrained["score"].mean(),
+        "num_finals": len(finals),
+        "num_finals_failed": int(retrained["score"].isna().sum()),
+        "searcher_seconds": sum(_ask_seconds(record).values()),
+        "training_seconds": sum(row["training_seconds"] for row in trials),
+        "llm_calls": llm.get("calls", 0),
+        "llm_tokens": llm.get("prompt_tokens", 0) + llm.get("completion_tokens", 0),
+    }
+
+
+def reference_rows(record: RunRecord) -> list[dict[str, Any]]:
+    """The hand-made patterns that a run scored, with the mean of their re-trainings."""
+    finals = pd.DataFrame(final_rows(record), columns=["pattern", "score"])
+    held_out = finals.astype({"score": float}).groupby("pattern")["score"]
+    means, counts = held_out.mean(), held_out.count()
+    return [
+        {
+            "name": trial.details.get("name", trial.pattern),
+            "pattern": trial.pattern,
+            "seed": record.config["loop"]["seed"],
+            "score": trial.score,
+            "final": means.get(trial.pattern),
+            "trainings": counts.get(trial.pattern, 0),
+        }
+        for trial in record.trials()
+    ]
