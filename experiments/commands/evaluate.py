@@ -30,7 +30,6 @@ def evaluate(arguments: Sequence[str]) -> int:
             "at least one pattern is expected, such as 2A5M2A3M1A3M or AMAMAMAMAMAMAMAM, got none"
         )
     patterns = [config.space.validate(expand(word)) for word in words]
-    build_proxy(config.proxy, config.space, config.cache)  # refuses bad settings here, at once
     console = make_console()
     outcomes = outcomes_of(patterns, config, console)
     console.print(_table(patterns, outcomes, config))
@@ -47,6 +46,7 @@ def outcomes_of(
     patterns: Sequence[str], config: EvaluateConfig, console: Console
 ) -> list[list[Outcome]]:
     """Outcomes by pattern and seed, from worker processes, under a progress bar."""
+    build_proxy(config.proxy, config.space, config.cache)  # refuses bad settings here, at once
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     return score_patterns(
         patterns, seeds, config.proxy, config.space, config.cache, config.workers, console,
