@@ -30,9 +30,10 @@ INNER = {
         "patternbench": set(),
     },
     "agents": {
-        "hybrids": {".", "operators", "policies", "scribe", "context", "llm"},
+        "hybrids": {".", "operators", "policies", "scribe", "surrogates", "context", "llm"},
         "operators": {"context", "llm"},
-        "scribe": {"operators", "context", "llm"},
+        "scribe": {"operators", "surrogates", "context", "llm"},
+        "surrogates": set(),
         "context": {"llm"},
         "llm": set(),
         "policies": set(),

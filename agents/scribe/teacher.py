@@ -2,9 +2,8 @@
 
 It knows the history alone, as the student does. The kernel is the one of four mixtures (of single
 places, neighbouring places, whole patterns and composition) that explains the scores best
-(Rasmussen & Williams 2006, eq. 2.30), and the criterion is Jones et al. (1998), eq. 15. Candidates
-are small changes of the best patterns, crossovers, and the maximisers of posterior draws over
-single effects, so that the teacher both climbs and leaps.
+(agents/surrogates). Candidates are small changes of the best patterns, crossovers, and the
+maximisers of posterior draws over single effects, so that the teacher both climbs and leaps.
 """
 
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
-from scipy.special import ndtr
 
 from nasarena.agents.scribe.landscapes import Digits, Floats
+from nasarena.agents.surrogates.gaussian_process import expected_improvement, fit_likeliest
 
 # Weights of the four kernels (places, neighbours, whole pattern, composition), and noise variance.
 MIXTURES = np.array(
@@ -62,37 +61,20 @@ class Teacher:
         self.scores = np.maximum((scores - scores.mean()) / spread, -2.5)
         self._features = features(digits, num_letters)
         grams = kernels(self._features, self._features, digits.shape[1])
-        self._fit(grams)
-
-    def _fit(self, grams: Floats) -> None:
-        best = -np.inf
-        for weights in MIXTURES:
-            gram = np.tensordot(weights, grams, 1)
-            for noise in NOISES:
-                factor = np.linalg.cholesky(gram + noise * np.eye(len(gram)))
-                alpha = cho_solve((factor, True), self.scores, check_finite=False)
-                evidence = -0.5 * self.scores @ alpha - np.log(np.diag(factor)).sum()
-                if evidence > best:
-                    best = evidence
-                    self._weights, self._factor, self._alpha = weights, factor, alpha
-                    self._tried_mean = gram @ alpha
+        mixed = ((weights, np.tensordot(weights, grams, 1)) for weights in MIXTURES)
+        chosen = fit_likeliest(mixed, NOISES, self.scores)
+        self._mixture, self._process = chosen.kernel, chosen.process
+        self._tried_mean: Floats = chosen.gram @ self._process.weights
 
     def posterior(self, candidates: Digits) -> tuple[Floats, Floats]:
         """Posterior mean and deviation of standardized scores, both of shape `(m,)`."""
         some = features(candidates, self.num_letters)
         grams = kernels(some, self._features, candidates.shape[1])
-        cross = np.tensordot(self._weights, grams, 1)
-        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        deviation = np.sqrt(np.maximum(1 - (half**2).sum(0), 1e-9))
-        return cross @ self._alpha, deviation
+        return self._process.predict(np.tensordot(self._mixture, grams, 1))
 
     def expected_improvement(self, candidates: Digits) -> Floats:
         """Expected improvement on the best posterior mean among the tried, shape `(m,)`."""
-        mean, deviation = self.posterior(candidates)
-        z = (mean - self._tried_mean.max()) / deviation
-        density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-        result: Floats = deviation * (z * ndtr(z) + density)
-        return result
+        return expected_improvement(*self.posterior(candidates), self._tried_mean.max())
 
     def candidates(self, rng: np.random.Generator, num: int = 256) -> Digits:
         """Untried patterns worth a look, `(about num, depth)`, no two equal."""

@@ -15,8 +15,9 @@ from nasarena.agents.hybrids.letter_prior import (
     mutate,
     sample,
 )
-from nasarena.agents.hybrids.surrogate import _log_gain, fit
+from nasarena.agents.hybrids.surrogate import fit
 from nasarena.agents.llm.messages import TokenChoice
+from nasarena.agents.surrogates.gaussian_process import expected_improvement, log_gain
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -64,7 +65,8 @@ def test_the_posterior_is_that_of_bayesian_regression_on_letters_and_pairs() -> 
     design = np.array([features(one.pattern) for one in seen])
     scores = np.array([one.score for one in seen], dtype=float)
     centred = (scores - scores.mean()) / scores.std()
-    noise = (surrogate.factor @ surrogate.factor.T)[0, 0] - 1
+    factor = surrogate.process.factor
+    noise = (factor @ factor.T)[0, 0] - 1
     precision = design.T @ design / noise + np.eye(design.shape[1])
     weights = np.linalg.solve(precision, design.T @ centred / noise)
     asked = ["AAAAA", "AMSAM", seen[3].pattern]
@@ -86,6 +88,8 @@ def test_expected_improvement_agrees_with_numeric_integration() -> None:
             lambda y, m=m, s=s: (y - best) * norm.pdf(y, m, s), best, max(best, m) + 12 * s
         )
         assert value == pytest.approx(log(exact), abs=1e-5)
+    plain = expected_improvement(mean, deviation, best)
+    assert np.log(plain) == pytest.approx(surrogate.log_expected_improvement(asked), abs=1e-5)
 
 
 def test_expected_improvement_stays_finite_and_ordered_far_below_the_best() -> None:
@@ -98,7 +102,7 @@ def test_expected_improvement_stays_finite_and_ordered_far_below_the_best() -> N
 
 def test_the_improvement_is_smooth_where_its_formulas_meet() -> None:
     for edge in (-1.0, -100.0):
-        around = _log_gain(np.array([edge - 1e-6, edge + 1e-6]))
+        around = log_gain(np.array([edge - 1e-6, edge + 1e-6]))
         assert around[1] - around[0] == pytest.approx(2e-6 * max(1, -edge), rel=0.5, abs=2e-3)
 
 
