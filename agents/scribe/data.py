@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasarena.agents.context import compact_prompt as compact
-from nasarena.agents.scribe.landscapes import DEPTHS, Digits, Floats, Landscape, draw
+from nasarena.agents.scribe.lesson_functions import DEPTHS, Digits, Floats, NoisyFunction, draw
 from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, new_candidates
 from nasarena.agents.scribe.vocabulary import Reply
 from nasarena.search.seeding import stream
 
 NUM_REPLIES = 6
-FIRST_DEPTH = 6  # the deepest space of the first shard; each shard goes one layer deeper
 SHARPNESS = 3.0  # the power of expected improvement
 # Ways to play, and how much a run favours each: the Dirichlet weights of its own mixture.
 PLAYERS = ("teacher", "climb", "evolve", "cross", "random")
@@ -41,9 +40,9 @@ class Lesson:
 
 @dataclass(slots=True)
 class Play:
-    """A search in progress: what was tried so far, and the rules of its landscape."""
+    """A search in progress: what was tried so far, and the rules of its function."""
 
-    landscape: Landscape
+    function: NoisyFunction
     digits: Digits
     scores: Floats
     mixture: Floats
@@ -52,7 +51,7 @@ class Play:
 
     @property
     def num_letters(self) -> int:
-        return len(self.landscape.space.alphabet)
+        return len(self.function.space.alphabet)
 
 
 def shard(seed: int, index: int, num_runs: int = 64) -> list[Lesson]:
@@ -83,11 +82,11 @@ def _best_row(play: Play) -> int:
 
 
 def _start(rng: np.random.Generator, max_depth: int) -> Play:
-    landscape = draw(rng, max_depth)
-    depth, num_letters = landscape.space.depth, len(landscape.space.alphabet)
+    function = draw(rng, max_depth)
+    depth, num_letters = function.space.depth, len(function.space.alphabet)
     motif = rng.integers(num_letters, size=3) if rng.random() < FAILING_SHARE else None
     mixture = rng.dirichlet(FAVOUR)
-    play = Play(landscape, np.zeros((0, depth), np.int64), np.zeros(0), mixture, motif)
+    play = Play(function, np.zeros((0, depth), np.int64), np.zeros(0), mixture, motif)
     first = int(rng.choice([0, 1, 2, 4, 4, 4, 4, 4, 8, 20, 50]))
     _play(play, rng.integers(num_letters, size=(first, depth)), rng)
     return play
@@ -98,7 +97,7 @@ def _teach(play: Play, rng: np.random.Generator) -> tuple[Digits, Floats]:
 
     The second is `(depth, letters)`: the posterior mean of the best pattern with that one change.
     """
-    space, num_letters = play.landscape.space, play.num_letters
+    space, num_letters = play.function.space, play.num_letters
     if len(play.scores) < 2:
         options = rng.integers(num_letters, size=(2 * NUM_REPLIES, space.depth))
         return new_candidates(options, play.digits, num_letters), np.zeros(
@@ -120,7 +119,7 @@ def _teach(play: Play, rng: np.random.Generator) -> tuple[Digits, Floats]:
 
 
 def _lesson(play: Play, named: Digits, worth: Floats, rng: np.random.Generator) -> Lesson:
-    space = play.landscape.space
+    space = play.function.space
     order = np.argsort(-play.scores, kind="stable").tolist()
     ranked: dict[str, float] = {}
     for row in order:
@@ -130,7 +129,7 @@ def _lesson(play: Play, named: Digits, worth: Floats, rng: np.random.Generator) 
         tuple(play.failed[: -compact.SHOWN_FAILED - 1 : -1]),
     )
     base = compact.reference(space, shown)
-    outcomes = play.landscape.scores(named, rng).tolist()
+    outcomes = play.function.scores(named, rng).tolist()
     replies = tuple(
         Reply(
             _changes_by_worth(space.alphabet, base, pattern, worth),
@@ -196,6 +195,6 @@ def _play(play: Play, chosen: Digits, rng: np.random.Generator) -> None:
     if play.motif is not None and chosen.shape[1] >= len(play.motif):
         windows = np.lib.stride_tricks.sliding_window_view(chosen, len(play.motif), axis=1)
         good = ~(windows == play.motif).all(2).any(1)
-    play.failed += [play.landscape.space.from_digits(row) for row in chosen[~good]]
+    play.failed += [play.function.space.from_digits(row) for row in chosen[~good]]
     play.digits = np.vstack([play.digits, chosen[good]])
-    play.scores = np.append(play.scores, play.landscape.scores(chosen[good], rng))
+    play.scores = np.append(play.scores, play.function.scores(chosen[good], rng))

@@ -10,7 +10,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.agents.scribe.landscapes import DEPTHS
+from nasarena.agents.scribe.lesson_functions import DEPTHS
 from nasarena.agents.scribe.vocabulary import build_tokenizer
 
 SCALE = 0.04  # standard deviation of an element

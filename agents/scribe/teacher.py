@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
-from nasarena.agents.scribe.landscapes import Digits, Floats
+from nasarena.agents.scribe.lesson_functions import Digits, Floats
 from nasarena.agents.surrogates.gaussian_process import expected_improvement, fit_likeliest
 
 # Weights of the four kernels (places, neighbours, whole pattern, composition), and noise variance.

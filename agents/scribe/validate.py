@@ -16,7 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from nasarena.agents.context import compact_prompt as compact
-from nasarena.agents.scribe.landscapes import HELD_OUT, TRAINED, Digits, Floats, Function, scale
+from nasarena.agents.scribe.lesson_functions import (
+    HELD_OUT,
+    TRAINED,
+    Digits,
+    Floats,
+    Function,
+    scale,
+)
 from nasarena.agents.scribe.teacher import Teacher, mutate
 from nasarena.agents.scribe.writer import MODEL_DIR, Writer
 from nasarena.search.seeding import stream

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasarena.agents.context.compact_prompt import FAILED
-from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
+from nasarena.agents.scribe.lesson_functions import DEPTHS, LETTERS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

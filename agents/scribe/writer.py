@@ -15,7 +15,7 @@ import numpy as np
 
 from nasarena.agents.llm.errors import ContextTooSmall
 from nasarena.agents.scribe.decoder import Array, Cache, Decoder
-from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
+from nasarena.agents.scribe.lesson_functions import DEPTHS, LETTERS
 from nasarena.agents.scribe.vocabulary import (
     CLOSING,
     DIRECTIONS,

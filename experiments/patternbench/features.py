@@ -13,7 +13,6 @@ from nasarena.proxies.patternbench.network import DEPTH, LETTERS, NUM_WINDOWS, W
 
 _BASE = len(LETTERS)
 _QUARTER = DEPTH // 4
-NUM_WINDOW_FEATURES = DEPTH * _BASE + (DEPTH - 1) * _BASE**2 + _BASE + _BASE**2 + _BASE**3
 
 Digits = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from nasarena.agents.scribe import data, landscapes, teacher
+from nasarena.agents.scribe import data, lesson_functions, teacher
 from nasarena.search.space import PatternSpace
 
 
@@ -13,12 +13,12 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("name", [*landscapes.TRAINED, *landscapes.HELD_OUT])
+@pytest.mark.parametrize("name", [*lesson_functions.TRAINED, *lesson_functions.HELD_OUT])
 @pytest.mark.parametrize(("depth", "num_letters"), [(4, 2), (16, 3), (20, 4)])
 def test_every_family_gives_a_finite_landscape_that_is_not_flat(
     name: str, depth: int, num_letters: int
 ) -> None:
-    family = (landscapes.TRAINED | landscapes.HELD_OUT)[name]
+    family = (lesson_functions.TRAINED | lesson_functions.HELD_OUT)[name]
     digits = rng(1).integers(num_letters, size=(200, depth))
     spreads = []
     for seed in range(5):
@@ -30,14 +30,14 @@ def test_every_family_gives_a_finite_landscape_that_is_not_flat(
 
 
 def test_lessons_never_draw_a_held_out_family_and_know_nothing_of_the_proxies() -> None:
-    drawn = {part for i in range(300) for part in landscapes.draw(rng(i)).family.split("+")}
-    assert drawn == set(landscapes.TRAINED)
-    for module in (landscapes, teacher, data):
+    drawn = {part for i in range(300) for part in lesson_functions.draw(rng(i)).family.split("+")}
+    assert drawn == set(lesson_functions.TRAINED)
+    for module in (lesson_functions, teacher, data):
         assert "nasarena.proxies" not in inspect.getsource(module)
 
 
 def test_spaces_vary_in_depth_and_letters() -> None:
-    spaces = [landscapes.draw_space(rng(i)) for i in range(300)]
+    spaces = [lesson_functions.draw_space(rng(i)) for i in range(300)]
     assert {space.depth for space in spaces} == set(range(4, 21))
     assert {len(space.alphabet) for space in spaces} == {2, 3, 4}
     assert len({space.alphabet for space in spaces}) > 50
@@ -109,14 +109,14 @@ def test_candidates_are_untried_and_distinct() -> None:
     assert len(found) <= 16 - len(digits)
 
 
-def _nk(generator: np.random.Generator, k: int = 2) -> landscapes.Function:
+def _nk(generator: np.random.Generator, k: int = 2) -> lesson_functions.Function:
     tables = generator.standard_normal((16, 3 ** (k + 1)))
     others = np.stack([(i + generator.permutation(15)[:k] + 1) % 16 for i in range(16)])
     reads = np.hstack([np.arange(16)[:, None], others])
     return lambda digits: tables[np.arange(16), digits[:, reads] @ 3 ** np.arange(k + 1)].sum(1)
 
 
-def _teach(function: landscapes.Function, generator: np.random.Generator) -> float:
+def _teach(function: lesson_functions.Function, generator: np.random.Generator) -> float:
     digits = generator.integers(3, size=(4, 16))
     while len(digits) < 60:
         fitted = teacher.Teacher(digits, function(digits), 3)
@@ -126,7 +126,7 @@ def _teach(function: landscapes.Function, generator: np.random.Generator) -> flo
     return float(function(digits).max())
 
 
-def _climb(function: landscapes.Function, generator: np.random.Generator) -> float:
+def _climb(function: lesson_functions.Function, generator: np.random.Generator) -> float:
     digits = generator.integers(3, size=(4, 16))
     for _ in range(56):
         best = digits[function(digits).argmax()][None]

@@ -1,10 +1,10 @@
-"""Random landscapes to learn on: ten families, 4 to 20 layers, 2 to 4 letters, with noise.
+"""Random functions to learn on: ten families, 4 to 20 layers, 2 to 4 letters, with noise.
 
 They are lessons, not judges: the arena's own synthetic landscapes (independent Gaussian effects
 per place, and NK tables) are not among them, and two families never appear in training at all, so
 that the model card can report on kinds of landscape the model has not met.
 
-A landscape is a function of digit arrays `(num_patterns, depth)` to floats `(num_patterns,)`,
+Each is a function of digit arrays `(num_patterns, depth)` to floats `(num_patterns,)`,
 scaled to mean 0 and standard deviation 1 over random patterns; higher is better.
 """
 
@@ -27,7 +27,7 @@ DEPTHS = (4, 20)
 
 
 @dataclass(frozen=True, slots=True)
-class Landscape:
+class NoisyFunction:
     """A space, a noiseless function over it, and the standard deviation of a score's noise."""
 
     space: PatternSpace
@@ -170,8 +170,8 @@ TRAINED: dict[str, Family] = {
 HELD_OUT: dict[str, Family] = {family.__name__: family for family in (trees, targets)}
 
 
-def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> Landscape:
-    """A random landscape of the trained families: often a mixture of two, often warped."""
+def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> NoisyFunction:
+    """A random function of the trained families: often a mixture of two, often warped."""
     space = draw_space(rng, max_depth)
     names = rng.choice(list(TRAINED), size=2, replace=False)
     first = scale(TRAINED[names[0]](rng, space.depth, len(space.alphabet)), space, rng)
@@ -184,13 +184,7 @@ def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> Landscape:
         return np.expm1(bend * np.clip(plain, -4, 4)) / bend if bend else plain
 
     name = "+".join(names) if share else str(names[0])
-    return Landscape(space, name, scale(mix, space, rng), draw_noise(rng))
-
-
-def draw_held_out(name: str, space: PatternSpace, rng: np.random.Generator) -> Landscape:
-    """A landscape of a family that training never draws, for the model card."""
-    function = HELD_OUT[name](rng, space.depth, len(space.alphabet))
-    return Landscape(space, name, scale(function, space, rng), 0.0)
+    return NoisyFunction(space, name, scale(mix, space, rng), draw_noise(rng))
 
 
 def draw_space(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> PatternSpace:
