@@ -53,11 +53,6 @@ class View:
         by_index = {trial.index: trial for trial in remembered}
         return tuple(by_index[index] for index in sorted(by_index))
 
-    @property
-    def ok_trials(self) -> tuple[Trial, ...]:
-        """Of `trials`, those that were really scored: status `ok`."""
-        return tuple(trial for trial in self.trials if trial.status == "ok")
-
 
 def legend(space: PatternSpace) -> tuple[tuple[str, str], ...]:
     """What the letters of a space stand for; one without a row in the table is left out."""

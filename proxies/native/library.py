@@ -19,7 +19,7 @@ from nasarena.proxies.native.compilation import compile_sources
 
 SOURCES = Path(__file__).parent
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 class Sizes(ctypes.Structure):
@@ -93,7 +93,7 @@ def require_library() -> ctypes.CDLL:
 def _say(reason: str) -> None:
     """Once: the workers of a comparison would say the same."""
     if multiprocessing.parent_process() is None:
-        _log.warning("patterns train through torch, three times as slow: %s", reason)
+        _LOG.warning("patterns train through torch, three times as slow: %s", reason)
 
 
 def _load(file: Path) -> ctypes.CDLL:

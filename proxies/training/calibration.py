@@ -23,7 +23,7 @@ from nasarena.search.space import PatternSpace
 _NUM_STEPS = 8
 _NUM_REPEATS = 3
 _LONG_S = 1.0  # of a step; where it takes longer, fewer steps are measured, once
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 # (pattern, number of steps) -> seconds that a whole training would take at that pace.
 Measure = Callable[[str, int], float]
@@ -52,7 +52,7 @@ def calibrate(measure: Measure, space: PatternSpace, version: str) -> Calibratio
     try:
         _keep(measured, file)
     except OSError as error:
-        _log.warning(
+        _LOG.warning(
             "the calibration cannot be kept in %s (%s): the next run measures anew, and its "
             "seconds will differ a little; make room or set NASARENA_CACHE",
             file.parent, error.strerror,
@@ -91,7 +91,7 @@ def _measure_at(depth: int, measure: Measure, alphabet: str) -> Calibration:
     num_steps, num_repeats = (_NUM_STEPS, _NUM_REPEATS) if step_s < _LONG_S else (2, 1)
     expected_s = step_s * num_steps * num_repeats * len(patterns)
     if expected_s > 10:
-        _log.warning("measuring once what training costs here: about %.0f s", expected_s)
+        _LOG.warning("measuring once what training costs here: about %.0f s", expected_s)
     best = {
         pattern: min(measure(pattern, num_steps) for _ in range(num_repeats))
         for pattern in patterns
@@ -112,7 +112,7 @@ def _read(file: Path, alphabet: str) -> Calibration | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        _log.warning("the calibration %s was damaged: it is measured anew", file)
+        _LOG.warning("the calibration %s was damaged: it is measured anew", file)
         with suppress(OSError):
             file.unlink()
         return None

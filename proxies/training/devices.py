@@ -20,7 +20,7 @@ from nasarena.search.errors import InvalidSetting
 
 Precision = Literal["float32", "bfloat16"]
 StepKind = Literal["native", "eager", "graph"]
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 # A GPU's products round the same each time only with memory of a fixed size to work in; this is
 # read at the first product.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -25,7 +25,7 @@ from nasarena.search.errors import ProxyFailed
 from nasarena.search.proxy import OUT_OF_MEMORY
 from nasarena.search.trial import Outcome
 
-_LOG = logging.getLogger("nasarena")
+_LOG = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 Train = Callable[[list[int]], list[Outcome]]  # members of one population to their outcomes

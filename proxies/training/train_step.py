@@ -25,7 +25,7 @@ from nasarena.proxies.training.memory import is_out_of_memory
 Step = Callable[[Tensor, Tensor, Any], Tensor]
 
 WARM_UP = 3  # steps outside the graph, in which kernels are tuned and libraries take their memory
-_log = logging.getLogger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -134,6 +134,6 @@ class CapturedStep:
             if is_out_of_memory(error):
                 raise
             reason = str(error).splitlines()[0]
-            _log.warning("the training step cannot be captured, so it is launched: %s", reason)
+            _LOG.warning("the training step cannot be captured, so it is launched: %s", reason)
         else:
             self._graph = graph
