@@ -14,6 +14,7 @@ from nasarena.agents.context.trial_text import trial_line
 from nasarena.agents.context.view import Section
 from nasarena.agents.llm.text import estimate_tokens
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.incumbent import best_first
 from nasarena.search.trial import Trial
 
 MemoryView = Literal[
@@ -94,8 +95,7 @@ def _select(
 
 
 def _best(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:
-    scored = [trial for trial in trials if trial.status == "ok"]
-    return sorted(scored, key=lambda trial: (-(trial.score or 0.0), trial.index))
+    return best_first(trials)
 
 
 def _recent(trials: Sequence[Trial], parents: Sequence[Trial]) -> list[Trial]:

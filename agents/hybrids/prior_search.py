@@ -29,6 +29,7 @@ from nasarena.agents.hybrids.letter_prior import (
 from nasarena.agents.hybrids.surrogate import fit
 from nasarena.agents.policies.policy import Move
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.incumbent import best_first
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
@@ -174,8 +175,7 @@ class PriorBo(PriorSearcher):
         """Distinct patterns that were not tried, in a fixed order."""
         drawn = sample(prior, self.space, self._pool, rng)
         drawn += [self.space.sample(rng) for _ in range(self._pool)]
-        scored = [trial for trial in self.trials if trial.status == "ok"]
-        for trial in sorted(scored, key=lambda one: (-(one.score or 0.0), one.index))[:3]:
+        for trial in best_first(self.trials)[:3]:
             drawn += self.space.neighbours(trial.pattern)
         tried = {trial.pattern for trial in self.trials}
         return [pattern for pattern in dict.fromkeys(drawn) if pattern not in tried]

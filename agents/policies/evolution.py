@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasarena.agents.policies.policy import Move, open_failure, operator_of, own, require
+from nasarena.search.incumbent import best_first
 from nasarena.search.trial import Proposal, Trial
 
 
@@ -46,7 +47,7 @@ class Evolution:
             return Move("debug", (broken.index,), {"island": broken.details.get("island", "0")})
         turn = (len(own(trials)) + len(pending)) % self.islands
         details = {"island": str(turn)}
-        members = by_rank(self.populations(trials)[turn])[: self.population]
+        members = best_first(self.populations(trials)[turn])[: self.population]
         if not members:
             return Move("draft", (), details)
         if len(members) > 1 and rng.random() < self.crossover_share:
@@ -78,18 +79,13 @@ class Evolution:
         return [members[place] for place in chosen.tolist()]
 
 
-def by_rank(members: Sequence[Trial]) -> list[Trial]:
-    """Best first, ties to the earlier trial."""
-    return sorted(members, key=lambda trial: (-(trial.score or 0.0), trial.index))
-
-
 def reset_worst(islands: Sequence[Sequence[Trial]]) -> list[list[Trial]]:
     """The worse half of the islands emptied, each refounded by the best of a surviving one.
 
     Islands rank by their best trial, an empty one last. The worst gets the founder of the best,
     the second worst that of the second best, and so on.
     """
-    tops = [by_rank(island)[:1] for island in islands]
+    tops = [best_first(island)[:1] for island in islands]
     order = sorted(
         range(len(islands)),
         key=lambda place: (
