@@ -267,7 +267,6 @@ class _Run:
 def initial_design(proxy: Proxy, settings: LoopSettings) -> list[Proposal]:
     """Distinct random patterns, fixed by the seed alone: every searcher starts from the same."""
     rng = stream(settings.seed, "initial design")
-    patterns: dict[str, None] = {}
-    while len(patterns) < min(settings.initial_design, proxy.space.size):
-        patterns[proxy.space.sample(rng)] = None
+    count = min(settings.initial_design, proxy.space.size)
+    patterns = proxy.space.sample_distinct(count, rng)
     return [Proposal(pattern, provenance="initial_design") for pattern in patterns]

@@ -72,6 +72,20 @@ class PatternSpace:
         """One pattern, uniform over the space."""
         return self._from_digits(rng.integers(len(self.alphabet), size=self.depth))
 
+    def sample_distinct(self, count: int, rng: np.random.Generator) -> list[str]:
+        """`count` different patterns, uniform; the first of them are the same for a larger count.
+
+        Raises InvalidSetting where the space has not as many.
+        """
+        if count > self.size:
+            raise InvalidSetting(
+                f"patterns must be at most the {self.size} of the space, got {count}"
+            )
+        patterns: dict[str, None] = {}
+        while len(patterns) < count:
+            patterns[self.sample(rng)] = None
+        return list(patterns)
+
     def digits(self, pattern: str) -> NDArray[np.int64]:
         """Letters as digits, shape `(depth,)`, each in `range(len(alphabet))`."""
         return np.array([self.alphabet.index(letter) for letter in pattern], dtype=np.int64)

@@ -24,7 +24,7 @@ def check_proxy(
     `noisy`: scores depend on the seed. `tolerance`: by how much a score may depend on the
     population it was computed in (rounding of batched arithmetic), relative.
     """
-    patterns = _distinct_patterns(proxy, num_patterns)
+    patterns = proxy.space.sample_distinct(num_patterns, stream(0, "proxy contract"))
     seeds = [TrialSeed(k) for k in range(num_patterns)]
     outcomes = proxy.evaluate(patterns, seeds)
     _check_declarations(proxy)
@@ -33,14 +33,6 @@ def check_proxy(
     if noisy:
         _check_noise(proxy, patterns)
     assert proxy.evaluate([], []) == []
-
-
-def _distinct_patterns(proxy: Proxy, count: int) -> list[str]:
-    rng = stream(0, "proxy contract")
-    patterns: dict[str, None] = {}
-    while len(patterns) < count:
-        patterns[proxy.space.sample(rng)] = None
-    return list(patterns)
 
 
 def _check_declarations(proxy: Proxy) -> None:

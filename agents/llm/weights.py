@@ -1,13 +1,15 @@
 """What a folder of weights tells about its model: how many parameters, and which revision.
 
-Read from the headers of `*.safetensors` files (8 bytes of length, then JSON with every shape), so
-no tensor is loaded whatever the size of the model.
+Read from the headers of `*.safetensors` files, so no tensor is loaded whatever the size of the
+model.
 """
 
 import hashlib
 import json
 from math import prod
 from pathlib import Path
+
+from safetensors import safe_open
 
 _SAMPLE_BYTES = 1 << 20
 # Keys of a `config.json` that say that only some of the parameters work on a token.
@@ -37,6 +39,5 @@ def revision(folder: Path) -> str:
 
 
 def _parameters(file: Path) -> int:
-    with open(file, "rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return sum(prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    with safe_open(file, framework="numpy") as weights:
+        return sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())

@@ -22,7 +22,6 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line, provenance
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import AuditConfig, audit_config
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import config_hash
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -47,13 +46,7 @@ def audit(arguments: Sequence[str]) -> int:
 
 def sample_patterns(space: PatternSpace, count: int, seed: int) -> list[str]:
     """Distinct random patterns; the first of them are the same however many are asked for."""
-    if count > space.size:
-        raise InvalidSetting(f"patterns must be at most the {space.size} of the space, got {count}")
-    rng = stream(seed, "audit")
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[space.sample(rng)] = None
-    return list(found)
+    return space.sample_distinct(count, stream(seed, "audit"))
 
 
 def report_findings(

@@ -147,11 +147,7 @@ def summarize(
 
 def random_patterns(space: PatternSpace, count: int) -> list[str]:
     """Distinct patterns of one fixed stream."""
-    rng = stream(0, "icc patterns")
-    patterns: dict[str, None] = {}
-    while len(patterns) < count:
-        patterns[space.sample(rng)] = None
-    return list(patterns)
+    return space.sample_distinct(count, stream(0, "icc patterns"))
 
 
 if __name__ == "__main__":

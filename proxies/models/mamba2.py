@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.models.attention import causal_mask
-from nasarena.proxies.models.autograd_ops import causal_conv_silu, rms_norm
+from nasarena.proxies.models.rms_norm import rms_norm
 from nasarena.proxies.models.triton_scan import has_triton_scan, scan_population
 
 CHUNK = 64
@@ -62,7 +62,7 @@ def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Te
     E, N, H = shape.inner, shape.state, shape.num_heads
     projected = torch.bmm(x_PBTD.reshape(P, B * T, D), weights["in_proj"]).view(P, B, T, -1)
     z, xbc, dt = torch.split(projected, [E, shape.conv_channels, H], dim=-1)
-    xbc = causal_conv_silu(xbc, weights["conv"], weights["conv_bias"])
+    xbc = F.silu(causal_conv(xbc, weights["conv"], weights["conv_bias"]))
     x, b, c = torch.split(xbc, [E, N, N], dim=-1)
     dt_PBTH = F.softplus(dt + weights["dt_bias"][:, None, None])
     x_PBTHK = x.reshape(P, B, T, H, E // H)
@@ -74,6 +74,20 @@ def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Te
     y = y + x_PBTHK * weights["skip"][:, None, None, :, None]
     normed = rms_norm(y.flatten(-2) * F.silu(z), weights["gate_norm"])
     return torch.bmm(normed.view(P, B * T, E), weights["out_proj"]).view(P, B, T, D)
+
+
+def causal_conv(x_PBTC: Tensor, weight_PCW: Tensor, bias_PC: Tensor) -> Tensor:
+    """Depthwise convolution over the last W positions; the last tap weighs the present one.
+
+    Shapes: C channels, W taps; `(P, B, T, C)` to the same. A sum of products: torch's grouped
+    convolution wants channels before positions, and is slower by the copies.
+    """
+    T, num_taps = x_PBTC.shape[2], weight_PCW.shape[-1]
+    padded = F.pad(x_PBTC, (0, 0, num_taps - 1, 0))
+    mixed = bias_PC[:, None, None]
+    for tap, weight_PC in enumerate(weight_PCW.unbind(-1)):
+        mixed = mixed + padded[:, :, tap : tap + T] * weight_PC[:, None, None]
+    return mixed
 
 
 def scan_in_chunks(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CHUNK) -> Tensor:

@@ -11,16 +11,16 @@ Shapes: P models, B sequences, T positions, D width, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from math import log
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasarena.proxies.models.autograd_ops import permute, rms_norm
 from nasarena.proxies.models.kinds import layer_kind, layer_tensors
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape, TensorSpec
+from nasarena.proxies.models.permutation import permute
+from nasarena.proxies.models.rms_norm import rms_norm
 
 _VECTOR = 64  # elements; a multiple of any register's
 
@@ -74,27 +74,20 @@ class Population:
         self.flat = self.padded[: len(weights)]
         self.members = [torch.tensor(block.members, device=device) for block in blocks]
         self.patterns, self.places = list(patterns), _places(blocks)
-        self.owner = torch.empty(len(self.flat), dtype=torch.int64, device=device)
-        self.decays = torch.empty(len(self.flat), device=device)
-        self.leaves: list[Tensor] = []
-        named: list[dict[str, Tensor]] = [{} for _ in range(len(patterns[0]) + 1)]
-        self.groups: list[list[Group]] = [[] for _ in patterns[0]]
-        offset = 0
-        for block, members in zip(blocks, self.members, strict=True):
-            own = slice(offset, offset + block.values.numel())
-            view = self.flat[own].view(block.values.shape)
-            self.leaves.append(view.requires_grad_())
-            self.owner[own].view(len(members), -1).copy_(members[:, None])
-            self.decays[own] = float(block.spec.decays)
-            offset += block.values.numel()
-            if block.slot is None:
-                named[-1][block.name] = view
-                continue
-            groups = self.groups[block.slot]
-            if not groups or groups[-1].letter != block.letter:
-                groups.append(Group(block.letter, block.members, {}))
-            groups[-1].weights[block.name] = view
-        self.ends = named[-1]
+        sizes = torch.tensor([place.size for place in self.places])
+        owners = torch.tensor([place.member for place in self.places])
+        decays = torch.tensor([float(place.decays) for place in self.places])
+        size = len(weights)
+        self.owner = owners.repeat_interleave(sizes, output_size=size).to(device)
+        self.decays = decays.repeat_interleave(sizes, output_size=size).to(device)
+        parts = torch.split(self.flat, [block.values.numel() for block in blocks])
+        self.leaves = [
+            part.view(block.values.shape).requires_grad_()
+            for part, block in zip(parts, blocks, strict=True)
+        ]
+        self.groups = _groups(blocks, self.leaves, len(patterns[0]))
+        named = zip(blocks, self.leaves, strict=True)
+        self.ends = {block.name: leaf for block, leaf in named if block.slot is None}
         self._moves = _moves(self.groups, self.size, device)
         self.positions_TD = _sinusoids(length, shape.width).to(device)
 
@@ -140,9 +133,7 @@ class _Move:
         self._back = torch.tensor([after.index(member) for member in before], device=device)
 
     def __call__(self, x_PBTD: Tensor) -> Tensor:
-        if not self._is_needed:
-            return x_PBTD
-        return permute(x_PBTD, self._there, self._back)
+        return permute(x_PBTD, self._there, self._back) if self._is_needed else x_PBTD
 
 
 def _moves(groups: list[list[Group]], size: int, device: torch.device) -> list[_Move]:
@@ -167,14 +158,25 @@ class _Block:
     spec: TensorSpec
 
 
+def _groups(blocks: Sequence[_Block], leaves: Sequence[Tensor], depth: int) -> list[list[Group]]:
+    """The groups of every layer slot, by letter."""
+    slots: list[dict[str, Group]] = [{} for _ in range(depth)]
+    for block, leaf in zip(blocks, leaves, strict=True):
+        if block.slot is not None:
+            group = Group(block.letter, block.members, {})
+            slots[block.slot].setdefault(block.letter, group).weights[block.name] = leaf
+    return [list(groups.values()) for groups in slots]
+
+
 def _places(blocks: Sequence[_Block]) -> list[Place]:
-    starts = accumulate((block.values.numel() for block in blocks), initial=0)
-    return [
-        Place(member, block.slot, block.name, start + row * size, size, block.spec.decays)
-        for block, start in zip(blocks, starts, strict=False)
-        for row, member in enumerate(block.members)
-        for size in [block.spec.size]
-    ]
+    places: list[Place] = []
+    start = 0
+    for block in blocks:
+        size, decays = block.spec.size, block.spec.decays
+        for member in block.members:
+            places.append(Place(member, block.slot, block.name, start, size, decays))
+            start += size
+    return places
 
 
 def _draw_blocks(
@@ -199,11 +201,11 @@ def _draw_blocks(
             entry[1].append(member)
             entry[2].append(_initial(spec, generator))
     order = sorted(drawn, key=lambda key: (key[0] is None, key[0] or 0, key[1]))
-    return [
-        _Block(slot, letter, members, name, torch.stack(tensors), spec)
-        for slot, letter, name in order
-        for spec, members, tensors in [drawn[slot, letter, name]]
-    ]
+    blocks = []
+    for slot, letter, name in order:
+        spec, members, tensors = drawn[slot, letter, name]
+        blocks.append(_Block(slot, letter, members, name, torch.stack(tensors), spec))
+    return blocks
 
 
 def _initial(spec: TensorSpec, generator: torch.Generator) -> Tensor:

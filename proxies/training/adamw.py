@@ -23,7 +23,7 @@ class FlatAdamW:
     def __init__(
         self, population: Population, betas: tuple[float, float], weight_decay: float, clip: float
     ) -> None:
-        self._population, self._betas, self._clip_at = population, betas, clip
+        self._population, self._clip_at = population, clip
         weights = population.padded
         self._first, self._second = torch.zeros_like(weights), torch.zeros_like(weights)
         self._gradient = torch.zeros_like(weights)
@@ -38,6 +38,20 @@ class FlatAdamW:
         self._norms_of = torch.split(self._norms, [len(leaf) for leaf in leaves])
         self._shrink = weight_decay * population.decays if weight_decay else None
         self._count = weights.new_zeros(())
+        self._update = torch.optim.AdamW(
+            [weights],
+            betas=betas,
+            eps=_EPS,
+            weight_decay=0.0,  # only some of the weights decay
+            fused=True,
+            capturable=weights.is_cuda,
+        )
+        self._update.state[weights] = {
+            "step": self._count,
+            "exp_avg": self._first,
+            "exp_avg_sq": self._second,
+        }
+        weights.grad = self._gradient
 
     def state(self, num_steps: int) -> list[Tensor]:
         """Weights and moments after `num_steps`, each as long as `population.owner`, to be read
@@ -52,12 +66,8 @@ class FlatAdamW:
         self._clip(gradients, alive_P)
         if self._shrink is not None:
             self._population.flat.mul_(1 - rate * self._shrink)
-        self._count += 1
-        torch._fused_adamw_(
-            [self._population.padded], [self._gradient], [self._first], [self._second], [],
-            [self._count], lr=rate, beta1=self._betas[0], beta2=self._betas[1], weight_decay=0.0,
-            eps=_EPS, amsgrad=False, maximize=False,
-        )  # fmt: skip
+        self._update.param_groups[0]["lr"] = rate
+        self._update.step()
 
     def _clip(self, gradients: Sequence[Tensor], alive_P: Tensor) -> None:
         """Fill `_gradient`, each model's part scaled by its own norm, of dead ones with zeros."""

@@ -12,7 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasarena.proxies.models.mamba2 import Mamba2Shape, mamba2, recurrent_scan, scan_in_chunks
+from nasarena.proxies.models.mamba2 import (
+    Mamba2Shape,
+    causal_conv,
+    mamba2,
+    recurrent_scan,
+    scan_in_chunks,
+)
+from nasarena.proxies.models.rms_norm import rms_norm
 from nasarena.proxies.models.triton_scan import scan_population
 
 B, H, K, N = 2, 3, 4, 5
@@ -43,6 +50,22 @@ def assert_same_with_gradients(got: Tensor, wanted: Tensor, inputs: list[Tensor]
     gradients = [torch.autograd.grad(y, inputs, upstream, retain_graph=True) for y in (got, wanted)]
     for ours, expected in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, expected)
+
+
+@pytest.mark.parametrize("length", [1, 2, 6])  # fewer positions than taps, and more
+def test_convolution_is_the_librarys_for_each_model(length: int) -> None:
+    x, weight, bias = normal(P, B, length, 4), normal(P, 4, 3, seed=1), normal(P, 4, seed=2)
+    got = causal_conv(x, weight, bias)
+    for member in range(P):
+        padded = F.pad(x[member].transpose(1, 2), (2, 0))
+        mixed = F.conv1d(padded, weight[member][:, None], bias[member], groups=4)
+        torch.testing.assert_close(got[member], mixed.transpose(1, 2))
+
+
+def test_norm_is_by_its_formula_with_a_weight_for_each_model() -> None:
+    x, weight = normal(P, B, 6, 4), normal(P, 4, seed=1)
+    size = (x.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(rms_norm(x, weight), x / size * weight.view(P, 1, 1, 4))
 
 
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 16, 21])

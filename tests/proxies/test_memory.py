@@ -53,12 +53,12 @@ def test_what_autograd_holds_is_counted_by_hand_in_a_small_case() -> None:
 
 
 def test_a_mlp_layer_keeps_what_its_formula_needs() -> None:
-    """Per token: the norm's result, plain and weighted (D each), its scale (1), GELU's input and
-    result (4 D each)."""
+    """Per token: the norm's input and its result, plain and weighted (D each), its scale (1),
+    GELU's input and result (4 D each)."""
     deeper, shallow = (model().model_bytes("M" * depth) for depth in (9, 8))
     tokens, width = TRAIN.batch_size * SEQUENCE.length, SHAPE.width
     weights = num_parameters("MM", SHAPE, SEQUENCE) - num_parameters("M", SHAPE, SEQUENCE)
-    assert deeper - shallow == BYTES_PER_WEIGHT * weights + 4 * tokens * (10 * width + 1)
+    assert deeper - shallow == BYTES_PER_WEIGHT * weights + 4 * tokens * (11 * width + 1)
 
 
 def test_products_in_half_the_bits_keep_less() -> None:

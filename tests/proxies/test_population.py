@@ -11,6 +11,7 @@ from torch import Tensor
 from nasarena.proxies.models.flops import SequenceShape, forward_flops, layer_flops, num_parameters
 from nasarena.proxies.models.kinds import layer_tensors
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape
+from nasarena.proxies.models.permutation import permute
 from nasarena.proxies.models.population import Population
 from nasarena.search.errors import InvalidSetting
 
@@ -131,6 +132,14 @@ def test_backward_counts_twice_the_forward_but_for_rounding() -> None:
         torch.autograd.grad(logits.sum(), models.leaves)
     # The first layer's input gradient goes into the embedding, so nothing is left out.
     assert counter.get_total_flops() == 3 * forward
+
+
+def test_permuted_members_get_their_own_gradients_back() -> None:
+    there, back = torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0])
+    x = torch.arange(3.0, dtype=torch.float64).requires_grad_()
+    assert permute(x, there, back).tolist() == [2, 0, 1]
+    assert torch.equal(permute(permute(x, there, back), back, there), x)
+    assert torch.autograd.gradcheck(permute, (x, there, back))
 
 
 def test_flops_by_hand() -> None:

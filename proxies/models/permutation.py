@@ -1,0 +1,30 @@
+"""Members of a population in another order.
+
+The library's gradient of a selection adds into zeros, in a way that makes a GPU wait, so that it
+cannot be part of a CUDA graph; the gradient of a permutation is the permutation back.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class _Permutation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
+        ctx.save_for_backward(back_P)
+        return x.index_select(0, there_P)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (back_P,) = ctx.saved_tensors
+        return grad.index_select(0, back_P), None, None
+
+
+def permute(x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
+    """`x` with its first axis in the order `there_P`, a permutation whose inverse is `back_P`."""
+    result: Tensor = _Permutation.apply(x, there_P, back_P)  # type: ignore[no-untyped-call]
+    return result
