@@ -1,6 +1,6 @@
 """Where a proxy trains and with which kernels: chosen by what is there, and said in words.
 
-`auto` takes a GPU where torch can use one. On a GPU products run in bfloat16 (autocast; weights,
+`auto` selects a GPU where torch can use one. On a GPU matmuls run in bfloat16 (autocast; weights,
 moments, norms, scans' sums and the loss stay float32), on a CPU everything is float32. So a score
 belongs to a kind of device, and the kind enters a proxy's version; which GPU of several does not.
 """
@@ -126,11 +126,11 @@ def kernels(device: torch.device) -> Kernels:
         return Kernels("float32", own, own, "native", torch.get_num_threads())
     if device.type == "cpu":
         return Kernels(
-            "float32", "plain products up to 128 positions, then the library's kernel",
-            "chunked products of ours", "eager, for want of a C++ compiler",
+            "float32", "plain matmuls up to 128 positions, then the library's kernel",
+            "our chunked matmuls", "eager, because there is no C++ compiler",
             torch.get_num_threads(),
         )  # fmt: skip
-    scan = "Triton kernels of mamba-ssm" if has_triton_scan() else "chunked products of ours"
+    scan = "Triton kernels of mamba-ssm" if has_triton_scan() else "our chunked matmuls"
     return Kernels(
         "bfloat16, weights and moments float32", "flash attention of torch", scan,
         "one CUDA graph", torch.get_num_threads(),
