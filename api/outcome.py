@@ -55,7 +55,7 @@ class Comparison:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The standings: a row per searcher by rank, per reference pattern, per run set apart."""
+        """The standings: a row per searcher by rank, per reference pattern, per excluded run."""
         return self._table.copy()
 
     @property

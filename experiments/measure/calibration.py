@@ -4,7 +4,7 @@ A simulated comparison has what a real one has: a score of each searcher on each
 shared by all searchers of the seed, re-trainings with noise, and reference patterns from which the
 noise floor is taken. `results.standings.decide` judges it, as it judges the runs of `compare`.
 
-    A/A       one searcher under two names: how often are they told apart?
+    A/A       one searcher under two names: how often do they differ significantly?
     planted   a true gap of 0.5, 1 and 2 standard deviations of the paired differences: is it found
               as often as the planner promised, at usual numbers of seeds and at the planned one?
     intervals how often does a 95 % interval hold the truth?
@@ -91,7 +91,7 @@ def _detections(num_seeds: int, effect: float, shape: str) -> Floats:
     for number in range(NUM_COMPARISONS):
         rng = stream(number, "calibration", shape, num_seeds, str(effect))
         (pair,) = simulate(rng, num_seeds, effect * DIFFERENCE, shape).pairs
-        found.append(pair.is_told_apart and (effect == 0 or pair.favours_first))
+        found.append(pair.is_significant and (effect == 0 or pair.favours_first))
     return np.array(found, dtype=np.float64)
 
 
@@ -133,7 +133,7 @@ def _tables(runs: list[Any], references: list[Any], seeds: tuple[int, ...]) -> T
         trials=pd.DataFrame(columns=TRIAL_COLUMNS),
         finals=pd.DataFrame(),
         references=pd.DataFrame(references, columns=REFERENCE_COLUMNS),
-        apart=(),
+        excluded=(),
         condition={"budget": {"unit": "trials", "amount": 1}},
         provenance=(),
         seeds=seeds,

@@ -1,4 +1,4 @@
-"""Does `quick` tell patterns apart, and at what price? Intraclass correlation and seconds.
+"""Does `quick` distinguish patterns, and at what price? Intraclass correlation and seconds.
 
 48 random patterns are trained with 4 run seeds each. The score's one-way intraclass correlation
 (Shrout & Fleiss 1979, ICC(1,1)) is the share of its variance that belongs to the pattern:

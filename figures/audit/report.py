@@ -24,7 +24,7 @@ def verdict(found: Findings, threshold: float) -> list[str]:
 
 
 def passes(found: Findings, threshold: float) -> bool:
-    """Whether one training tells patterns apart: ICC at the threshold or above."""
+    """Whether one training distinguishes patterns: ICC at the threshold or above."""
     return bool(found.noise.icc.estimate >= threshold)
 
 
@@ -98,14 +98,14 @@ def carries_over(each: Transfer, ceiling: Transfer) -> str:
 def _noise(found: Findings, threshold: float) -> str:
     icc = found.noise.icc
     if np.isnan(icc.estimate):
-        return "Not to be trusted: all scores are the same, nothing tells patterns apart."
+        return "Not to be trusted: all scores are the same, so no pattern can be distinguished."
     share = (
         f"{max(0.0, icc.estimate):.0%} of the variance of a score is due to the pattern "
         f"(ICC {_limits(icc, 3)}, threshold {threshold:g})"
     )
     if passes(found, threshold):
         doubt = "" if icc.low >= threshold else "; the interval reaches below the threshold"
-        return f"Trustworthy: {share}; one training tells patterns apart{doubt}."
+        return f"Trustworthy: {share}; one training distinguishes patterns{doubt}."
     if icc.estimate >= 0.5:
         return f"Noisy: {share}; a searcher often follows the seed. Train longer or average seeds."
     return f"Not to be trusted: {share}; the best score of a search is mostly luck."

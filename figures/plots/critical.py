@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks on a line, bars over what is not told apart.
+"""Critical-difference diagram: mean ranks on a line, bars over what does not differ.
 
 Only with ten blocks or more. In a comparison on one proxy the blocks are its seeds, and the figure
 says so: it then speaks of this proxy alone. The paired differences are the sharper test.

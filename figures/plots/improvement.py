@@ -1,8 +1,8 @@
 """Probability of improvement: how often a run of one searcher beats a run of another.
 
 Every run of the row's searcher against every run of the column's, by the deciding score, draws
-half; 0.5 is a coin. A frame marks pairs that the paired test told apart: a number alone, however
-far from 0.5, is no proof.
+half; 0.5 is a coin. A frame marks pairs that differ significantly in the paired test: a number
+alone, however far from 0.5, is no proof.
 """
 
 import numpy as np
@@ -45,7 +45,7 @@ def draw(analysis: Analysis) -> Figure:
         )  # fmt: skip
         for row, first in enumerate(names):
             for column, second in enumerate(names):
-                if first != second and standing.pair(first, second).is_told_apart:
+                if first != second and standing.pair(first, second).is_significant:
                     axes.add_patch(
                         Rectangle((column + 0.06, row + 0.06), 0.88, 0.88, fill=False, ec=INK)
                     )
@@ -64,6 +64,6 @@ def draw(analysis: Analysis) -> Figure:
 def _detail(standing: Standings) -> str:
     kind = "final" if standing.is_final else "search"
     return (
-        f"By {kind} score, {standing.num_seeds} runs each, draws half. Framed: told apart by the "
+        f"By {kind} score, {standing.num_seeds} runs each, draws half. Framed: significant in the "
         f"exact paired test (Holm, 0.05)."
     )

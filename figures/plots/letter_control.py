@@ -61,7 +61,7 @@ def _draw_row(axes: Axes, row: int, each: LetterControl, color: str) -> None:
     if not np.isnan(difference.low):
         axes.plot([difference.low, difference.high], [row, row], color=color, lw=2.2)
     axes.plot(difference.estimate, row, "D", ms=5.5, color=color, mec="white", mew=0.6)
-    if each.pair.is_told_apart:
+    if each.pair.is_significant:
         axes.annotate(f"p = {each.pair.p_holm:.2g}", (1, row), (4, 0), color=INK, fontsize=7,
                       xycoords=("axes fraction", "data"), textcoords="offset points",
                       va="center", annotation_clip=False)  # fmt: skip
@@ -71,5 +71,5 @@ def _detail(tables: Tables, standing: Standings) -> str:
     shaded = "Shaded: within the noise of a re-training. " if standing.rope else ""
     return (
         f"Diamonds: mean paired difference with the 95 % interval of the exact test; marks: "
-        f"{tables.seeds_in_words}. {shaded}p where told apart (Holm over these controls)."
+        f"{tables.seeds_in_words}. {shaded}p where significant (Holm over these controls)."
     )

@@ -2,8 +2,8 @@
 
 The filled mark decides: interquartile mean over seeds of the final score, trained again with fresh
 seeds on held-out data. The open diamond is the search score of the same patterns; the line between
-them is the winner's curse. Searchers that cannot be told apart share a rank. Reference patterns
-stand below, unranked.
+them is the winner's curse. Searchers that do not differ significantly share a rank. Reference
+patterns stand below, unranked.
 """
 
 from collections.abc import Mapping

@@ -117,8 +117,8 @@ def _same_loop(tables: Tables) -> Point:
 
 def _seeds(tables: Tables) -> Point:
     detail = f"{count_noun(len(tables.searchers), 'searcher')} on {tables.seeds_in_words}"
-    if tables.apart:
-        detail += f"; {count_noun(len(tables.apart), 'run')} set apart"
+    if tables.excluded:
+        detail += f"; {count_noun(len(tables.excluded), 'run')} excluded"
     return Point("Paired seeds only, no run left out in silence", "yes", detail)
 
 

@@ -13,7 +13,7 @@ from nasarena.search.run_config import BASELINE
 
 
 def markdown(conclusion: Conclusion) -> str:
-    """The report as text: verdict, table, figures, fairness list, what stood apart, provenance."""
+    """The report as text: verdict, table, figures, fairness list, excluded runs, provenance."""
     analysis, source = conclusion.analysis, conclusion.source
     tables = analysis.tables
     first, *others = conclusion.verdict
@@ -25,7 +25,7 @@ def markdown(conclusion: Conclusion) -> str:
         *[*figures, ""],
         *_fairness(conclusion.fairness),
         *_controls(analysis.letter_controls),
-        *_apart(tables.apart),
+        *_apart(tables.excluded),
         *["## Provenance", "", f"Command: `{source.command}`  ", f"Data: {source.data_hash}", ""],
     ]
     return "\n".join(lines)
@@ -93,4 +93,4 @@ def _apart(runs: Sequence[ExcludedRun]) -> list[str]:
     if not runs:
         return []
     lines = [f"- {run.searcher}, seed {run.seed} ({run.state}): {run.reason}" for run in runs]
-    return ["## Runs set apart, in no average", "", *lines, ""]
+    return ["## Excluded runs, in no average", "", *lines, ""]

@@ -1,4 +1,4 @@
-"""table.csv: one row per searcher, per reference pattern and per run that stood apart."""
+"""table.csv: one row per searcher, per reference pattern and per excluded run."""
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ TABLE_COLUMNS = (
 
 
 def standings_table(analysis: Analysis) -> pd.DataFrame:
-    """One row per searcher in order of rank, then reference patterns, then what stood apart.
+    """One row per searcher in order of rank, then reference patterns, then excluded runs.
 
     Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
     random search); `exact_regret`, `exact_rank` and `exact_percentile` judge each run's best
@@ -28,7 +28,7 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
     and `vs_evolution` are mean paired differences with their Holm-corrected p; `area` is the mean
     regret over the budget and `ert_budgets` the expected number of budgets, with restarts, to the
     median best search score of random search (`ert_at_least` without a success); counts and
-    seconds are means per run. `kind` is searcher, reference or apart.
+    seconds are means per run. `kind` is searcher, reference or excluded.
     """
     tables, standing = analysis.tables, analysis.standings
     rows = [_place_row(tables, standing, number) for number in range(len(standing.places))]
@@ -42,9 +42,9 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
         rows.append(
             {"kind": "reference", "name": name, "score": finals.get(name), "search_score": score}
         )
-    for run in tables.apart:
+    for run in tables.excluded:
         reason = f"seed {run.seed}, {run.state}: {run.reason}"
-        rows.append({"kind": "apart", "name": run.searcher, "reason": reason})
+        rows.append({"kind": "excluded", "name": run.searcher, "reason": reason})
     return pd.DataFrame(rows, columns=TABLE_COLUMNS)
 
 

@@ -84,9 +84,9 @@ class Trials:
 
 
 def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
-    """All trials of all runs, those set apart too, small enough for the page."""
+    """All trials of all runs, excluded ones too, small enough for the page."""
     tables, runs = analysis.tables, analysis.runs
-    reasons = {(run.searcher, run.seed): run.reason for run in tables.apart}
+    reasons = {(run.searcher, run.seed): run.reason for run in tables.excluded}
     for limit in _TEXT_LIMITS:
         data = _collect(runs, reasons, limit)
         data |= {

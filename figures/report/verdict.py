@@ -1,7 +1,8 @@
 """The verdict in words: who leads, who is tied, who beats random search, and how sure that is.
 
 Plain sentences from the standings, the same for report.md and report.html. They never claim more
-than the test: searchers that were not told apart are tied, and too few seeds are called that.
+than the test: searchers that do not differ significantly are tied, and too few seeds are called
+that.
 """
 
 import numpy as np
@@ -22,8 +23,8 @@ def verdict(analysis: Analysis) -> list[str]:
     tables, standing = analysis.tables, analysis.standings
     if not standing.places:
         return [
-            f"No conclusion: none of the {len(tables.apart)} runs finished with a score. "
-            f"The list of runs set apart says why."
+            f"No conclusion: none of the {len(tables.excluded)} runs finished with a score. "
+            f"The list of excluded runs says why."
         ]
     sentences = [_leader(standing), *_benchmark(analysis)]
     if len(standing.places) > 1:
@@ -72,16 +73,19 @@ def _power(standing: Standings) -> str:
     if lowest >= ALPHA:
         return (
             f"{standing.num_seeds} paired seeds cannot reach p < {ALPHA:.2g}, whatever the scores "
-            f"are (the smallest possible p is {lowest:.3g}): no two searchers can be told apart."
+            f"are (the smallest possible p is {lowest:.3g}): no two searchers can differ "
+            f"significantly."
         )
     if corrected >= ALPHA:
         return (
-            f"{standing.num_seeds} paired seeds cannot tell any of the {len(standing.pairs)} pairs "
-            f"apart after Holm's correction (the smallest possible p is {corrected:.3g})."
+            f"With {standing.num_seeds} paired seeds none of the {len(standing.pairs)} pairs can "
+            f"differ significantly after Holm's correction (the smallest possible p is "
+            f"{corrected:.3g})."
         )
-    told_apart = sum(pair.is_told_apart for pair in standing.pairs)
+    found = sum(pair.is_significant for pair in standing.pairs)
     return (
-        f"{told_apart} of {len(standing.pairs)} pairs of searchers were told apart with "
+        f"{found} of {len(standing.pairs)} pairs of searchers "
+        f"{'differs' if found == 1 else 'differ'} significantly with "
         f"{standing.num_seeds} paired seeds (exact paired test, Holm-corrected p < {ALPHA:.2g})."
     )
 
@@ -117,11 +121,13 @@ def _against(standing: Standings, baseline: str) -> list[str]:
     names = [place.searcher for place in standing.places if place.searcher != baseline]
     pairs = [standing.to_baseline(name, baseline) for name in names]
     words = _AS_WORDS[baseline]
-    apart = [_apart(pair) for pair in pairs if pair.is_told_apart]
-    open_ = [pair.first for pair in pairs if not pair.is_told_apart]
-    sentences = [f"Told apart from {words}: {join_names(apart)}."] if apart else []
+    different = [_difference(pair) for pair in pairs if pair.is_significant]
+    open_ = [pair.first for pair in pairs if not pair.is_significant]
+    sentences = []
+    if different:
+        sentences.append(f"Statistically distinguishable from {words}: {join_names(different)}.")
     if open_:
-        sentences.append(f"Not told apart from {words}: {join_names(open_)}.")
+        sentences.append(f"Not statistically distinguishable from {words}: {join_names(open_)}.")
     return sentences
 
 
@@ -136,17 +142,18 @@ def _exactly(analysis: Analysis) -> list[str]:
     if BASELINE not in whole or len(whole) < 2:
         return []
     words = _AS_WORDS[BASELINE]
-    apart = [_apart(pair) for pair in compare_to(whole, BASELINE) if pair.is_told_apart]
-    found = (
-        f"told apart from {words}: {join_names(apart)}" if apart else f"nobody differs from {words}"
-    )
+    pairs = compare_to(whole, BASELINE)
+    different = [_difference(pair) for pair in pairs if pair.is_significant]
+    found = f"no searcher differs significantly from {words}"
+    if different:
+        found = f"statistically distinguishable from {words}: {join_names(different)}"
     return [
         f"By the true score in {exact.known.proxy} of the best pattern of each run "
         f"(exact paired test, Holm-corrected), {found}."
     ]
 
 
-def _apart(pair: Comparison) -> str:
+def _difference(pair: Comparison) -> str:
     worse = "" if pair.favours_first else "worse, "
     return (
         f"{pair.first} ({worse}{pair.difference.estimate:+.4f}, {pair.effect:+.2g} standard "

@@ -26,7 +26,7 @@ from nasarena.search.run_folder import RunRecord, find_runs, read_run
 class Analysis:
     """`tables` and `anchors` (None where no run can be compared) of `runs`, and what follows.
 
-    `runs` is every run that was read, those set apart too.
+    `runs` is every run that was read, excluded ones too.
     """
 
     tables: Tables

@@ -58,9 +58,9 @@ def letter_controls(tables: Tables, standing: Standings) -> list[LetterControl]:
 
 def in_words(controls: Sequence[LetterControl]) -> str:
     """How many searchers lost, gained, or were shown to lose nothing that counts."""
-    lost = [each.real for each in controls if each.pair.is_told_apart and each.pair.favours_first]
+    lost = [each.real for each in controls if each.pair.is_significant and each.pair.favours_first]
     gained = [
-        each.real for each in controls if each.pair.is_told_apart and not each.pair.favours_first
+        each.real for each in controls if each.pair.is_significant and not each.pair.favours_first
     ]
     same = sum(each.pair.is_equivalent for each in controls)
     words = [

@@ -3,7 +3,7 @@
 Three questions in turn: is the run whole, with something scored; was it made under the condition
 that most share (proxy version, space, budget, loop settings); and does it lie in the largest
 complete block of searchers x seeds, so that all searchers kept have the same seeds. A run that
-fails one is set apart with the reason in words. Reference patterns need the same proxy and space
+fails one is excluded with the reason in words. Reference patterns need the same proxy and space
 only: they search nothing and are never ranked. Nor are controls (a searcher behind permuted
 letters): each needs its real thing beside it, on every seed.
 """
@@ -53,21 +53,21 @@ class ExcludedRun:
 class RunSelection:
     """Runs to compare, ordered by (searcher, seed) and all made under `condition`.
 
-    `everything` is every run that was read, those apart too. `real` leads from the searcher of a
+    `everything` is every run that was read, excluded ones too. `real` leads from the searcher of a
     run in `controls` to the one in `ranked` that it is a control of.
     """
 
     everything: list[Run]
     ranked: list[Run]
     references: list[Run]
-    apart: list[ExcludedRun]
+    excluded: list[ExcludedRun]
     condition: dict[str, Any]
     controls: list[Run]
     real: dict[str, str]
 
 
 def select_runs(records: Sequence[RunRecord], folder: Path) -> RunSelection:
-    """Sort the runs read from `folder` into those to compare, the references, and those apart.
+    """Sort the runs read from `folder` into those to compare, the references, and the excluded.
 
     Raises NasArenaError where there are none, where two have the same searcher and seed, or where
     no condition is shared by more than half of them.
@@ -97,7 +97,7 @@ def select_runs(records: Sequence[RunRecord], folder: Path) -> RunSelection:
         everything=[*labelled, *references],
         ranked=block,
         references=[run for run in references if not reasons[run]],
-        apart=[
+        excluded=[
             ExcludedRun(run.searcher, run.seed, run.record.state, reason)
             for run, reason in reasons.items()
             if reason
@@ -132,8 +132,8 @@ def _label_runs(records: Sequence[RunRecord]) -> tuple[list[Run], list[Run]]:
     runs = []
     for record in records:
         name = label(record.config)
-        apart = options_apart(_options(record), options[name])
-        runs.append(Run(f"{name} ({', '.join(apart)})" if apart else name, record))
+        own = options_apart(_options(record), options[name])
+        runs.append(Run(f"{name} ({', '.join(own)})" if own else name, record))
     runs.sort(key=lambda run: (run.searcher, run.seed))
     references = [run for run in runs if is_reference(run.record.config)]
     return [run for run in runs if not is_reference(run.record.config)], references
@@ -200,7 +200,7 @@ def _identity(run: Run) -> dict[str, Any]:
 def _controls_without_pair(
     controls: Sequence[Run], real: Mapping[str, str], seeds: set[int]
 ) -> Iterator[tuple[Run, str]]:
-    """Controls that lack their real thing or a seed of it, and why that sets them apart."""
+    """Controls that lack their real thing or a seed of it, and why that excludes them."""
     for run in controls:
         own = {other.seed for other in controls if other.searcher == run.searcher}
         if not real[run.searcher]:

@@ -3,7 +3,7 @@
 The decision to know: nothing is averaged over unequal sets. Only finished runs under one and the
 same condition (proxy version, space, budget, loop settings) are kept, and of those the largest
 complete block of searchers x seeds, so that every searcher has the same seeds. Every run that is
-left out stands in `apart`, with the reason in words.
+left out stands in `excluded`, with the reason in words.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class Tables:
     trials: pd.DataFrame = field(repr=False)
     finals: pd.DataFrame = field(repr=False)
     references: pd.DataFrame = field(repr=False)
-    apart: tuple[ExcludedRun, ...]
+    excluded: tuple[ExcludedRun, ...]
     condition: Mapping[str, Any]
     provenance: tuple[Mapping[str, Any], ...] = field(repr=False)
     seeds: tuple[int, ...]
@@ -142,7 +142,7 @@ def make_tables(selection: RunSelection, folder: Path) -> Tables:
         trials=_with_worth(_table(trials, TRIAL_COLUMNS), benchmark),
         finals=_table(finals, FINAL_COLUMNS),
         references=_table(references, REFERENCE_COLUMNS),
-        apart=tuple(selection.apart),
+        excluded=tuple(selection.excluded),
         condition=selection.condition,
         provenance=tuple(_provenance(run.record) for run in selection.ranked),
         seeds=tuple(sorted({run.seed for run in selection.ranked})),

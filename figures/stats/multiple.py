@@ -56,7 +56,7 @@ class Comparison:
         return self.difference.lies_within(self.rope)
 
     @property
-    def is_told_apart(self) -> bool:
+    def is_significant(self) -> bool:
         return self.relation in ("better", "worse")
 
     @property
@@ -123,11 +123,11 @@ def compare_pairs(
 def rank_with_ties(names: Sequence[str], comparisons: Sequence[Comparison]) -> dict[str, int]:
     """Rank of each name: 1 + the number of searchers that were shown to be better.
 
-    Searchers that cannot be told apart share a rank, so with too few seeds all are first.
+    Searchers that do not differ significantly share a rank, so with too few seeds all are first.
     """
     ranks = dict.fromkeys(names, 1)
     for pair in comparisons:
-        if pair.is_told_apart:
+        if pair.is_significant:
             ranks[pair.second if pair.favours_first else pair.first] += 1
     return ranks
 

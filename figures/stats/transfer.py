@@ -61,7 +61,7 @@ def agreement(
 
 
 def kendall(x: Floats, y: Floats) -> float:
-    """Kendall's tau-b; NaN where one scoring tells nothing apart."""
+    """Kendall's tau-b; NaN where one scoring is constant."""
     return float(_correlations(x, y, np.ones((1, len(x))))[0][0])
 
 
@@ -87,7 +87,7 @@ def random_regret(scores: ArrayLike, k: int) -> float:
 
 
 def _correlations(x: Floats, y: Floats, weights_RN: Floats) -> tuple[Floats, Floats]:
-    """Tau-b and rho of each row of weights; NaN where one scoring tells nothing apart."""
+    """Tau-b and rho of each row of weights; NaN where one scoring is constant."""
     signs_x, signs_y = np.sign(x[:, None] - x), np.sign(y[:, None] - y)
 
     def over_pairs(matrix_NN: Floats) -> Floats:

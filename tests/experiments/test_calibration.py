@@ -28,8 +28,8 @@ def test_simulated_comparisons_have_the_spread_they_claim() -> None:
 
 
 def test_a_plain_gap_is_found_and_none_is_not() -> None:
-    assert all(pair.is_told_apart for each in decisions(4.0, 10) for pair in each.pairs)
-    same = [pair.is_told_apart for each in decisions(0.0) for pair in each.pairs]
+    assert all(pair.is_significant for each in decisions(4.0, 10) for pair in each.pairs)
+    same = [pair.is_significant for each in decisions(0.0) for pair in each.pairs]
     assert np.mean(same) <= 0.15
 
 

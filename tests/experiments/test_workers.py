@@ -38,7 +38,7 @@ def test_a_worker_serves_several_tasks_with_the_threads_it_was_given() -> None:
     assert (one, *results([threads], LocalPool(1, num_threads=3))) == ("1", "3")
 
 
-def test_a_worker_that_is_gone_is_told_apart_by_how_it_went() -> None:
+def test_a_worker_that_is_gone_is_significant_by_how_it_went() -> None:
     news = LocalPool(2).run_tasks(Queue([Tell("die"), Tell("leave")]))
     assert {one.task: one.value for one in news} == {0: "signal SIGKILL", 1: "exit code 3"}
 

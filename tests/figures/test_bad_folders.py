@@ -40,7 +40,7 @@ def write_and_check(folder: Path) -> Conclusion:
     conclusion = write_all(folder, "nasarena report", only=("ranking",))
     table = pd.read_csv(folder / "table.csv")
     page = (folder / "report.html").read_text()
-    for run in conclusion.analysis.tables.apart:
+    for run in conclusion.analysis.tables.excluded:
         reason = run.reason.replace("'", "&#39;")
         assert run.reason in (folder / "report.md").read_text() and reason in page
         assert any(run.reason in str(words) for words in table["reason"])
@@ -48,7 +48,7 @@ def write_and_check(folder: Path) -> Conclusion:
 
 
 def reasons(conclusion: Conclusion) -> dict[tuple[str, int], str]:
-    return {(run.searcher, run.seed): run.reason for run in conclusion.analysis.tables.apart}
+    return {(run.searcher, run.seed): run.reason for run in conclusion.analysis.tables.excluded}
 
 
 def edit_config(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -168,7 +168,7 @@ def test_runs_of_another_condition_stand_apart(name: str, tmp_path: Path, add_ru
     add_run(tmp_path, "climber", 1)
     tables = read_tables(tmp_path)
     assert tables.searchers == ["climber", "random"]
-    assert {run.reason for run in tables.apart} == {f"made under another condition: {words}"}
+    assert {run.reason for run in tables.excluded} == {f"made under another condition: {words}"}
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -118,7 +118,7 @@ def test_standings_by_hand(comparison: Path) -> None:
         )
     estimates = [place.score.estimate for place in standing.places]
     assert estimates == sorted(estimates, reverse=True)
-    assert [place.rank for place in standing.places] == [1, 1, 1]  # 4 seeds cannot tell apart
+    assert [place.rank for place in standing.places] == [1, 1, 1]  # 4 seeds show no difference
     pair, turned = standing.pair("random", "climber"), standing.pair("climber", "random")
     assert pair.difference.estimate == -turned.difference.estimate and pair.p == turned.p
     assert np.isnan(pair.difference.low)  # nor bound the difference
@@ -146,7 +146,7 @@ def test_the_verdict_claims_no_more_than_the_seeds_allow(comparison: Path) -> No
     text = " ".join(verdict(analyze(comparison)))
     assert "shares the first place" in text
     assert "4 paired seeds cannot reach p < 0.05" in text and "0.125" in text
-    assert "seeds" in text and "Not told apart from random search: " in text
+    assert "seeds" in text and "Not statistically distinguishable from random search: " in text
 
 
 def test_a_clear_winner_is_called_one(tmp_path: Path, add_comparison: Add) -> None:
@@ -158,8 +158,10 @@ def test_a_clear_winner_is_called_one(tmp_path: Path, add_comparison: Add) -> No
     ]
     sentences = verdict(analysis)
     assert sentences[0].startswith("climber leads (final score ")
-    assert "1 of 1 pairs of searchers were told apart with 8 paired seeds" in sentences[1]
-    assert any(sentence.startswith("Told apart from random") for sentence in sentences)
+    assert "1 of 1 pairs of searchers differs significantly with 8 paired seeds" in sentences[1]
+    assert any(
+        sentence.startswith("Statistically distinguishable from random") for sentence in sentences
+    )
 
 
 def test_budget_shares_add_up(comparison: Path) -> None:

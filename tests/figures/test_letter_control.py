@@ -216,7 +216,7 @@ def test_a_control_is_a_run_of_its_own_beside_the_real_one(comparison_folder: Pa
 def test_controls_are_paired_and_never_ranked(comparison_folder: Path) -> None:
     analysis = analyze(comparison_folder)
     tables, standing = analysis.tables, analysis.standings
-    assert tables.searchers == ["evolution", "random"] and tables.apart == ()
+    assert tables.searchers == ["evolution", "random"] and tables.excluded == ()
     found = {each.real: each for each in analysis.letter_controls}
     assert set(found) == {"evolution", "random"}
     for name, each in found.items():
@@ -227,7 +227,7 @@ def test_controls_are_paired_and_never_ranked(comparison_folder: Path) -> None:
         differences = np.subtract(standing.scores[name], finals)
         assert each.pair.difference.estimate == pytest.approx(differences.mean())
         assert each.pair.difference.low < differences.mean() < each.pair.difference.high
-        assert not each.pair.is_told_apart  # classical searchers do not care
+        assert not each.pair.is_significant  # classical searchers do not care
     assert in_words(list(found.values())).startswith("0 of 2 searchers did worse")
     assert [each.searcher for each in controls(analysis)] == [
         found[place.searcher].control for place in standing.places
@@ -258,7 +258,7 @@ def test_a_control_without_its_pair_stands_apart(tmp_path: Path, add_run: Add) -
         make_control(path)
     tables = read_tables(tmp_path)
     assert tables.controls.empty and tables.searchers == ["random"] and tables.seeds == (0, 1)
-    reasons = {(run.searcher, run.seed): run.reason for run in tables.apart}
+    reasons = {(run.searcher, run.seed): run.reason for run in tables.excluded}
     assert len(reasons) == 3
     assert reasons["random (control)", 0] == "a control that lacks seed 1 of its real thing"
     assert "without its real thing" in reasons["climber (control)", 1]

@@ -115,7 +115,7 @@ def as_agent(trial: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def report_folder(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small comparison with one more run, set apart, and one that an agent wrote."""
+    """The small comparison with one more run, excluded, and one that an agent wrote."""
     folder = tmp_path_factory.mktemp("page") / "small"
     shutil.copytree(comparison, folder)
     agent = folder / "climber" / "seed-1"
@@ -436,13 +436,13 @@ def test_all_failed_says_so_and_still_shows_what_was_tried(
     write_all(tmp_path, COMMAND, only=FEW)
     opened = open_report(tmp_path / "report.html", 400)
     assert "none of the 2 runs finished with a score" in opened.texts("#verdict")[0]
-    assert "out of ideas" in opened.texts("#apart")[0]
+    assert "out of ideas" in opened.texts("#excluded")[0]
     assert opened.page.locator("#figures, #ranking, #fairness").count() == 0
     opened.page.select_option("[name=searcher]", "random")
     assert "none of them scored" in opened.texts("#found")[0]
     opened.page.locator("#trials tr.row .toggle").first.click()
     detail = opened.page.locator("tr.detail").inner_text()
-    assert "loss became nan at step 3" in detail and "run set apart" in detail
+    assert "loss became nan at step 3" in detail and "run excluded" in detail
     assert opened.width() == 400
 
 

@@ -106,12 +106,12 @@ def test_what_lies_within_the_noise_is_practically_the_same() -> None:
 def test_three_seeds_never_tell_apart_and_ten_do() -> None:
     gap = {"good": np.array([1.0, 1.1, 1.2]), "random": np.array([0.0, 0.1, 0.1])}
     (three,) = compare_to(gap, "random")
-    assert three.p == 0.25 and not three.is_told_apart
+    assert three.p == 0.25 and not three.is_significant
     rng = generator(1)
     base = rng.normal(size=10)
     scores = {"good": base + 1, "same": base + rng.normal(scale=0.01, size=10), "random": base}
     pairs = compare_all(scores)
-    assert [pair.is_told_apart for pair in pairs] == [True, True, False]
+    assert [pair.is_significant for pair in pairs] == [True, True, False]
     assert pairs[0].p_holm == pytest.approx(3 * smallest_p(10))
     assert rank_with_ties(list(scores), pairs) == {"good": 1, "same": 2, "random": 2}
 

@@ -16,14 +16,14 @@ AddRun = Callable[..., Path]
 
 
 def reasons(tables: Tables) -> dict[tuple[str, int], str]:
-    return {(run.searcher, run.seed): run.reason for run in tables.apart}
+    return {(run.searcher, run.seed): run.reason for run in tables.excluded}
 
 
 def test_a_whole_comparison_is_kept_whole(comparison: Path) -> None:
     tables = read_tables(comparison)
     assert tables.searchers == ["climber", "halfway", "random"]
     assert tables.seeds == (0, 1, 2, 3)
-    assert tables.apart == ()
+    assert tables.excluded == ()
     assert len(tables.runs) == 12 and tables.unit == "trials"
     assert (tables.runs["num_trained"] == 12).all()
     assert set(tables.references["name"]) == {"striped", "all attention"}

@@ -33,7 +33,7 @@ def test_the_sweep_has_the_published_66_settings() -> None:
     assert counts == SIZES and sum(counts.values()) == 66
 
 
-def test_each_setting_of_the_sweep_changes_one_thing_and_is_told_apart() -> None:
+def test_each_setting_of_the_sweep_changes_one_thing_and_is_significant() -> None:
     for name in ALL:
         tasks = list(mad_sweep(name))
         assert tasks[0].variant == "baseline"

@@ -49,7 +49,7 @@ class Explorer {
     const { searcher, reason } = this.trials.runOf(row);
     const dot = element("span", { class: "dot" });
     dot.style.background = this.trials.color(searcher);
-    return element("span", {}, dot, searcher, reason ? " (set apart)" : "");
+    return element("span", {}, dot, searcher, reason ? " (excluded)" : "");
   }
 
   fillFilters() {
@@ -188,9 +188,9 @@ class Explorer {
     const t = this.trials, run = t.runOf(row), pattern = t.pattern[row];
     const facts = [["pattern", element("code", {}, pattern), " ",
       element("button", { type: "button", class: "link", click: () => this.findPattern(pattern) }, "find it in all runs")]];
-    if (t.fidelity[row] < 1) facts.push(["fidelity", `trained for ${shown(100 * t.fidelity[row], 1)} % of a full training: its score counts for nobody`]);
+    if (t.fidelity[row] < 1) facts.push(["fidelity", `trained for ${shown(100 * t.fidelity[row], 1)} % of a full training: its score is not counted`]);
     if (t.note[row]) facts.push(["note", t.note[row]]);
-    if (run.reason) facts.push(["run set apart", run.reason]);
+    if (run.reason) facts.push(["run excluded", run.reason]);
     for (const [key, text] of Object.entries(t.texts[row] || {})) facts.push([key, text]);
     if (t.verdict[row]) facts.push(["verdict", t.verdict[row]]);
     const parents = t.parentRows(row);

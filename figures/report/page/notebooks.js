@@ -55,7 +55,7 @@ class Notebooks {
     words.push(this.rows.some((row) => t.parents[row]) ? `${this.rows.filter((row) => t.parents[row]).length} with parents` : "no parents on record");
     if (right + wrong) words.push(`${right} of ${right + wrong} judged hypotheses right about the direction`);
     if (this.run.control !== "none") words.push(`blinded: ${this.run.control}`);
-    if (this.run.reason) words.push(`set apart: ${this.run.reason}`);
+    if (this.run.reason) words.push(`excluded: ${this.run.reason}`);
     document.getElementById("run-words").textContent = `${words.join("; ")}.`;
   }
 
