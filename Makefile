@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe patternbench measure mutants gpu-check clean
+.PHONY: help install compare test vllm train-scribe patternbench measure mutants test-torch gpu-check clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed ## make .venv and install nasarena into it
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e .
+	$(PIP) $(PIN) -e .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -33,6 +33,13 @@ test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict an
 	# Where vLLM cannot be had, the tests that need it are skipped and say so.
 	-$(MAKE) vllm
 	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
+
+# Tried: 2.11.0 and 2.13.0, on a CPU.
+TORCH ?= 2.11.0
+test-torch: $(VENV)/.installed-test ## layers and engine with another torch (TORCH=2.11.0), in a venv for it
+	$(MAKE) VENV=.venv-torch-$(TORCH) PIN=torch==$(TORCH) .venv-torch-$(TORCH)/.installed-test
+	.venv-torch-$(TORCH)/bin/python -m nasarena.experiments.measure.torch_version --save \
+	  --reference=$(BIN)/python
 
 vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
 	PYTHON=$(PYTHON) sh agents/llm/vllm_env.sh
@@ -61,8 +68,18 @@ measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew
 mutants: $(VENV)/.installed-test .typecheck ## plant known faults one by one; a test must fail at each: 20 minutes
 	$(BIN)/python -m nasarena.experiments.measure.mutants --save
 
-gpu-check: $(VENV)/.installed-test ## everything that only a GPU can show, into docs/measurements/
+# With PYTHON=interpreter it runs on the packages of that one, and what is missing there comes from
+# a folder of wheels (WHEELS=folder): no network, and nothing is installed into it.
+WHEELS ?=
+gpu-check: ## everything that only a GPU can show, into docs/measurements/ (PYTHON=, WHEELS=)
+ifeq ($(origin PYTHON),file)
+gpu-check: $(VENV)/.installed-test
 	$(BIN)/python -m nasarena.experiments.measure.gpu --save
+else
+gpu-check: .typecheck
+	$(PYTHON) experiments/measure/gpu_environment.py .venv-gpu $(WHEELS)
+	.venv-gpu/bin/python -m nasarena.experiments.measure.gpu --save
+endif
 
 clean: ## remove what was built, not what was run
-	rm -rf $(VENV) .venv-vllm .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-vllm .venv-torch-* .venv-gpu .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache
