@@ -5,13 +5,14 @@ from math import inf, log, sqrt
 import numpy as np
 import pytest
 
-from nasarena.agents.policies.evolution import Evolution, by_rank, reset_worst
+from nasarena.agents.policies.evolution import Evolution, reset_worst
 from nasarena.agents.policies.greedy import Greedy
 from nasarena.agents.policies.independent import DraftForEver
 from nasarena.agents.policies.mcts import ROOT, Mcts, Tree, grow, rank_rewards
 from nasarena.agents.policies.one_shot import OneShot
 from nasarena.agents.policies.policy import Move, Policy, open_failure
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.incumbent import best_first
 from nasarena.search.trial import Proposal, Status, Trial
 
 
@@ -206,7 +207,7 @@ class TestEvolution:
         assert move == Move("debug", (1,), {"island": "2"})
 
     def test_parents_are_drawn_by_rank(self) -> None:
-        members = by_rank([initial(index, index / 10) for index in range(8)])
+        members = best_first([initial(index, index / 10) for index in range(8)])
         counts = np.zeros(8)
         generator = rng()
         for _ in range(4000):
