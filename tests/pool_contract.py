@@ -35,6 +35,7 @@ def check_pool(make: MakePool) -> None:
     _check_order(make(1))
     _check_failures(make(2))
     _check_bits(make(2))
+    _check_traces(make(1))
     _check_end(make(2), _close)
     _check_end(make(2), _interrupt)
 
@@ -46,6 +47,18 @@ class Square:
     def __call__(self, report: Report) -> int:
         report(self.number)
         return self.number**2
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Says what an earlier task left in its process, and leaves something itself."""
+
+    leaves_traces: bool
+
+    def __call__(self, report: Report) -> str | None:
+        found = os.environ.get("LEFT_BY_A_TASK")
+        os.environ["LEFT_BY_A_TASK"] = "traces"
+        return found
 
 
 @dataclass(frozen=True)
@@ -161,3 +174,9 @@ def _interrupt(stream: Any) -> None:
             next(stream)
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def _check_traces(pool: Pool) -> None:
+    """The third task is in the process of the second, never in that of the first."""
+    tasks = [Trace(True), Trace(False), Trace(False)]
+    assert results(tasks, pool) == [None, None, "traces"]

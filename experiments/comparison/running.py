@@ -41,6 +41,11 @@ class Search:
 
     cell: RunSpec
 
+    @property
+    def leaves_traces(self) -> bool:
+        """Whether its searcher is code of the user's: defaults of torch, threads, folders."""
+        return self.cell.entrant.source is not None
+
     def __call__(self, report: Report) -> Advance:
         return search_cell(self.cell, report)
 

@@ -60,7 +60,8 @@ class Pool(Protocol):
       worker is free for it, in the queue's order, and has exactly one news other than `working`,
       its last. In which order tasks end is left open.
     - A result is what the task returns in any other process with one thread, to the last bit,
-      whichever worker runs it and whatever runs beside it.
+      whichever worker runs it and whatever runs beside it. A process in which a task with a true
+      attribute `leaves_traces` was run does no other task.
     - An error costs its own task: a NasArenaError is `refused` and arrives as it was, any other is
       `crashed`. So does the death of a worker, which is `killed` and replaced.
     - Nothing is left running once the iterator has ended, was closed, or had an exception such as
@@ -76,6 +77,11 @@ class Pool(Protocol):
     def run_tasks(self, queue: Queue) -> Generator[News, None, None]:
         """Run all tasks and yield what happens, as it happens. Close it if you stop reading."""
         ...
+
+
+def leaves_traces(task: Task) -> bool:
+    """Whether a task runs code of the user's, which may change its process for whoever is next."""
+    return bool(getattr(task, "leaves_traces", False))
 
 
 def run_task(number: int, task: Task, report: Report) -> News:

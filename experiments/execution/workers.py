@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Self
 
-from nasarena.experiments.execution.pool import News, Queue, Report, run_task
+from nasarena.experiments.execution.pool import News, Queue, Report, leaves_traces, run_task
 from nasarena.search.threads import thread_environment
 
 _REPORT_EVERY_S = 0.1
@@ -37,10 +37,12 @@ class _Worker:
     pipe: Connection
     life: Connection
     task: int | None = None
+    is_spent: bool = False
 
     def take(self, queue: Queue) -> None:
         """Send it the next task."""
         self.task, task = queue.take()
+        self.is_spent = leaves_traces(task)
         try:
             _send(self.pipe, (self.task, task))
         except OSError:
@@ -57,6 +59,7 @@ def num_cores() -> int:
 class LocalPool:
     """Worker processes on this machine; implements `Pool`.
 
+    A worker whose task may leave traces in its process does no other task after it.
     As a context manager it keeps its workers from one `run_tasks` to the next, idle in between.
     """
 
@@ -83,6 +86,8 @@ class LocalPool:
                     news = _receive(worker)
                     if news.kind == "killed":
                         self._workers.remove(worker)
+                    elif worker.is_spent and worker.task is None:
+                        self._end([worker])
                     yield news
         finally:
             keeps = self._keeps_workers

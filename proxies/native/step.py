@@ -7,7 +7,7 @@ Shapes: P models, B sequences, T positions.
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import torch
@@ -58,6 +58,7 @@ class NativeStep:
             _offsets(population), segments, ends, weights, torch.zeros_like(weights), self._first,
             self._second, _turns(population), population.positions_TD.contiguous(),
         ]  # fmt: skip
+        _check_types(self._held)
         self._models = Models(
             sizes, population.size, len(population.patterns[0]),
             native_kinds("".join(population.patterns)), *(each.data_ptr() for each in self._held),
@@ -107,6 +108,13 @@ class NativeStep:
             *rest,
         ):  # fmt: skip
             raise MemoryError("not enough memory for a training step")
+
+
+def _check_types(tensors: Sequence[Tensor]) -> None:
+    """Kernels read what they are given as float32 or int64, whatever it is. Raises TypeError."""
+    wrong = [each.dtype for each in tensors if each.dtype not in (torch.float32, torch.int64)]
+    if wrong:
+        raise TypeError(f"kernels take float32 and int64, got {wrong[0]}")
 
 
 def kernel_sizes(shape: ModelShape, sequence: SequenceShape) -> Sizes:

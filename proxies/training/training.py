@@ -16,6 +16,7 @@ from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.training.checkpoints import Part
 from nasarena.proxies.training.devices import Precision, StepKind, autocast
+from nasarena.proxies.training.torch_state import known_torch_state
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.train_step import WARM_UP
 from nasarena.proxies.training.trainer import Scored, train_and_score
@@ -61,6 +62,16 @@ class Training:
 
         With `part` only those steps are done, and its checkpoints are read and filled.
         """
+        with known_torch_state():
+            return self._run(patterns, seeds, split, part)
+
+    def _run(
+        self,
+        patterns: Sequence[str],
+        seeds: Sequence[TrialSeed],
+        split: TaskSplit,
+        part: Part | None,
+    ) -> list[Scored]:
         generators = [
             self._weight_stream(pattern, seed)
             for pattern, seed in zip(patterns, seeds, strict=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.config import evaluate_config
@@ -269,3 +270,29 @@ def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
         build_trained_proxy(SPACE, "toy", text, {}, {}, score_by="luck")
     with pytest.raises(InvalidSetting, match="population must be at least 1, or 0"):
         build_trained_proxy(SPACE, "toy", text, {}, {}, population=-1)
+
+
+@pytest.mark.parametrize("step", ["native", "eager"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_what_a_process_did_to_torch_before_moves_no_score(step: str, dtype: torch.dtype) -> None:
+    """A default dtype of float64 made every training diverge; of float16 kernels wrote too far."""
+    if step == "native" and native_library() is None:
+        pytest.skip("no C++ compiler")
+    settings = replace(SETTINGS, step=step)
+    (expected,) = proxy(settings).evaluate(["AMSA"], [TrialSeed(0)])
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.inference_mode():
+            (found,) = proxy(settings).evaluate(["AMSA"], [TrialSeed(0)])
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.score == expected.score and found.status == "ok"
+
+
+def test_kernels_refuse_tensors_of_other_types() -> None:
+    from nasarena.proxies.native.step import _check_types
+
+    _check_types([torch.zeros(2), torch.zeros(2, dtype=torch.int64)])
+    with pytest.raises(TypeError, match="float64"):
+        _check_types([torch.zeros(2), torch.zeros(2, dtype=torch.float64)])

@@ -1,0 +1,49 @@
+"""What a searcher does to its process is nobody else's: scores, folders, the comparison."""
+
+from pathlib import Path
+
+import pytest
+
+from nasarena.experiments.commands.cli import main
+from nasarena.search.run_folder import read_run
+
+SETTINGS = (
+    "proxy=quick proxy.train.steps=3 proxy.train.num_eval=4 proxy.model.width=8 space.depth=4 "
+    "seeds=2 budget=trials budget.amount=5 references=false report=false workers=1"
+).split()
+
+HOSTILE = {
+    "default dtype": "import torch; torch.set_default_dtype(torch.float64)",
+    "no gradients": "import torch; torch.set_grad_enabled(False)",
+    "another folder": "import os, tempfile; os.chdir(tempfile.mkdtemp())",
+    "scores of its own": (
+        "from nasarena.proxies.trained import TrainedProxy as T; T.evaluate = lambda *a, **k: 1/0"
+    ),
+}
+
+
+def scores(folder: Path) -> dict[str, list[float | None]]:
+    return {
+        run.parent.parent.name + run.parent.name: [t.score for t in read_run(run.parent).trials()]
+        for run in sorted(folder.rglob("run.json"))
+    }
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_searcher_cannot_change_what_others_get(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker does all runs, the hostile searcher's first; and what it did stays in no cache."""
+    monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "hostile.py"
+    file.write_text(
+        f"def hostile(history, space, rng):\n    {HOSTILE[what]}\n    return space.sample(rng)\n"
+    )
+    main(["compare", *SETTINGS, f"searchers=[{file}:hostile,random]", "name=both"])
+    monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "clean"))
+    assert main(["compare", *SETTINGS, "searchers=[random]", "name=alone"]) == 0
+    alone = scores(tmp_path / "runs" / "alone")
+    both = scores(tmp_path / "runs" / "both")
+    assert len(alone) == 2 and all(len(found) >= 5 for found in alone.values())
+    assert {name: both[name] for name in alone} == alone
