@@ -38,7 +38,7 @@ test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict an
 TORCH ?= 2.11.0
 test-torch: $(VENV)/.installed-test ## layers and engine with another torch (TORCH=2.11.0), in a venv for it
 	$(MAKE) VENV=.venv-torch-$(TORCH) PIN=torch==$(TORCH) .venv-torch-$(TORCH)/.installed-test
-	.venv-torch-$(TORCH)/bin/python -m nasarena.experiments.measure.torch_version --save \
+	.venv-torch-$(TORCH)/bin/python -m nasarena.experiments.measure.environments.torch_version --save \
 	  --reference=$(BIN)/python
 
 vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
@@ -77,7 +77,7 @@ gpu-check: $(VENV)/.installed-test
 	$(BIN)/python -m nasarena.experiments.measure.gpu --save
 else
 gpu-check: .typecheck
-	$(PYTHON) experiments/measure/gpu_environment.py .venv-gpu $(WHEELS)
+	$(PYTHON) experiments/measure/environments/gpu_machine.py .venv-gpu $(WHEELS)
 	.venv-gpu/bin/python -m nasarena.experiments.measure.gpu --save
 endif
 

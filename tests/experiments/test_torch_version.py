@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nasarena.experiments.measure import torch_version
+from nasarena.experiments.measure.environments import torch_version
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.proxies.test_a" name="one"/>

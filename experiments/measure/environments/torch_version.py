@@ -29,6 +29,7 @@ TESTS = (
     "tests/agents/test_scribe_model.py",
 )  # fmt: skip
 NUM_PATTERNS = 12
+THIS = "nasarena.experiments.measure.environments.torch_version"
 Scores = Mapping[str, Mapping[str, float]]  # by step, then by pattern
 
 
@@ -44,7 +45,7 @@ def measure() -> int:
     counts = {kind: sum(row[kind] for row in rows) for kind in ("passed", "skipped", "failed")}
     name = f"torch-{torch.__version__.partition('+')[0]}"
     summary = {"torch": torch.__version__, "reference": version, **counts, **moved}
-    record(name, rows, summary, module="torch_version")
+    record(name, rows, summary, module="environments.torch_version")
     return int(counts["failed"] > 0)
 
 
@@ -90,7 +91,7 @@ def scores() -> dict[str, dict[str, float]]:
 def _reference_scores(interpreter: str) -> tuple[Scores, str]:
     """Scores under another interpreter, and its torch."""
     code = (
-        "import json, torch; from nasarena.experiments.measure.torch_version import scores; "
+        f"import json, torch; from {THIS} import scores; "
         "print(json.dumps([scores(), torch.__version__]))"
     )
     done = subprocess.run([interpreter, "-c", code], check=True, capture_output=True, text=True)

@@ -5,7 +5,7 @@ all packages of that interpreter and these sources, adds what is missing from a 
 and says in one list what is missing still. It runs under that interpreter, before anything of ours
 can be imported, so it needs nothing but Python 3.11 and pip.
 
-    python experiments/measure/gpu_environment.py FOLDER [WHEELS]
+    python experiments/measure/environments/gpu_machine.py FOLDER [WHEELS]
 """
 
 import os
@@ -23,7 +23,7 @@ try:
 except ImportError:  # pip, which has to be there, brings its own
     from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _FROM_EXTRAS = ("transformers",)  # the baseline of the speed
 _LIST = "--list"
 

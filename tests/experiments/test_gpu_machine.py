@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nasarena.experiments.measure import gpu_environment
-from nasarena.experiments.measure.gpu_environment import make_environment, missing, needed
+from nasarena.experiments.measure.environments import gpu_machine
+from nasarena.experiments.measure.environments.gpu_machine import make_environment, missing, needed
 
-SCRIPT = gpu_environment.__file__
+SCRIPT = gpu_machine.__file__
 
 
 def wheel(folder: Path, name: str, version: str, requires: str = "") -> None:
@@ -47,7 +47,7 @@ def install(python: Path, wheels: Path, *names: str) -> None:
 
 def run(machine: Path, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The script as a copy in a project with requirements of its own."""
-    script = project / "experiments" / "measure" / "gpu_environment.py"
+    script = project / "experiments" / "measure" / "environments" / "gpu_machine.py"
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(Path(SCRIPT).read_text())
     (project / "pyproject.toml").write_text(
