@@ -100,7 +100,13 @@ class Comparison:
 
     def write(self, figures: bool = False) -> None:
         """Write `table.csv` and `report.md` into the folder, with `figures` all of it."""
-        write_all(self.folder, self._command, draws=figures, drawer=draw_by_all_cores)
+        write_all(
+            self.folder,
+            self._command,
+            draws=figures,
+            drawer=draw_by_all_cores,
+            analysis=self._analysis,
+        )
 
     @cached_property
     def _analysis(self) -> Analysis:

@@ -4,7 +4,7 @@ Read from run folders alone and written the same way each time, so that drawing 
 runs by the same command gives the same bytes. What is frozen at the first time is `anchors.json`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from nasarena.figures.plots.figure_files import Source, save_figure
@@ -18,7 +18,6 @@ from nasarena.figures.report.verdict import verdict
 from nasarena.figures.results.analysis import Analysis, analyze
 from nasarena.figures.results.anchors import FILE_NAME, freeze_anchors
 from nasarena.search.errors import NasArenaError
-from nasarena.search.run_folder import RunRecord
 
 Drawer = Callable[[Analysis, Path, Source, Collection[str]], list[Drawing]]
 
@@ -29,17 +28,17 @@ def write_all(
     only: Collection[str] = (),
     draws: bool = True,
     drawer: Drawer | None = None,
-    records: Sequence[RunRecord] | None = None,
+    analysis: Analysis | None = None,
 ) -> Conclusion:
     """Draw and write all of it into `folder`, from the runs below it.
 
-    `command` is what the user typed; it goes into the metadata of every figure. `only`
-    names the figures to draw, by default all; without `draws` there are the tables and the
-    verdict alone. `drawer` draws as `draw_into` does, faster. `records` are all runs below the
-    folder where they were read before. Raises NasArenaError where the runs cannot be compared or
-    the folder cannot be written.
+    `command` is what the user typed; it goes into the metadata of every figure. `only` names the
+    figures to draw, by default all; without `draws` there are the tables and the verdict alone.
+    `drawer` draws as `draw_into` does, faster. `analysis` is that of the folder, where it was
+    worked out before. Raises NasArenaError where the runs cannot be compared or the folder cannot
+    be written.
     """
-    analysis = analyze(folder, records)
+    analysis = analysis or analyze(folder)
     source = Source(command, analysis.tables.data_hash)
     draw = drawer or draw_into
     try:

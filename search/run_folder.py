@@ -34,7 +34,7 @@ from nasarena.search.trial import Trial
 State = Literal["missing", "partial", "failed", "finished"]
 Event = dict[str, Any]
 
-# For a lock to come free: a second command opens every run of its comparison, for milliseconds.
+# For a lock to come free: a second command opens the runs that it is to do, for milliseconds.
 _WAIT_S = 1.0
 
 
@@ -111,13 +111,7 @@ class RunFolder:
     ) -> None:
         file = self.path / "run.json"
         if file.exists():
-            found = _read_header(self.path)
-            if found["config_hash"] != header["config_hash"]:
-                raise RunFolderRefused(
-                    f"{self.path} holds a run of another configuration "
-                    f"({difference(found['config'], header['config'])}); "
-                    f"choose another comparison name or remove the folder"
-                )
+            refuse_another_config(self.path, _read_header(self.path), header["config"])
             return
         # Written beside and moved, so that a crash leaves either no header or a whole one.
         draft = self.path / "run.json.draft"
@@ -180,6 +174,21 @@ def read_run(path: Path) -> RunRecord:
         content = b""
     events, good_bytes = _parse(content, path)
     return RunRecord(path, header, events, len(content) - good_bytes)
+
+
+def find_record(path: Path) -> RunRecord | None:
+    """What a folder holds of a run so far; None where none was begun."""
+    return read_run(path) if (path / "run.json").exists() else None
+
+
+def refuse_another_config(path: Path, header: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raise RunFolderRefused where the run at `path`, by its header, is not of this `config`."""
+    if header["config_hash"] != config_hash(config):
+        raise RunFolderRefused(
+            f"{path} holds a run of another configuration "
+            f"({difference(header['config'], config)}); "
+            f"choose another comparison name or remove the folder"
+        )
 
 
 def find_runs(folder: Path) -> list[Path]:

@@ -28,7 +28,6 @@ from nasarena.experiments.settings.config import (
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.retraining import best_patterns
-from nasarena.search.run_folder import read_run
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 
@@ -148,8 +147,9 @@ def _true_scores(comparison: Comparison, label: str, landscape: Landscape) -> li
     """True score of the best pattern of each finished run, by seed."""
     scores = []
     for cell in comparison.cells:
-        if cell.entrant.label == label and cell.state() == "finished":
-            best = best_patterns(read_run(Path(cell.path)).trials(), 1)
+        record = comparison.records.of(cell.path)
+        if cell.entrant.label == label and record and record.state == "finished":
+            best = best_patterns(record.trials(), 1)
             scores += [landscape.true_score(pattern) for pattern in best]
     return scores
 

@@ -15,7 +15,6 @@ from nasarena.experiments.comparison.plan import (
     Comparison,
     plan_comparison,
     refuse_mixture,
-    select_pending,
     with_model,
     write_plan,
 )
@@ -27,7 +26,8 @@ from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.settings.config import CompareConfig, compare_config, run_config
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
-from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.incumbent import best_first
+from nasarena.search.run_folder import find_runs
 
 if TYPE_CHECKING:
     from nasarena.figures.report.conclusion import Conclusion
@@ -41,7 +41,7 @@ def compare(arguments: Sequence[str]) -> int:
     comparison = plan_comparison(config, command)
     console = make_console()
     troubles = run_comparison(comparison, config, command, console)
-    conclude(comparison.folder, command, console, config.report)
+    conclude(comparison, command, console, config.report)
     written = comparison.folder / ("report.html" if config.report else "report.md")
     console.print(
         f"[bold]{written}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
@@ -56,7 +56,8 @@ def run(arguments: Sequence[str]) -> int:
     command = command_line(["run", *arguments])
     comparison = plan_comparison(config, command)
     console = make_console()
-    _show_run(run_one(comparison, config, command, console), console)
+    path = run_one(comparison, config, command, console)
+    _show_run(comparison, path, console)
     return 0
 
 
@@ -86,17 +87,13 @@ def run_missing(
     retry_failed: bool,
 ) -> list[Progress]:
     """Run what is to be run; everything that did not finish, now or before, comes back."""
-    refuse_mixture(comparison)
+    to_do = comparison.select_pending(retry_failed)
+    refuse_mixture(comparison, to_do)
     write_plan(comparison, command)
-    to_do = select_pending(comparison.cells, retry_failed)
-    troubles = [
-        Progress(cell, "failed", False, None, _reason(cell.path))
-        for cell in comparison.cells
-        if cell.state() == "failed" and not retry_failed
-    ]
+    troubles = [] if retry_failed else _failures_on_record(comparison)
     _announce(comparison, len(to_do), console)
     with (
-        Display(comparison.cells, to_do, console) as display,
+        Display(comparison, to_do, console) as display,
         closing(
             run_cells(to_do, LocalPool(num_workers))
         ) as news,  # so that an interrupt ends the workers
@@ -105,6 +102,7 @@ def run_missing(
             display.update(progress)
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)
+    comparison.records.forget(cell.path for cell in to_do)
     if to_do:
         _write_benchmark_facts(comparison)
     error = common_refusal(troubles, len(comparison.cells))
@@ -113,12 +111,19 @@ def run_missing(
     return troubles
 
 
-def conclude(folder: Path, command: str, console: Console, draws: bool = True) -> "Conclusion":
+def conclude(
+    comparison: Comparison, command: str, console: Console, draws: bool = True
+) -> "Conclusion":
     """Write table, figures and report of a comparison, and print its ranking."""
     from nasarena.experiments.commands.ranking import ranking
     from nasarena.figures.comparison import write_all
+    from nasarena.figures.results.analysis import analyze
 
-    conclusion = write_all(folder, command, draws=draws, drawer=draw_by_all_cores)
+    folder = comparison.folder
+    analysis = analyze(folder, comparison.records.all())
+    conclusion = write_all(
+        folder, command, draws=draws, drawer=draw_by_all_cores, analysis=analysis
+    )
     console.print(ranking(conclusion.table))
     for sentence in conclusion.verdict:
         console.print(sentence, markup=False)
@@ -152,7 +157,8 @@ def failures(troubles: Sequence[Progress]) -> list[str]:
 def _write_benchmark_facts(comparison: Comparison) -> None:
     """A benchmark knows its optimum and true scores: for figures, which read the folder alone."""
     cell = comparison.cells[0]
-    write_facts(comparison.folder, build_proxy(cell.proxy, cell.space, cell.cache))
+    proxy = build_proxy(cell.proxy, cell.space, cell.cache)
+    write_facts(comparison.folder, proxy, comparison.records.all())
 
 
 def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
@@ -173,15 +179,22 @@ def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
             )
 
 
-def _reason(path: Path) -> str:
-    """Why a run on record failed."""
-    reason = read_run(path).events[-1]["reason"]
-    return f"{reason} (recorded before; retry_failed=true tries again)"
+def _failures_on_record(comparison: Comparison) -> list[Progress]:
+    """The runs that failed before, and why."""
+    found = []
+    for cell in comparison.cells:
+        record = comparison.records.of(cell.path)
+        if record is not None and record.state == "failed":
+            reason = record.events[-1]["reason"]
+            words = f"{reason} (recorded before; retry_failed=true tries again)"
+            found.append(Progress(cell, "failed", False, None, words))
+    return found
 
 
-def _show_run(path: Path, console: Console) -> None:
-    record = read_run(path)
-    best = max(comparable(record.trials()), key=lambda trial: trial.score or 0.0, default=None)
+def _show_run(comparison: Comparison, path: Path, console: Console) -> None:
+    record = comparison.records.of(path)
+    assert record is not None
+    best = next(iter(best_first(comparable(record.trials()))), None)
     reason = record.events[-1]["reason"]
     console.print(f"{len(record.trials())} trials, ended: {reason}")
     if best is not None:
@@ -190,5 +203,5 @@ def _show_run(path: Path, console: Console) -> None:
         outcome = event["outcome"]
         score = "failed" if outcome["score"] is None else f"{outcome['score']:.4f}"
         console.print(f"final score {score}: {event['pattern']}")
-    others = len(find_runs(path.parent.parent)) - 1
+    others = len(find_runs(comparison.folder)) - 1
     console.print(f"[bold]{path}[/bold] ({others} other runs in this comparison)", soft_wrap=True)

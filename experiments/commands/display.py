@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from nasarena.experiments.comparison.plan import Comparison
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec
 from nasarena.experiments.comparison.running import Progress
 
@@ -44,22 +45,20 @@ class _Row:
 class Display:
     """Shows a comparison going on; a context manager around it, fed by `update`.
 
-    `cells` are all cells, `to_do` those that will be run now.
+    `to_do` are the cells that will be run now.
     """
 
-    def __init__(
-        self, cells: Sequence[RunSpec], to_do: Sequence[RunSpec], console: Console
-    ) -> None:
+    def __init__(self, comparison: Comparison, to_do: Sequence[RunSpec], console: Console) -> None:
         self._console = console
         self._start_s = time.monotonic()
         self._num_to_do, self._num_ended = len(to_do), 0
         self._rows: dict[str, _Row] = {}
         waiting = {cell.path for cell in to_do}
-        for cell in cells:
+        for cell in comparison.cells:
             row = self._rows.setdefault(cell.entrant.label, _Row())
             row.advances[cell.seed] = Advance()
             if cell.path not in waiting:
-                state = row.finished if cell.state() == "finished" else row.failed
+                state = row.finished if comparison.state(cell) == "finished" else row.failed
                 state.add(cell.seed)
         self._done_before = self._share_complete()
         self._live: Live | None = None

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from nasarena.search.errors import NasArenaError
 from nasarena.search.proxy import Proxy
-from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.run_folder import RunRecord
 from nasarena.search.space import PatternSpace
 
 FILE = "benchmark.json"
@@ -34,11 +34,11 @@ class KnownProxy(Protocol):
     def percentile(self, pattern: str) -> float: ...
 
 
-def write_facts(folder: Path, proxy: Proxy) -> None:
-    """Write the file for all runs below `folder`; nothing where the proxy knows no truth."""
+def write_facts(folder: Path, proxy: Proxy, records: Sequence[RunRecord]) -> None:
+    """Write the file for all runs, the `records`; nothing where the proxy knows no truth."""
     if not isinstance(proxy, KnownProxy):
         return
-    text = json.dumps(collect_facts(proxy, find_scored_patterns(folder)), separators=(",", ":"))
+    text = json.dumps(collect_facts(proxy, find_scored_patterns(records)), separators=(",", ":"))
     try:
         draft = (folder / FILE).with_suffix(".draft")
         draft.write_text(text + "\n", encoding="utf-8")
@@ -64,9 +64,8 @@ def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def find_scored_patterns(folder: Path) -> list[str]:
-    """Every pattern that any run below `folder` scored, sorted."""
-    records = [read_run(path) for path in find_runs(folder)]
+def find_scored_patterns(records: Sequence[RunRecord]) -> list[str]:
+    """Every pattern that any run scored, sorted."""
     found = {
         trial.pattern for record in records for trial in record.trials() if trial.score is not None
     }

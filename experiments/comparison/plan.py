@@ -8,7 +8,7 @@ refused before a single trial is trained.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nasarena.experiments.comparison.llm import (
     replay_access,
 )
 from nasarena.experiments.comparison.permuted import with_controls
+from nasarena.experiments.comparison.records import Records
 from nasarena.experiments.comparison.resolved_searcher import (
     NO_OBJECTS,
     Entrant,
@@ -44,7 +45,7 @@ from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
 from nasarena.search.run_config import REFERENCES, condition, is_reference
-from nasarena.search.run_folder import find_runs, read_run
+from nasarena.search.run_folder import RunRecord, State, refuse_another_config
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 
@@ -60,6 +61,16 @@ class Comparison:
     folder: Path
     cells: list[RunSpec]
     budget: Budget
+    records: Records = field(repr=False)
+
+    def state(self, cell: RunSpec) -> State:
+        """Where a run of it stands."""
+        return self.records.state(cell.path)
+
+    def select_pending(self, retry_failed: bool) -> list[RunSpec]:
+        """What is missing or was cut off, and on demand what failed."""
+        ended = ("finished",) if retry_failed else ("finished", "failed")
+        return [cell for cell in self.cells if self.state(cell) not in ended]
 
 
 def plan_comparison(
@@ -101,7 +112,7 @@ def plan_comparison(
         entrant = resolve_searcher(SearcherConfig(REFERENCES, {}))
         chosen = all_settings[:_REFERENCE_SEEDS]
         scoring = [cell(entrant, _of_references(settings, num_references)) for settings in chosen]
-    return Comparison(folder, _order(searching) + scoring, budget)
+    return Comparison(folder, _order(searching) + scoring, budget, Records(folder))
 
 
 def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | None:
@@ -161,8 +172,11 @@ def with_model(
     `model_access` does.
     """
     agents = [cell for cell in comparison.cells if cell.entrant.uses_llm]
+    records = {cell.path: comparison.records.of(cell.path) for cell in agents}
     asking = [
-        cell for cell in select_pending(agents, config.retry_failed) if not _is_searched(cell)
+        cell
+        for cell in comparison.select_pending(config.retry_failed)
+        if cell.entrant.uses_llm and not _is_searched(records[cell.path])
     ]
     if config.llm.name == "replay":
         accesses = {
@@ -175,21 +189,13 @@ def with_model(
             _refuse_free_calls(access, comparison.budget)
             yield _with_access(comparison, {cell.path: access for cell in agents})
     else:
-        records = {cell.path: read_run(cell.path) for cell in agents}
-        yield _with_access(
-            comparison,
-            {path: offline_access(config.llm, record) for path, record in records.items()},
-        )
+        accesses = {
+            path: offline_access(config.llm, record) for path, record in records.items() if record
+        }
+        yield _with_access(comparison, accesses)
 
 
-def select_pending(cells: Sequence[RunSpec], retry_failed: bool) -> list[RunSpec]:
-    """What is missing or was cut off, and on demand what failed."""
-    ended = ("finished",) if retry_failed else ("finished", "failed")
-    return [cell for cell in cells if cell.state() not in ended]
-
-
-def _is_searched(cell: RunSpec) -> bool:
-    record = cell.record()
+def _is_searched(record: RunRecord | None) -> bool:
     return record is not None and record.is_searched
 
 
@@ -206,23 +212,30 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
         )
 
 
-def refuse_mixture(comparison: Comparison) -> None:
-    """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison."""
+def refuse_mixture(comparison: Comparison, to_do: Sequence[RunSpec]) -> None:
+    """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison.
+
+    Runs that are `to_do` and were begun must not be written by another process either.
+    """
     wanted = {cell.path: cell for cell in comparison.cells}
     shared = condition(comparison.cells[0].config)
-    for path in find_runs(comparison.folder):
-        found = read_run(path)
-        if path in wanted:
-            wanted[path].open().close()
+    begun = comparison.records.all()
+    for found in begun:
+        if found.path in wanted:
+            refuse_another_config(found.path, found.header, wanted[found.path].config)
         elif not is_reference(found.config):
             other = condition(found.config)
             if other != shared:
                 keys = [key for key in shared if shared[key] != other[key]]
                 raise RunFolderRefused(
                     f"{comparison.folder} holds runs of another configuration ({', '.join(keys)} "
-                    f"of {path.relative_to(comparison.folder)} differ); choose another name= or "
-                    f"remove the folder"
+                    f"of {found.path.relative_to(comparison.folder)} differ); choose another "
+                    f"name= or remove the folder"
                 )
+    paths = {found.path for found in begun}
+    for cell in to_do:
+        if cell.path in paths:
+            cell.open().close()
 
 
 def write_plan(comparison: Comparison, command: str) -> None:

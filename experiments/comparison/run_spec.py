@@ -26,7 +26,7 @@ from nasarena.search.incumbent import takes_over
 from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
 from nasarena.search.retraining import retrain_best
-from nasarena.search.run_folder import RunFolder, RunRecord, State, read_run
+from nasarena.search.run_folder import RunFolder, read_run
 from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -87,15 +87,6 @@ class RunSpec:
         """The run folder, for writing. Raises RunFolderRefused where it holds another run."""
         notes = {"llm": dict(self.access.notes)} if self.access else {}
         return RunFolder(self.path, self.config, {**self.provenance, **notes})
-
-    def record(self) -> RunRecord | None:
-        """What its folder holds so far."""
-        return read_run(self.path) if (self.path / "run.json").exists() else None
-
-    def state(self) -> State:
-        """Where the run stands."""
-        record = self.record()
-        return record.state if record else "missing"
 
 
 @dataclass(frozen=True, slots=True)

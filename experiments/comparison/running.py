@@ -17,7 +17,7 @@ from nasarena.experiments.execution.inline_pool import InlinePool
 from nasarena.experiments.execution.pool import News, Pool, Queue, Report
 from nasarena.experiments.execution.scoring import num_together
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
-from nasarena.search.run_folder import State
+from nasarena.search.run_folder import State, find_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +143,10 @@ def _last_progress(cell: RunSpec, news: News, advance: Advance | None) -> Progre
 def _state(cell: RunSpec) -> State:
     """Where a run that broke off stands; a record that cannot be read is a failed run."""
     try:
-        return cell.state()
+        record = find_record(cell.path)
     except RunFolderRefused:
         return "failed"
+    return record.state if record else "missing"
 
 
 def common_refusal(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:

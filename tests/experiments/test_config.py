@@ -24,6 +24,7 @@ from nasarena.experiments.settings.overrides import CONF, choices_of, compose_se
 from nasarena.experiments.settings.registry import PROXIES, SEARCHERS, load_searcher
 from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.run_folder import read_run
 
 COMMANDS = ("compare", "run", "evaluate", "audit", "check", "serve")
 
@@ -85,7 +86,7 @@ def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> 
     num_trials = {"successive-halving": 12, "hyperband": 12, "tpe-pruned": 6}.get(name, 2)
     assert search_cell(cell, lambda advance: None).num_trials == num_trials
     conclude_cells([cell])
-    assert cell.state() == "finished"
+    assert read_run(cell.path).state == "finished"
 
 
 @pytest.mark.parametrize("name", ["additive", "nk"])
