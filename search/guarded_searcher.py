@@ -3,9 +3,11 @@
 Its time is limited by the process's real-time alarm, which only the main thread may set: elsewhere
 (and on systems without it) the limit is not enforced. An alarm is delivered between two Python
 instructions, so a searcher stuck inside one call of a compiled library is interrupted when that
-call returns.
+call returns. A searcher that catches the interruption is interrupted again, every second; one that
+catches them all ends its worker process, which costs its own run.
 """
 
+import os
 import signal
 import threading
 import time
@@ -25,12 +27,21 @@ from nasarena.search.trial import Proposal, Trial
 MakeSearcher = Callable[[np.random.Generator], Searcher]
 
 
-class AskTimeout(Exception):
-    """Raised inside searcher code whose time is up; the loop records it as its failure."""
+_AGAIN_S = 1.0  # between interruptions of a searcher that catches them
+_MOST_CAUGHT = 5
+
+
+class AskTimeout(BaseException):
+    """Raised inside searcher code whose time is up; the loop records it as its failure.
+
+    No Exception, for a searcher that tries again after every exception would never end.
+    """
 
 
 class TimeLimit:
     """Installs the alarm's handler once; `running` arms it around one call."""
+
+    ends_process = False  # set in a worker, whose death costs one run and is noticed
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
@@ -38,6 +49,8 @@ class TimeLimit:
             hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
         )
         self._previous: Any = None
+        self._is_running = False
+        self._num_alarms = 0
 
     def __enter__(self) -> Self:
         if self._enforced:
@@ -59,13 +72,20 @@ class TimeLimit:
         if not self._enforced:
             yield
             return
-        signal.setitimer(signal.ITIMER_REAL, self._limit_s)
+        self._is_running, self._num_alarms = True, 0
+        signal.setitimer(signal.ITIMER_REAL, self._limit_s, _AGAIN_S)
         try:
             yield
         finally:
+            self._is_running = False
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
+        if not self._is_running:
+            return
+        self._num_alarms += 1
+        if self.ends_process and self._num_alarms > _MOST_CAUGHT:
+            os._exit(1)
         raise AskTimeout(f"no answer within {self._limit_s:g} s (ask_timeout_s)")
 
 
@@ -105,7 +125,7 @@ class GuardedSearcher:
             self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
         except NasArenaError:
             raise
-        except Exception as error:
+        except (Exception, AskTimeout) as error:
             self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
 
     def _fail(self, reason: str, trace: str = "") -> None:

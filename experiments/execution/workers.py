@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Self
 
 from nasarena.experiments.execution.pool import News, Queue, Report, leaves_traces, run_task
+from nasarena.search.guarded_searcher import TimeLimit
 from nasarena.search.threads import thread_environment
 
 _REPORT_EVERY_S = 0.1
@@ -174,6 +175,7 @@ def _end(workers: Sequence[_Worker]) -> None:
 def serve(pipe_end: int, life_end: int) -> None:
     """A worker's life: take a task, do it, say what came of it. The ends are file descriptors."""
     _end_with_parent(Connection(life_end))
+    TimeLimit.ends_process = True
     # What is missing on this machine its parent has said, once.
     logging.getLogger("nasarena.proxies.native").setLevel(logging.ERROR)
     pipe = Connection(pipe_end)

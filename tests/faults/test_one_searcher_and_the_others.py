@@ -47,3 +47,26 @@ def test_a_searcher_cannot_change_what_others_get(
     both = scores(tmp_path / "runs" / "both")
     assert len(alone) == 2 and all(len(found) >= 5 for found in alone.values())
     assert {name: both[name] for name in alone} == alone
+
+
+def test_a_searcher_that_catches_every_interruption_costs_its_own_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "endless.py"
+    file.write_text(
+        "import time\n\n\n"
+        "def endless(history, space, rng):\n"
+        "    while True:\n"
+        "        try:\n"
+        "            time.sleep(0.01)\n"
+        "        except BaseException:\n"
+        "            pass\n"
+    )
+    settings = ["proxy=additive", "seeds=1", "budget=trials", "budget.amount=6", "report=false"]
+    settings += ["references=false", "loop.ask_timeout_s=0.2", "workers=1", "name=both"]
+    assert main(["compare", *settings, f"searchers=[{file}:endless,random]"]) != 0
+    others = {run.parent.parent.name for run in tmp_path.rglob("run.json")} - {"endless"}
+    assert others == {"random"}
+    (done,) = (tmp_path / "runs" / "both" / "random").glob("seed-*")
+    assert read_run(done).state == "finished"

@@ -191,12 +191,25 @@ class ForEver(Raises):
             time.sleep(0.001)
 
 
+class TriesAgain(Raises):
+    """An honest loop of attempts, which takes an interruption for one more failure."""
+
+    def ask(self, n: int) -> list[str]:
+        while True:
+            try:
+                time.sleep(0.001)
+                raise OSError("not ready")
+            except Exception:
+                continue
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [
         (Raises, "ask raised ZeroDivisionError: acquisition is flat"),
         (TooMany, "asked for at most 1 patterns, got 2"),
         (NotAList, "must return a list of patterns, got str"),
+        (TriesAgain, r"ask raised AskTimeout: no answer within 0.2 s"),
         (ForEver, r"ask raised AskTimeout: no answer within 0.2 s \(ask_timeout_s\)"),
     ],
 )
