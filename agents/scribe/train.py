@@ -32,6 +32,7 @@ from nasarena.agents.scribe.embeddings import initial_embeddings
 from nasarena.agents.scribe.vocabulary import END, MAX_TOKENS, PAD, build_tokenizer, save_tokenizer
 from nasarena.search.cache_folder import cache_folder
 from nasarena.search.seeding import stream
+from nasarena.search.threads import thread_environment
 
 MODEL_DIR = Path(__file__).parent / "model"
 
@@ -264,7 +265,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     # Lessons are made of small matrices; more threads than one only get into each other's way.
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    os.environ.update(thread_environment(1))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an end at which the workers end too
     settings = Settings(seed=arguments.seed, steps=arguments.steps)
     save(train(settings, arguments.checkpoint), arguments.out)

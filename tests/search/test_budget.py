@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from nasarena.search.budget import UNITS, Budget, Ledger, Unit
+from nasarena.proxies.landscapes import additive
+from nasarena.search.budget import UNITS, Account, Budget, Ledger, Unit
 from nasarena.search.errors import BudgetSpent, InvalidSetting
+from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, LlmCost
 
 
@@ -106,3 +108,34 @@ def test_impossible_budgets_are_refused(
 ) -> None:
     with pytest.raises(InvalidSetting, match=message):
         Budget(unit, amount, charge_llm)
+
+
+def test_a_quote_is_for_what_is_not_paid_yet_and_changes_nothing() -> None:
+    proxy = additive(PatternSpace("AMS", 6))
+    account = Account(proxy, Budget("trials", 1.5), "reuse")
+    half = account.quote("AMSAMS", 0.5)
+    assert half == account.quote("AMSAMS", 0.5) and account.ledger.remaining == 1.5
+    assert (half.cost, half.paid, half.share) == (proxy.cost("AMSAMS", 0.5), Cost(), 0.5)
+    account.reserve(half)
+    assert account.quote("AMSAMS", 0.25).is_duplicate and account.quote("AMSAMS", 0.5).is_duplicate
+    rest = account.quote("AMSAMS", 1)
+    assert (rest.replicate, rest.paid, rest.share) == (0, half.cost, 0.5)
+    assert rest.cost == proxy.cost("AMSAMS") - half.cost
+    account.reserve(rest)
+    assert account.ledger.remaining == 0.5
+
+
+def test_what_does_not_fit_is_not_noted_as_paid() -> None:
+    account = Account(additive(PatternSpace("AMS", 6)), Budget("trials", 0.5), "reuse")
+    with pytest.raises(BudgetSpent):
+        account.reserve(account.quote("AMSAMS", 1))
+    assert not account.quote("AMSAMS", 1).is_duplicate
+
+
+def test_a_retrained_pattern_is_a_replicate_in_full() -> None:
+    proxy = additive(PatternSpace("AMS", 6))
+    account = Account(proxy, Budget("trials", 9), "retrain")
+    account.reserve(account.quote("AMSAMS", 1))
+    again = account.quote("AMSAMS", 1)
+    assert not again.is_duplicate
+    assert (again.replicate, again.cost, again.share) == (1, proxy.cost("AMSAMS"), 1)
