@@ -127,6 +127,7 @@ class Transport:
         """One attempt; every way in which it can fail is one of our own exceptions."""
         url, extensions = f"{self._base_url}{path}", {"trace": self._deadline.trace}
         content = bytearray()
+        late = f"no whole answer within {self._patience.timeout_s:g} s"
         with self._deadline.limit(self._patience.timeout_s) as is_over:
             try:
                 with self._client.stream(method, url, json=body, extensions=extensions) as response:
@@ -138,15 +139,14 @@ class Transport:
                         if len(content) > max_bytes:
                             raise Oversize(f"more than {max_bytes} bytes")
             except self._httpx.TimeoutException as error:
-                raise _Trouble(f"no answer within {self._patience.timeout_s:g} s") from error
+                raise _Trouble(late) from error
             except self._httpx.RequestError as error:
                 if is_over.is_set():
-                    late = f"no whole answer within {self._patience.timeout_s:g} s"
                     raise _Trouble(late) from error
                 raise _Trouble(one_line(str(error) or type(error).__name__, _WORDS)) from error
             # A body that ends with its connection looks whole when that is shut.
             if is_over.is_set():
-                raise _Trouble(f"no whole answer within {self._patience.timeout_s:g} s")
+                raise _Trouble(late)
         return self._decode_response(response.status_code, response.headers, bytes(content))
 
     def _read(self, read: Callable[[Mapping[str, Any]], Value], answer: Mapping[str, Any]) -> Value:

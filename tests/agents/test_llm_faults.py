@@ -58,7 +58,7 @@ def call(url: str, patience: Patience = HASTY) -> Any:
     ("behave", "words"),
     [
         (lambda connection: None, "disconnected without sending"),
-        (lambda connection: time.sleep(2), "no answer within 0.5 s"),
+        (lambda connection: time.sleep(2), "no whole answer within 0.5 s"),
         (cut_in_the_middle, "closed connection"),
         (trickling, "no whole answer within 0.5 s"),
         (respond_with("429 Too Many Requests", b"slow down"), "HTTP 429: slow down"),
