@@ -103,8 +103,7 @@ def run_missing(
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)
     comparison.records.forget(cell.path for cell in to_do)
-    if to_do:
-        _write_benchmark_facts(comparison)
+    _write_benchmark_facts(comparison)
     error = common_refusal(troubles, len(comparison.cells))
     if error is not None:
         raise error

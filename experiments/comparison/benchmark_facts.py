@@ -1,9 +1,11 @@
 """What a proxy knows exactly, kept in the folder of a comparison: figures read folders alone.
 
 `benchmark.json` holds the optimum, and of every pattern that was scored its true score, its rank in
-the whole space and its real trainings; for PatternBench also how good the surrogate is. It is
-written again after each `nasarena compare`; what belongs to a pattern never changes while the
-proxy's version does not, so a searcher that joins moves no number of another.
+the whole space and its real trainings; for PatternBench also how good the surrogate is. Each
+`nasarena compare` writes it where it is missing or lacks a scored pattern, also when all runs were
+done before: the command that did them may have been killed too early. What belongs to a pattern
+never changes while the proxy's version does not, so a searcher that joins moves no number of
+another.
 """
 
 import json
@@ -35,16 +37,33 @@ class KnownProxy(Protocol):
 
 
 def write_facts(folder: Path, proxy: Proxy, records: Sequence[RunRecord]) -> None:
-    """Write the file for all runs, the `records`; nothing where the proxy knows no truth."""
+    """Write the file for all runs, the `records`, unless it says all that already.
+
+    Nothing is written where the proxy knows no truth.
+    """
     if not isinstance(proxy, KnownProxy):
         return
-    text = json.dumps(collect_facts(proxy, find_scored_patterns(records)), separators=(",", ":"))
+    patterns = find_scored_patterns(records)
+    if _is_current(folder / FILE, proxy, patterns):
+        return
+    text = json.dumps(collect_facts(proxy, patterns), separators=(",", ":"))
     try:
         draft = (folder / FILE).with_suffix(".draft")
         draft.write_text(text + "\n", encoding="utf-8")
         draft.replace(folder / FILE)
     except OSError as error:
         raise NasArenaError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _is_current(file: Path, proxy: KnownProxy, patterns: Sequence[str]) -> bool:
+    """Whether the file is whole, of this proxy, and covers exactly these patterns."""
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        about = facts["version"], facts["proxy"]["name"], facts["proxy"]["version"]
+        covered = sorted(facts["scores"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return about == (VERSION, proxy.name, proxy.version) and covered == list(patterns)
 
 
 def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
