@@ -11,6 +11,7 @@ from nasarena.search.notation import (
     from_nemotron,
     run_lengths,
 )
+from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 
 SPACE = PatternSpace("AMS", 16)
@@ -123,6 +124,15 @@ def test_a_single_letter_space_has_one_pattern_and_no_mutation() -> None:
     assert lonely.size == 1
     assert lonely.mutate("MMMMM", np.random.default_rng(0)) == "MMMMM"
     assert list(lonely.neighbours("MMMMM")) == []
+
+
+def test_distinct_patterns_begin_the_same_however_many_are_asked_for() -> None:
+    small = PatternSpace("AMS", 3)
+    everything = small.sample_distinct(27, stream(0, "distinct"))
+    assert len(set(everything)) == 27
+    assert small.sample_distinct(5, stream(0, "distinct")) == everything[:5]
+    with pytest.raises(InvalidSetting, match="at most the 27 of the space, got 28"):
+        small.sample_distinct(28, stream(0, "distinct"))
 
 
 def test_run_lengths_round_trip() -> None:
