@@ -1,7 +1,7 @@
 """Members of a population in another order.
 
-The library's gradient of a selection adds into zeros, in a way that makes a GPU wait, so that it
-cannot be part of a CUDA graph; the gradient of a permutation is the permutation back.
+The library's gradient of a selection adds into zeros, which in deterministic mode waits for a GPU
+to check the indices and so cannot be captured; that of a permutation is the permutation back.
 """
 
 from typing import Any
