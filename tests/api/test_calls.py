@@ -9,6 +9,7 @@ import pytest
 
 import nasarena
 from nasarena.experiments.commands.cli import main
+from nasarena.figures.plots import gallery
 from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidPattern, InvalidSetting, SearcherFailed
 from nasarena.search.proxy import TrialSeed
@@ -48,8 +49,9 @@ def test_a_run_knows_its_best_pattern_and_all_trials(tmp_path: Path) -> None:
 
 
 def test_a_run_is_that_of_the_command_and_the_commands_read_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gallery, "FIGURES", gallery.FIGURES[:2])
     settings = {"proxy": "additive", "budget": {"patterns": 8}, "progress": False}
     run = nasarena.run("random", folder=tmp_path / "ours", name="one", **settings)
     words = f"searcher=random proxy=additive budget.patterns=8 folder={tmp_path / 'theirs'}"

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 import nasarena
 from nasarena.experiments.commands.cli import main
+from nasarena.figures.plots import gallery
 from nasarena.search.errors import InvalidSetting, RunFolderRefused, SearcherFailed
 from nasarena.search.run_folder import drop_measurements, find_runs, read_run
 from nasarena.search.space import PatternSpace
@@ -143,7 +144,10 @@ def test_a_notebook_shows_table_and_verdict_as_text_not_markup(folder: Path) -> 
     assert "<script>" not in result._repr_html_()
 
 
-def test_the_report_is_made_when_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_the_report_is_made_when_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "FIGURES", gallery.FIGURES[:2])
     result = nasarena.compare(["random"], folder=tmp_path, name="own", **SMALL)
     assert not (result.folder / "report.html").exists()
     report = result.report()
