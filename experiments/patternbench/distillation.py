@@ -91,7 +91,7 @@ def best_of_all(network: WindowNetwork, count: int) -> Digits:
 
 def fidelity(network: WindowNetwork, teacher: Predictor, digits: Digits) -> tuple[float, float]:
     """Kendall's tau between student and teacher, and the root mean squared difference."""
-    from nasarena.experiments.patternbench.quality import kendall
+    from nasarena.figures.stats.transfer import kendall
 
     codes = digits @ 3 ** np.arange(DEPTH - 1, -1, -1)
     theirs, ours = teacher(digits), network.scores(codes)

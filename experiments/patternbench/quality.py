@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.figures.stats.transfer import kendall
 from nasarena.search.seeding import stream
 
 TOP_SHARE = 0.1
@@ -55,15 +56,6 @@ def quality(predicted: Floats, pairs: Floats) -> Quality:
         float(np.corrcoef(predicted, means)[0, 1] ** 2),
         len(means),
     )
-
-
-def kendall(first: Floats, second: Floats) -> float:
-    """Kendall's tau-b; nan for fewer than 3 patterns."""
-    if len(first) < 3:
-        return float("nan")
-    from scipy.stats import kendalltau
-
-    return float(kendalltau(first, second).statistic)
 
 
 def ceiling(pairs: Floats) -> float:

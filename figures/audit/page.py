@@ -27,7 +27,6 @@ from nasarena.figures.plots.style import (
 )
 
 _NUM_COLUMNS = 4
-_CEILING = "another seed"
 
 
 def draw(scores: pd.DataFrame, found: Findings, title: str, verdict: str) -> Figure:

@@ -1,8 +1,7 @@
-"""How far two scorings of the same patterns agree, and what noise leaves of a score."""
+"""How much of a score is the pattern, and how much is noise."""
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats as scipy_stats
 
 
 def icc1(scores_PK: ArrayLike) -> float:
@@ -17,13 +16,6 @@ def icc1(scores_PK: ArrayLike) -> float:
     between = num_seeds * means.var(ddof=1)
     within = ((scores - means[:, None]) ** 2).sum() / (num_patterns * (num_seeds - 1))
     return float((between - within) / (between + (num_seeds - 1) * within))
-
-
-def rank_agreement(first: ArrayLike, second: ArrayLike) -> tuple[float, float]:
-    """Kendall's tau-b and Spearman's rho of two scorings of the same patterns."""
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    tau = scipy_stats.kendalltau(first, second).statistic
-    return float(tau), float(scipy_stats.spearmanr(first, second).statistic)
 
 
 def residual_noise(scores_PK: ArrayLike) -> float:

@@ -17,6 +17,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import kendalltau
 
 from nasarena.figures.stats.intervals import LEVEL, Floats, Interval, widen_limits
 
@@ -61,8 +62,8 @@ def agreement(
 
 
 def kendall(x: Floats, y: Floats) -> float:
-    """Kendall's tau-b; NaN where one scoring is constant."""
-    return float(_correlations(x, y, np.ones((1, len(x))))[0][0])
+    """Kendall's tau-b; NaN for fewer than 3 patterns, or where one scoring is constant."""
+    return float(kendalltau(x, y).statistic) if len(x) >= 3 else float("nan")
 
 
 def regret_at(pairs: Sequence[Pair], k: int) -> float:

@@ -65,9 +65,15 @@ def test_both_correlations_are_those_of_scipy_ties_included() -> None:
     for _ in range(20):
         x, y = rng.integers(5, size=(2, 12)).astype(float)
         found = agreement([(x, y)], rng, num_repeats=10)
-        assert kendall(x, y) == pytest.approx(scipy_stats.kendalltau(x, y).statistic)
+        assert found.kendall.estimate == pytest.approx(scipy_stats.kendalltau(x, y).statistic)
         assert found.kendall.estimate == pytest.approx(kendall(x, y))
         assert found.spearman.estimate == pytest.approx(scipy_stats.spearmanr(x, y).statistic)
+
+
+def test_kendall_by_hand_and_where_there_is_none() -> None:
+    ranks, turned = np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 4, 3])
+    assert kendall(ranks, turned) == pytest.approx(4 / 6)  # 5 pairs agree, 1 does not
+    assert np.isnan(kendall(ranks[:2], turned[:2])) and np.isnan(kendall(ranks, np.zeros(4)))
 
 
 def test_a_weight_is_a_pattern_drawn_again() -> None:

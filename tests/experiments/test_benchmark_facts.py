@@ -13,7 +13,7 @@ import pytest
 
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison.benchmark_facts import FILE
-from nasarena.experiments.patternbench.quality import kendall, quality
+from nasarena.experiments.patternbench.quality import quality
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots import exact_regret as exact
 from nasarena.figures.plots import surrogate
@@ -26,6 +26,7 @@ from nasarena.figures.results.anchors import FILE_NAME, freeze_anchors, load_anc
 from nasarena.figures.results.exact import ExactValues
 from nasarena.figures.results.running_times import hits_by_seed
 from nasarena.figures.results.tables import Tables, read_tables
+from nasarena.figures.stats.transfer import kendall
 from nasarena.proxies.landscapes import additive
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.held_out import collect_held_out

@@ -20,10 +20,11 @@ from nasarena.experiments.patternbench.fit import costs_of, fit
 from nasarena.experiments.patternbench.kinds import KINDS, Kind, fit_kind, fit_process, fit_ridge
 from nasarena.experiments.patternbench.nested import cross_validate
 from nasarena.experiments.patternbench.noise_model import gamma_regression
-from nasarena.experiments.patternbench.quality import ceiling, kendall, quality
+from nasarena.experiments.patternbench.quality import ceiling, quality
 from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.experiments.patternbench.torch_network import TrainPlan, train_networks
 from nasarena.experiments.settings.config import evaluate_config
+from nasarena.figures.stats.transfer import kendall
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.network import WindowNetwork
 from nasarena.proxies.patternbench.rows import Row, header_line, read_rows, row_line

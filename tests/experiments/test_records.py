@@ -74,8 +74,7 @@ def test_what_was_written_meanwhile_is_read_again_once_that_is_said(parsed: Coun
     whole = records.of(path)
     assert whole is not None and records.state(path) == "finished"
     assert [record.path for record in records.all()] == find_runs(folder)
-    events = path / "events.jsonl"
-    events.write_bytes(b"".join(events.read_bytes().splitlines(keepends=True)[:-1]))
+    cut_short(path)
     assert records.of(path) is whole
     records.forget([path])
     assert records.state(path) == "partial" and len(records.all()) == len(find_runs(folder))
@@ -86,13 +85,28 @@ def test_a_run_that_another_process_writes_is_refused_before_anything_is_run(
     parsed: Counter[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["compare", *SETTINGS, "report=false"])
-    cell = plan_comparison(compare_config(SETTINGS), "test").cells[0]
-    events = cell.path / "events.jsonl"
-    events.write_bytes(b"".join(events.read_bytes().splitlines(keepends=True)[:-1]))
+    first, second = plan_comparison(compare_config(SETTINGS), "test").cells[:2]
+    cut_short(first.path)
+    cut_short(second.path)
     capsys.readouterr()
-    with cell.open():
+    with second.open():
         assert main(["compare", *SETTINGS, "report=false"]) == 2
-    assert f"{cell.path} is being written by another process" in capsys.readouterr().err
-    assert read_run(cell.path).state == "partial"
-    assert main(["compare", *SETTINGS, "report=false"]) == 2  # those that raise fail as before
+    assert f"{second.path} is being written by another process" in capsys.readouterr().err
+    assert [read_run(cell.path).state for cell in (first, second)] == ["partial"] * 2
+
+
+def test_what_a_command_resumed_is_compared_as_it_is_now(parsed: Counter[str]) -> None:
+    main(["compare", *SETTINGS, "report=false"])
+    written = Path("runs/x/table.csv").read_text()
+    cell = plan_comparison(compare_config(SETTINGS), "test").cells[0]
+    cut_short(cell.path)
+    main(["compare", *SETTINGS, "report=false"])
     assert read_run(cell.path).state == "finished"
+    assert "not finished" not in Path("runs/x/report.md").read_text()
+    assert len(Path("runs/x/table.csv").read_text().splitlines()) == len(written.splitlines())
+
+
+def cut_short(run: Path) -> None:
+    """Take the last event from a run that was finished."""
+    events = run / "events.jsonl"
+    events.write_bytes(b"".join(events.read_bytes().splitlines(keepends=True)[:-1]))

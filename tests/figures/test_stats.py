@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from nasarena.figures.stats.agreement import icc1, rank_agreement, residual_noise
+from nasarena.figures.stats.agreement import icc1, residual_noise
 from nasarena.figures.stats.curves import area_under_steps, rank_band, ranks_over_budget, step_fill
 from nasarena.figures.stats.intervals import Interval, band, bootstrap_iqm, interval, iqm
 
@@ -99,11 +99,6 @@ def test_icc_by_hand() -> None:
     # Shrout & Fleiss (1979), table 2: six targets, four judges, ICC(1,1) = 0.17.
     ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     assert icc1(ratings) == pytest.approx(0.17, abs=0.005)
-
-
-def test_rank_agreement() -> None:
-    tau, rho = rank_agreement([1, 2, 3, 4], [1, 2, 4, 3])
-    assert (tau, rho) == (pytest.approx(4 / 6), pytest.approx(0.8))
 
 
 def test_noise_is_what_pattern_and_seed_leave_unexplained() -> None:

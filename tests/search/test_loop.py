@@ -338,7 +338,7 @@ def test_a_full_disk_is_one_clear_line_and_resumable(tmp_path: Path) -> None:
     folder.close()
     folder._file = open("/dev/full", "ab")
     with pytest.raises(NasArenaError, match="No space left on device; everything before is kept"):
-        folder.append({"event": "note", "text": "x"})
+        folder.append({"event": "asked", "first": 0, "patterns": ["A"]})
     folder.close()
     run(tmp_path, climb)
     assert read_run(tmp_path).state == "finished"
