@@ -1,10 +1,11 @@
 """How good is PatternBench's surrogate, and how fast does it answer?
 
-Kendall's tau between the served surrogate and the mean of two trainings, over patterns that
+Kendall's tau between the served surrogate and the mean of two trainings, over uniform patterns that
 nothing was fitted to, beside the noise ceiling (`experiments/patternbench/quality.py`). By default
-these are the shipped test rows; `fresh=64` trains so many uniform patterns now, on two run seeds
-that no row has. Speed is that of one thread: scores a second of a million random ranks,
-microseconds of a pattern given as text, seconds to materialize all 3^16 scores into an empty cache.
+these are the shipped test rows, and `tau_slice` is that of the test patterns over A and M alone;
+`fresh=64` trains so many uniform patterns now, on two run seeds that no row has. Speed is that of
+one thread: scores a second of a million random ranks, microseconds of a pattern given as text,
+seconds to materialize all 3^16 scores into an empty cache.
 
     python -m nasarena.experiments.measure.patternbench [--save] [fresh=64]
 """
@@ -12,7 +13,6 @@ microseconds of a pattern given as text, seconds to materialize all 3^16 scores 
 import json
 import os
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,14 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.experiments.measure.record import record
+from nasarena.experiments.patternbench.costs import empty_cache
 from nasarena.experiments.patternbench.features import digits_of
-from nasarena.experiments.patternbench.fit import REPORT, find_test_places, pairs_of
 from nasarena.experiments.patternbench.quality import Quality, quality
+from nasarena.experiments.patternbench.report import qualities_of
 from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, SURROGATE, PatternBench
+from nasarena.proxies.patternbench.held_out import REPORT
 from nasarena.proxies.patternbench.rows import read_rows
 from nasarena.proxies.patternbench.surrogate import Surrogate
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.threads import default_to_one_thread
@@ -52,9 +54,12 @@ class Speed:
 
 def measure(num_fresh: int) -> None:
     """Compare, time, print, and keep if asked to."""
-    found = fresh_quality(num_fresh) if num_fresh else surrogate_quality(DATA)
+    found, part = (fresh_quality(num_fresh), None) if num_fresh else shipped_qualities(DATA)
+    if found is None:
+        raise ProxyFailed("the shipped rows hold too few test patterns to judge a surrogate by")
     summary = {
         **asdict(found),
+        **(_slice_facts(part) if part else {}),
         **asdict(speed(DATA)),
         "tested_on": "fresh trainings" if num_fresh else "shipped test rows",
         **_sample(DATA),
@@ -62,11 +67,10 @@ def measure(num_fresh: int) -> None:
     record("patternbench", _kinds(DATA), summary)
 
 
-def surrogate_quality(data: Path) -> Quality:
-    """The served surrogate on the test rows."""
+def shipped_qualities(data: Path) -> tuple[Quality | None, Quality | None]:
+    """The served surrogate on the test rows, uniform ones and those of the slice."""
     sample = sample_of(read_rows(data / ROWS)[1])
-    places = find_test_places(sample)
-    return quality(_surrogate_scores(data, sample.digits[places]), pairs_of(sample, places))
+    return qualities_of(sample, _surrogate_scores(data, sample.digits))
 
 
 def fresh_quality(count: int) -> Quality:
@@ -102,23 +106,28 @@ def speed(data: Path) -> Speed:
         for pattern in patterns:
             bench.true_score(pattern)
         single_s.append(time.perf_counter() - start)
-    kept = os.environ.get("NASARENA_CACHE")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["NASARENA_CACHE"] = folder
-        try:
-            start = time.perf_counter()
-            bench.all_scores()
-            materialize_s = time.perf_counter() - start
-        finally:
-            del os.environ["NASARENA_CACHE"]
-            if kept is not None:
-                os.environ["NASARENA_CACHE"] = kept
+    with empty_cache():
+        start = time.perf_counter()
+        bench.all_scores()
+        materialize_s = time.perf_counter() - start
     return Speed(_NUM_BATCH / min(batch_s), min(single_s) / _NUM_SINGLE * 1e6, materialize_s)
 
 
 def _surrogate_scores(data: Path, digits: NDArray[np.int64]) -> Floats:
     codes = digits @ 3 ** np.arange(SPACE.depth - 1, -1, -1)
     return Surrogate.load(data / SURROGATE).network.scores(codes)
+
+
+def _slice_facts(found: Quality) -> dict[str, Any]:
+    return {
+        "tau_slice": found.kendall_tau,
+        "tau_slice_interval": found.tau_interval,
+        "ceiling_slice": found.noise_ceiling,
+        "ceiling_slice_interval": found.ceiling_interval,
+        "tau_top_tenth_slice": found.tau_top_tenth,
+        "ceiling_top_tenth_slice": found.ceiling_top_tenth,
+        "num_patterns_slice": found.num_patterns,
+    }
 
 
 def _kinds(data: Path) -> list[dict[str, Any]]:
@@ -128,8 +137,6 @@ def _kinds(data: Path) -> list[dict[str, Any]]:
         {
             "kind": kind["name"],
             "nested_error": kind["error"],
-            "tau_repeated": (kind["repeated"] or {}).get("kendall_tau", float("nan")),
-            "ceiling_repeated": (kind["repeated"] or {}).get("noise_ceiling", float("nan")),
             "chosen": kind["name"] == report["winner"],
         }
         for kind in report["kinds"]

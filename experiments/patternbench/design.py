@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasarena.baselines.references import reference_patterns
+from nasarena.proxies.patternbench.held_out import SLICE
 from nasarena.proxies.patternbench.rows import Role
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stable_hash, stream
 from nasarena.search.space import PatternSpace
 
 NUM_SEEDS = 20  # run seeds that rows are spread over: those of a comparison of 20 seeds
-SLICE = "AM"  # letters of the smaller space that gets a share of its own
 
 
 @dataclass(frozen=True, slots=True)

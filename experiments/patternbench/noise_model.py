@@ -1,14 +1,18 @@
-"""The noise of a training, from patterns that were trained more than once.
+"""The noise of a training, from patterns that were meant to be trained more than once.
 
     variance(pattern) = exp(weights @ noise_features(pattern))
 
 a gamma regression with logarithmic link on the unbiased variances between the seeds of a pattern,
-each weighted by its degrees of freedom; the plain mean variance is its prior (ridge). The error of
-the surrogate itself is what its cross-validated residuals vary beyond that noise.
+each weighted by its degrees of freedom; the plain mean variance is its prior (ridge). Patterns that
+were trained again because they had scored high take no part: their first trainings were chosen for
+luck, so the gap to the next one is mostly that luck.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
+from nasarena.experiments.patternbench.discrepancy import discrepancy_of
 from nasarena.experiments.patternbench.features import Floats
 from nasarena.experiments.patternbench.sample import Sample
 from nasarena.proxies.patternbench.surrogate import Noise, noise_features
@@ -17,32 +21,25 @@ _RIDGE = 20.0  # in patterns
 _ITERATIONS = 50
 
 
-def noise_of(sample: Sample, predicted: Floats, held_out: Floats) -> Noise:
-    """`predicted`: the served surrogate's scores of all patterns; `held_out`: cross-validated ones.
-
-    Where `held_out` is nan (test patterns) it takes no part.
-    """
+def noise_of(sample: Sample, predicted: Floats) -> Noise:
+    """Noise and discrepancy of a surrogate whose scores of all patterns are `predicted`."""
     centre, scale = float(predicted.mean()), float(predicted.std()) or 1.0
-    repeated = np.flatnonzero(sample.counts > 1)
+    repeats = sample.repeats
     features = np.array(
-        [noise_features(sample.patterns[i], (predicted[i] - centre) / scale) for i in repeated]
+        [noise_features(sample.patterns[i], (predicted[i] - centre) / scale) for i in repeats]
     )
-    freedom = (sample.counts[repeated] - 1).astype(np.float64)
-    weights = gamma_regression(features, sample.variances[repeated], freedom)
+    freedom = (sample.counts[repeats] - 1).astype(np.float64)
+    weights = gamma_regression(features, sample.variances[repeats], freedom)
     offsets = sample.offsets
     noise = Noise(weights, centre, scale, offsets, float(offsets.std(ddof=1)), 0.0)
-    spreads = np.array(
-        [
-            noise.spread(pattern, value)
-            for pattern, value in zip(sample.patterns, predicted, strict=True)
-        ]
-    )
-    known = np.flatnonzero(np.isfinite(held_out[sample.members]))
-    left = (sample.scores - held_out[sample.members])[known] ** 2
-    beyond = float(np.mean(left - spreads[sample.members][known] ** 2))
-    # At least a tenth of the noise: trainings of a pattern always say something about it.
-    discrepancy = float(np.sqrt(max(beyond, 0.01 * float(np.mean(spreads**2)))))
-    return Noise(weights, centre, scale, offsets, noise.offset_spread, discrepancy)
+    return replace(noise, discrepancy=discrepancy_of(sample, predicted, noise).size)
+
+
+def pooled_spread(sample: Sample) -> float:
+    """Standard deviation between trainings of one pattern and run seed, the same for all."""
+    repeats = sample.repeats
+    freedom = sample.counts[repeats] - 1
+    return float(np.sqrt(np.average(sample.variances[repeats], weights=freedom)))
 
 
 def gamma_regression(features: Floats, variances: Floats, freedom: Floats) -> Floats:

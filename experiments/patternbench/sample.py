@@ -20,7 +20,8 @@ _RIDGE = 3.0
 class Sample:
     """Trainings that did not fail: `members[i]` is the place of row i in `patterns`.
 
-    `scores` are centred for their seed. `is_test` marks patterns that nothing is fitted to.
+    `scores` are centred for their seed. `is_test` marks patterns whose scores no surrogate is
+    fitted to; `is_selected` those that were trained again because of the scores they had.
     """
 
     patterns: tuple[str, ...]
@@ -28,6 +29,7 @@ class Sample:
     members: NDArray[np.int64]
     scores: NDArray[np.float64]
     is_test: NDArray[np.bool_]
+    is_selected: NDArray[np.bool_]
     offsets: NDArray[np.float64]
 
     @property
@@ -49,6 +51,14 @@ class Sample:
         freedom = self.counts - 1
         return np.where(freedom > 0, sums / np.maximum(freedom, 1), np.nan)
 
+    @property
+    def repeats(self) -> NDArray[np.int64]:
+        """Places of patterns that were meant to be trained more than once, whatever they scored.
+
+        The first trainings of all others were chosen for luck: their spread says nothing.
+        """
+        return np.flatnonzero((self.counts > 1) & ~self.is_selected)
+
     def rows_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Places of the rows of chosen patterns."""
         return np.flatnonzero(chosen[self.members])
@@ -63,11 +73,13 @@ def sample_of(rows: Sequence[Row]) -> Sample:
     scores = np.array([row.score for row in usable], dtype=np.float64)
     seeds = np.array([row.seed for row in usable])
     tests = {row.pattern for row in usable if row.role == "test"}
+    selected = {row.pattern for row in usable if row.role == "again"}
     digits = digits_of(patterns)
     fitted = np.array([pattern not in tests for pattern in patterns])[members]
     offsets = _offsets(pair_features(digits)[members], scores, seeds, fitted)
     is_test = np.array([pattern in tests for pattern in patterns])
-    return Sample(patterns, digits, members, scores - offsets[seeds], is_test, offsets)
+    is_selected = np.array([pattern in selected for pattern in patterns])
+    return Sample(patterns, digits, members, scores - offsets[seeds], is_test, is_selected, offsets)
 
 
 def _offsets(

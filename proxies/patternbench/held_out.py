@@ -15,12 +15,15 @@ from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.search.errors import ProxyFailed
 
 REPORT = "fit.json"
+SLICE = "AM"  # letters of the smaller space that has a share, and test patterns, of its own
 
 
 def surrogate_facts(
     data: Path, surrogate: Surrogate, rows: Mapping[str, Sequence[Row]]
 ) -> dict[str, Any]:
     """Quality on test patterns, kinds compared, noise and sample; pairs: `collect_held_out`.
+
+    `test` is of the uniform test patterns, `test_slice` of those of the smaller space, or None.
 
     Raises ProxyFailed where `fit.json` is missing or is not what the fit writes.
     """
@@ -30,6 +33,8 @@ def surrogate_facts(
         return {
             "winner": report["winner"],
             "test": report["test"],
+            "slice": SLICE,
+            "test_slice": report.get("test_slice"),
             "kinds": [_kind(kind) for kind in report["kinds"]],
             "spread": report["noise"]["spread"],
             "sample": {key: report["sample"][key] for key in ("trainings", "patterns", "repeated")},
@@ -64,7 +69,7 @@ def collect_held_out(
 
 def _kind(kind: Mapping[str, Any]) -> dict[str, Any]:
     """One kind of surrogate: nested error, and tau with ceiling on patterns trained twice."""
-    repeated = kind["repeated"] or {}
+    repeated = kind.get("repeated") or {}
     return {
         "name": kind["name"],
         "error": kind["error"],

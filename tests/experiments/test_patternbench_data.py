@@ -5,7 +5,7 @@ import json
 import pytest
 
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.measure.patternbench import surrogate_quality
+from nasarena.experiments.measure.patternbench import shipped_qualities
 from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.experiments.settings.config import evaluate_config
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, PatternBench
@@ -24,8 +24,11 @@ def test_what_is_shipped_is_what_was_promised() -> None:
     assert sum(file.stat().st_size for file in DATA.iterdir()) < 10e6
     report = json.loads((DATA / "fit.json").read_text())
     assert len(report["kinds"]) >= 3
-    found = surrogate_quality(DATA)
-    assert found.kendall_tau == pytest.approx(report["test"]["kendall_tau"], abs=1e-9)
+    found, part = shipped_qualities(DATA)
+    assert found is not None and part is not None
+    assert (found.num_patterns, part.num_patterns) == (400, 150)
+    for judged, name in ((found, "test"), (part, "test_slice")):
+        assert judged.kendall_tau == pytest.approx(report[name]["kendall_tau"], abs=1e-9)
     assert found.kendall_tau >= min(0.8, found.ceiling_interval[0])
     bench = PatternBench("patternbench", SPACE)
     config = evaluate_config(["proxy=quick"])

@@ -13,10 +13,11 @@ import pytest
 
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.measure.patternbench import surrogate_quality
+from nasarena.experiments.measure.patternbench import shipped_qualities
+from nasarena.experiments.patternbench.costs import costs_of
 from nasarena.experiments.patternbench.distillation import Lesson, best_of_all, merge_networks
 from nasarena.experiments.patternbench.features import as_windows, digits_of, window_features
-from nasarena.experiments.patternbench.fit import costs_of, fit
+from nasarena.experiments.patternbench.fit import fit
 from nasarena.experiments.patternbench.kinds import KINDS, Kind, fit_kind, fit_process, fit_ridge
 from nasarena.experiments.patternbench.nested import cross_validate
 from nasarena.experiments.patternbench.noise_model import gamma_regression
@@ -235,13 +236,15 @@ def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:
     report = json.loads((data / "fit.json").read_text())
     assert {kind["name"] for kind in report["kinds"]} == {"ridge", "gaussian process"}
     assert report["sample"]["failed"] == 1 and report["sample"]["repeated"] == 100
-    found = surrogate_quality(data)
-    assert found.num_patterns == 60
+    found, part = shipped_qualities(data)
+    assert found is not None and found.num_patterns == 60 and part is None
+    assert report["sample"]["repeated_by_design"] == 100 and report["test_slice"] is None
     assert found.kendall_tau == pytest.approx(report["test"]["kendall_tau"])
     assert found.kendall_tau > found.noise_ceiling - 0.12
     assert 0.5 * NOISE < report["noise"]["spread"] < 2 * NOISE
     card = (data / "CARD.md").read_text()
     assert "Apache-2.0" in card and "made up" in card
+    assert f"| 60 | uniform | **{found.kendall_tau:.3f}**" in card and "A and M alone" not in card
     header, rows = read_rows(data / ROWS)
     assert "somewhere" not in json.dumps(header)
     assert rows == synthetic_rows()
@@ -255,7 +258,7 @@ def test_what_is_told_about_the_surrogate_is_what_the_fit_found(bench: PatternBe
     assert kendall(predicted, pairs.mean(axis=1)) == pytest.approx(facts["test"]["kendall_tau"])
     assert ceiling(pairs) == pytest.approx(facts["test"]["noise_ceiling"])
     assert [kind["name"] for kind in facts["kinds"]][0] == facts["winner"]
-    assert all(0 < kind["tau"] < 1 and 0 < kind["ceiling"] <= 1 for kind in facts["kinds"])
+    assert facts["slice"] == "AM" and facts["test_slice"] is None
     assert json.loads(json.dumps(facts)) == json.loads(json.dumps(facts | {}))  # plain values
 
 
