@@ -9,7 +9,6 @@ differ from the surrogate by, less their noise, is the surrogate's own error amo
     python -m nasarena.experiments.measure.benchmark_noise [--save]
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from nasarena.proxies.patternbench.benchmark import DATA, SURROGATE, PatternBenc
 from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.space import PatternSpace
+from nasarena.search.threads import default_to_one_thread
 
 SPACE = PatternSpace("AMS", 16)
 NUM_PATTERNS, NUM_SEEDS = 50, 10
@@ -139,5 +139,5 @@ def _centred(errors: Floats) -> Floats:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    default_to_one_thread()
     measure()

@@ -11,7 +11,6 @@ seconds to materialize all 3^16 scores into an empty cache.
 """
 
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, dataclass

@@ -23,9 +23,9 @@ from math import exp, log
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
+from nasarena.experiments.execution.synchronized_pool import work_together
 from nasarena.experiments.execution.workers import LocalPool, num_cores
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.synchronized_pool import work_together
 from nasarena.experiments.measure.timed_trainings import (
     Took,
     measure_peaks,

@@ -62,7 +62,8 @@ scores below it are no facts about `{proxy}`.
 ## Costs
 
 FLOPs and tokens are counted. Device seconds are those of the engine at commit `{cost_commit}`,
-measured {cost_date} on {cost_device}, one thread: {seconds} s.
+measured {cost_date} on {cost_device}, one thread, load average {load:.1f}.
+Other work on the machine makes all of them longer alike. In seconds: {seconds}.
 
 ## How not to use it
 
@@ -102,6 +103,7 @@ def card(header: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         discrepancies=f"{low:.4f} to {high:.4f}",
         cost_commit=costs["commit"],
         cost_date=costs["date"],
+        load=costs["load"],
         cost_device=_device(costs["hardware"]),
         seconds=_seconds(costs),
         settings=json.dumps(header["settings"], indent=1),

@@ -4,6 +4,7 @@ Uniform test patterns and those of the slice of two letters are judged apart: th
 rank and reaches lower, so that tau over both together is higher than in either.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -99,6 +100,7 @@ def account(sample: Sample, predicted: Floats, noise: Noise, costs: Costs) -> di
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": commit(),
             "hardware": hardware(),
+            "load": os.getloadavg()[0],
         },
     }
 

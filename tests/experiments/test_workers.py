@@ -11,8 +11,8 @@ import pytest
 from pool_contract import check_pool
 
 from nasarena.experiments.execution.pool import Queue, Report, results
+from nasarena.experiments.execution.synchronized_pool import work_together
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.measure.synchronized_pool import work_together
 
 
 @dataclass(frozen=True)
