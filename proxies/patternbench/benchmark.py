@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from nasarena.proxies.patternbench.held_out import surrogate_facts
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.rows import Row, read_rows
-from nasarena.proxies.patternbench.surrogate import Surrogate
+from nasarena.proxies.patternbench.surrogate import NUM_NOISE_FEATURES, Surrogate
 from nasarena.proxies.patternbench.truth import Truth
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split, TrialSeed
 from nasarena.search.seeding import stream
@@ -163,6 +163,11 @@ def _load(
     """Hash of the files, surrogate, header of the rows, and the rows by pattern; read once."""
     header, rows = read_rows(data / ROWS)
     surrogate = Surrogate.load(data / SURROGATE)
+    if len(surrogate.noise.log_variance) != NUM_NOISE_FEATURES:
+        raise ProxyFailed(
+            f"{data / SURROGATE} holds the noise of another version; mend it with "
+            f"python -m nasarena.experiments.patternbench.fit only=noise data={data}"
+        )
     digest = hashlib.sha256()
     for name in (ROWS, SURROGATE):
         digest.update((data / name).read_bytes())

@@ -18,6 +18,9 @@ from nasarena.proxies.patternbench.network import LETTERS, WindowNetwork
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.trial import Cost
 
+NUM_NOISE_FEATURES = 5
+_HIGHEST_STANDING = 0.7  # of 19 in 20 patterns that the noise is fitted to
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -46,11 +49,15 @@ class Noise:
 
 
 def noise_features(pattern: str, standing: float) -> NDArray[np.float64]:
-    """What a spread depends on; `standing` is the mean, standardised over the sample."""
+    """What a spread depends on; `standing` is the mean, standardised over the sample.
+
+    Above a standing that only few repeated patterns reach it counts as that: no line is drawn
+    beyond its points.
+    """
     depth = len(pattern)
     shares = [pattern.count(letter) / depth for letter in LETTERS[:2]]
     changes = sum(a != b for a, b in zip(pattern, pattern[1:], strict=False)) / max(1, depth - 1)
-    return np.array([1.0, *shares, changes, standing, standing**2])
+    return np.array([1.0, *shares, changes, min(standing, _HIGHEST_STANDING)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def synthetic_surrogate() -> Surrogate:
     rng = stream(0, "made-up surrogate")
     tables = 0.05 * rng.standard_normal((14, 27, 4))
     network = WindowNetwork.quantise(tables, np.array([1, -1, 1, -1], dtype=np.int8), -3.0)
-    log_variance = np.array([2 * np.log(SPREAD), 0.0, 0.0, 0.0, 0.0, 0.0])
+    log_variance = np.array([2 * np.log(SPREAD), 0.0, 0.0, 0.0, 0.0])
     noise = Noise(log_variance, -3.0, 1.0, np.array([0.01, -0.01]), 0.01, 0.02)
     return Surrogate(network, noise, Costs(1000, (10, 20, 30), 64, 0.1, (0.01, 0.02, 0.03)))
 

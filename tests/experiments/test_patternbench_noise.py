@@ -40,9 +40,9 @@ def network_of(rng: np.random.Generator) -> WindowNetwork:
 
 
 def planted_rows(
-    network: WindowNetwork, discrepancy: float = 0.0, num_fill: int = 4000, num_test: int = 400
+    network: WindowNetwork, discrepancy: float = 0.0, num_fill: int = 6000, num_test: int = 400
 ) -> list[Row]:
-    """One training of each pattern, two of test patterns; the luckiest tenth is trained again."""
+    """One training of each pattern, four of test patterns; the luckiest tenth is trained again."""
     rng = stream(0, "planted noise")
     rows: list[Row] = []
 
@@ -56,7 +56,7 @@ def planted_rows(
     for number, pattern in enumerate(distinct(drawn, num_fill + num_test)):
         mean = network.raw(pattern) * network.grid + discrepancy * float(rng.standard_normal())
         if number < num_test:
-            for seed in (number % 5, (number + 1) % 5):
+            for seed in [(number + step) % 5 for step in range(4)]:
                 train(pattern, seed, "test", mean)
         else:
             firsts.append((train(pattern, number % 5, "fill", mean), pattern, number, mean))
@@ -80,7 +80,7 @@ def predictions(network: WindowNetwork, sample: Sample) -> np.ndarray[Any, np.dt
 def test_trainings_chosen_for_luck_do_not_make_noise_larger() -> None:
     network = network_of(stream(0, "network"))
     sample = sample_of(planted_rows(network))
-    assert sample.is_selected.sum() == 400 and len(sample.repeats) == 400
+    assert sample.is_selected.sum() == 600 and len(sample.repeats) == 400
     assert (sample.counts[sample.is_selected] == 2).all()
     predicted = predictions(network, sample)
 
@@ -90,10 +90,10 @@ def test_trainings_chosen_for_luck_do_not_make_noise_larger() -> None:
         return float(np.sqrt(np.mean(np.square(spreads))))
 
     everything = replace(sample, is_selected=np.zeros_like(sample.is_selected))
-    assert spread_of_the_best(everything) > 1.15 * NOISE  # what was done before
-    assert spread_of_the_best(sample) == pytest.approx(NOISE, rel=0.08)
-    assert pooled_spread(everything) > 1.2 * NOISE
-    assert pooled_spread(sample) == pytest.approx(NOISE, rel=0.08)  # of 400 pairs: 3.5 % is usual
+    assert spread_of_the_best(everything) > 1.12 * NOISE  # what was done before
+    assert spread_of_the_best(sample) == pytest.approx(NOISE, rel=0.06)
+    assert pooled_spread(everything) > 1.12 * NOISE
+    assert pooled_spread(sample) == pytest.approx(NOISE, rel=0.05)
 
 
 @pytest.mark.parametrize("planted", [0.0, 0.015])
@@ -105,6 +105,15 @@ def test_the_error_of_the_surrogate_is_recovered(planted: float) -> None:
     assert noise.discrepancy == pytest.approx(planted, abs=0.004)
     wrong = predicted + np.where(sample.is_test, 0.0, 0.5)  # other patterns take no part
     assert noise_of(sample, wrong).discrepancy == pytest.approx(noise.discrepancy, abs=0.003)
+
+
+def test_no_line_is_drawn_beyond_its_points() -> None:
+    """Of a noise that falls with the standing: what the best have is that of the best repeated."""
+    noise = Noise(np.array([-7.0, 0.0, 0.0, 0.0, -0.5]), -3.0, 0.1, np.zeros(5), 0.0, 0.0)
+    low, high, higher = (noise.spread("AMSA" * 4, mean) for mean in (-3.0, -2.92, -2.5))
+    assert low == pytest.approx(np.exp(-3.5)) and high == higher < low
+    with_attention = replace(noise, log_variance=np.array([-7.0, 1.0, 0.0, 0.0, 0.0]))
+    assert with_attention.spread("AMSA" * 4, -3.0) == pytest.approx(np.exp(-3.25))
 
 
 def test_a_mean_square_is_what_a_hand_works_out_and_may_be_negative() -> None:
@@ -175,6 +184,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_noise_alone_is_fitted_anew_and_the_network_stays(data: Path, tmp_path: Path) -> None:
     before, old = Surrogate.load(data / SURROGATE), tmp_path / "old"
+    with pytest.raises(ProxyFailed, match=r"another version; mend it with .* only=noise"):
+        PatternBench("patternbench", SPACE, data)  # six weights, as there were once
     shutil.copytree(data, old)
     report = fit_noise(data, lambda _: None)
     after = Surrogate.load(data / SURROGATE)
@@ -245,6 +256,7 @@ def test_what_is_measured_are_the_best_at_even_steps_of_the_logarithm(
 ) -> None:
     assert benchmark_noise.log_ranks(4, 1000) == [1, 10, 100, 1000]
     assert benchmark_noise.log_ranks(6, 10) == [1, 2, 3, 4, 6, 10]
+    fit_noise(data, lambda _: None)
     monkeypatch.setattr(benchmark_noise, "SPACE", SLICE)
     model = benchmark_noise.modelled(data)
     bench = PatternBench("patternbench", SLICE, data)
