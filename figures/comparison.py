@@ -18,6 +18,7 @@ from nasarena.figures.report.verdict import verdict
 from nasarena.figures.results.analysis import Analysis, analyze
 from nasarena.figures.results.anchors import FILE_NAME, freeze_anchors
 from nasarena.search.errors import NasArenaError
+from nasarena.search.untrusted.drafts import make_subfolder, replace_text
 
 Drawer = Callable[[Analysis, Path, Source, Collection[str]], list[Drawing]]
 
@@ -43,7 +44,7 @@ def write_all(
     draw = drawer or draw_into
     try:
         if draws:
-            (folder / "figures").mkdir(exist_ok=True)
+            make_subfolder(folder, "figures")
         if analysis.anchors is not None:
             freeze_anchors(analysis.anchors, folder / FILE_NAME)
         conclusion = Conclusion(
@@ -61,12 +62,11 @@ def write_all(
 
 
 def _write(conclusion: Conclusion, folder: Path, draws: bool) -> None:
-    conclusion.table.to_csv(
-        folder / "table.csv", index=False, float_format="%.6g", lineterminator="\n"
-    )
-    (folder / "report.md").write_text(markdown(conclusion), encoding="utf-8")
+    table = conclusion.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    replace_text(folder / "table.csv", table)
+    replace_text(folder / "report.md", markdown(conclusion))
     if draws:
-        (folder / "report.html").write_text(render(conclusion), encoding="utf-8")
+        replace_text(folder / "report.html", render(conclusion))
 
 
 def draw_into(

@@ -17,6 +17,7 @@ from nasarena.search.errors import NasArenaError
 from nasarena.search.proxy import Proxy
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.space import PatternSpace
+from nasarena.search.untrusted.drafts import replace_text
 
 FILE = "benchmark.json"
 VERSION = 1
@@ -48,9 +49,7 @@ def write_facts(folder: Path, proxy: Proxy, records: Sequence[RunRecord]) -> Non
         return
     text = json.dumps(collect_facts(proxy, patterns), separators=(",", ":"))
     try:
-        draft = (folder / FILE).with_suffix(".draft")
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(folder / FILE)
+        replace_text(folder / FILE, text + "\n")
     except OSError as error:
         raise NasArenaError(f"cannot write to {folder}: {error.strerror}") from error
 

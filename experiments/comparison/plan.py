@@ -48,6 +48,7 @@ from nasarena.search.run_config import REFERENCES, condition, is_reference
 from nasarena.search.run_folder import RunRecord, State, refuse_another_config
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
+from nasarena.search.untrusted.drafts import replace_text
 
 PLAN = "plan.json"
 _REFERENCE_SEEDS = 3  # lines in figures and no entrants: a mean over more would only cost
@@ -246,9 +247,7 @@ def write_plan(comparison: Comparison, command: str) -> None:
     plan = {"command": command, "runs": list(dict.fromkeys([*before["runs"], *runs]))}
     try:
         comparison.folder.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft")
-        draft.write_text(json.dumps(plan, indent=1) + "\n")
-        draft.replace(file)
+        replace_text(file, json.dumps(plan, indent=1) + "\n")
     except OSError as error:
         raise NasArenaError(f"cannot write to {comparison.folder}: {error.strerror}") from error
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
+from nasarena.search.untrusted.drafts import draft_of
+
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -30,37 +32,30 @@ def paths_of(stem: Path) -> list[Path]:
 def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
     """Write `stem` as PNG, SVG and PDF and return the paths; the folder must exist."""
     png, svg, pdf = paths_of(stem)
-    figure.savefig(
-        png,
-        dpi=150,
-        metadata={
-            "Title": title,
-            "Source": source.command,
-            "Identifier": f"data {source.data_hash}",
-            "Software": "nasarena",
-        },
-    )
+    data = f"data {source.data_hash}"
+    from_runs = {"Title": title, "Source": source.command, "Identifier": data}
+    with draft_of(png) as draft:
+        figure.savefig(draft, format="png", dpi=150, metadata={**from_runs, "Software": "nasarena"})
     figure.set_layout_engine("none")  # keeps the layout as the PNG has it
     # Ids of clip paths are hashes with this salt, else with a random one.
-    with matplotlib.rc_context({"svg.hashsalt": "nasarena", "svg.fonttype": "path"}):
+    with (
+        matplotlib.rc_context({"svg.hashsalt": "nasarena", "svg.fonttype": "path"}),
+        draft_of(svg) as draft,
+    ):
         figure.savefig(
-            svg,
-            metadata={
-                "Title": title,
-                "Source": source.command,
-                "Identifier": f"data {source.data_hash}",
-                "Creator": "nasarena",
-                "Date": None,
-            },
+            draft,
+            format="svg",
+            metadata={**from_runs, "Creator": "nasarena", "Date": None},
         )
     # Outlines as in the SVG would be large; embedded fonts keep the text searchable.
-    with matplotlib.rc_context({"pdf.fonttype": 42}):
+    with matplotlib.rc_context({"pdf.fonttype": 42}), draft_of(pdf) as draft:
         figure.savefig(
-            pdf,
+            draft,
+            format="pdf",
             metadata={
                 "Title": title,
                 "Subject": source.command,
-                "Keywords": f"data {source.data_hash}",
+                "Keywords": data,
                 "Creator": "nasarena",
                 "CreationDate": None,
             },

@@ -1,5 +1,6 @@
 """report.md: the conclusion as text, with its numbers, its fairness list and its provenance."""
 
+import re
 from collections.abc import Sequence
 
 from nasarena.figures.report.conclusion import Conclusion
@@ -10,6 +11,10 @@ from nasarena.figures.results.run_selection import ExcludedRun
 from nasarena.figures.results.standings import Standings
 from nasarena.figures.results.tables import Tables
 from nasarena.search.run_config import BASELINE
+from nasarena.search.untrusted.one_line import one_line
+
+# What begins markup or HTML within a line. An underscore inside a word begins nothing.
+_MARKUP = re.compile(r"([\\`*\[\]<>|#])")
 
 
 def markdown(conclusion: Conclusion) -> str:
@@ -19,16 +24,28 @@ def markdown(conclusion: Conclusion) -> str:
     first, *others = conclusion.verdict
     figures = [f"![{each.title}](figures/{each.png.name})" for each in conclusion.drawings]
     lines = [
-        *[f"# Comparison {tables.name}", "", f"**{first}**", "", *others, ""],
+        *[f"# Comparison {escape(tables.name)}", "", f"**{escape(first)}**", ""],
+        *[*map(escape, others), ""],
         *_places(analysis),
         *_references(tables),
         *[*figures, ""],
         *_fairness(conclusion.fairness),
         *_controls(analysis.letter_controls),
         *_apart(tables.excluded),
-        *["## Provenance", "", f"Command: `{source.command}`  ", f"Data: {source.data_hash}", ""],
+        *[
+            "## Provenance",
+            "",
+            f"Command: `{one_line(source.command)}`  ",
+            f"Data: {source.data_hash}",
+            "",
+        ],
     ]
     return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Text of a run on one line that stays text, whatever it says."""
+    return _MARKUP.sub(r"\\\1", one_line(text))
 
 
 def _places(analysis: Analysis) -> list[str]:
@@ -50,7 +67,8 @@ def _places(analysis: Analysis) -> list[str]:
 
 def _place(standing: Standings, number: int) -> str:
     place = standing.places[number]
-    cells = [str(place.rank), place.searcher, str(place.score), str(place.search), str(place.gap)]
+    name = escape(place.searcher)
+    cells = [str(place.rank), name, str(place.score), str(place.search), str(place.gap)]
     if BASELINE in standing.against and place.searcher != BASELINE:
         pair = standing.to_baseline(place.searcher)
         cells += [str(pair.difference), f"{pair.p_holm:.2g}"]
@@ -64,7 +82,7 @@ def _references(tables: Tables) -> list[str]:
         return []
     finals = tables.reference_scores("final")
     rows = [
-        f"| {name} | {finals.get(name, float('nan')):.4f} | {score:.4f} |"
+        f"| {escape(str(name))} | {finals.get(name, float('nan')):.4f} | {score:.4f} |"
         for name, score in tables.reference_scores().items()
     ]
     head = ["| pattern | final score | search score |", "|---|---|---|"]
@@ -74,7 +92,7 @@ def _references(tables: Tables) -> list[str]:
 def _fairness(points: Sequence[Point]) -> list[str]:
     if not points:
         return []
-    lines = [f"- {point.mark} {point.claim}: {point.detail}." for point in points]
+    lines = [f"- {point.mark} {point.claim}: {escape(point.detail)}." for point in points]
     legend = "[x] holds, [ ] does not, [?] the runs do not say."
     return ["## Fairness", "", *lines, "", legend, ""]
 
@@ -83,14 +101,18 @@ def _controls(controls: Sequence[LetterControl]) -> list[str]:
     if not controls:
         return []
     lines = [
-        f"- {each.real} less {each.control}: {each.pair.difference}, p = {each.pair.p_holm:.2g}"
+        f"- {escape(each.real)} less {escape(each.control)}: {each.pair.difference}, "
+        f"p = {each.pair.p_holm:.2g}"
         for each in controls
     ]
-    return ["## Controls: permuted letters", "", in_words(controls), "", *lines, ""]
+    return ["## Controls: permuted letters", "", escape(in_words(controls)), "", *lines, ""]
 
 
 def _apart(runs: Sequence[ExcludedRun]) -> list[str]:
     if not runs:
         return []
-    lines = [f"- {run.searcher}, seed {run.seed} ({run.state}): {run.reason}" for run in runs]
+    lines = [
+        f"- {escape(run.searcher)}, seed {run.seed} ({run.state}): {escape(run.reason)}"
+        for run in runs
+    ]
     return ["## Excluded runs, in no average", "", *lines, ""]

@@ -25,6 +25,7 @@ from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
 from nasarena.search.run_config import BASELINE
+from nasarena.search.untrusted.drafts import replace_text
 
 VERSION = 1
 FILE_NAME = "anchors.json"
@@ -90,7 +91,7 @@ def freeze_anchors(anchors: Anchors, file: Path) -> None:
     if anchors.key not in known:
         entries = known | {anchors.key: _to_json(anchors)}
         text = json.dumps({"version": VERSION, "anchors": entries}, indent=1, sort_keys=True)
-        file.write_text(text + "\n", encoding="utf-8")
+        replace_text(file, text + "\n")
 
 
 def anchors_key(tables: Tables) -> str:

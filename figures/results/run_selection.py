@@ -25,6 +25,7 @@ from nasarena.search.run_config import (
     options_apart,
 )
 from nasarena.search.run_folder import RunRecord
+from nasarena.search.untrusted.one_line import one_line
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one run is itself alone, and can be a key
@@ -214,7 +215,7 @@ def _controls_without_pair(
 def _incomplete_reason(run: Run) -> str:
     events = run.record.events
     if run.record.state == "failed":
-        return str(events[-1].get("reason", "failed"))
+        return one_line(events[-1].get("reason", "failed"))
     if run.record.state != "finished":
         settled = sum(event["event"] == "settled" for event in events)
         return f"not finished: it stands at {settled} trials; the command that began it resumes it"
