@@ -168,12 +168,23 @@ class RunRecord:
 def read_run(path: Path) -> RunRecord:
     """Read a run folder without touching it. Raises RunFolderRefused if there is none."""
     header = _read_header(path)
-    try:
-        content = (path / "events.jsonl").read_bytes()
-    except FileNotFoundError:
-        content = b""
+    content = _read_file(path / "events.jsonl") or b""
     events, good_bytes = _parse(content, path)
     return RunRecord(path, header, events, len(content) - good_bytes)
+
+
+def read_runs(folder: Path) -> tuple[list[RunRecord], dict[Path, str]]:
+    """Every run below `folder` that can be read, and of the others why not, in order of the path.
+
+    What is damaged or foreign costs nobody else's runs.
+    """
+    records, unreadable = list[RunRecord](), dict[Path, str]()
+    for path in find_runs(folder):
+        try:
+            records.append(read_run(path))
+        except RunFolderRefused as error:
+            unreadable[path] = str(error)
+    return records, unreadable
 
 
 def find_record(path: Path) -> RunRecord | None:
@@ -203,14 +214,27 @@ def drop_measurements(events: list[Event]) -> list[Event]:
 
 def _read_header(path: Path) -> dict[str, Any]:
     file = path / "run.json"
+    content = _read_file(file)
+    if content is None:
+        raise RunFolderRefused(f"{path} is not a run folder: it has no run.json")
     try:
-        header: dict[str, Any] = json.loads(file.read_text())
-        header["config_hash"], header["config"]
-    except FileNotFoundError as error:
-        raise RunFolderRefused(f"{path} is not a run folder: it has no run.json") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        header: dict[str, Any] = json.loads(content)
+        header["config_hash"], {**header["config"]}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunFolderRefused(f"{file} cannot be read as the header of a run: {error}") from error
     return header
+
+
+def _read_file(file: Path) -> bytes | None:
+    """The content, None if there is no such file; whatever else lies there is not waited for."""
+    try:
+        if file.exists() and not file.is_file():
+            raise RunFolderRefused(f"{file} must be a file, got a folder, pipe or device")
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunFolderRefused(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
@@ -222,7 +246,7 @@ def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
             if not line.endswith(b"\n"):
                 raise ValueError("no newline at its end")
             events.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if good_bytes + len(line) < len(content):
                 raise RunFolderRefused(
                     f"{path / 'events.jsonl'} is damaged at line {number} ({error}); "

@@ -12,6 +12,7 @@ from importlib import import_module
 
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.search.errors import InvalidSetting, NasArenaError
+from nasarena.search.untrusted.one_line import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except NasArenaError as error:
-        print(f"nasarena: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"nasarena: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(

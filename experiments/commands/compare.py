@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 from nasarena.experiments.commands.display import Display
 from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
@@ -28,6 +29,7 @@ from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
 from nasarena.search.incumbent import best_first
 from nasarena.search.run_folder import find_runs
+from nasarena.search.untrusted.one_line import one_line
 
 if TYPE_CHECKING:
     from nasarena.figures.report.conclusion import Conclusion
@@ -44,7 +46,7 @@ def compare(arguments: Sequence[str]) -> int:
     conclude(comparison, command, console, config.report)
     written = comparison.folder / ("report.html" if config.report else "report.md")
     console.print(
-        f"[bold]{written}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
+        f"[bold]{escape(str(written))}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
         soft_wrap=True,
     )
     return report_failures(troubles)
@@ -125,7 +127,7 @@ def conclude(
     )
     console.print(ranking(conclusion.table))
     for sentence in conclusion.verdict:
-        console.print(sentence, markup=False)
+        console.print(one_line(sentence), markup=False)
     return conclusion
 
 
@@ -133,12 +135,16 @@ def report_failures(troubles: Sequence[Progress]) -> int:
     """Say on stderr what did not finish, each reason once; the exit code."""
     errors = make_console(stderr=True)
     for words in failures(troubles):
-        errors.print(f"nasarena: {words}", markup=False, soft_wrap=True)
+        errors.print(f"nasarena: {one_line(words)}", markup=False, soft_wrap=True)
     for trouble in troubles:
         if trouble.traceback:
-            errors.print(trouble.traceback, markup=False, soft_wrap=True)
+            errors.print(_encodable(trouble.traceback), markup=False, soft_wrap=True)
             break
     return 2 if troubles else 0
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def failures(troubles: Sequence[Progress]) -> list[str]:
@@ -166,6 +172,7 @@ def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
     console.print(
         f"{num_to_do} of {num_cells} runs to do{there}, {budget.amount:.4g} {budget.unit} each, "
         f"in {comparison.folder}",
+        markup=False,
         soft_wrap=True,
     )
     for entrant in {cell.entrant.label: cell.entrant for cell in comparison.cells}.values():
@@ -195,7 +202,7 @@ def _show_run(comparison: Comparison, path: Path, console: Console) -> None:
     assert record is not None
     best = next(iter(best_first(comparable(record.trials()))), None)
     reason = record.events[-1]["reason"]
-    console.print(f"{len(record.trials())} trials, ended: {reason}")
+    console.print(f"{len(record.trials())} trials, ended: {one_line(reason)}", markup=False)
     if best is not None:
         console.print(f"best search score {best.score:.4f}: {best.pattern}")
     for event in record.of_kind("final"):
@@ -203,4 +210,6 @@ def _show_run(comparison: Comparison, path: Path, console: Console) -> None:
         score = "failed" if outcome["score"] is None else f"{outcome['score']:.4f}"
         console.print(f"final score {score}: {event['pattern']}")
     others = len(find_runs(comparison.folder)) - 1
-    console.print(f"[bold]{path}[/bold] ({others} other runs in this comparison)", soft_wrap=True)
+    console.print(
+        f"[bold]{escape(str(path))}[/bold] ({others} other runs in this comparison)", soft_wrap=True
+    )

@@ -13,10 +13,12 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from nasarena.experiments.comparison.plan import Comparison
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec
 from nasarena.experiments.comparison.running import Progress
+from nasarena.search.untrusted.one_line import one_line
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ class Display:
     def _line(self, progress: Progress) -> str:
         count = f"[{self._num_ended}/{self._num_to_do}, {self._time_so_far_s:.0f} s]"
         if progress.state != "finished":
-            return f"{count} {progress.cell.name}: {progress.state}, {progress.trouble}"
+            return f"{count} {progress.cell.name}: {progress.state}, {one_line(progress.trouble)}"
         advance = self._rows[progress.cell.entrant.label].advances[progress.cell.seed]
         best = "no score" if advance.best is None else f"best {advance.best:.4f}"
         return f"{count} {progress.cell.name}: finished, {advance.num_trials} trials, {best}"
@@ -116,7 +118,7 @@ class Display:
             failed = f" [red]{len(row.failed)} failed[/red]" if row.failed else ""
             trials = sum(advance.num_trials for advance in row.advances.values())
             table.add_row(
-                f"[bold]{name}[/bold]" if row.working else name,
+                Text(name, "bold" if row.working else ""),
                 f"{len(row.finished)}/{len(row.advances)}{failed}",
                 ProgressBar(total=1.0, completed=row.share, width=24),
                 f"{row.share:4.0%}",

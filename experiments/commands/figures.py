@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.untrusted.one_line import one_line
 
 if TYPE_CHECKING:
     from nasarena.figures.report.conclusion import Conclusion
@@ -25,7 +28,7 @@ def figures(arguments: Sequence[str]) -> int:
     folder = existing_folder("figures", arguments)
     console = make_console()
     for drawing in _write_all(folder, command_line(["figures", *arguments])).drawings:
-        console.print(f"{drawing.title}: {drawing.png}", soft_wrap=True)
+        console.print(f"{drawing.title}: {drawing.png}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -46,8 +49,8 @@ def report(arguments: Sequence[str]) -> int:
     folder = existing_folder("report", arguments)
     console = make_console()
     for sentence in _write_all(folder, command_line(["report", *arguments])).verdict:
-        console.print(sentence, markup=False)
-    console.print(f"[bold]{folder / 'report.html'}[/bold]", soft_wrap=True)
+        console.print(one_line(sentence), markup=False)
+    console.print(f"[bold]{escape(str(folder / 'report.html'))}[/bold]", soft_wrap=True)
     return 0
 
 

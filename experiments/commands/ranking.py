@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
+
+from nasarena.search.untrusted.one_line import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +22,7 @@ def ranking(table: "pd.DataFrame") -> Table:
         if row["kind"] == "searcher":
             shown.add_row(
                 f"{row['rank']:.0f}",
-                str(row["name"]),
+                Text(one_line(row["name"])),
                 _number(row["score"]),
                 f"{_number(row['score_low'])} to {_number(row['score_high'])}",
                 _number(row["search_score"]),
@@ -28,8 +31,13 @@ def ranking(table: "pd.DataFrame") -> Table:
                 f"{row['searcher_seconds']:.1f}",
             )
         elif row["kind"] == "reference":
-            name = f"[dim]{row['name']}[/dim]"
-            shown.add_row("", name, _number(row["score"]), "", _number(row["search_score"]))
+            shown.add_row(
+                "",
+                Text(one_line(row["name"]), "dim"),
+                _number(row["score"]),
+                "",
+                _number(row["search_score"]),
+            )
     return shown
 
 

@@ -111,8 +111,5 @@ def _controls(controls: Sequence[LetterControl]) -> list[str]:
 def _apart(runs: Sequence[ExcludedRun]) -> list[str]:
     if not runs:
         return []
-    lines = [
-        f"- {escape(run.searcher)}, seed {run.seed} ({run.state}): {escape(run.reason)}"
-        for run in runs
-    ]
+    lines = [f"- {escape(run.searcher)}, {run.standing}: {escape(run.reason)}" for run in runs]
     return ["## Excluded runs, in no average", "", *lines, ""]

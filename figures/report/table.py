@@ -43,7 +43,7 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
             {"kind": "reference", "name": name, "score": finals.get(name), "search_score": score}
         )
     for run in tables.excluded:
-        reason = f"seed {run.seed}, {run.state}: {run.reason}"
+        reason = f"{run.standing}: {run.reason}"
         rows.append({"kind": "excluded", "name": run.searcher, "reason": reason})
     return pd.DataFrame(rows, columns=TABLE_COLUMNS)
 

@@ -104,7 +104,7 @@ def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
 
 
 def _collect(
-    runs: Sequence[Run], reasons: Mapping[tuple[str, int], str], limit: int
+    runs: Sequence[Run], reasons: Mapping[tuple[str, int | None], str], limit: int
 ) -> dict[str, Any]:
     columns, described = _Columns(), []
     verdicts: dict[int, str] = {}

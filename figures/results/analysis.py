@@ -19,7 +19,7 @@ from nasarena.figures.results.running_times import areas, running_times
 from nasarena.figures.results.standings import Standings, deciding_scale, standings
 from nasarena.figures.results.tables import Tables, make_tables
 from nasarena.figures.stats.runtime import RunningTime
-from nasarena.search.run_folder import RunRecord, find_runs, read_run
+from nasarena.search.run_folder import RunRecord, read_runs
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,9 @@ def analyze(folder: Path, records: Sequence[RunRecord] | None = None) -> Analysi
     `records` are all its runs where they were read before. Anchors are those frozen in the folder,
     else those that would be frozen now. Raises NasArenaError where the runs cannot be compared.
     """
+    unreadable: Mapping[Path, str] = {}
     if records is None:
-        records = [read_run(path) for path in find_runs(folder)]
-    selection = select_runs(records, folder)
+        records, unreadable = read_runs(folder)
+    selection = select_runs(records, folder, unreadable)
     tables = make_tables(selection, folder)
     return Analysis(tables, load_anchors(tables, folder / FILE_NAME), selection.everything)

@@ -27,6 +27,8 @@ from nasarena.search.run_config import (
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.untrusted.one_line import one_line
 
+_ALL_READ: Mapping[Path, str] = {}
+
 
 @dataclass(frozen=True, slots=True, eq=False)  # one run is itself alone, and can be a key
 class Run:
@@ -42,12 +44,20 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRun:
-    """A run that is not averaged over, and why."""
+    """A run that is not averaged over, and why.
+
+    One that cannot be read is called by its folder and has no seed.
+    """
 
     searcher: str
-    seed: int
+    seed: int | None
     state: str
     reason: str
+
+    @property
+    def standing(self) -> str:
+        """Seed and state."""
+        return self.state if self.seed is None else f"seed {self.seed}, {self.state}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +77,25 @@ class RunSelection:
     real: dict[str, str]
 
 
-def select_runs(records: Sequence[RunRecord], folder: Path) -> RunSelection:
+def select_runs(
+    records: Sequence[RunRecord], folder: Path, unreadable: Mapping[Path, str] = _ALL_READ
+) -> RunSelection:
     """Sort the runs read from `folder` into those to compare, the references, and the excluded.
 
-    Raises NasArenaError where there are none, where two have the same searcher and seed, or where
-    no condition is shared by more than half of them.
+    `unreadable` are run folders that could not be read, with the reason. Raises NasArenaError where
+    there are none, where two have the same searcher and seed, or where no condition is shared by
+    more than half of them.
     """
-    labelled, references = _label_runs([_check_record(record) for record in records])
+    foreign = {record.path: fault for record in records if (fault := _foreign_fault(record))}
+    apart = {**unreadable, **foreign}
+    labelled, references = _label_runs([one for one in records if one.path not in foreign])
     controls = [run for run in labelled if control_of(run.record.config)]
     searching = [run for run in labelled if run not in controls]
     if not searching:
         raise NasArenaError(
             f"{folder} holds no run of a searcher; give the folder of a comparison, "
             f"such as runs/<comparison>, or make one with `nasarena compare`"
+            + "".join(f"; {reason}" for reason in list(apart.values())[:1])
         )
     _refuse_twins(labelled)
     shared = _majority_condition(searching, folder)
@@ -102,6 +118,10 @@ def select_runs(records: Sequence[RunRecord], folder: Path) -> RunSelection:
             ExcludedRun(run.searcher, run.seed, run.record.state, reason)
             for run, reason in reasons.items()
             if reason
+        ]
+        + [
+            ExcludedRun(str(path.relative_to(folder)), None, "unreadable", reason)
+            for path, reason in sorted(apart.items())
         ],
         condition=shared,
         controls=[run for run in controls if not reasons[run]],
@@ -109,17 +129,18 @@ def select_runs(records: Sequence[RunRecord], folder: Path) -> RunSelection:
     )
 
 
-def _check_record(record: RunRecord) -> RunRecord:
+def _foreign_fault(record: RunRecord) -> str:
+    """What the header lacks that every comparison writes, or an empty string."""
     for keys in (("searcher", "name"), ("proxy", "name"), ("budget", "unit"), ("loop", "seed")):
         value: Any = record.config
         for key in keys:
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is None:
-            raise NasArenaError(
+            return (
                 f"{record.path / 'run.json'} must say config.{'.'.join(keys)}; "
                 f"it was not written by a nasarena comparison"
             )
-    return record
+    return ""
 
 
 def _label_runs(records: Sequence[RunRecord]) -> tuple[list[Run], list[Run]]:

@@ -30,7 +30,7 @@ from nasarena.figures.results.rows import (
 )
 from nasarena.figures.results.run_selection import ExcludedRun, Run, RunSelection, select_runs
 from nasarena.search.run_config import control_of
-from nasarena.search.run_folder import RunRecord, find_runs, read_run
+from nasarena.search.run_folder import RunRecord, read_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ def read_tables(folder: Path) -> Tables:
     Raises NasArenaError (one line) where there are no runs, where no condition is shared by more
     than half of them, or where two runs claim the same searcher and seed.
     """
-    records = [read_run(path) for path in find_runs(folder)]
-    return make_tables(select_runs(records, folder), folder)
+    records, unreadable = read_runs(folder)
+    return make_tables(select_runs(records, folder, unreadable), folder)
 
 
 def make_tables(selection: RunSelection, folder: Path) -> Tables:

@@ -64,7 +64,7 @@ def test_a_reason_is_one_line_of_text_in_the_report(tmp_path: Path, add_comparis
     write_all(folder, "nasarena report", only=("ranking",))
     lines = (folder / "report.md").read_text(encoding="utf-8").splitlines()
     (line,) = [line for line in lines if "ssh-ed25519" in line]
-    assert line.startswith("- climber, seed 2 (failed): x ssh-ed25519 AAAA \\# big \\<img src=x")
+    assert line.startswith("- climber, seed 2, failed: x ssh-ed25519 AAAA \\# big \\<img src=x")
     assert r"\[a\](b) \`c\` \\x1b]0;t\\x07 \\ud800".replace("b]0", r"b\]0") in line
     assert line.isprintable()
     assert "ssh-ed25519" in (folder / "report.html").read_text(encoding="utf-8")
