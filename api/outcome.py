@@ -1,6 +1,6 @@
 """What the functions of `import nasarena` return: results that a notebook shows as they are.
 
-Everything is read from the folder when it is first asked for, and drawn only when it is asked for.
+A comparison is read once, and what is dear is worked out or drawn when it is asked for.
 """
 
 import sys
@@ -44,13 +44,17 @@ _SHOWN = {
 
 
 class Comparison:
-    """A comparison in a folder. `failures` are the runs of this call that did not finish."""
+    """A comparison in a folder. `failures` are the runs of this call that did not finish.
+
+    Raises NasArenaError for a folder without runs, or with runs that cannot be compared.
+    """
 
     def __init__(
         self, folder: str | Path, command: str | None = None, failures: Sequence[str] = ()
     ) -> None:
         self.folder = Path(folder).absolute()
         self.failures = list(failures)
+        self._analysis: Analysis = analyze(self.folder)
         self._command = command or read_plan(self.folder)["command"] or "nasarena.load"
 
     @property
@@ -107,10 +111,6 @@ class Comparison:
             drawer=draw_by_all_cores,
             analysis=self._analysis,
         )
-
-    @cached_property
-    def _analysis(self) -> Analysis:
-        return analyze(self.folder)
 
     @cached_property
     def _table(self) -> pd.DataFrame:

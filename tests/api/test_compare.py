@@ -276,6 +276,12 @@ def test_an_unknown_figure_is_refused_with_the_nearest(folder: Path) -> None:
         nasarena.load(folder).plot("rankin")
 
 
+def test_a_folder_without_runs_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(nasarena.NasArenaError) as caught:
+        nasarena.load(tmp_path)
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
 SCRIPT = """
 import nasarena
 
