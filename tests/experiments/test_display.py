@@ -16,9 +16,10 @@ from nasarena.experiments.settings.config import compare_config
 @pytest.mark.parametrize("is_notebook", [True, False])
 def test_lines_replace_each_other_in_a_notebook_alone(tmp_path: Path, is_notebook: bool) -> None:
     arguments = ["searchers=[random]", "seeds=2", "references=false", "proxy=additive"]
-    cells = plan_comparison(compare_config([*arguments, f"folder={tmp_path}"]), "").cells
+    comparison = plan_comparison(compare_config([*arguments, f"folder={tmp_path}"]), "")
+    cells = comparison.cells
     console = Console(file=StringIO(), force_jupyter=is_notebook, width=160)
-    with Display(cells, cells, console) as display:
+    with Display(comparison, cells, console) as display:
         for cell in cells:
             display.update(Progress(cell, "partial", True, Advance(3, 0.5, 1.25)))
             display.update(Progress(cell, "finished", False, Advance(5, 1.0, 2.5)))
@@ -34,8 +35,9 @@ def test_lines_replace_each_other_in_a_notebook_alone(tmp_path: Path, is_noteboo
 
 def test_a_quiet_console_shows_nothing_in_a_notebook_either(tmp_path: Path) -> None:
     arguments = ["searchers=[random]", "seeds=1", "references=false", "proxy=additive"]
-    cells = plan_comparison(compare_config([*arguments, f"folder={tmp_path}"]), "").cells
+    comparison = plan_comparison(compare_config([*arguments, f"folder={tmp_path}"]), "")
+    cells = comparison.cells
     console = Console(file=StringIO(), force_jupyter=True, quiet=True)
-    with Display(cells, cells, console) as display:
+    with Display(comparison, cells, console) as display:
         display.update(Progress(cells[0], "finished", False, Advance(5, 1.0, 2.5)))
     assert console.file.getvalue() == ""  # type: ignore[attr-defined]
