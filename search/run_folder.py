@@ -30,6 +30,7 @@ from nasarena.search.errors import NasArenaError, RunFolderRefused
 from nasarena.search.hashes import config_hash
 from nasarena.search.run_config import difference
 from nasarena.search.trial import Trial
+from nasarena.search.untrusted.record_check import find_contradiction
 
 State = Literal["missing", "partial", "failed", "finished"]
 Event = dict[str, Any]
@@ -58,7 +59,11 @@ class RunFolder:
         except OSError as error:
             raise RunFolderRefused(f"cannot write to {path}: {error.strerror}") from error
         self._lock()
-        self.events, self.torn_bytes = self._load_and_trim()
+        try:
+            self.events, self.torn_bytes = self._load_and_trim()
+        except RunFolderRefused:
+            self._file.close()
+            raise
 
     def append(self, event: Event) -> None:
         """Write one event and flush it.
@@ -113,6 +118,7 @@ class RunFolder:
         if file.exists():
             refuse_another_config(self.path, _read_header(self.path), header["config"])
             return
+        _refuse_headless(self.path)
         # Written beside and moved, so that a crash leaves either no header or a whole one.
         draft = self.path / "run.json.draft"
         draft.write_text(json.dumps({**header, **provenance}, indent=1) + "\n")
@@ -188,12 +194,33 @@ def read_runs(folder: Path) -> tuple[list[RunRecord], dict[Path, str]]:
 
 
 def find_record(path: Path) -> RunRecord | None:
-    """What a folder holds of a run so far; None where none was begun."""
-    return read_run(path) if (path / "run.json").exists() else None
+    """What a folder holds of a run so far; None where none was begun.
+
+    Raises RunFolderRefused for one that cannot be read.
+    """
+    if (path / "run.json").exists():
+        return read_run(path)
+    _refuse_headless(path)
+    return None
+
+
+def _refuse_headless(path: Path) -> None:
+    """Events without a header would become those of whatever configuration comes next."""
+    events = path / "events.jsonl"
+    if events.exists() and events.stat().st_size:
+        raise RunFolderRefused(
+            f"{events} holds events, but there is no run.json that says of which "
+            f"configuration; restore it or remove the folder"
+        )
 
 
 def refuse_another_config(path: Path, header: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Raise RunFolderRefused where the run at `path`, by its header, is not of this `config`."""
+    if header["config_hash"] != config_hash(header["config"]):
+        raise RunFolderRefused(
+            f"{path / 'run.json'} was edited: its config is not the one that its config_hash is "
+            f"of; restore it or remove the folder"
+        )
     if header["config_hash"] != config_hash(config):
         raise RunFolderRefused(
             f"{path} holds a run of another configuration "
@@ -254,4 +281,9 @@ def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
                 ) from error
             break
         good_bytes += len(line)
+    if (found := find_contradiction(events, Trial.from_json)) is not None:
+        raise RunFolderRefused(
+            f"{path / 'events.jsonl'} is damaged at line {found[0]} ({found[1]}); "
+            f"restore the file or remove the folder"
+        )
     return events, good_bytes
