@@ -1,4 +1,4 @@
-"""One flat list of options for a class whose options come from several dataclasses.
+"""One flat list of options for a class whose options come from several classes of settings.
 
 `build_searcher` checks options against a signature and lists their defaults; so a searcher that
 takes `**options` for its policy and for `AgentOptions` spells its signature out with this.
@@ -6,15 +6,16 @@ takes `**options` for its policy and for `AgentOptions` spells its signature out
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 
 def flat_signature(
     cls: type[Any], groups: Sequence[type[Any]], defaults: Mapping[str, Any]
 ) -> Signature:
-    """What `__init__` takes along the line of classes, then the fields of the dataclasses.
+    """What `__init__` takes along the line of classes, then the settings of the classes.
 
     `defaults` win over the defaults of the fields.
     """
@@ -26,7 +27,12 @@ def flat_signature(
         if name != "self" and parameter.kind is not Parameter.VAR_KEYWORD
     }
     for group in groups:
-        for field in fields(group):
-            default = defaults.get(field.name, field.default)
-            parameters[field.name] = Parameter(field.name, Parameter.KEYWORD_ONLY, default=default)
+        for name, setting in group.__pydantic_fields__.items():
+            told = (*setting.metadata, Field(description=setting.description))
+            parameters[name] = Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                default=defaults.get(name, setting.default),
+                annotation=Annotated[(setting.annotation, *told)],
+            )
     return Signature(list(parameters.values()))

@@ -25,7 +25,7 @@ from nasarena.experiments.commands.evaluate import outcomes_of
 from nasarena.experiments.commands.figures import existing_folder
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.execution.console import make_console
-from nasarena.experiments.settings.keywords import (
+from nasarena.experiments.settings.commands import (
     check_settings,
     compare_settings,
     evaluate_settings,
@@ -34,9 +34,9 @@ from nasarena.experiments.settings.keywords import (
 from nasarena.outcome import Check, Comparison, Run
 from nasarena.own_searchers import Entry, SearcherLike, name_object, name_objects
 from nasarena.search.errors import InvalidSetting, SearcherFailed
+from nasarena.search.machine import thread_environment
 from nasarena.search.notation import expand
 from nasarena.search.searcher import SearcherSpec
-from nasarena.search.threads import thread_environment
 
 if TYPE_CHECKING:
     import pandas as pd

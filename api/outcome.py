@@ -89,7 +89,7 @@ class Comparison:
 
     def plot(self, name: str = "ranking") -> "Figure":
         """A figure by its name. Raises InvalidSetting for one that is not there."""
-        from nasarena.experiments.settings.overrides import nearest
+        from nasarena.search.errors import nearest
 
         for spec in gallery(self._analysis):
             if spec.name == name:

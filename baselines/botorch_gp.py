@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nasarena.baselines.acquisition_search import best_candidate
 from nasarena.baselines.fitted_process import standardize
 from nasarena.baselines.model_search import ModelSearch
+from nasarena.baselines.options import NumStartup
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 
@@ -28,10 +29,13 @@ NUM_FAVOURITES = 3  # best patterns so far whose neighbours are starts of the lo
 
 @searcher("botorch", requires="botorch")
 class BotorchSearch(ModelSearch):
-    """Within a batch, patterns already chosen count as scored with their posterior mean."""
+    """BoTorch Gaussian process with a categorical kernel and log expected improvement.
+
+    Within a batch, patterns already chosen count as scored with their posterior mean.
+    """
 
     def __init__(
-        self, space: PatternSpace, rng: np.random.Generator, num_startup: int = 10
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = 10
     ) -> None:
         super().__init__(space, rng, num_startup, categorical_process)
 

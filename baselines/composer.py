@@ -12,16 +12,17 @@ patterns), a new round begins with nothing frozen.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nasarena.baselines.acquisition_search import best_candidate
 from nasarena.baselines.fitted_process import standardize
 from nasarena.baselines.model_search import ModelSearch
+from nasarena.baselines.options import NumStartup
 from nasarena.baselines.partial_pattern import PartialPattern
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 
@@ -37,10 +38,13 @@ NUM_SAMPLES = 128  # of the joint posterior in qLogNEI, quasi-random
 
 @searcher("composer", requires="botorch")
 class Composer(ModelSearch):
-    """Patterns chosen earlier in the same batch are pending points of qLogNEI."""
+    """Composer's one-shot search: Gaussian process with RBF kernel and qLogNEI.
+
+    Patterns chosen earlier in the same batch are pending points of qLogNEI.
+    """
 
     def __init__(
-        self, space: PatternSpace, rng: np.random.Generator, num_startup: int = 10
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = 10
     ) -> None:
         super().__init__(space, rng, num_startup, rbf_process)
 
@@ -97,11 +101,9 @@ class _Incremental(Composer):
         space: PatternSpace,
         rng: np.random.Generator,
         num_trials: int | None = None,
-        num_startup: int = 10,
-        layers_per_step: int = 4,
+        num_startup: NumStartup = 10,
+        layers_per_step: Annotated[int, Field(ge=1, description="letters that each step adds")] = 4,
     ) -> None:
-        if layers_per_step < 1:
-            raise InvalidSetting(f"layers_per_step must be at least 1, got {layers_per_step}")
         super().__init__(space, rng, num_startup)
         self._layers_per_step = min(layers_per_step, space.depth)
         self._num_steps = -(-space.depth // self._layers_per_step)
@@ -142,14 +144,14 @@ class _Incremental(Composer):
 
 @searcher("composer-end", requires="botorch", budget_aware=True)
 class ComposerEnd(_Incremental):
-    """`layers_per_step` layers are searched at a time, from the bottom up."""
+    """Composer's search, end-layer incremental: the pattern grows by its end."""
 
     grow = staticmethod(PartialPattern.grow_end)
 
 
 @searcher("composer-middle", requires="botorch", budget_aware=True)
 class ComposerMiddle(_Incremental):
-    """`layers_per_step` layers are searched at a time, from both ends inwards."""
+    """Composer's search, middle-layer incremental: the pattern grows by its middle."""
 
     grow = staticmethod(PartialPattern.grow_middle)
 

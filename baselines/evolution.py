@@ -10,8 +10,10 @@ defaults are P = 50 and S = 10. `experiments/benchmarks/evolution.py` runs the p
 
 from collections import deque
 from collections.abc import Generator, Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
@@ -24,12 +26,17 @@ def regularized_evolution(
     space: PatternSpace,
     rng: np.random.Generator,
     history: Sequence[Trial],
-    population: int = 50,
-    tournament: int = 10,
+    population: Annotated[
+        int, Field(ge=1, description="members; the oldest goes when one comes")
+    ] = 50,
+    tournament: Annotated[
+        int, Field(ge=1, description="members drawn, the best of which is mutated")
+    ] = 10,
 ) -> Generator[str, Trial, None]:
-    """The oldest of `population` patterns dies; the best of `tournament` random ones is mutated.
+    """Regularized evolution, Real et al. 2019, Alg. 1.
 
-    A mutation changes one letter to another, both uniform; the paper's hidden-state mutation has
+    The oldest of `population` patterns dies; the best of `tournament` random ones is mutated. A
+    mutation changes one letter to another, both uniform; the paper's hidden-state mutation has
     no counterpart in a stack of layers. Raises InvalidSetting unless
     1 <= tournament <= population.
     """

@@ -5,10 +5,11 @@ a good pattern never dies of age, and two parents are crossed position by positi
 """
 
 from collections.abc import Generator, Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -19,16 +20,19 @@ def genetic_algorithm(
     space: PatternSpace,
     rng: np.random.Generator,
     history: Sequence[Trial],
-    population: int = 20,
-    crossover_rate: float = 0.9,
-    mutation_rate: float | None = None,
+    population: Annotated[int, Field(ge=2, description="members")] = 20,
+    crossover_rate: Annotated[
+        float, Field(ge=0, le=1, description="share of children with two parents")
+    ] = 0.9,
+    mutation_rate: Annotated[
+        Annotated[float, Field(ge=0, le=1)] | None,
+        Field(description="chance of a letter to change; null: one letter a pattern"),
+    ] = None,
 ) -> Generator[str, Trial, None]:
-    """`mutation_rate` is per letter, by default 1 / depth. A failed child is not kept.
+    """Steady-state genetic algorithm with uniform crossover.
 
-    Raises InvalidSetting for a population of less than two.
+    `mutation_rate` is per letter, by default 1 / depth. A failed child is not kept.
     """
-    if population < 2:
-        raise InvalidSetting(f"genetic needs a population of at least 2, got {population}")
     rate = 1 / space.depth if mutation_rate is None else mutation_rate
     members: list[Trial] = []
     num_read = 0

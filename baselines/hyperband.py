@@ -9,7 +9,8 @@ it starts again, until the budget is spent. Here R = 1 is the full training and 
 
 import numpy as np
 
-from nasarena.baselines.successive_halving import BracketSearch, check_rungs
+from nasarena.baselines.options import NumRungs, Reduction
+from nasarena.baselines.successive_halving import BracketSearch
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 
@@ -24,14 +25,16 @@ def hyperband_brackets(num_rungs: int, reduction: int) -> list[tuple[int, int]]:
 
 @searcher("hyperband")
 class Hyperband(BracketSearch):
-    """`num_rungs` brackets in turn, of `num_rungs` rungs down to a single one."""
+    """Hyperband, Li et al. 2018: needs a proxy that scores partial trainings.
+
+    `num_rungs` brackets in turn, of `num_rungs` rungs down to a single one.
+    """
 
     def __init__(
         self,
         space: PatternSpace,
         rng: np.random.Generator,
-        reduction: int = 3,
-        num_rungs: int = 3,
+        reduction: Reduction = 3,
+        num_rungs: NumRungs = 3,
     ) -> None:
-        check_rungs("hyperband", reduction, num_rungs)
         super().__init__(space, rng, hyperband_brackets(num_rungs, reduction), reduction)

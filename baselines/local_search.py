@@ -20,7 +20,10 @@ Steps = Generator[str, Trial, None]
 
 @searcher("local-search")
 def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequence[Trial]) -> Steps:
-    """Begins at the best of the initial design. A failed pattern is never moved to."""
+    """First improvement over single-letter changes, with random restarts.
+
+    Begins at the best of the initial design. A failed pattern is never moved to.
+    """
     untried = Untried(space)
     start = max(_trials_with_score(history), key=_score, default=None)
     while True:

@@ -9,9 +9,10 @@ the number of trials and is budget-aware.
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.baselines.private_random import private_random
 from nasarena.search.errors import InvalidSetting
@@ -19,37 +20,39 @@ from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
-ENCODINGS = ("transition", "choice")
+Encoding = Literal["transition", "choice"]
 
 
 @searcher("nevergrad", requires="nevergrad", budget_aware=True)
 class Nevergrad:
-    """`optimizer` is a name of Nevergrad's registry, `encoding` transition or choice.
+    """Any optimizer of Nevergrad; by default each letter is one ordered variable.
 
     Failed trials are not told: Nevergrad has no state for them, and a made-up loss would bend its
     model. Trials it did not ask for (the initial design) are told as foreign points. Raises
     InvalidSetting for an unknown encoding.
     """
 
-    encoding = "transition"
+    encoding: Encoding = "transition"
 
     def __init__(
         self,
         space: PatternSpace,
         rng: np.random.Generator,
         num_trials: int | None = None,
-        optimizer: str = "NGOpt",
-        encoding: str | None = None,
+        optimizer: Annotated[
+            str, Field(description="a name from the registry of Nevergrad")
+        ] = "NGOpt",
+        encoding: Annotated[
+            Encoding | None,
+            Field(description="transition or choice; null: what its name says, or transition"),
+        ] = None,
     ) -> None:
-        encoding = encoding or self.encoding
-        if encoding not in ENCODINGS:
-            raise InvalidSetting(
-                f"encoding must be one of {', '.join(ENCODINGS)}, got {encoding!r}"
-            )
         self._space, self._rng = space, rng
         self._waiting: dict[str, list[Any]] = {}
         with private_random(rng):
-            self._optimizer = _make_optimizer(space, rng, num_trials, optimizer, encoding)
+            self._optimizer = _make_optimizer(
+                space, rng, num_trials, optimizer, encoding or self.encoding
+            )
 
     def ask(self, n: int) -> list[str]:
         with private_random(self._rng):
@@ -101,6 +104,6 @@ def _make_optimizer(
 
 @searcher("nevergrad-choice", requires="nevergrad", budget_aware=True)
 class NevergradChoice(Nevergrad):
-    """Nevergrad with the obvious encoding, kept as a named variant."""
+    """Any optimizer of Nevergrad in its obvious encoding."""
 
-    encoding = "choice"
+    encoding: Encoding = "choice"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasarena.baselines.options import Multivariate, NumStartup
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -87,7 +88,7 @@ class OptunaSearch:
 
 @searcher("tpe", requires="optuna")
 class TPE(OptunaSearch):
-    """Tree-structured Parzen estimator; `num_startup` random patterns before the model is used.
+    """Optuna's tree-structured Parzen estimator.
 
     `multivariate` models the letters jointly; by default Optuna decides (5.0: jointly).
     """
@@ -96,8 +97,8 @@ class TPE(OptunaSearch):
         self,
         space: PatternSpace,
         rng: np.random.Generator,
-        num_startup: int = 10,
-        multivariate: bool | None = None,
+        num_startup: NumStartup = 10,
+        multivariate: Multivariate = None,
     ) -> None:
         super().__init__(space, tpe_sampler(rng, num_startup, multivariate))
 
@@ -121,10 +122,10 @@ def tpe_sampler(
 
 @searcher("gp-optuna", requires="optuna")
 class GaussianProcess(OptunaSearch):
-    """Optuna's GPSampler; `num_startup` random patterns before the model is used."""
+    """Optuna's Gaussian process."""
 
     def __init__(
-        self, space: PatternSpace, rng: np.random.Generator, num_startup: int = 10
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = 10
     ) -> None:
         import warnings
 

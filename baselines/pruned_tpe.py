@@ -13,12 +13,13 @@ the score of its last rung, ranked behind those that got further (Optuna's way).
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
+from nasarena.baselines.options import Multivariate, NumRungs, NumStartup, Reduction
 from nasarena.baselines.optuna_study import OptunaSearch, tpe_sampler
-from nasarena.baselines.successive_halving import check_rungs
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -32,7 +33,9 @@ Pruner = Literal["halving", "hyperband", "median"]
 
 @searcher("tpe-pruned", requires="optuna")
 class PrunedTPE(OptunaSearch):
-    """Rung k of `num_rungs` trains to fidelity `reduction ** (k + 1 - num_rungs)`.
+    """TPE with a pruner of Optuna's: needs a proxy that scores partial trainings.
+
+    Rung k of `num_rungs` trains to fidelity `reduction ** (k + 1 - num_rungs)`.
 
     Raises InvalidSetting for a reduction below 2, no rung, or an unknown pruner.
     """
@@ -41,13 +44,14 @@ class PrunedTPE(OptunaSearch):
         self,
         space: PatternSpace,
         rng: np.random.Generator,
-        pruner: Pruner = "halving",
-        reduction: int = 3,
-        num_rungs: int = 3,
-        num_startup: int = 10,
-        multivariate: bool | None = None,
+        pruner: Annotated[
+            Pruner, Field(description="halving, hyperband or median: whether a training goes on")
+        ] = "halving",
+        reduction: Reduction = 3,
+        num_rungs: NumRungs = 3,
+        num_startup: NumStartup = 10,
+        multivariate: Multivariate = None,
     ) -> None:
-        check_rungs("tpe-pruned", reduction, num_rungs)
         steps: list[int] = [reduction**rung for rung in range(num_rungs)]
         made = _make_pruner(pruner, reduction, steps[-1], num_startup)
         super().__init__(space, tpe_sampler(rng, num_startup, multivariate), made)

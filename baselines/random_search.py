@@ -15,7 +15,7 @@ from nasarena.search.trial import Trial
 
 @searcher("random")
 class RandomSearch:
-    """Asks distinct patterns; stops when the space is exhausted."""
+    """Uniform, without repeats; stops when the space is exhausted."""
 
     def __init__(self, space: PatternSpace, rng: np.random.Generator) -> None:
         self._rng = rng

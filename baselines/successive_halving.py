@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasarena.baselines.options import NumRungs, Reduction
 from nasarena.baselines.untried import Untried
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
@@ -103,26 +103,19 @@ class BracketSearch:
         self._bracket = Bracket(patterns, num_rungs, self._reduction)
 
 
-def check_rungs(name: str, reduction: int, num_rungs: int) -> None:
-    """Raises InvalidSetting for a reduction below 2 or no rung."""
-    if reduction < 2 or num_rungs < 1:
-        raise InvalidSetting(
-            f"{name} needs reduction of at least 2 and num_rungs of at least 1, "
-            f"got {reduction} and {num_rungs}"
-        )
-
-
 @searcher("successive-halving")
 class SuccessiveHalving(BracketSearch):
-    """Brackets of `reduction ** (num_rungs - 1)` patterns, one of which is trained in full."""
+    """Successive halving, Jamieson & Talwalkar 2016: needs a proxy that scores partial trainings.
+
+    Brackets of `reduction ** (num_rungs - 1)` patterns, one of which is trained in full.
+    """
 
     def __init__(
         self,
         space: PatternSpace,
         rng: np.random.Generator,
-        reduction: int = 3,
-        num_rungs: int = 3,
+        reduction: Reduction = 3,
+        num_rungs: NumRungs = 3,
     ) -> None:
-        check_rungs("successive-halving", reduction, num_rungs)
         brackets = [(reduction ** (num_rungs - 1), num_rungs)]
         super().__init__(space, rng, brackets, reduction)

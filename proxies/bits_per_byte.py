@@ -10,7 +10,8 @@ from math import log
 
 from nasarena.proxies.data.text_data import ByteText
 from nasarena.proxies.data.token_text import TokenText
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.search.proxy import Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome

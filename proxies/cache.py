@@ -19,8 +19,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from nasarena.search.cache_folder import cache_folder
-from nasarena.search.fidelity import cost_at, evaluate_at, has_fidelities
+from nasarena.search.fidelity import cost_at, evaluate_at
+from nasarena.search.machine import cache_folder
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.trial import Cost, Outcome
 
@@ -38,7 +38,7 @@ _STORE = "INSERT OR IGNORE INTO outcomes_1 VALUES (?, ?, ?, ?, ?, ?)"
 Key = tuple[str, str, str, int, str]
 
 
-class CachedProxy:
+class CachedProxy(Proxy):
     """`proxy` with a memory at `path`, by default `evaluations.sqlite` among the caches.
 
     `hits` and `misses` count what this instance was asked.
@@ -50,7 +50,7 @@ class CachedProxy:
         self.name, self.space, self.version = proxy.name, proxy.space, proxy.version
         self.metric, self.direction = proxy.metric, proxy.direction
         self.score_range = proxy.score_range
-        self.has_fidelities = has_fidelities(proxy)
+        self.has_fidelities, self.abilities = proxy.has_fidelities, proxy.abilities
         self.hits = self.misses = 0
         self._is_usable = True
 

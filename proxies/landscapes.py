@@ -15,19 +15,21 @@ frozen error of `FIDELITY_NOISE` times that, drawn per run seed, pattern, replic
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
-from math import inf, isfinite, log
+from math import inf, log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nasarena.proxies.window_sum import WindowSum
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.notation import LETTERS
-from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.proxy import Direction, KnownProxy, Split, TrialSeed
 from nasarena.search.seeding import stable_hash, stream
+from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
@@ -42,7 +44,7 @@ OTHER_LETTER = LETTERS["S"]
 FIDELITY_NOISE = 0.3
 
 
-class Landscape:
+class Landscape(KnownProxy):
     """A window sum as a proxy. `noise` is the standard deviation of an observed score.
 
     A share `failure_rate` of all patterns always diverges: failed outcomes, charged in full, drawn
@@ -172,70 +174,82 @@ class Landscape:
         return (raw - self._mean) / self._deviation
 
 
-def additive(
-    space: PatternSpace,
-    *,
-    landscape_seed: int = 0,
-    noise: float = 0.1,
-    failure_rate: float = 0.0,
-    interaction: float = 0.5,
-) -> Landscape:
-    """Standard normal letter values, pair values with standard deviation `interaction`.
+@settings
+class LandscapeSettings:
+    """What all landscapes have."""
 
-    Raises InvalidSetting for a number out of its range.
-    """
-    _check(noise, failure_rate, {"interaction": interaction})
-    letters, depth = len(space.alphabet), space.depth
-    WindowSum.check(letters, depth, 2, cyclic=False)
-    rng = stream(landscape_seed, "landscape", "additive")
-    values = rng.standard_normal((depth, letters))
-    pairs = interaction * rng.standard_normal((depth - 1, letters, letters))
-    # A window is a pair: its second letter pays its own value there, the very first one with it.
-    tables = pairs + values[1:, None, :]
-    tables[0] += values[0][:, None]
-    return Landscape(
-        "additive",
-        space,
-        tables.reshape(depth - 1, -1),
-        landscape_seed=landscape_seed,
-        noise=noise,
-        failure_rate=failure_rate,
-        options={"interaction": interaction},
+    landscape_seed: int = Field(0, ge=0, description="which landscape")
+    noise: float = Field(
+        0.1,
+        ge=0,
+        description="standard deviation of a score; the true scores have standard deviation 1",
+    )
+    failure_rate: float = Field(
+        0.0, ge=0, lt=1, description="share of patterns that always diverge"
     )
 
+    def common(self) -> dict[str, Any]:
+        """As `Landscape` takes them."""
+        return {one.name: getattr(self, one.name) for one in fields(LandscapeSettings)}
 
-def nk(
-    space: PatternSpace,
-    *,
-    landscape_seed: int = 0,
-    noise: float = 0.1,
-    failure_rate: float = 0.0,
-    neighbours: int = 3,
-) -> Landscape:
-    """NK landscape, K = `neighbours`: a standard normal value per position and window of K + 1.
 
-    Raises InvalidSetting for a number out of its range, or a K that cannot be solved exactly.
-    """
-    _check(noise, failure_rate, {})
-    if neighbours < 1:
-        raise InvalidSetting(f"neighbours must be at least 1, got {neighbours}")
-    letters, depth = len(space.alphabet), space.depth
-    WindowSum.check(letters, depth, neighbours + 1, cyclic=True)
-    rng = stream(landscape_seed, "landscape", "nk")
-    return Landscape(
-        "nk",
-        space,
-        rng.standard_normal((depth, letters ** (neighbours + 1))),
-        landscape_seed=landscape_seed,
-        noise=noise,
-        failure_rate=failure_rate,
-        options={"neighbours": neighbours},
+@settings
+class AdditiveSettings(LandscapeSettings):
+    """Standard normal letter values, pair values with standard deviation `interaction`."""
+
+    interaction: float = Field(
+        0.5,
+        ge=0,
+        description="standard deviation of the values of neighbouring pairs, to that of single "
+        "letters",
     )
 
+    def build(self, space: PatternSpace, name: str = "additive") -> Landscape:
+        """Raises InvalidSetting for a space that cannot be solved exactly."""
+        letters, depth = len(space.alphabet), space.depth
+        WindowSum.check(letters, depth, 2, cyclic=False)
+        rng = stream(self.landscape_seed, "landscape", "additive")
+        values = rng.standard_normal((depth, letters))
+        pairs = self.interaction * rng.standard_normal((depth - 1, letters, letters))
+        # A window is a pair: its second letter pays its own value there, the first one with it.
+        tables = pairs + values[1:, None, :]
+        tables[0] += values[0][:, None]
+        return Landscape(
+            "additive",
+            space,
+            tables.reshape(depth - 1, -1),
+            options={"interaction": self.interaction},
+            **self.common(),
+        )
 
-def _check(noise: float, failure_rate: float, others: Mapping[str, float]) -> None:
-    for name, value in {"noise": noise, **others}.items():
-        if not (value >= 0 and isfinite(value)):
-            raise InvalidSetting(f"{name} must not be negative and must be finite, got {value}")
-    if not 0 <= failure_rate < 1:
-        raise InvalidSetting(f"failure_rate must be at least 0 and below 1, got {failure_rate}")
+
+@settings
+class NkSettings(LandscapeSettings):
+    """NK landscape, K = `neighbours`: a standard normal value per position and window of K + 1."""
+
+    neighbours: int = Field(
+        3, ge=1, description="K: how many right neighbours the value of a letter depends on"
+    )
+
+    def build(self, space: PatternSpace, name: str = "nk") -> Landscape:
+        """Raises InvalidSetting for a K that cannot be solved exactly."""
+        letters, depth = len(space.alphabet), space.depth
+        WindowSum.check(letters, depth, self.neighbours + 1, cyclic=True)
+        rng = stream(self.landscape_seed, "landscape", "nk")
+        return Landscape(
+            "nk",
+            space,
+            rng.standard_normal((depth, letters ** (self.neighbours + 1))),
+            options={"neighbours": self.neighbours},
+            **self.common(),
+        )
+
+
+def additive(space: PatternSpace, **options: Any) -> Landscape:
+    """The additive landscape of these `AdditiveSettings`."""
+    return AdditiveSettings(**options).build(space)
+
+
+def nk(space: PatternSpace, **options: Any) -> Landscape:
+    """The NK landscape of these `NkSettings`."""
+    return NkSettings(**options).build(space)

@@ -7,18 +7,20 @@ examples are half the steps.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from nasarena.proxies.mad.tasks import MadTask
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.proxies.training.checkpoints import Checkpoints
 from nasarena.search.hashes import code_hash, config_hash
-from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.proxy import Direction, Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
 
-class SweepProxy:
+class SweepProxy(Proxy):
     """A trained proxy per setting, averaged; implements `nasarena.search.fidelity.FidelityProxy`.
 
     A fidelity is the same share of every setting's training.
@@ -35,6 +37,8 @@ class SweepProxy:
         first = self.parts[0]
         self.metric, self.score_range = first.metric, first.score_range
         self.direction: Direction = first.direction
+        names = tuple(dict.fromkeys(task.name for task in tasks))
+        self.abilities = replace(first.abilities, task_names=names)
         versions = [part.version for part in self.parts]
         self.version = config_hash({"parts": versions, "code": code_hash(__name__)})
 

@@ -9,14 +9,14 @@ import hashlib
 import json
 import time
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import torch
 
 from nasarena.proxies.data.task import Task
-from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.native.library import kernel_hash
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.proxies.training.calibration import Calibration, calibrate
 from nasarena.proxies.training.checkpoints import Checkpoints
 from nasarena.proxies.training.devices import (
@@ -29,44 +29,15 @@ from nasarena.proxies.training.devices import (
 from nasarena.proxies.training.memory import MemoryModel
 from nasarena.proxies.training.native_memory import NativeMemoryModel
 from nasarena.proxies.training.population_sizing import PopulationSizer
-from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.trainer import Scored
 from nasarena.proxies.training.training import Training, settings_on
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash
-from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.proxy import Abilities, Direction, Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedSettings:
-    """Everything that a trained score depends on, besides pattern, seed and split.
-
-    `score_by` is `loss` (score = -loss) or `accuracy`. `population` bounds how many models train
-    in one program (0: what suits the device): it changes speed and memory, never a result.
-    `device`, `precision` and `step` are as in devices.py, `auto` by default there.
-    """
-
-    model: ModelShape
-    train: TrainSettings
-    score_by: str = "loss"
-    population: int = 0
-    device: str = "cpu"
-    precision: str = "auto"
-    step: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.score_by not in ("loss", "accuracy"):
-            raise InvalidSetting(f"proxy score_by must be loss or accuracy, got {self.score_by!r}")
-        if self.population < 0:
-            raise InvalidSetting(
-                f"proxy population must be at least 1, or 0 for what suits the device, "
-                f"got {self.population}"
-            )
-
-
-class TrainedProxy:
+class TrainedProxy(Proxy):
     """Scores patterns by training them; implements `nasarena.search.fidelity.FidelityProxy`.
 
     A partial training is the beginning of the full one: its learning rate has not decayed when the
@@ -96,6 +67,12 @@ class TrainedProxy:
         self.direction: Direction = "min" if settings.score_by == "loss" else "max"
         self.score_range = (-float("inf"), 0.0) if self.metric == "loss" else (0.0, 1.0)
         self.version = self._describe_version()
+        self.abilities = Abilities(
+            trains=True,
+            population=population,
+            uses_gpu=self._device.type == "cuda",
+            task_names=tuple(task.name for task in self.tasks),
+        )
         self._calibration: Calibration | None = None
         self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
         where = self._device, self._precision

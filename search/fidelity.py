@@ -65,7 +65,7 @@ def evaluate_at(
 
 def has_fidelities(proxy: Proxy) -> bool:
     """Whether a proxy declares that it scores partial trainings."""
-    return bool(getattr(proxy, "has_fidelities", False))
+    return proxy.has_fidelities
 
 
 def _partial(proxy: Proxy) -> FidelityProxy:

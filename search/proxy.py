@@ -7,7 +7,7 @@ for every searcher, and outcomes can be cached.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -16,6 +16,7 @@ from nasarena.search.trial import Cost, Outcome
 Direction = Literal["max", "min"]
 # `search`: what searchers see. `held_out`: data no searcher's score was ever computed on.
 Split = Literal["search", "held_out"]
+_SMALL = 1 << 17  # patterns of a space where ranks are found one pattern at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,29 @@ class TrialSeed:
     replicate: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What is to be known of a proxy besides its scores.
+
+    `trains`: every score is a training, so outcomes are worth keeping. `population`: how many
+    patterns are worth evaluating at once; by default those of a table or a formula, where more are
+    no faster. `task_names`: the tasks that a score is the mean of, each with metrics of its own.
+    `stands_for`: the name of the proxy that trains its best patterns for real.
+    """
+
+    trains: bool = False
+    population: int = 16
+    uses_gpu: bool = False
+    task_names: tuple[str, ...] = ()
+    stands_for: str | None = None
+
+
 class Proxy(Protocol):
-    """Anything that scores patterns. Attributes are declarations, read before any evaluation."""
+    """Anything that scores patterns. Attributes are declarations, read before any evaluation.
+
+    A class that names it as its base has the defaults; a proxy around another hands its abilities
+    on.
+    """
 
     name: str
     space: PatternSpace
@@ -38,6 +60,8 @@ class Proxy(Protocol):
     direction: Direction  # which way the native metric is better; the score always goes up
     score_range: tuple[float, float]  # every score lies within; may be infinite
     version: str  # hash of configuration and code: what an outcome depends on besides its inputs
+    has_fidelities: bool = False  # see nasarena.search.fidelity
+    abilities: Abilities = Abilities()
 
     def cost(self, pattern: str) -> Cost:
         """What one training of `pattern` takes: deterministic, and free to ask."""
@@ -51,6 +75,40 @@ class Proxy(Protocol):
         Raises ProxyFailed only if nothing can be scored.
         """
         ...
+
+
+class KnownProxy(Proxy):
+    """A proxy whose optimum and scores without noise are known exactly."""
+
+    def optimum(self) -> tuple[str, float]:
+        """The best pattern of the space and its true score."""
+        raise NotImplementedError
+
+    def true_score(self, pattern: str) -> float:
+        """The score without noise."""
+        raise NotImplementedError
+
+    def percentile(self, pattern: str) -> float:
+        """Percent of the space whose true score is not higher; the optimum has 100."""
+        raise NotImplementedError
+
+    def ranks(self, patterns: Sequence[str]) -> list[int] | None:
+        """1 + the number of patterns of the space with a higher true score, for each.
+
+        None where that would take a pass over a large space for every pattern.
+        """
+        size = self.space.size
+        if size > _SMALL:
+            return None
+        return [size - round(self.percentile(p) * size / 100) + 1 for p in patterns]
+
+    def num_trainings(self, pattern: str) -> int | None:
+        """How many real trainings of a pattern are on record; None where there is no record."""
+        return None
+
+    def surrogate_facts(self) -> dict[str, Any] | None:
+        """How good the surrogate is, as plain values; None where there is none."""
+        return None
 
 
 def mean_cost(proxy: Proxy, num_samples: int = 1024) -> Cost:

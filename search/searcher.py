@@ -24,17 +24,19 @@ parameter `llm` of a `uses_llm` searcher receives the client.
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import build, options_class
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
+# What the harness hands to a searcher; all other parameters are options.
+_RESERVED = frozenset({"history", "space", "rng", "num_trials", "llm"})
 Target = TypeVar("Target", bound=Callable[..., Any])
 
 
@@ -64,14 +66,31 @@ class SearcherSpec:
     uses_llm: bool = False
     max_parallel: int | None = None
 
+    def settings(self) -> type[Any]:
+        """The class of its options, derived from the signature; see `nasarena.search.settings`."""
+        return options_class(self.target, _RESERVED)
+
     def options(self) -> dict[str, Any]:
         """Option names and defaults, read from the signature."""
-        reserved = {"history", "space", "rng", "num_trials", "llm"}
         return {
             name: parameter.default
             for name, parameter in inspect.signature(self.target).parameters.items()
-            if name not in reserved and parameter.kind is not parameter.VAR_KEYWORD
+            if name not in _RESERVED and parameter.kind is not parameter.VAR_KEYWORD
         }
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options `given`, checked, over the defaults; any name passes where **options do.
+
+        Raises InvalidSetting, also for an option without a default that is not given.
+        """
+        cls = self.settings()
+        known = {one.name for one in fields(cls)}
+        parameters = inspect.signature(self.target).parameters.values()
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        others = {name: given[name] for name in given if takes_any and name not in known}
+        own = {name: given[name] for name in given if name not in others}
+        checked = build(cls, own, f"{self.name}.options")
+        return {name: getattr(checked, name) for name in self.options()} | others
 
 
 def searcher(
@@ -129,7 +148,12 @@ def build_searcher(
 
     Raises InvalidSetting for an option that it does not have, or a package that is missing.
     """
-    keywords = _check_options(spec, dict(options or {}))
+    if spec.requires is not None and find_spec(spec.requires) is None:
+        raise InvalidSetting(
+            f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "
+            f"pip install {spec.requires}"
+        )
+    keywords = spec.complete(options or {})
     parameters = inspect.signature(spec.target).parameters
     if spec.budget_aware and "num_trials" in parameters:
         keywords["num_trials"] = num_trials
@@ -142,26 +166,6 @@ def build_searcher(
         return _FunctionSearcher(target, space, rng, keywords)
     built: Searcher = spec.target(space, rng, **keywords)
     return built
-
-
-def _check_options(spec: SearcherSpec, options: dict[str, Any]) -> dict[str, Any]:
-    if spec.requires is not None and find_spec(spec.requires) is None:
-        raise InvalidSetting(
-            f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "
-            f"pip install {spec.requires}"
-        )
-    known = spec.options()
-    parameters = inspect.signature(spec.target).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return options
-    for option in options:
-        if option not in known:
-            nearest = get_close_matches(option, known, n=3) or sorted(known)
-            raise InvalidSetting(
-                f"searcher {spec.name!r} has no option {option!r}; "
-                f"it has {', '.join(nearest) if nearest else 'none'}"
-            )
-    return options
 
 
 class _FunctionSearcher:

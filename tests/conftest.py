@@ -17,8 +17,8 @@ from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import read_address, vllm_python
 from nasarena.agents.llm.tiny_model import make_tiny_model
 from nasarena.search.budget import Unit
-from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import SearcherFailed
+from nasarena.search.machine import cache_folder
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Proposal

@@ -45,7 +45,7 @@ class Training(NamedTuple):
     split: Split
 
 
-class FakeProxy:
+class FakeProxy(Proxy):
     """Scores by `score`; patterns in which the regular expression `fails` is found diverge.
 
     `calls` are the evaluations that it was asked for, each with its trainings.

@@ -8,10 +8,12 @@ def test_contract() -> None:
 
 from dataclasses import replace
 from math import isfinite
+from pathlib import Path
 
 import pytest
 
-from nasarena.search.proxy import Proxy, Split, TrialSeed, mean_cost
+from nasarena.proxies.cache import CachedProxy
+from nasarena.search.proxy import Abilities, KnownProxy, Proxy, Split, TrialSeed, mean_cost
 from nasarena.search.seeding import stream
 from nasarena.search.trial import Outcome
 
@@ -40,8 +42,28 @@ def _check_declarations(proxy: Proxy) -> None:
     assert low <= high
     assert proxy.direction in ("max", "min")
     assert proxy.name and proxy.metric and proxy.version
+    can = proxy.abilities
+    assert isinstance(can, Abilities) and isinstance(proxy.has_fidelities, bool)
+    assert can.population >= 1 and (can.trains or not can.uses_gpu)
+    assert len(set(can.task_names)) == len(can.task_names)
+    around = CachedProxy(proxy, Path("never opened"))
+    assert (around.abilities, around.has_fidelities) == (can, proxy.has_fidelities)
+    if isinstance(proxy, KnownProxy):
+        _check_knowledge(proxy)
     cost = mean_cost(proxy, 16)
     assert cost.flops > 0 and cost.tokens > 0 and cost.device_seconds > 0
+
+
+def _check_knowledge(proxy: KnownProxy) -> None:
+    """The optimum has the best true score, rank 1 and percentile 100."""
+    best, score = proxy.optimum()
+    others = proxy.space.sample_distinct(5, stream(1, "proxy contract"))
+    assert proxy.true_score(best) == score >= max(map(proxy.true_score, others))
+    ranks = proxy.ranks([best, *others])
+    assert ranks is None or (ranks[0] == 1 and min(ranks) >= 1)
+    assert all(0 < proxy.percentile(pattern) <= proxy.percentile(best) == 100 for pattern in others)
+    facts = proxy.surrogate_facts()
+    assert (facts is None) == (proxy.num_trainings(best) is None)
 
 
 def _check_outcomes(proxy: Proxy, patterns: list[str], outcomes: list[Outcome]) -> None:
@@ -58,6 +80,8 @@ def _check_outcomes(proxy: Proxy, patterns: list[str], outcomes: list[Outcome]) 
             assert outcome.score is not None and isfinite(outcome.score)
             assert low <= outcome.score <= high
             assert proxy.metric in outcome.metrics
+            names = proxy.abilities.task_names if len(proxy.abilities.task_names) > 1 else ()
+            assert {f"{name} {proxy.metric}" for name in names} <= outcome.metrics.keys()
 
 
 def _check_purity(

@@ -40,14 +40,6 @@ ARCHITECTURE_WORDS = re.compile(
 _SIGNS = "XYZUVWQKJHGRTPNBCDEFILO"
 
 
-def check_control(control: str) -> Control:
-    """`control` if there is one of that name; raises InvalidSetting otherwise."""
-    for known in CONTROLS:
-        if control == known:
-            return known
-    raise InvalidSetting(f"control must be one of {', '.join(CONTROLS)}, got {control!r}")
-
-
 def shuffle_scores(trials: Sequence[Trial], rng: np.random.Generator) -> list[Trial]:
     """The same trials with their scores permuted among those that were scored.
 

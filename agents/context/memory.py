@@ -7,14 +7,15 @@ small the sections of lowest rank lose lines first; no trial is shown twice.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from nasarena.agents.context.trial_text import trial_line
 from nasarena.agents.context.view import Section
 from nasarena.agents.llm.text import estimate_tokens
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import best_first
+from nasarena.search.settings import settings
 from nasarena.search.trial import Trial
 
 MemoryView = Literal[
@@ -33,24 +34,13 @@ HEADINGS = {
 _RANK = ("top-k", "recent", "failures", "lessons", "siblings", "ancestors")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Memory:
     """How much is remembered: which view, at most how many trials a section, how many tokens."""
 
-    view: str = "combined"
-    num_trials: int = 16
-    max_tokens: int = 1500
-
-    def __post_init__(self) -> None:
-        if self.view not in MEMORY_VIEWS:
-            raise InvalidSetting(
-                f"memory must be one of {', '.join(MEMORY_VIEWS)}, got {self.view!r}"
-            )
-        if self.num_trials < 1 or self.max_tokens < 1:
-            raise InvalidSetting(
-                f"memory_trials and memory_tokens must be at least 1, "
-                f"got {self.num_trials} and {self.max_tokens}"
-            )
+    view: MemoryView
+    num_trials: Annotated[int, Field(ge=1)]
+    max_tokens: Annotated[int, Field(ge=1)]
 
     def recall(
         self, trials: Sequence[Trial], parents: Sequence[Trial], noise: float | None = None

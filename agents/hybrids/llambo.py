@@ -10,14 +10,14 @@ is bad at, does the rest. With `prompt=compact` the wish cannot be said, only th
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.agents.agent_searcher import LlmSearcher
 from nasarena.agents.hybrids.surrogate import fit
 from nasarena.agents.policies.policy import Move
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
@@ -35,12 +35,15 @@ class Llambo(LlmSearcher):
         rng: np.random.Generator,
         llm: object = None,
         *,
-        num_candidates: int = 5,
-        eagerness: float = 0.1,
+        num_candidates: Annotated[
+            int, Field(ge=1, description="samples, the best of which is proposed")
+        ] = 5,
+        eagerness: Annotated[
+            float,
+            Field(description="how far beyond the best so far to aim, as a share of the range"),
+        ] = 0.1,
         **options: Any,
     ) -> None:
-        if num_candidates < 1:
-            raise InvalidSetting(f"num_candidates must be at least 1, got {num_candidates}")
         super().__init__(space, rng, llm, **options)
         self._num_candidates, self._eagerness = num_candidates, eagerness
 

@@ -8,11 +8,12 @@ each `yield` is the trial of the very pattern it yielded. For a library that kee
 means: added observations. A searcher that looks at `provenance` can tell them apart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.agents.agent_searcher import LlmSearcher
 from nasarena.agents.policies.policy import Move
@@ -20,9 +21,6 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import Searcher, searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
-
-# Builds the classical searcher; experiments supplies it, since agents know no baseline.
-MakeInner = Callable[[PatternSpace, np.random.Generator], Searcher]
 
 
 @searcher("agent-override", uses_llm=True, max_parallel=1)
@@ -35,20 +33,26 @@ class Override(LlmSearcher):
         rng: np.random.Generator,
         llm: object = None,
         *,
-        inner: MakeInner | None = None,
-        share: float = 0.3,
+        inner: Annotated[
+            Any,
+            Field(
+                description="the classical searcher, or {name:evolution,options:{population:20}}"
+            ),
+        ] = "evolution",
+        share: Annotated[
+            float, Field(ge=0, le=1, description="chance of the model to propose")
+        ] = 0.3,
         **options: Any,
     ) -> None:
+        # experiments supplies what builds it, since agents know no baseline.
         if not callable(inner):
             raise InvalidSetting(
                 f"agent-override needs a classical searcher to work with, such as "
                 f"inner=evolution, got {inner!r}"
             )
-        if not 0 <= share <= 1:
-            raise InvalidSetting(f"share must be in 0..1, got {share}")
         super().__init__(space, rng, llm, **options)
         self._share = share
-        self._inner = inner(space, self.stream("inner"))
+        self._inner: Searcher = inner(space, self.stream("inner"))
         self._untold: list[Trial] = []
         self._inner_index: int | None = None  # the trial that the inner searcher waits for
 

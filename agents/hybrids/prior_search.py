@@ -13,9 +13,10 @@ Only the model is blinded by a control; evolution and the surrogate know the tru
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.agents.agent_searcher import LlmSearcher
 from nasarena.agents.hybrids.letter_prior import (
@@ -28,7 +29,6 @@ from nasarena.agents.hybrids.letter_prior import (
 )
 from nasarena.agents.hybrids.surrogate import fit
 from nasarena.agents.policies.policy import Move
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import best_first
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -46,13 +46,12 @@ class PriorSearcher(LlmSearcher):
         rng: np.random.Generator,
         llm: object = None,
         *,
-        samples: int = 4,
-        refresh: int = 25,
+        samples: Annotated[
+            int, Field(ge=1, description="patterns that the model writes for a new prior")
+        ] = 4,
+        refresh: Annotated[int, Field(ge=1, description="trials that a prior is good for")] = 25,
         **options: Any,
     ) -> None:
-        for name, value in (("samples", samples), ("refresh", refresh)):
-            if value < 1:
-                raise InvalidSetting(f"{name} must be at least 1, got {value}")
         super().__init__(space, rng, llm, **options)
         self._samples, self._refresh = samples, refresh
         self._prior = mean_prior([], space)
@@ -103,13 +102,12 @@ class PriorEvolution(PriorSearcher):
         rng: np.random.Generator,
         llm: object = None,
         *,
-        population: int = 20,
-        tournament: int = 5,
+        population: Annotated[int, Field(ge=1, description="last scored trials alive")] = 20,
+        tournament: Annotated[
+            int, Field(ge=1, description="of them drawn, the best of which is mutated")
+        ] = 5,
         **options: Any,
     ) -> None:
-        for name, value in (("population", population), ("tournament", tournament)):
-            if value < 1:
-                raise InvalidSetting(f"{name} must be at least 1, got {value}")
         super().__init__(space, rng, llm, **options)
         self._population, self._tournament = population, tournament
 
@@ -149,14 +147,14 @@ class PriorBo(PriorSearcher):
         rng: np.random.Generator,
         llm: object = None,
         *,
-        strength: float = 10.0,
-        pool: int = 200,
+        strength: Annotated[
+            float, Field(ge=0, description="how long the prior lasts, in scored trials")
+        ] = 10.0,
+        pool: Annotated[
+            int, Field(ge=1, description="candidates from the prior, and as many uniform ones")
+        ] = 200,
         **options: Any,
     ) -> None:
-        if strength < 0:
-            raise InvalidSetting(f"strength must not be negative, got {strength}")
-        if pool < 1:
-            raise InvalidSetting(f"pool must be at least 1, got {pool}")
         super().__init__(space, rng, llm, **options)
         self._strength, self._pool = strength, pool
 

@@ -40,7 +40,7 @@ def connect(settings: LlmSettings) -> Endpoint:
     Raises LlmUnavailable if nobody answers, LlmRefused for a model that it does not serve, that has
     no chat template, or for a missing key.
     """
-    transport = Transport(settings.base_url, settings.key_variable, settings.patience)
+    transport = Transport(settings.base_url, settings.key_variable, settings)
     try:
         endpoint = _describe_endpoint(settings, transport)
         return _ConstraintProbe(endpoint, transport).judge()
@@ -109,7 +109,7 @@ def _server(settings: LlmSettings, about: Any) -> str:
     if owner != "vllm":
         return owner
     root = settings.base_url.rstrip("/").removesuffix("/v1")
-    transport = Transport(root, settings.key_variable, settings.patience)
+    transport = Transport(root, settings.key_variable, settings)
     try:
         version = transport.call("GET", "/version", lambda value: _clean_name(value["version"]))
     except Refusal:

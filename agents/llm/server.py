@@ -1,9 +1,9 @@
 """The life of a vLLM server: started from its own environment, waited for, never left over.
 
-`with VllmServer(ServerSettings("Qwen/Qwen3-8B"), folder) as server:` gives `server.base_url` once
-it is healthy. It runs under a guardian (`guardian.py`), so it ends with this process even if that
-is killed. Without a GPU it is started with the flags and the environment under which the CPU build
-of vLLM was measured to work best; with one, with vLLM's own defaults.
+`with VllmServer(ServerSettings(model="Qwen/Qwen3-8B"), folder) as server:` gives
+`server.base_url` once it is healthy. It runs under a guardian (`guardian.py`), so it ends with this
+process even if that is killed. Without a GPU it is started with the flags and the environment under
+which the CPU build of vLLM was measured to work best; with one, with vLLM's own defaults.
 """
 
 import json
@@ -14,14 +14,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
 
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 ADDRESS = "server.json"  # where a server writes its address, in the folder that it is given
 LOG = "server.log"
@@ -44,22 +46,30 @@ _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
-    """What to serve and where. `model` is a folder in transformers format or a name on the hub.
+@settings
+class ServerOptions:
+    """How a server is started, whatever it serves."""
 
-    `port` 0 takes a free one. `context` is the longest prompt with reply in tokens, by default the
-    model's own. `python` is that of vLLM's environment. `arguments` go to vLLM as they are.
-    """
+    port: int = Field(0, ge=0, le=65535, description="0 takes a free one")
+    context: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="tokens of the longest prompt with reply; null is what the model has"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto, cpu or cuda")
+    python: str | None = Field(
+        None, description="of vLLM's environment; null: NASARENA_VLLM_PYTHON or .venv-vllm"
+    )
+    arguments: tuple[str, ...] = Field(
+        (), description='passed to vLLM as they are, as ["--tensor-parallel-size","2"]'
+    )
+    start_timeout_s: float = Field(900.0, gt=0, description="seconds until it must be healthy")
 
-    model: str
-    host: str = "127.0.0.1"
-    port: int = 0
-    context: int | None = None
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    python: str | None = None
-    start_timeout_s: float = 900.0
-    arguments: tuple[str, ...] = ()
+
+@settings
+class ServerSettings(ServerOptions):
+    """What to serve and where. `model` is a folder in transformers format or a name on the hub."""
+
+    model: str = Field(kw_only=True)
+    host: str = Field("127.0.0.1", description="where it listens; 0.0.0.0 lets other machines in")
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -69,15 +79,11 @@ class ServerSettings:
                 f"model must be a folder in transformers format or a name on the hub; "
                 f"{self.model} has no config.json"
             )
-        if not 0 <= self.port < 65536:
-            raise InvalidSetting(f"port must be in 0..65535 (0: a free one), got {self.port}")
         if any(word.partition("=")[0] == "--api-key" for word in self.arguments):
             raise InvalidSetting(
                 "arguments are recorded, so a key must not stand in them: put it into the "
                 "environment variable VLLM_API_KEY, and name that in llm.key_variable"
             )
-        if self.start_timeout_s <= 0:
-            raise InvalidSetting(f"start_timeout_s must be positive, got {self.start_timeout_s:g}")
 
 
 class VllmServer:

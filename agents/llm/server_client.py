@@ -26,7 +26,7 @@ class ServerClient:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint, self._settings = endpoint, endpoint.settings
         self._transport = Transport(
-            self._settings.base_url, self._settings.key_variable, self._settings.patience
+            self._settings.base_url, self._settings.key_variable, self._settings
         )
 
     def complete(self, request: Request) -> Reply:

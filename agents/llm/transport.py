@@ -12,14 +12,16 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeVar
+
+from pydantic import Field
 
 from nasarena.agents.llm.deadline import Deadline
 from nasarena.agents.llm.errors import LlmUnavailable
 from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 Value = TypeVar("Value")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
@@ -48,18 +50,17 @@ class _Trouble(Exception):
         self.pause_s = pause_s
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Patience:
     """How long one answer may take, and how long failures are waited out."""
 
-    timeout_s: float = 120.0
-    patience_s: float = 180.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.timeout_s < float("inf"):
-            raise InvalidSetting(f"llm.timeout_s must be positive, got {self.timeout_s:g}")
-        if not 0 <= self.patience_s < float("inf"):
-            raise InvalidSetting(f"llm.patience_s must not be negative, got {self.patience_s:g}")
+    timeout_s: float = Field(120.0, gt=0, description="seconds that one answer may take")
+    patience_s: float = Field(
+        180.0,
+        ge=0,
+        description="seconds that failures (no connection, 429, 5xx) are waited out before a run "
+        "ends",
+    )
 
 
 class Transport:

@@ -10,33 +10,30 @@ turn, and resets happen after fixed numbers of own trials.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
-from nasarena.agents.policies.policy import Move, open_failure, operator_of, own, require
+from nasarena.agents.policies.policy import Move, open_failure, operator_of, own
 from nasarena.search.incumbent import best_first
+from nasarena.search.settings import settings
 from nasarena.search.trial import Proposal, Trial
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Evolution:
     """`population` best of each of `islands` may be parents; resets every `reset_every` trials."""
 
-    islands: int = 3
-    population: int = 16
-    temperature: float = 0.25
-    crossover_share: float = 0.5
-    reset_every: int = 40
-    debug_depth: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("islands", "population", "reset_every"):
-            require(getattr(self, name) >= 1, f"{name} must be >= 1, got {getattr(self, name)}")
-        require(self.temperature > 0, f"temperature must be positive, got {self.temperature}")
-        share = self.crossover_share
-        require(0 <= share <= 1, f"crossover_share must be in 0..1, got {share}")
-        require(self.debug_depth >= 0, f"debug_depth must be >= 0, got {self.debug_depth}")
+    islands: int = Field(3, ge=1, description="populations that never mix, but for resets")
+    population: int = Field(16, ge=1, description="best of an island that may be parents")
+    temperature: float = Field(0.25, gt=0, description="of the choice of parents by rank")
+    crossover_share: float = Field(
+        0.5, ge=0, le=1, description="chance of two parents instead of one"
+    )
+    reset_every: int = Field(
+        40, ge=1, description="trials after which the worse half of the islands is refounded"
+    )
+    debug_depth: int = Field(1, ge=0, description="repairs of a failure in a row, at most")
 
     def next_move(
         self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator

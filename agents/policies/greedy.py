@@ -5,26 +5,22 @@ once with probability `debug_share`, at most `debug_depth` times in a chain.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
-from nasarena.agents.policies.policy import Move, best, open_failure, operator_of, require
+from nasarena.agents.policies.policy import Move, best, open_failure, operator_of
+from nasarena.search.settings import settings
 from nasarena.search.trial import Proposal, Trial
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Greedy:
     """`drafts` first, debug with `debug_share` up to `debug_depth`, else improve the best."""
 
-    drafts: int = 5
-    debug_share: float = 1.0
-    debug_depth: int = 3
-
-    def __post_init__(self) -> None:
-        require(self.drafts >= 1, f"drafts must be at least 1, got {self.drafts}")
-        require(0 <= self.debug_share <= 1, f"debug_share must be in 0..1, got {self.debug_share}")
-        require(self.debug_depth >= 0, f"debug_depth must be >= 0, got {self.debug_depth}")
+    drafts: int = Field(5, ge=1, description="patterns drafted before the best is improved")
+    debug_share: float = Field(1.0, ge=0, le=1, description="chance to mend a fresh failure")
+    debug_depth: int = Field(3, ge=0, description="repairs of a failure in a row, at most")
 
     def next_move(
         self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator

@@ -5,15 +5,15 @@ history, sequential ones see the earlier trials (the searchers choose that memor
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from nasarena.agents.policies.policy import Move
+from nasarena.search.settings import settings
 from nasarena.search.trial import Proposal, Trial
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class DraftForEver:
     """Every move is a draft."""
 

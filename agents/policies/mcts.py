@@ -15,29 +15,24 @@ from dataclasses import dataclass, field
 from math import inf, log, sqrt
 
 import numpy as np
+from pydantic import Field
 
-from nasarena.agents.policies.policy import Move, open_failure, operator_of, require
+from nasarena.agents.policies.policy import Move, open_failure, operator_of
+from nasarena.search.settings import settings
 from nasarena.search.trial import Proposal, Trial
 
 ROOT = -1
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Mcts:
     """`exploration` is c, `widen` k, `widen_power` alpha; at least `drafts` drafts come first."""
 
-    drafts: int = 3
-    exploration: float = 0.25
-    widen: float = 1.0
-    widen_power: float = 0.5
-    debug_depth: int = 2
-
-    def __post_init__(self) -> None:
-        require(self.drafts >= 1, f"drafts must be at least 1, got {self.drafts}")
-        require(self.exploration >= 0, f"exploration must be >= 0, got {self.exploration}")
-        require(self.widen > 0, f"widen must be positive, got {self.widen}")
-        require(0 < self.widen_power < 1, f"widen_power must be in 0..1, got {self.widen_power}")
-        require(self.debug_depth >= 0, f"debug_depth must be >= 0, got {self.debug_depth}")
+    drafts: int = Field(3, ge=1, description="drafts that come first, at least")
+    exploration: float = Field(0.25, ge=0, description="c of UCT")
+    widen: float = Field(1.0, gt=0, description="k: a node has at most k N^alpha children")
+    widen_power: float = Field(0.5, gt=0, lt=1, description="alpha of it")
+    debug_depth: int = Field(2, ge=0, description="repairs of a failure in a row, at most")
 
     def next_move(
         self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator

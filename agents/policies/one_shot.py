@@ -5,22 +5,20 @@ proposals are independent.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
 
-from nasarena.agents.policies.policy import Move, own, require
+from nasarena.agents.policies.policy import Move, own
+from nasarena.search.settings import settings
 from nasarena.search.trial import Proposal, Trial
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class OneShot:
     """`num_proposals` drafts, then the end; invalid replies count."""
 
-    num_proposals: int = 1
-
-    def __post_init__(self) -> None:
-        require(self.num_proposals >= 1, f"num_proposals must be >= 1, got {self.num_proposals}")
+    num_proposals: int = Field(1, ge=1, description="drafts, each without feedback")
 
     def next_move(
         self, trials: Sequence[Trial], pending: Sequence[Proposal], rng: np.random.Generator

@@ -11,7 +11,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import best_first
 from nasarena.search.trial import Proposal, Trial
 
@@ -79,9 +78,3 @@ def _repairs_before(trial: Trial, by_index: Mapping[int, Trial]) -> int:
         depth += 1
         trial = by_index[trial.parents[0]]
     return depth
-
-
-def require(condition: bool, message: str) -> None:
-    """Raises InvalidSetting with `message` unless `condition` holds."""
-    if not condition:
-        raise InvalidSetting(message)

@@ -30,9 +30,8 @@ from nasarena.agents.llm.server import SERVING
 from nasarena.agents.scribe.batches import IGNORE, Batch, shard_batches
 from nasarena.agents.scribe.embeddings import initial_embeddings
 from nasarena.agents.scribe.vocabulary import END, MAX_TOKENS, PAD, build_tokenizer, save_tokenizer
-from nasarena.search.cache_folder import cache_folder
+from nasarena.search.machine import cache_folder, thread_environment
 from nasarena.search.seeding import stream
-from nasarena.search.threads import thread_environment
 
 MODEL_DIR = Path(__file__).parent / "model"
 

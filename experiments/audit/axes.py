@@ -12,11 +12,13 @@ A level is one point on an axis. Its trainings take seeds that the proxy as it i
 two scorings share the pattern and not the luck of a seed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from nasarena.experiments.settings.config import AuditConfig, Axis, ProxyConfig
+from nasarena.experiments.settings.audit_settings import AuditConfig, Axis
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy
 from nasarena.search.space import PatternSpace
@@ -69,18 +71,9 @@ def stretch(pattern: str, factor: int, rule: Stretch) -> str:
     return pattern * factor if rule == "tile" else "".join(letter * factor for letter in pattern)
 
 
-def task_names(proxy: Proxy) -> list[str]:
-    """Names of the tasks that a score is the mean of; none for a proxy without tasks."""
-    trained: Any = getattr(proxy, "proxy", proxy)  # what the cache stands before
-    tasks = getattr(trained, "tasks", None) or [
-        task for part in getattr(trained, "parts", ()) for task in part.tasks
-    ]
-    return list(dict.fromkeys(str(task.name) for task in tasks))
-
-
 def tasks_to_compare(config: AuditConfig, proxy: Proxy) -> list[str]:
     """Tasks to compare: those of a proxy of several, unless the axes leave them out."""
-    names = task_names(proxy)
+    names = list(proxy.abilities.task_names)
     if config.axes is not None and "tasks" not in config.axes:
         return []
     if config.axes is not None and len(names) < 2:
@@ -100,66 +93,44 @@ def _size_level(level: Level, config: AuditConfig) -> Level:
 
 
 def _longer(config: AuditConfig, start: Level) -> Iterator[Level]:
+    own = _trained(config.proxy, "steps").train
     for factor in config.steps.factors:
-        changes = _times(config.proxy, "train", ("steps",), ("warmup_steps",), factor)
-        yield replace(start, axis="steps", label=f"{factor:g}x steps", proxy=changes)
+        longer = {
+            "steps": max(1, round(own.steps * factor)),
+            "warmup_steps": round(own.warmup_steps * factor),
+        }
+        changed = config.proxy.changed({"train": longer})
+        yield replace(start, axis="steps", label=f"{factor:g}x steps", proxy=changed)
 
 
 def _wider(config: AuditConfig, start: Level) -> Iterator[Level]:
-    heads = ("num_heads", "mamba_heads")
+    own = _trained(config.proxy, "width").model
     for factor in config.width.factors:
-        changes = _times(config.proxy, "model", ("width",), heads, factor)
-        yield replace(start, axis="width", label=f"{factor:g}x width", proxy=changes)
+        names = ("width", "num_heads", "mamba_heads")
+        wider = {name: getattr(own, name) * factor for name in names}
+        changed = config.proxy.changed({"model": wider})
+        yield replace(start, axis="width", label=f"{factor:g}x width", proxy=changed)
 
 
 def _deeper(config: AuditConfig, start: Level) -> Iterator[Level]:
     words = {"repeat": "repeated", "tile": "tiled"}
     for factor in config.depth.factors:
-        space = replace(config.space, depth=config.space.depth * int(factor))
+        space = replace(config.space, depth=config.space.depth * factor)
         for rule in config.depth.rules:
-            patterns = tuple(stretch(text, int(factor), rule) for text in start.patterns)
+            patterns = tuple(stretch(text, factor, rule) for text in start.patterns)
             label = f"{factor:g}x depth, {words[rule]}"
             yield replace(start, axis="depth", label=label, space=space, patterns=patterns)
 
 
 def _settings_levels(config: AuditConfig, start: Level) -> Iterator[Level]:
-    for name, changes in config.settings.changes.items():
-        if not isinstance(changes, Mapping) or not changes:
-            raise InvalidSetting(
-                f"settings.changes.{name} must hold settings of the proxy, such as "
-                f"settings.changes.{name}.train.batch_size=32, got {changes!r}"
-            )
-        yield replace(
-            start, axis="settings", label=str(name), proxy=_with(config.proxy, dict(changes))
+    for name, proxy in config.settings.changes.items():
+        yield replace(start, axis="settings", label=name, proxy=proxy)
+
+
+def _trained(proxy: ProxyConfig, axis: Axis) -> TrainedSettings:
+    if not isinstance(proxy.settings, TrainedSettings):
+        raise InvalidSetting(
+            f"axis {axis} needs a proxy that trains, {proxy.name} does not; leave it out of axes, "
+            f"or choose a trained proxy"
         )
-
-
-def _times(
-    proxy: ProxyConfig, group: str, needed: tuple[str, ...], others: tuple[str, ...], factor: float
-) -> ProxyConfig:
-    """Whole settings of a group times `factor`; `others` only where the proxy has them."""
-    own = proxy.options.get(group)
-    values = own if isinstance(own, Mapping) else {}
-    for name in needed:
-        if name not in values:
-            raise InvalidSetting(
-                f"this axis multiplies proxy.{group}.{name}, which proxy {proxy.name} does not "
-                f"have; leave axis {name} out of axes, or choose a trained proxy"
-            )
-    changes = {name: max(1, round(values[name] * factor)) for name in needed}
-    changes |= {name: round(values[name] * factor) for name in others if name in values}
-    return _with(proxy, {group: changes})
-
-
-def _with(proxy: ProxyConfig, changes: Mapping[str, Any]) -> ProxyConfig:
-    return ProxyConfig(proxy.name, merge_options(proxy.options, changes))
-
-
-def merge_options(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`options` with `changes` put in, group by group; neither is touched."""
-    both = dict(options)
-    for key, value in changes.items():
-        inner = both.get(key)
-        is_group = isinstance(inner, Mapping) and isinstance(value, Mapping)
-        both[key] = merge_options(inner, value) if is_group else value  # type: ignore[arg-type]
-    return both
+    return proxy.settings

@@ -14,9 +14,9 @@ from rich.console import Console
 from nasarena.experiments.audit.axes import Level
 from nasarena.experiments.execution.console import progress_bar
 from nasarena.experiments.execution.pool import News, results
-from nasarena.experiments.execution.scoring import build_proxy, num_together, on_gpu
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.settings.config import ProxyConfig
+from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome
@@ -64,7 +64,8 @@ def train_levels(
 
 def trainings(level: Level, cache: bool) -> Iterator[Trainings]:
     """A level's work, cut for the workers: on a GPU by populations, else by patterns."""
-    size = max(1, num_together(level.proxy) // len(level.seeds)) if on_gpu(level.proxy) else 1
+    can = build_proxy(level.proxy, level.space, cache).abilities
+    size = max(1, can.population // len(level.seeds)) if can.uses_gpu else 1
     for start in range(0, len(level.patterns), size):
         patterns = level.patterns[start : start + size]
         yield Trainings(level.proxy, level.space, cache, patterns, level.seeds)

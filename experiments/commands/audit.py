@@ -21,7 +21,10 @@ from nasarena.experiments.audit.trainings import rows, task_rows, train_levels
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line, provenance
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import AuditConfig, audit_config
+from nasarena.experiments.settings.audit_settings import AuditConfig
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.experiments.settings.commands import audit_settings
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.search.hashes import config_hash
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 def audit(arguments: Sequence[str]) -> int:
     """0 where the proxy passes, 1 where its ICC is below the threshold."""
-    config = audit_config(arguments)
+    config = audit_settings(arguments)
     patterns = sample_patterns(config.space, config.patterns, config.first_seed)
     proxy = build_proxy(config.proxy, config.space, config.cache)
     tasks, asked = tasks_to_compare(config, proxy), levels(config, patterns)
@@ -119,7 +122,7 @@ def _record(
         "name": f"audit-{config.name or config.proxy.name}",
         "date": origin["date"][:10],
         "commit": origin["commit"],
-        "device": _device(config.proxy.options, origin["hardware"]),
+        "device": _device(config.proxy, origin["hardware"]),
         "command": origin["command"],
         "rows": table(found).to_dict("records"),
         "summary": summary,
@@ -128,11 +131,12 @@ def _record(
     return known
 
 
-def _device(options: Mapping[str, Any], hardware: Mapping[str, Any]) -> str:
+def _device(proxy: ProxyConfig, hardware: Mapping[str, Any]) -> str:
     """As docs/measurements/ call it: `cpu-2` for two usable cores, a GPU by its name."""
     from nasarena.proxies.training.devices import choose_device
 
-    device = choose_device(options.get("device", "cpu"))
+    own = proxy.settings
+    device = choose_device(own.device if isinstance(own, TrainedSettings) else "cpu")
     if device.type == "cuda":
         import torch
 

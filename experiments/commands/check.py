@@ -16,14 +16,14 @@ from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS, Entran
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.execution.workers import num_cores
+from nasarena.experiments.settings.choices import choose_proxy
+from nasarena.experiments.settings.commands import check_settings
 from nasarena.experiments.settings.config import (
     BudgetConfig,
     CheckConfig,
     CompareConfig,
     LoopConfig,
-    ProxyConfig,
     SearcherConfig,
-    check_config,
 )
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.errors import InvalidSetting
@@ -44,7 +44,7 @@ def check(arguments: Sequence[str]) -> int:
         raise InvalidSetting(
             f"one searcher is expected, as my_file.py:my_searcher or a name, got {len(places)}"
         )
-    config = check_config([argument for argument in arguments if "=" in argument])
+    config = check_settings([argument for argument in arguments if "=" in argument])
     examination = Examination(places[0], config, command_line(["check", *arguments]))
     console = make_console()
     passed = [_show(finding, console) for finding in examination.findings()]
@@ -128,7 +128,7 @@ def _settings(
         searchers=(searcher, *others),
         seeds=num_seeds,
         first_seed=0,
-        proxy=ProxyConfig("additive", {"noise": _NOISE}),
+        proxy=choose_proxy("additive", {"noise": _NOISE}),
         final_proxy=None,
         space=PatternSpace(),
         budget=BudgetConfig("trials", num_trials, None, False),

@@ -19,13 +19,13 @@ from nasarena.search.untrusted.one_line import one_line
 class Command:
     """`place` is module:function, which is called with the arguments and answers the exit code.
 
-    `conf` names the YAML file of its settings, if it has any.
+    `has_settings`: it takes key=value.
     """
 
     place: str
     usage: str
     summary: str
-    conf: str | None = None
+    has_settings: bool = False
 
 
 COMMANDS = {
@@ -33,17 +33,17 @@ COMMANDS = {
         "compare:compare",
         "[key=value ...]",
         "the main job: every searcher x seed under one budget, with table, figures and report",
-        "compare",
+        has_settings=True,
     ),
-    "run": Command("compare:run", "[key=value ...]", "one run", "run"),
+    "run": Command("compare:run", "[key=value ...]", "one run", has_settings=True),
     "evaluate": Command(
-        "evaluate:evaluate", "PATTERN... [key=value ...]", "train and score patterns", "evaluate"
+        "evaluate:evaluate", "PATTERN... [key=value ...]", "train and score patterns", True
     ),
     "audit": Command(
         "audit:audit",
         "[key=value ...]",
         "how far a proxy can be trusted: noise against signal, rank agreement across seeds",
-        "audit",
+        has_settings=True,
     ),
     "figures": Command(
         "figures:figures",
@@ -57,13 +57,13 @@ COMMANDS = {
         "serve:serve",
         "MODEL [key=value ...]",
         "a vLLM server for the agents, until Ctrl-C",
-        "serve",
+        has_settings=True,
     ),
     "check": Command(
         "check:check",
         "FILE:NAME [key=value ...]",
         "does a searcher of yours keep the contract? in under a minute",
-        "check",
+        has_settings=True,
     ),
     "status": Command(
         "status:status", "[DIR]", "which runs are finished, partial, failed or missing"
@@ -113,7 +113,8 @@ def _main(arguments: Sequence[str]) -> int:
     if "-h" in rest or "--help" in rest:
         from nasarena.experiments.settings.manual import manual
 
-        print(manual(name, command.usage, command.summary, command.conf))
+        chosen = rest if command.has_settings else None
+        print(manual(name, command.usage, command.summary, chosen))
         return 0
     module, _, function = command.place.partition(":")
     execute: Callable[[list[str]], int] = getattr(

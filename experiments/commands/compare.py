@@ -24,7 +24,8 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.settings.config import CompareConfig, compare_config, run_config
+from nasarena.experiments.settings.commands import compare_settings, run_settings
+from nasarena.experiments.settings.config import CompareConfig
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.fidelity import comparable
 from nasarena.search.incumbent import best_first
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 def compare(arguments: Sequence[str]) -> int:
     """The main job. 0, or 2 when a run failed: the others are compared, and stderr says so."""
     start_s = time.monotonic()
-    config = compare_config(arguments)
+    config = compare_settings(arguments)
     command = command_line(["compare", *arguments])
     comparison = plan_comparison(config, command)
     console = make_console()
@@ -54,7 +55,7 @@ def compare(arguments: Sequence[str]) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """One run: a cell of the comparison of the same settings."""
-    config = run_config(arguments)
+    config = run_settings(arguments)
     command = command_line(["run", *arguments])
     comparison = plan_comparison(config, command)
     console = make_console()

@@ -13,8 +13,8 @@ from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import commit, hardware, version_of
 from nasarena.experiments.execution.workers import num_cores
-from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import cache_folder
 
 NEEDED = ("torch", "numpy", "scipy", "pandas", "seaborn", "hydra-core", "rich", "jinja2")
 OPTIONAL = {

@@ -13,7 +13,9 @@ from nasarena.experiments.execution.console import make_console, progress_bar
 from nasarena.experiments.execution.pool import News, results
 from nasarena.experiments.execution.scoring import Evaluation, build_proxy
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.experiments.settings.commands import evaluate_settings
+from nasarena.experiments.settings.config import EvaluateConfig
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.notation import expand, run_lengths
 from nasarena.search.proxy import Split
@@ -24,7 +26,7 @@ from nasarena.search.trial import Outcome
 def evaluate(arguments: Sequence[str]) -> int:
     """0, or 1 where a training failed."""
     words = [argument for argument in arguments if "=" not in argument]
-    config = evaluate_config([argument for argument in arguments if "=" in argument])
+    config = evaluate_settings([argument for argument in arguments if "=" in argument])
     if not words:
         raise InvalidSetting(
             "at least one pattern is expected, such as 2A5M2A3M1A3M or AMAMAMAMAMAMAMAM, got none"

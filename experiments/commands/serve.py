@@ -9,9 +9,9 @@ from rich.console import Console
 
 from nasarena.agents.llm.server import ADDRESS, ServerSettings, VllmServer
 from nasarena.experiments.execution.console import make_console
-from nasarena.experiments.settings.config import serve_config
-from nasarena.search.cache_folder import cache_folder
+from nasarena.experiments.settings.commands import serve_settings
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import cache_folder
 
 
 def serve(arguments: Sequence[str]) -> int:
@@ -23,7 +23,7 @@ def serve(arguments: Sequence[str]) -> int:
             f"got {len(models)}"
         )
     others = [argument for argument in arguments if "=" in argument]
-    settings, folder = serve_config(models[0], others)
+    settings, folder = serve_settings(models[0], others)
     signal.signal(signal.SIGTERM, _interrupt)  # `kill` is as good as Ctrl-C
     _serve(settings, folder, make_console())
     return 0

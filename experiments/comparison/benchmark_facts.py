@@ -11,30 +11,15 @@ another.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from nasarena.search.errors import NasArenaError
-from nasarena.search.proxy import Proxy
+from nasarena.search.proxy import KnownProxy, Proxy
 from nasarena.search.run_folder import RunRecord
-from nasarena.search.space import PatternSpace
 from nasarena.search.untrusted.drafts import replace_text
 
 FILE = "benchmark.json"
 VERSION = 1
-_SMALL = 1 << 17  # spaces where ranks are found one pattern at a time
-
-
-@runtime_checkable
-class KnownProxy(Protocol):
-    """A proxy whose optimum and noise-free scores are known exactly; `percentile` is exact too."""
-
-    name: str
-    version: str
-    space: PatternSpace
-
-    def optimum(self) -> tuple[str, float]: ...
-    def true_score(self, pattern: str) -> float: ...
-    def percentile(self, pattern: str) -> float: ...
 
 
 def write_facts(folder: Path, proxy: Proxy, records: Sequence[RunRecord]) -> None:
@@ -68,17 +53,18 @@ def _is_current(file: Path, proxy: KnownProxy, patterns: Sequence[str]) -> bool:
 def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
     """The content of the file; `patterns` are those that a figure may ask for."""
     pattern, score = proxy.optimum()
-    trainings = getattr(proxy, "trainings", None)
-    surrogate = getattr(proxy, "surrogate_facts", None)
+    ranks = proxy.ranks(patterns)
+    has_record = proxy.num_trainings(pattern) is not None
+    trainings = {one: proxy.num_trainings(one) for one in patterns}
     return {
         "version": VERSION,
         "proxy": {"name": proxy.name, "version": proxy.version},
         "size": proxy.space.size,
         "optimum": {"pattern": pattern, "score": score},
         "scores": {pattern: proxy.true_score(pattern) for pattern in patterns},
-        "ranks": _ranks(proxy, patterns),
-        "trainings": {p: trainings(p) for p in patterns if trainings(p)} if trainings else None,
-        "surrogate": surrogate() if surrogate else None,
+        "ranks": None if ranks is None else dict(zip(patterns, ranks, strict=True)),
+        "trainings": {p: n for p, n in trainings.items() if n} if has_record else None,
+        "surrogate": proxy.surrogate_facts(),
     }
 
 
@@ -88,14 +74,3 @@ def find_scored_patterns(records: Sequence[RunRecord]) -> list[str]:
         trial.pattern for record in records for trial in record.trials() if trial.score is not None
     }
     return sorted(found)
-
-
-def _ranks(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, int] | None:
-    """Rank in the whole space, 1 the best; None where that would take a pass for each pattern."""
-    ranks = getattr(proxy, "ranks", None)
-    if ranks is not None:
-        return dict(zip(patterns, ranks(patterns), strict=True))
-    if proxy.space.size > _SMALL:
-        return None
-    size = proxy.space.size
-    return {p: size - round(proxy.percentile(p) * size / 100) + 1 for p in patterns}

@@ -7,7 +7,7 @@ began with; where the model was reached and what the canary found stands beside 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,16 @@ from typing import Any
 from rich.console import Console
 
 from nasarena.agents.llm.client import Client, ClosableClient
-from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
+from nasarena.agents.llm.endpoint import Connection, Endpoint, LlmSettings
 from nasarena.agents.llm.errors import LlmRecordBroken
-from nasarena.agents.llm.server import ServerSettings, VllmServer
+from nasarena.agents.llm.server import ServerOptions, ServerSettings, VllmServer
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
-from nasarena.agents.llm.transport import Patience
 from nasarena.experiments.execution.console import make_console
-from nasarena.experiments.settings.config import LlmConfig
-from nasarena.experiments.settings.typed import build_dataclass
+from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
+from nasarena.search.settings import build
 
 SERVER_FOLDER = "server"  # address and log of a server of ours, in the folder of the comparison
 _IDENTITY = ("model", "revision", "active_params", "schema_rung", "regex_rung")
@@ -68,7 +67,7 @@ def default_agent_options(config: LlmConfig) -> dict[str, Any]:
         is_compact = "compact" in prompts and "full" not in prompts
     else:
         is_compact = config.name == "scribe" or (
-            config.name == "vllm" and config.options["model"] is None
+            isinstance(config.settings, VllmLlm) and config.settings.model is None
         )
     return {"prompt": "compact"} if is_compact else {}
 
@@ -80,7 +79,7 @@ def model_access(config: LlmConfig, folder: Path, console: Console) -> Iterator[
     Raises InvalidSetting, or in one line what a server says or does not say.
     """
     open_access = LLMS[config.name]
-    with open_access(config.options, folder, console) as access:
+    with open_access(config.settings, folder, console) as access:
         yield access
 
 
@@ -104,13 +103,14 @@ def offline_access(config: LlmConfig, record: RunRecord) -> Access:
 
     So a folder is refused if the settings name another model, without asking a server.
     """
-    set_now = {name: config.options.get(name) for name in ("model", "revision", "active_params")}
+    known = config.settings if isinstance(config.settings, Connection) else Connection()
+    set_now = {name: getattr(known, name) for name in ("model", "revision", "active_params")}
     given = {name: value for name, value in set_now.items() if value is not None}
     return Access({**record.config.get("llm", {}), **given}, partial(_playback, record.path))
 
 
 @contextmanager
-def _scribe(options: Mapping[str, Any], folder: Path, console: Console) -> Iterator[Access]:
+def _scribe(settings: ScribeLlm, folder: Path, console: Console) -> Iterator[Access]:
     from nasarena.agents.scribe.local import ScribeClient
 
     client = ScribeClient()
@@ -120,27 +120,26 @@ def _scribe(options: Mapping[str, Any], folder: Path, console: Console) -> Itera
 
 
 @contextmanager
-def _server(options: Mapping[str, Any], folder: Path, console: Console) -> Iterator[Access]:
+def _server(settings: LlmSettings, folder: Path, console: Console) -> Iterator[Access]:
     from nasarena.agents.llm.constraint_probe import connect
 
-    settings = _llm_settings(options, str(options["base_url"]), options["model"])
     yield _at(connect(settings))
 
 
 @contextmanager
-def _vllm(options: Mapping[str, Any], folder: Path, console: Console) -> Iterator[Access]:
+def _vllm(settings: VllmLlm, folder: Path, console: Console) -> Iterator[Access]:
     from nasarena.agents.llm.constraint_probe import connect
-    from nasarena.search.cache_folder import cache_folder
+    from nasarena.search.machine import cache_folder
 
-    model = options["model"] or _scribe_folder()
-    wanted = {**options, "model": model, "host": "127.0.0.1"}
-    settings = build_dataclass(ServerSettings, wanted, "llm")
-    server = VllmServer(settings, folder / SERVER_FOLDER, cache_folder() / "vllm")
+    model = settings.model or _scribe_folder()
+    started = build(ServerSettings, {**_part(settings, ServerOptions), "model": model}, "llm")
+    server = VllmServer(started, folder / SERVER_FOLDER, cache_folder() / "vllm")
     console.print(f"starting vLLM for {model} (log: {server.log})", soft_wrap=True)
     try:
         with console.status("starting vLLM") as status:
             server.start(lambda seconds: status.update(f"starting vLLM, {seconds:.0f} s"))
-        yield _at(connect(_llm_settings(options, server.base_url, None)))
+        reached = {**_part(settings, Connection), "model": None, "base_url": server.base_url}
+        yield _at(connect(LlmSettings(**reached)))
         if not server.is_running:  # so runs were cut off; this is why
             make_console(stderr=True).print(
                 f"nasarena: {server.failure()}", markup=False, soft_wrap=True
@@ -160,10 +159,9 @@ def _scribe_folder() -> str:
     return str(MODEL_DIR)
 
 
-def _llm_settings(options: Mapping[str, Any], base_url: str, model: str | None) -> LlmSettings:
-    patience = build_dataclass(Patience, options, "llm")
-    found = {"base_url": base_url, "model": model, "patience": patience}
-    return build_dataclass(LlmSettings, {**options, **found}, "llm")
+def _part(settings: VllmLlm, cls: type[Any]) -> dict[str, Any]:
+    """The settings that belong to one of the classes it is made of."""
+    return {one.name: getattr(settings, one.name) for one in fields(cls)}
 
 
 def _at(endpoint: Endpoint) -> Access:
@@ -172,13 +170,13 @@ def _at(endpoint: Endpoint) -> Access:
 
 
 def _replay_folder(config: LlmConfig) -> Path:
-    record = config.options["record"]
-    if record is None or not Path(str(record)).is_dir():
+    record = config.settings.record if isinstance(config.settings, ReplayLlm) else None
+    if record is None or not Path(record).is_dir():
         raise InvalidSetting(
             f"llm=replay needs the folder of a finished comparison, as llm.record=runs/NAME, "
             f"got {record!r}"
         )
-    return Path(str(record))
+    return Path(record)
 
 
 def _scribe_client(num_recorded: int) -> ClosableClient:
@@ -197,6 +195,6 @@ def _playback(path: Path, num_recorded: int) -> ClosableClient:
     return PlaybackClient(read_run(path), num_recorded)
 
 
-Opener = Callable[[Mapping[str, Any], Path, Console], AbstractContextManager[Access]]
-# The choices of `conf/llm` that one access serves; `replay` has one for each run.
+Opener = Callable[[Any, Path, Console], AbstractContextManager[Access]]
+# The choices of `llm` that one access serves; `replay` has one for each run.
 LLMS: dict[str, Opener] = {"scribe": _scribe, "server": _server, "vllm": _vllm}

@@ -33,12 +33,9 @@ from nasarena.experiments.comparison.resolved_searcher import (
 from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import (
-    CompareConfig,
-    ProxyConfig,
-    SearcherConfig,
-    evaluate_config,
-)
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.experiments.settings.commands import evaluate_settings
+from nasarena.experiments.settings.config import CompareConfig, SearcherConfig
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefused
 from nasarena.search.hashes import config_hash
@@ -119,10 +116,10 @@ def plan_comparison(
 def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | None:
     """What trains the best patterns again, where it is not the proxy searched: what the user
     named, else what a benchmark stands for."""
-    name = config.final_proxy or getattr(proxy, "stands_for", None)
+    name = config.final_proxy or proxy.abilities.stands_for
     if name is None or name in (SAME, config.proxy.name):
         return None
-    chosen = evaluate_config([f"proxy={name}"]).proxy
+    chosen = evaluate_settings([f"proxy={name}"]).proxy
     return chosen, build_proxy(chosen, config.space, config.cache).version
 
 

@@ -5,7 +5,6 @@ folder says everything and a default that changes is another configuration.
 """
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,11 @@ from typing import Any
 
 from nasarena.experiments.comparison.source_hash import source_hash
 from nasarena.experiments.settings.config import Control, SearcherConfig
-from nasarena.experiments.settings.overrides import nearest
 from nasarena.experiments.settings.registry import load_searcher, one_line
-from nasarena.experiments.settings.typed import coerce, hints_of
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_config import options_apart
 from nasarena.search.searcher import SearcherSpec, spec_of
 
-DEFAULT_INNER = "evolution"
 NO_OBJECTS: Mapping[str, SearcherSpec] = {}
 
 
@@ -83,9 +79,10 @@ def resolve_searcher(
     name = attribute if is_file else config.name
     own_names = spec.options()
     given = {key: value for key, value in (suited or {}).items() if key in own_names}
-    options = complete_options(f"searcher {name!r}", spec, {**given, **config.options})
+    options = replace(spec, name=name).complete({**given, **config.options})
     if spec.uses_llm and "inner" in options:
         options["inner"] = complete_inner(options["inner"])
+    options = _plain(f"searcher {name!r}", options)
     suffix = "" if config.control == "none" else f"-{config.control}"
     return Entrant(
         label=(config.label or name) + suffix,
@@ -127,7 +124,7 @@ def _file_hash(file: str) -> str:
 
 def complete_inner(given: Any) -> dict[str, Any]:
     """The classical half of a hybrid, a name or {name:...,options:{...}}, with all its options."""
-    wanted: Any = {"name": given or DEFAULT_INNER} if isinstance(given, str | None) else given
+    wanted: Any = {"name": given} if isinstance(given, str) else given
     if not isinstance(wanted, Mapping) or not {"name"} <= wanted.keys() <= {"name", "options"}:
         raise InvalidSetting(
             f"inner must be a classical searcher, as inner=evolution or "
@@ -157,28 +154,6 @@ def unique_labels(entrants: Sequence[Entrant]) -> list[Entrant]:
     return labelled
 
 
-def complete_options(what: str, spec: SearcherSpec, given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given` over the defaults of the searcher's signature."""
-    known = spec.options()
-    hints = hints_of(spec.target)
-    takes_any = _takes_any(spec.target)
-    for option in given:
-        if option not in known and not takes_any:
-            advice = nearest(option, list(known)) if known else "it has none"
-            raise InvalidSetting(f"{what} has no option {option!r}; {advice}")
-    options = {
-        name: coerce(given[name], hints.get(name, Any), f"option {name} of {what}")
-        if name in given
-        else default
-        for name, default in known.items()
-    }
-    missing = [name for name, value in options.items() if value is inspect.Parameter.empty]
-    if missing:
-        raise InvalidSetting(f"{what} needs the option {missing[0]!r}")
-    options |= {name: value for name, value in given.items() if name not in known}
-    return _plain(what, options)
-
-
 def _plain(what: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they read back from `run.json`: a tuple is a list there."""
     try:
@@ -186,8 +161,3 @@ def _plain(what: str, options: Mapping[str, Any]) -> dict[str, Any]:
     except TypeError as error:
         raise InvalidSetting(f"{what} has an option that JSON cannot hold: {error}") from error
     return plain
-
-
-def _takes_any(target: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(target).parameters.values()
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)

@@ -19,7 +19,7 @@ from nasarena.experiments.comparison.llm import Access, recording
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters
 from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import ProxyConfig
+from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
 from nasarena.search.incumbent import takes_over
@@ -104,7 +104,7 @@ class Advance:
 
 
 def _with_version(proxy: ProxyConfig, version: str) -> dict[str, Any]:
-    return {**asdict(proxy), "version": version}
+    return {"name": proxy.name, "options": proxy.options, "version": version}
 
 
 def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:

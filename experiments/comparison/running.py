@@ -15,7 +15,7 @@ from pathlib import Path
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec, conclude_cells, search_cell
 from nasarena.experiments.execution.inline_pool import InlinePool
 from nasarena.experiments.execution.pool import News, Pool, Queue, Report
-from nasarena.experiments.execution.scoring import num_together
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 from nasarena.search.run_folder import State, find_record
 
@@ -60,6 +60,11 @@ class Conclude:
         conclude_cells(self.cells)
 
 
+def _population(cell: RunSpec) -> int:
+    """How many patterns are worth training again at once."""
+    return build_proxy(cell.final_proxy, cell.space, cell.cache).abilities.population
+
+
 def run_cells(cells: Sequence[RunSpec], pool: Pool) -> Generator[Progress, None, None]:
     """Run the cells and yield what happens; each ends with one that is not working.
 
@@ -72,7 +77,7 @@ def run_cells(cells: Sequence[RunSpec], pool: Pool) -> Generator[Progress, None,
 def _run_part(cells: Sequence[RunSpec], pool: Pool) -> Iterator[Progress]:
     if not cells:
         return
-    bound = num_together(cells[0].final_proxy)  # they are of one comparison
+    bound = _population(cells[0])  # they are of one comparison
     queue = Queue([Search(cell) for cell in cells])
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
     searched: list[RunSpec] = []

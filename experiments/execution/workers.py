@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from nasarena.experiments.execution.pool import News, Queue, Report, leaves_traces, run_task
 from nasarena.search.guarded_searcher import TimeLimit
-from nasarena.search.threads import thread_environment
+from nasarena.search.machine import thread_environment
 
 _REPORT_EVERY_S = 0.1
 _GRACE_S = 2.0

@@ -24,8 +24,8 @@ from nasarena.experiments.commands.compare import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.measure import embedded
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.settings.config import compare_config
-from nasarena.search.cache_folder import cache_folder
+from nasarena.experiments.settings.commands import compare_settings
+from nasarena.search.machine import cache_folder
 from nasarena.search.run_folder import RunRecord, drop_measurements, find_runs, read_run
 from nasarena.search.trial import Trial
 
@@ -51,7 +51,7 @@ def measure() -> None:
 def measure_on_server(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A row for each comparison that had a server, and the summary of all."""
     make_tiny_model(folder / "model", context=4096)
-    settings = ServerSettings(str(folder / "model"))
+    settings = ServerSettings(model=str(folder / "model"))
     with VllmServer(settings, folder / "server", cache_folder() / "vllm") as server:
         address = f"llm.base_url={server.base_url}"
         alone = run_all(folder, ALONE, 1, "first_seed=100", address)
@@ -71,7 +71,7 @@ def run_all(folder: Path, name: str, num_runs: int, *arguments: str) -> list[Run
     """The greedy agent on `num_runs` seeds, each in a process of its own, to the end."""
     amount = (f"budget.amount={NUM_TRIALS}", f"seeds={num_runs}", f"workers={num_runs}")
     place = (f"name={name}", f"folder={folder}", "searchers=[agent-greedy]")
-    config = compare_config([*SETTINGS, *amount, *place, *arguments])
+    config = compare_settings([*SETTINGS, *amount, *place, *arguments])
     console = Console(quiet=True)
     with with_model(plan_comparison(config, "measure"), config, console) as comparison:
         troubles = run_missing(comparison, "measure", console, config.workers, False)

@@ -22,8 +22,8 @@ from nasarena.figures.stats.agreement import residual_noise
 from nasarena.proxies.patternbench.benchmark import DATA, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.search.errors import ProxyFailed
+from nasarena.search.machine import default_to_one_thread
 from nasarena.search.space import PatternSpace
-from nasarena.search.threads import default_to_one_thread
 
 SPACE = PatternSpace("AMS", 16)
 NUM_PATTERNS, NUM_SEEDS = 50, 10
@@ -80,10 +80,10 @@ def train(patterns: tuple[str, ...]) -> Floats:
     """Scores `(patterns, seeds)` of the proxy of the rows."""
     from nasarena.experiments.commands.evaluate import score_patterns
     from nasarena.experiments.execution.console import make_console
-    from nasarena.experiments.settings.config import evaluate_config
+    from nasarena.experiments.settings.commands import evaluate_settings
 
-    stands_for = PatternBench("patternbench", SPACE).stands_for
-    config = evaluate_config([f"proxy={stands_for}", f"proxy.population={NUM_SEEDS}"])
+    stands_for = PatternBench("patternbench", SPACE).abilities.stands_for
+    config = evaluate_settings([f"proxy={stands_for}", f"proxy.population={NUM_SEEDS}"])
     seeds = range(_FIRST_SEED, _FIRST_SEED + NUM_SEEDS)
     outcomes = score_patterns(
         patterns, seeds, config.proxy, SPACE, config.cache, None, make_console(stderr=True)

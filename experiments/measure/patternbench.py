@@ -31,9 +31,9 @@ from nasarena.proxies.patternbench.held_out import REPORT
 from nasarena.proxies.patternbench.rows import read_rows
 from nasarena.proxies.patternbench.surrogate import Surrogate
 from nasarena.search.errors import InvalidSetting, ProxyFailed
+from nasarena.search.machine import default_to_one_thread
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from nasarena.search.threads import default_to_one_thread
 
 SPACE = PatternSpace("AMS", 16)
 _NUM_BATCH, _NUM_SINGLE, _NUM_REPEATS = 1_000_000, 20_000, 3
@@ -76,11 +76,11 @@ def fresh_quality(count: int) -> Quality:
     """The served surrogate on patterns trained now; each seed centred, its offset is common."""
     from nasarena.experiments.commands.evaluate import score_patterns
     from nasarena.experiments.execution.console import make_console
-    from nasarena.experiments.settings.config import evaluate_config
+    from nasarena.experiments.settings.commands import evaluate_settings
 
     rng = stream(0, "patternbench fresh")
     patterns = list(dict.fromkeys(SPACE.sample(rng) for _ in range(count)))
-    config = evaluate_config([f"proxy={read_rows(DATA / ROWS)[0]['proxy']}"])
+    config = evaluate_settings([f"proxy={read_rows(DATA / ROWS)[0]['proxy']}"])
     seeds = range(_FIRST_FRESH_SEED, _FIRST_FRESH_SEED + 2)
     outcomes = score_patterns(
         patterns, seeds, config.proxy, SPACE, config.cache, None, make_console(stderr=True)

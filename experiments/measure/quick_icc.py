@@ -26,7 +26,9 @@ from nasarena.experiments.execution.pool import Pool, Report, results
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.experiments.settings.commands import evaluate_settings
+from nasarena.experiments.settings.config import EvaluateConfig
 from nasarena.figures.stats.agreement import icc1
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
@@ -76,7 +78,9 @@ def _trained(pattern: str, seed: int, outcome: Outcome, took_s: float) -> Traine
 
 def measure() -> None:
     """Train in one process a core, print, and keep if asked to."""
-    config = evaluate_config(["proxy=quick", *(w for w in sys.argv[1:] if not w.startswith("--"))])
+    config = evaluate_settings(
+        ["proxy=quick", *(w for w in sys.argv[1:] if not w.startswith("--"))]
+    )
     patterns = random_patterns(config.space, NUM_PATTERNS)
     jobs = [(pattern, seed) for pattern in patterns for seed in range(NUM_SEEDS)]
     # Every 12th job: 16 patterns under one run seed, as a searcher that asks for batches has.

@@ -70,10 +70,10 @@ def trial_bytes(proxy: "TrainedProxy", pattern: str) -> float:
 def proxy_of(settings: tuple[str, ...]) -> "TrainedProxy":
     """The proxy of these settings, without the cache."""
     from nasarena.experiments.execution.scoring import build_proxy
-    from nasarena.experiments.settings.config import evaluate_config
+    from nasarena.experiments.settings.commands import evaluate_settings
     from nasarena.proxies.trained import TrainedProxy
 
-    config = evaluate_config(settings)
+    config = evaluate_settings(settings)
     proxy = build_proxy(config.proxy, config.space, cache=False)
     assert isinstance(proxy, TrainedProxy)
     return proxy

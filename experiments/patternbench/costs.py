@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.surrogate import Costs
 from nasarena.search.proxy import Proxy
@@ -47,9 +47,9 @@ def trained_proxy(header: Mapping[str, Any], population: int) -> Proxy:
 
     No cost depends on `population`, but another one makes another proxy, not yet calibrated.
     """
-    config = evaluate_config([f"proxy={header['proxy']}"])
-    options = {**config.proxy.options, **header["settings"], "population": population}
-    return build_proxy(replace(config.proxy, options=options), config.space, cache=False)
+    config = evaluate_settings([f"proxy={header['proxy']}"])
+    wanted = config.proxy.changed({**header["settings"], "population": population})
+    return build_proxy(wanted, config.space, cache=False)
 
 
 def costs_of(proxy: Proxy) -> Costs:

@@ -26,7 +26,9 @@ from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.patternbench.adaptive import adaptive_round
 from nasarena.experiments.patternbench.design import Design, Training, plan_trainings
 from nasarena.experiments.patternbench.row_log import RowLog
-from nasarena.experiments.settings.config import EvaluateConfig, ProxyConfig, evaluate_config
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.experiments.settings.commands import evaluate_settings
+from nasarena.experiments.settings.config import EvaluateConfig
 from nasarena.proxies.patternbench.rows import Row
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.proxy import TrialSeed
@@ -120,7 +122,7 @@ def settings_of(arguments: Sequence[str]) -> Settings:
             others.append(default)
     limit = _count("limit", own["limit"]) if "limit" in own else None
     out = Path(own["out"]) if own.get("out") else None
-    return Settings(evaluate_config(others), Design(**numbers), out, limit)
+    return Settings(evaluate_settings(others), Design(**numbers), out, limit)
 
 
 def _design_key(key: str, known: set[str]) -> str:

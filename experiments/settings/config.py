@@ -1,68 +1,118 @@
-"""The settings of the commands: frozen dataclasses, filled from `conf/` and validated.
+"""The settings of the commands: each with its type, its bounds, its default and what it means.
 
-Types and rules stand here; values by default and what each setting means stand in `conf/*.yaml`,
-which is also what `--help` shows. Nothing below this file sees hydra or OmegaConf.
+`--help` shows what stands here. `conf/*.yaml` has presets alone: what a named choice (`proxy=text`,
+`budget=tokens`) and a command change of these defaults. Nothing below this file sees hydra.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import field, fields
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
 from nasarena.agents.llm.server import ServerSettings
-from nasarena.experiments.settings.overrides import compose_settings
-from nasarena.experiments.settings.typed import build_dataclass, coerce
+from nasarena.experiments.settings.choices import LlmConfig, ProxyConfig
 from nasarena.search.budget import Unit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.loop import LoopSettings
+from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
-
-@dataclass(frozen=True, slots=True)
-class ProxyConfig:
-    """A proxy by name, with its own settings (in YAML they stand beside the name)."""
-
-    name: str
-    options: dict[str, Any]
+Positive = Annotated[float, Field(gt=0)]
+Control = Literal["none", "permuted_letters"]
+# The defaults of a run's rules stand in the loop.
+_LOOP: dict[str, Any] = {one.name: one.default for one in fields(LoopSettings)}
 
 
-@dataclass(frozen=True, slots=True)
+def _one_folder(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise InvalidSetting(f"must be usable as the name of one folder, got {name!r}")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_one_folder)]
+
+
+@settings
+class SpaceConfig:
+    """The patterns that are searched."""
+
+    alphabet: str = Field(
+        PatternSpace().alphabet,
+        description="one letter per layer kind: A attention, M MLP, S Mamba-2",
+    )
+    depth: int = Field(PatternSpace().depth, ge=1, description="layers")
+
+    def __post_init__(self) -> None:
+        PatternSpace(self.alphabet, self.depth)
+
+
+@settings
 class BudgetConfig:
     """`amount` in `unit`, or `patterns` times the mean cost of a pattern: exactly one of them."""
 
-    unit: Unit
-    amount: float | None
-    patterns: float | None
-    charge_llm: bool
+    unit: Unit = Field("flops", description="flops, device_seconds, tokens or trials")
+    amount: Positive | None = Field(
+        None, description="the budget in that unit; given, it replaces patterns"
+    )
+    patterns: Positive | None = Field(
+        None,
+        description="the budget as a number of average patterns: this many times the mean cost; "
+        "by default 72, 36 on quick, 12 on mad and text",
+    )
+    charge_llm: bool = Field(
+        False,
+        description="also pay for language models from this budget (flops or device_seconds)",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("amount", "patterns"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise InvalidSetting(f"budget.{name} must be positive and finite, got {value:g}")
         if (self.amount is None) == (self.patterns is None):
             raise InvalidSetting(
-                "exactly one of budget.amount and budget.patterns must be given, "
+                "amount or budget.patterns must be given, exactly one of them, "
                 f"got {self.amount} and {self.patterns}"
             )
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class LoopConfig:
     """The rules of a run, the same for every searcher; see `nasarena.search.loop`."""
 
-    initial_design: int
-    parallel: int
-    duplicates: Literal["reuse", "retrain"]
-    max_duplicates: int
-    ask_timeout_s: float
-    top_k: int
-    final_replicates: int
+    initial_design: int = Field(
+        _LOOP["initial_design"],
+        ge=0,
+        description="random patterns that every searcher starts from, charged; 0 studies the cold "
+        "start",
+    )
+    parallel: int = Field(_LOOP["parallel"], ge=1, description="patterns asked for at once")
+    duplicates: Literal["reuse", "retrain"] = Field(
+        _LOOP["duplicates"],
+        description="reuse: a repeated pattern is answered from the record, free; retrain: trained "
+        "again, charged",
+    )
+    max_duplicates: int = Field(
+        _LOOP["max_duplicates"],
+        ge=1,
+        description="free trials (duplicates, invalid proposals) in a row that end a run",
+    )
+    ask_timeout_s: float = Field(
+        _LOOP["ask_timeout_s"],
+        ge=0,
+        description="seconds after which an ask that has not answered is a failure; 0: never",
+    )
+    top_k: int = Field(
+        _LOOP["top_k"],
+        ge=0,
+        description="best patterns to train again on held-out data after the search, not charged; "
+        "1 on patternbench",
+    )
+    final_replicates: int = Field(
+        _LOOP["final_replicates"],
+        ge=0,
+        description="trainings of each of them; 4 on patternbench",
+    )
 
 
-Control = Literal["none", "permuted_letters"]
-
-
-@dataclass(frozen=True, slots=True)
+@settings
 class SearcherConfig:
     """One searcher: a name, or a file of the user's as `my_file.py:my_searcher`.
 
@@ -71,265 +121,162 @@ class SearcherConfig:
     """
 
     name: str
-    options: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
     label: str | None = None
     control: Control = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class LlmConfig:
-    """How the agents reach a language model: a choice of `conf/llm`, with its settings."""
+def _named(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return {"name": entry}
+    if isinstance(entry, SearcherConfig) or (isinstance(entry, Mapping) and "name" in entry):
+        return entry
+    raise InvalidSetting(
+        f"must be names, my_file.py:my_searcher or {{name:...,options:{{...}}}}, got {entry!r}"
+    )
 
-    name: str
-    options: dict[str, Any]
+
+# What several commands have.
+Workers = Annotated[int, Field(ge=1)] | None
+WORKERS = "worker processes, one thread each; by default one per core"
+FIRST_SEED = "seeds count up from here"
+CACHE = "take trainings that were done before from the evaluation cache"
 
 
-@dataclass(frozen=True, slots=True)
-class CompareConfig:
+@settings
+class OwnSearcher:
+    """A searcher of the user's own, beside those that are named."""
+
+    path: str | None = Field(None, description="a searcher of your own, as my_file.py:my_searcher")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="its options, as searcher.options.population=20"
+    )
+
+
+@settings
+class ChosenSearcher(OwnSearcher):
+    """The searcher of a run."""
+
+    name: str = "random"
+
+
+@settings
+class _Comparison:
+    """What `compare` and `run` have in common."""
+
+    proxy: InstanceOf[ProxyConfig]
+    space: InstanceOf[PatternSpace]
+    budget: BudgetConfig
+    loop: LoopConfig = LoopConfig()
+    llm: InstanceOf[LlmConfig] = LlmConfig()
+    final_proxy: str | None = Field(
+        None,
+        description="trains the best patterns again for the final score; null: the proxy searched, "
+        "or quick after patternbench",
+    )
+    name: FolderName | None = Field(
+        None,
+        description="name of the comparison; by default made of the proxy and a hash of the "
+        "settings",
+    )
+    folder: str = Field("runs", description="where comparisons lie")
+    workers: Workers = Field(None, description=WORKERS)
+    cache: bool = Field(True, description=f"{CACHE}; the charge is the same")
+    retry_failed: bool = Field(False, description="try again what failed before")
+
+
+@settings
+class CompareConfig(_Comparison):
     """`nasarena compare`."""
 
-    searchers: tuple[SearcherConfig, ...]
-    seeds: int
-    first_seed: int
-    proxy: ProxyConfig
-    final_proxy: str | None
-    space: PatternSpace
-    budget: BudgetConfig
-    loop: LoopConfig
-    references: bool
-    name: str | None
-    folder: str
-    workers: int | None
-    cache: bool
-    retry_failed: bool
-    report: bool
-    llm: LlmConfig = LlmConfig("scribe", {})
-    controls: tuple[Literal["permuted_letters"], ...] = ()
+    searchers: tuple[Annotated[SearcherConfig, BeforeValidator(_named)], ...] = Field(
+        (),
+        min_length=1,
+        description="names, files as my_file.py:my_searcher, or "
+        "{name:evolution,options:{population:20},label:small}",
+    )
+    searcher: OwnSearcher = OwnSearcher()
+    controls: tuple[Literal["permuted_letters"], ...] = Field(
+        (),
+        description="[permuted_letters]: each searcher once more, shown permuted letters; not "
+        "ranked",
+    )
+    seeds: int = Field(
+        20,
+        ge=1,
+        description="runs of every searcher, each on its own frozen noisy landscape; 3 on quick, "
+        "mad and text",
+    )
+    first_seed: int = Field(0, ge=0, description=FIRST_SEED)
+    references: bool = Field(
+        True,
+        description="also score hand-made patterns (Llama, Nemotron-H, Jamba ...) on the first "
+        "three seeds, charged to nobody",
+    )
+    report: bool = Field(
+        True,
+        description="at the end draw the figures and write report.html; nasarena figures does it "
+        "later too",
+    )
 
-    def __post_init__(self) -> None:
-        _at_least("seeds", self.seeds, 1)
-        _at_least("first_seed", self.first_seed, 0)
-        _at_least("workers", self.workers, 1)
-        _check_name(self.name)
-        if not self.searchers:
-            raise InvalidSetting("searchers must name at least one searcher, got none")
+
+@settings
+class RunConfig(_Comparison):
+    """`nasarena run`: a searcher on a seed of a comparison."""
+
+    searcher: ChosenSearcher = ChosenSearcher()
+    seed: int = Field(
+        0,
+        ge=0,
+        description="which frozen noisy landscape, and the searcher's own random stream",
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class EvaluateConfig:
     """`nasarena evaluate`."""
 
-    proxy: ProxyConfig
-    space: PatternSpace
-    seeds: int
-    first_seed: int
-    split: Literal["search", "held_out"]
-    workers: int | None
-    cache: bool
-
-    def __post_init__(self) -> None:
-        _at_least("seeds", self.seeds, 1)
-        _at_least("first_seed", self.first_seed, 0)
-        _at_least("workers", self.workers, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class SampleConfig:
-    """An axis of an audit: what its factors multiply, on how many patterns and seeds."""
-
-    factors: tuple[float, ...]
-    patterns: int
-    seeds: int
+    proxy: InstanceOf[ProxyConfig]
+    space: InstanceOf[PatternSpace]
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="trainings of each pattern, each on its own frozen noisy landscape",
+    )
+    first_seed: int = Field(0, ge=0, description=FIRST_SEED)
+    split: Literal["search", "held_out"] = Field(
+        "search",
+        description="search: what searchers see; held_out: data that no search score was computed "
+        "on",
+    )
+    workers: Workers = Field(None, description=WORKERS)
+    cache: bool = Field(True, description=CACHE)
 
 
-@dataclass(frozen=True, slots=True)
-class DepthConfig(SampleConfig):
-    """The depth axis; `rules` say how a pattern is stretched."""
-
-    rules: tuple[Literal["repeat", "tile"], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChangesConfig:
-    """The axis of the user's own: changed settings of the proxy, by name."""
-
-    changes: dict[str, Any]
-    patterns: int
-    seeds: int
-
-
-Axis = Literal["seeds", "tasks", "steps", "width", "depth", "settings"]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditConfig:
-    """`nasarena audit`."""
-
-    proxy: ProxyConfig
-    space: PatternSpace
-    patterns: int
-    seeds: int
-    first_seed: int
-    axes: tuple[Axis, ...] | None
-    steps: SampleConfig
-    width: SampleConfig
-    depth: DepthConfig
-    settings: ChangesConfig
-    picks: tuple[int, ...]
-    gaps: tuple[float, ...]
-    trainings: int
-    threshold: float
-    workers: int | None
-    cache: bool
-    folder: str
-    name: str | None
-
-    def __post_init__(self) -> None:
-        _at_least("patterns", self.patterns, 3)
-        _at_least("seeds", self.seeds, 2)
-        _at_least("first_seed", self.first_seed, 0)
-        _at_least("trainings", self.trainings, 1)
-        _at_least("workers", self.workers, 1)
-        for axis in ("steps", "width", "depth", "settings"):
-            sample: SampleConfig | ChangesConfig = getattr(self, axis)
-            _at_least(f"{axis}.patterns", sample.patterns, 3)
-            _at_least(f"{axis}.seeds", sample.seeds, 1)
-        for axis in ("width", "depth"):
-            for factor in getattr(self, axis).factors:
-                if factor < 2 or factor % 1:
-                    raise InvalidSetting(
-                        f"{axis}.factors must be whole numbers from 2 on, got {factor:g}"
-                    )
-        for name, values in (
-            ("steps.factors", self.steps.factors),
-            ("gaps", self.gaps),
-            ("picks", self.picks),
-        ):
-            for value in values:
-                if not 0 < value < float("inf"):
-                    raise InvalidSetting(f"{name} must be positive and finite, got {value:g}")
-        if not 0 <= self.threshold <= 1:
-            raise InvalidSetting(f"threshold must be between 0 and 1, got {self.threshold:g}")
-        _check_name(self.name)
-
-
-@dataclass(frozen=True, slots=True)
+@settings
 class CheckConfig:
     """`nasarena check`."""
 
-    options: dict[str, Any]
-    trials: int
-    seeds: int
-    folder: str
-    workers: int | None
-
-    def __post_init__(self) -> None:
-        _at_least("trials", self.trials, 20)
-        _at_least("seeds", self.seeds, 7)  # fewer cannot reach p < .01
-        _at_least("workers", self.workers, 1)
-
-
-def compare_config(arguments: Sequence[str]) -> CompareConfig:
-    """The settings of `nasarena compare` under these overrides."""
-    plain = compose_settings("compare", _with_server(arguments))
-    own = plain.pop("searcher")
-    if not isinstance(plain["searchers"], list):
-        raise InvalidSetting(
-            f"searchers must be a list such as [random,tpe], got {plain['searchers']!r}"
-        )
-    entries = [_searcher(entry) for entry in plain["searchers"]]
-    if own["path"] is not None:
-        entries.append(SearcherConfig(str(own["path"]), dict(own["options"])))
-    elif own["options"]:
-        raise InvalidSetting(
-            "searcher.options are those of searcher.path, which is not given; options of a named "
-            "searcher are written searchers=[random,{name:evolution,options:{population:20}}]"
-        )
-    return build_dataclass(
-        CompareConfig, _prepare(plain, arguments) | {"searchers": tuple(entries)}
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="options of the searcher, as options.population=20"
     )
-
-
-def run_config(arguments: Sequence[str]) -> CompareConfig:
-    """The settings of `nasarena run`: a comparison of one searcher on one seed."""
-    plain = compose_settings("run", _with_server(arguments))
-    own, seed = plain.pop("searcher"), plain.pop("seed")
-    name = own["name"]
-    if own["path"] is not None:
-        if any(argument.startswith("searcher=") for argument in arguments):
-            raise InvalidSetting("give either searcher=NAME or searcher.path=FILE:NAME, not both")
-        name = str(own["path"])
-    one = {"searchers": (SearcherConfig(name, dict(own["options"])),), "seeds": 1, "report": True}
-    rest = {"first_seed": seed, "references": False, "controls": ()}
-    return build_dataclass(CompareConfig, _prepare(plain, arguments) | one | rest)
-
-
-def evaluate_config(arguments: Sequence[str]) -> EvaluateConfig:
-    """The settings of `nasarena evaluate`."""
-    return build_dataclass(
-        EvaluateConfig, _prepare(compose_settings("evaluate", arguments), arguments)
+    trials: int = Field(
+        100,
+        ge=20,
+        description="trials of each run against random search; fewer for a searcher that thinks "
+        "long",
     )
+    # Fewer seeds cannot reach p < .01.
+    seeds: int = Field(20, ge=7, description="paired runs against random search")
+    folder: str = Field("runs", description="where the runs of the check lie")
+    workers: Workers = Field(None, description=WORKERS)
 
 
-def audit_config(arguments: Sequence[str]) -> AuditConfig:
-    """The settings of `nasarena audit`."""
-    return build_dataclass(AuditConfig, _prepare(compose_settings("audit", arguments), arguments))
+@settings
+class ServeConfig(ServerSettings):
+    """`nasarena serve`."""
 
-
-def serve_config(model: str, arguments: Sequence[str]) -> tuple[ServerSettings, Path]:
-    """The settings of `nasarena serve`, and the folder for address and log."""
-    plain = compose_settings("serve", arguments)
-    folder = Path(coerce(plain.pop("folder"), str, "folder"))
-    return build_dataclass(ServerSettings, {**plain, "model": model}), folder
-
-
-def check_config(arguments: Sequence[str]) -> CheckConfig:
-    """The settings of `nasarena check`."""
-    return build_dataclass(CheckConfig, compose_settings("check", arguments))
-
-
-def _prepare(plain: dict[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
-    """Settings in the shape of the dataclasses."""
-    proxy = dict(plain["proxy"])
-    plain["proxy"] = {"name": proxy.pop("name"), "options": proxy}
-    if "llm" in plain:
-        llm = dict(plain["llm"])
-        plain["llm"] = {"name": llm.pop("name"), "options": llm}
-    budget = plain.get("budget")
-    if budget is not None and budget["amount"] is not None:
-        if not any(argument.startswith("budget.patterns=") for argument in arguments):
-            budget["patterns"] = None  # a default that the user's amount replaces
-    return plain
-
-
-def _with_server(arguments: Sequence[str]) -> list[str]:
-    """An address alone says which choice of `llm` is meant."""
-    chosen = any(argument.startswith("llm=") for argument in arguments)
-    addressed = any(argument.startswith("llm.base_url=") for argument in arguments)
-    return [*(["llm=server"] if addressed and not chosen else []), *arguments]
-
-
-def _searcher(entry: Any) -> SearcherConfig:
-    if isinstance(entry, str):
-        return SearcherConfig(entry, {})
-    if (
-        isinstance(entry, Mapping)
-        and "name" in entry
-        and entry.keys() <= {"name", "options", "label", "control"}
-    ):
-        defaults: dict[str, Any] = {"options": {}, "label": None, "control": "none"}
-        return build_dataclass(SearcherConfig, defaults | dict(entry), "searchers")
-    raise InvalidSetting(
-        f"a searcher is a name, my_file.py:my_searcher or {{name:...,options:{{...}}}}, "
-        f"got {entry!r}"
+    port: int = Field(8000, ge=0, le=65535, description="0 takes a free one")
+    folder: str = Field(
+        "runs/server", description="where server.json with its address, and its log, are written"
     )
-
-
-def _at_least(name: str, value: int | None, bound: int) -> None:
-    if value is not None and value < bound:
-        raise InvalidSetting(f"{name} must be at least {bound}, got {value}")
-
-
-def _check_name(name: str | None) -> None:
-    if name is not None and (not name or name.startswith(".") or "/" in name or "\\" in name):
-        raise InvalidSetting(f"name must be usable as the name of one folder, got {name!r}")

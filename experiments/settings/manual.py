@@ -1,88 +1,207 @@
-"""What `nasarena COMMAND --help` says: read from `conf/`, where every setting has its comment.
+"""What `nasarena COMMAND --help` says: every setting, read off the classes and the presets.
 
-One source: the YAML that gives a setting its default also explains it.
+Of a group of choices the chosen one is shown whole (`nasarena run searcher=agent-mcts --help`), of
+the others what they have besides or otherwise.
 """
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 from textwrap import wrap
+from typing import Any
 
+from nasarena.experiments.settings.audit_settings import AuditConfig
+from nasarena.experiments.settings.choices import LLMS, LlmConfig
+from nasarena.experiments.settings.config import (
+    BudgetConfig,
+    CheckConfig,
+    ChosenSearcher,
+    CompareConfig,
+    EvaluateConfig,
+    OwnSearcher,
+    RunConfig,
+    ServeConfig,
+    SpaceConfig,
+)
 from nasarena.experiments.settings.overrides import CONF, choices_of, groups_of
+from nasarena.experiments.settings.registry import (
+    PROXIES,
+    SEARCHERS,
+    load_proxy_settings,
+    load_searcher,
+)
+from nasarena.search.errors import classes_in
 
-_LINE = re.compile(r"^(?P<indent> *)(?P<key>[\w-]+):(?P<value>[^#]*)(?:# ?(?P<text>.*))?$")
+COMMANDS: dict[str, type[Any]] = {
+    "compare": CompareConfig,
+    "run": RunConfig,
+    "evaluate": EvaluateConfig,
+    "audit": AuditConfig,
+    "check": CheckConfig,
+    "serve": ServeConfig,
+}
 _WIDTH = 100
 _COLUMN = 34  # where explanations begin
-_ABOUT = ("name",)  # what the choice itself is called, not a setting
 
 
-def manual(command: str, usage: str, summary: str, conf: str | None) -> str:
-    """The help of a command: usage, what it does, and every setting with its default."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting as the manual shows it."""
+
+    key: str
+    default: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Choices of a group: their names, what each of them is, and the settings it has."""
+
+    default: str
+    names: Sequence[str]
+    about: Callable[[str], str]
+    entries: Callable[[str], list[Entry]]
+
+
+def manual(command: str, usage: str, summary: str, arguments: Sequence[str] | None) -> str:
+    """The help of a command; `arguments` may choose what is shown whole, None: no settings."""
     lines = [f"usage: nasarena {command} {usage}".rstrip(), "", *wrap(summary, _WIDTH)]
-    if conf is None:
+    if arguments is None:
         return "\n".join(lines)
-    lines += ["", "settings, given as key=value:"]
-    lines += _settings(settings_of(CONF / f"{conf}.yaml"))
-    for group, default in groups_of(conf).items():
-        lines += ["", *_group(group, default)]
+    groups = choice_groups(command)
+    plain = settings_of(COMMANDS[command], preset_of(command))
+    shown = [one for one in plain if one.key.partition(".")[0] not in groups]
+    lines += ["", "settings, given as key=value:", *_entries(shown)]
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    for name, group in groups.items():
+        choice = given.get(name, group.default)
+        lines += ["", *_group(name, group, choice if choice in group.names else group.default)]
+    if command == "compare":
+        lines += ["", "nasarena run searcher=NAME --help shows the options of a searcher"]
     return "\n".join(lines)
 
 
-def _group(group: str, default: str) -> Iterator[str]:
-    """A group's choices, the settings of the default one, and what others have besides."""
-    choices = choices_of(group)
-    chosen = CONF / group / f"{default}.yaml"
-    if len(choices) == 1:
-        yield f"{group}: {description(chosen)}"
-    else:
-        yield f"{group}={default}  one of:"
-        for choice in choices:
-            yield from _entry(f"  {group}={choice}", description(CONF / group / f"{choice}.yaml"))
-    settings = settings_of(chosen)
-    if len(choices) > 1 and any(key not in _ABOUT for key, _, _ in settings):
-        yield f"settings of {group}={default}:"
-    yield from _settings(settings, f"{group}.")
-    shown = {key for key, _, _ in settings}
-    for choice in choices:
-        others = settings_of(CONF / group / f"{choice}.yaml")
-        own = [setting for setting in others if setting[0] not in shown]
-        if any(key not in _ABOUT for key, _, _ in own):
-            yield f"settings of {group}={choice}:"
-            yield from _settings(own, f"{group}.")
-
-
-def description(file: Path) -> str:
-    """The comment at the top of a YAML file, as one line."""
-    lines = []
-    for line in file.read_text().splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("# "))
-    return " ".join(lines)
-
-
-def _settings(settings: list[tuple[str, str, str]], prefix: str = "") -> Iterator[str]:
-    for key, value, text in settings:
-        if key not in _ABOUT or not prefix:
-            yield from _entry(f"  {prefix}{key}={value}", text)
-
-
-def settings_of(file: Path) -> list[tuple[str, str, str]]:
-    """(dotted key, default, explanation) of every setting in a YAML file, in its order."""
-    found: list[tuple[str, str, str]] = []
-    parents: list[str] = []
-    for line in file.read_text().splitlines():
-        match = _LINE.match(line)
-        if match is None or (match["key"] == "defaults" and not match["indent"]):
+def choice_groups(command: str) -> dict[str, Group]:
+    """The groups that a command chooses from, in the order of its settings."""
+    defaults = groups_of(command)
+    makers = {"searcher": _searchers, "proxy": _proxies, "llm": _llms}
+    fields = COMMANDS[command].__pydantic_fields__
+    groups = {}
+    for name in ("searcher", "proxy", "space", "budget", "llm"):
+        if name not in fields or (name == "searcher" and command != "run"):
             continue
-        del parents[len(match["indent"]) // 2 :]
-        value = match["value"].strip()
-        if value:
-            key = ".".join([*parents, match["key"]])
-            found.append((key, value, (match["text"] or "").strip()))
-        else:
-            parents.append(match["key"])
+        groups[name] = makers[name](defaults) if name in makers else _presets(name, defaults)
+    return groups
+
+
+def _searchers(defaults: Mapping[str, str]) -> Group:
+    def entries(name: str) -> list[Entry]:
+        options = settings_of(load_searcher(name).settings(), {}, "searcher.options.")
+        return [own_path, *options]
+
+    (own_path,) = [one for one in settings_of(OwnSearcher, {}, "searcher.") if "path" in one.key]
+    names = [name for name in SEARCHERS if name != "references"]
+    return Group(
+        ChosenSearcher().name,
+        names,
+        lambda name: _first_paragraph(load_searcher(name).target),
+        entries,
+    )
+
+
+def _proxies(defaults: Mapping[str, str]) -> Group:
+    def entries(name: str) -> list[Entry]:
+        return settings_of(load_proxy_settings(name), preset_of(f"proxy/{name}"), "proxy.")
+
+    return Group(defaults["proxy"], list(PROXIES), partial(description, "proxy"), entries)
+
+
+def _llms(defaults: Mapping[str, str]) -> Group:
+    return Group(
+        LlmConfig().name,
+        list(LLMS),
+        lambda name: _first_paragraph(LLMS[name]),
+        lambda name: settings_of(LLMS[name], {}, "llm."),
+    )
+
+
+def _presets(group: str, defaults: Mapping[str, str]) -> Group:
+    cls = {"space": SpaceConfig, "budget": BudgetConfig}[group]
+    return Group(
+        defaults[group],
+        choices_of(group),
+        partial(description, group),
+        lambda name: settings_of(cls, preset_of(f"{group}/{name}"), f"{group}."),
+    )
+
+
+def settings_of(cls: type[Any], preset: Mapping[str, Any], path: str = "") -> list[Entry]:
+    """Every setting of a class, with a preset over its defaults."""
+    found: list[Entry] = []
+    for name, setting in cls.__pydantic_fields__.items():
+        inner = classes_in(setting.annotation)
+        given = preset.get(name, {})
+        if inner:
+            found += settings_of(inner[0], given, f"{path}{name}.")
+        elif setting.description is not None:
+            default = given if name in preset else setting.get_default(call_default_factory=True)
+            found.append(Entry(f"{path}{name}", _text(default), setting.description))
     return found
+
+
+def preset_of(file: str) -> dict[str, Any]:
+    """What a YAML file of `conf/` sets; nothing where there is none."""
+    from yaml import safe_load
+
+    path = CONF / f"{file}.yaml"
+    values = safe_load(path.read_text()) if path.exists() else {}
+    return {key: value for key, value in (values or {}).items() if key != "defaults"}
+
+
+def description(group: str, choice: str) -> str:
+    """The comment at the top of a preset, as one line."""
+    lines = (CONF / group / f"{choice}.yaml").read_text().splitlines()
+    comment = takewhile(lambda line: line.startswith("#"), lines)
+    return " ".join(line.lstrip("# ") for line in comment)
+
+
+def _first_paragraph(target: Any) -> str:
+    paragraph = (inspect.getdoc(target) or "").partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def _group(name: str, group: Group, chosen: str) -> Iterator[str]:
+    """The choices, the settings of the chosen one, and what others have besides or otherwise."""
+    yield f"{name}={chosen}  one of:"
+    for choice in group.names:
+        yield from _entry(f"  {name}={choice}", group.about(choice))
+    first: dict[str, Entry] = {}
+    for choice in [chosen, *(one for one in group.names if one != chosen)]:
+        entries = group.entries(choice)
+        shown = [one for one in entries if first.get(one.key) != one]
+        first = {one.key: one for one in entries} | first
+        if shown:
+            rest = "" if len(shown) == len(entries) else ", the others as they stand first"
+            yield f"settings of {name}={choice}{rest}:"
+            yield from _entries(shown)
+
+
+def _entries(entries: Iterable[Entry]) -> Iterator[str]:
+    for one in entries:
+        yield from _entry(f"  {one.key}={one.default}", one.text)
+
+
+def _text(value: Any) -> str:
+    """A default as it is written on the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_text(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return str(value)
 
 
 def _entry(left: str, text: str) -> Iterator[str]:

@@ -1,27 +1,30 @@
-"""Names of searchers and proxies, and how a searcher of somebody else's is found.
+"""Names of searchers and proxies, and how one of somebody else's is found.
 
 Plain dicts, so that every name is visible on one screen and greppable: name -> "module:attribute",
 imported only when that name is used (torch, botorch, optuna and nevergrad are slow to import).
-Somebody else's searcher is `my_file.py:my_searcher`, or a name of the entry-point group
-`nasarena.searchers`; a name of ours is never replaced by an installed package.
+Somebody else's is `my_file.py:its_name`, or a name of the entry-point groups `nasarena.searchers`
+and `nasarena.proxies`; a name of ours is never replaced by an installed package.
 """
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, nearest
 from nasarena.search.proxy import Proxy
 from nasarena.search.searcher import SearcherSpec, spec_of
 from nasarena.search.seeding import stable_hash
+from nasarena.search.settings import options_class
+from nasarena.search.space import PatternSpace
 
-ENTRY_POINT_GROUP = "nasarena.searchers"
+ENTRY_POINT_GROUPS = {"searcher": "nasarena.searchers", "proxy": "nasarena.proxies"}
 
 SEARCHERS = {
     "random": "nasarena.baselines.random_search:RandomSearch",
@@ -53,22 +56,20 @@ SEARCHERS = {
     "agent-llambo": "nasarena.agents.hybrids.llambo:Llambo",
 }
 
+# Classes of settings, each of which builds its proxy.
 PROXIES = {
-    "quick": "nasarena.proxies.presets:build_trained_proxy",
-    "mad": "nasarena.proxies.presets:build_trained_proxy",
-    "text": "nasarena.proxies.presets:build_trained_proxy",
-    "patternbench": "nasarena.proxies.patternbench.benchmark:patternbench",
-    "additive": "nasarena.proxies.landscapes:additive",
-    "nk": "nasarena.proxies.landscapes:nk",
+    "quick": "nasarena.proxies.presets:TextProxySettings",
+    "mad": "nasarena.proxies.presets:MadProxySettings",
+    "text": "nasarena.proxies.presets:TextProxySettings",
+    "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "additive": "nasarena.proxies.landscapes:AdditiveSettings",
+    "nk": "nasarena.proxies.landscapes:NkSettings",
 }
 
 
 def searcher_names() -> list[str]:
     """Names of ours, in the order of the table, then those of installed packages."""
-    return [
-        *SEARCHERS,
-        *(name for name in sorted(_searcher_entry_points()) if name not in SEARCHERS),
-    ]
+    return _names(SEARCHERS, "searcher")
 
 
 def load_searcher(name_or_path: str) -> SearcherSpec:
@@ -76,62 +77,78 @@ def load_searcher(name_or_path: str) -> SearcherSpec:
 
     Raises InvalidSetting, in one line, for an unknown name and for a file that cannot be imported.
     """
-    file, _, attribute = name_or_path.rpartition(":")
-    if file.endswith(".py") or name_or_path.endswith(".py"):
-        return _from_file(file, attribute)
-    if name_or_path in SEARCHERS:
-        return spec_of(_import_attribute(SEARCHERS[name_or_path]))
-    installed = _searcher_entry_points()
-    if name_or_path in installed:
-        return _from_entry_point(installed[name_or_path])
-    raise _unknown("searcher", name_or_path, searcher_names(), "or give my_file.py:my_searcher")
+    return spec_of(_load("searcher", SEARCHERS, name_or_path))
 
 
-def load_proxy(name: str) -> Callable[..., Proxy]:
-    """The factory of a proxy: called with a space and the settings of its YAML file.
+def load_proxy_settings(name_or_path: str) -> type[Any]:
+    """The class of settings of a proxy, which builds it: of a name, or of `my_file.py:my_proxy`.
 
-    Raises InvalidSetting for an unknown name.
+    A plain function of the space and its options is as good: its signature holds the settings.
+    Raises InvalidSetting as `load_searcher`.
     """
-    if name not in PROXIES:
-        raise _unknown("proxy", name, PROXIES)
-    factory: Callable[..., Proxy] = _import_attribute(PROXIES[name])
-    return factory
+    found = _load("proxy", PROXIES, name_or_path)
+    return found if hasattr(found, "build") else _settings_of_factory(found)
 
 
-def _import_attribute(place: str) -> Callable[..., Any]:
-    module, _, attribute = place.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    return found
+@cache
+def _settings_of_factory(factory: Callable[..., Proxy]) -> type[Any]:
+    made = options_class(factory, frozenset({"space"}))
+
+    def build(self: Any, space: PatternSpace, name: str) -> Proxy:
+        return factory(space, **{one.name: getattr(self, one.name) for one in fields(made)})
+
+    made.build = build
+    return made
 
 
-def _searcher_entry_points() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+def _load(kind: str, ours: Mapping[str, str], name: str) -> Any:
+    file, _, attribute = name.rpartition(":")
+    if file.endswith(".py") or name.endswith(".py"):
+        return _from_file(kind, file, attribute)
+    if name in ours:
+        module, _, attribute = ours[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    installed = _installed(kind)
+    if name in installed:
+        return _from_entry_point(kind, installed[name])
+    names = _names(ours, kind)
+    raise InvalidSetting(
+        f"no {kind} is called {name!r}; {nearest(name, names)}; or give my_file.py:my_{kind}"
+    )
 
 
-def _from_entry_point(entry: EntryPoint) -> SearcherSpec:
+def _names(ours: Mapping[str, str], kind: str) -> list[str]:
+    return [*ours, *(name for name in sorted(_installed(kind)) if name not in ours)]
+
+
+def _installed(kind: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUPS[kind])}
+
+
+def _from_entry_point(kind: str, entry: EntryPoint) -> Any:
     try:
-        return spec_of(entry.load())
+        return entry.load()
     except Exception as error:  # somebody else's package may fail in any way
         raise InvalidSetting(
-            f"searcher {entry.name!r} of an installed package ({entry.value}) cannot be loaded: "
+            f"{kind} {entry.name!r} of an installed package ({entry.value}) cannot be loaded: "
             f"{one_line(error)}"
         ) from error
 
 
-def _from_file(file: str, attribute: str) -> SearcherSpec:
+def _from_file(kind: str, file: str, attribute: str) -> Any:
     if not file or not attribute:
         raise InvalidSetting(
-            f"a searcher of a file is given as my_file.py:my_searcher, got {file or attribute!r}"
+            f"a {kind} of a file is given as my_file.py:my_{kind}, got {file or attribute!r}"
         )
     path = Path(file).expanduser()
     if not path.is_file():
-        raise InvalidSetting(f"no searcher file {file!r} here; expected my_file.py:my_searcher")
+        raise InvalidSetting(f"no {kind} file {file!r} here; expected my_file.py:my_{kind}")
     module = _module_of(path)
     if not hasattr(module, attribute):
         declared = [name for name, value in vars(module).items() if _is_declared(value)]
-        there = ", ".join(declared) or "no declared searcher"
+        there = ", ".join(declared) or f"no declared {kind}"
         raise InvalidSetting(f"{file} has no {attribute!r}; it has {there}")
-    return spec_of(getattr(module, attribute))
+    return getattr(module, attribute)
 
 
 def _module_of(path: Path) -> ModuleType:
@@ -139,7 +156,7 @@ def _module_of(path: Path) -> ModuleType:
 
     It stands in `sys.modules` while it runs, as dataclasses and pickle want it.
     """
-    name = f"nasarena_searcher_{path.stem}_{stable_hash(str(path.resolve())):x}"
+    name = f"nasarena_file_{path.stem}_{stable_hash(str(path.resolve())):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
@@ -156,17 +173,11 @@ def _module_of(path: Path) -> ModuleType:
 
 def _is_declared(value: object) -> bool:
     spec = getattr(value, "__searcher_spec__", None)
-    return isinstance(spec, SearcherSpec) and spec.target is value
+    is_searcher = isinstance(spec, SearcherSpec) and spec.target is value
+    return is_searcher or (isinstance(value, type) and hasattr(value, "build"))
 
 
 def one_line(error: BaseException) -> str:
     """An exception of somebody else's code, for a message."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> InvalidSetting:
-    names = list(known)
-    nearest = get_close_matches(name, names, n=3)
-    advice = f"nearest: {', '.join(nearest)}" if nearest else f"expected one of {', '.join(names)}"
-    return InvalidSetting(f"no {kind} is called {name!r}; {advice}{'; ' + hint if hint else ''}")

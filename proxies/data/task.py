@@ -30,14 +30,15 @@ class Task(Protocol):
     `auto_encoder` squeezes the sequence into its last state and decodes every position from that
     state (mad-lab's compression task). `fingerprint` hashes everything that a sample depends on
     besides the arguments of `sample` (settings, and the text of a corpus): it enters the version
-    of every proxy that trains on the task. `length` is the length of the inputs as sampled. A task
-    with a training set of a size of its own says so in an attribute `num_train`.
+    of every proxy that trains on the task. `length` is the length of the inputs as sampled,
+    `num_train` the size of its training set (0: every example is new).
     """
 
     name: str
     fingerprint: str
     vocab_size: int
     length: int
+    num_train: int
 
     @property
     def head(self) -> Literal["language_model", "auto_encoder"]:

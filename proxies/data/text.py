@@ -31,6 +31,7 @@ class TextTask:
 
     name = "text"
     vocab_size = 256
+    num_train = 0
     head: Literal["language_model"] = "language_model"
 
     def __init__(self, path: Paths | None = None, length: int = 64) -> None:

@@ -9,8 +9,7 @@ was written with.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,54 +22,16 @@ from nasarena.proxies.data.shards import FORMAT, Shards, has_shards
 from nasarena.proxies.data.shipped_text import shipped_files
 from nasarena.proxies.data.task import TaskSplit
 from nasarena.proxies.data.text import TextTask
+from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.proxies.data.token_text import TokenText
 from nasarena.proxies.data.tokenizer import parse_tokenizer
-from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
+from nasarena.search.machine import cache_folder
 
 _LOG = logging.getLogger(__name__)
 _REPORT_EVERY_S = 30.0
 _ROWS = 100_000  # of a data set where no number of documents is given: hubs hold terabytes
-
-
-@dataclass(frozen=True, slots=True)
-class TextSettings:
-    """`proxy.data` of a text: `experiments/conf/proxy/text.yaml` says what each setting means."""
-
-    length: int = 64
-    path: str | Sequence[str] | None = None
-    tokenizer: str | None = None
-    dataset: str | None = None
-    subset: str | None = None
-    column: str = "text"
-    documents: int | None = None
-    shards: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("tokenizer", "dataset", "subset", "column", "shards"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
-                raise InvalidSetting(f"data.{name} must be a word, got {value!r}")
-        if not all(isinstance(path, str) for path in self.paths):
-            raise InvalidSetting(f"data.path must be a path or a list of them, got {self.path!r}")
-        if self.documents is not None and not _is_count(self.documents):
-            raise InvalidSetting(f"data.documents must be at least 1, got {self.documents!r}")
-        if self.subset is not None and self.dataset is None:
-            raise InvalidSetting("data.subset is one of data.dataset, which is not given")
-
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether bytes in memory will do."""
-        others = (self.tokenizer, self.dataset, self.documents, self.shards)
-        return all(setting is None for setting in others)
-
-    @property
-    def paths(self) -> list[str]:
-        """`path` as a list."""
-        if isinstance(self.path, Sequence) and not isinstance(self.path, str):
-            return list(self.path)
-        return [] if self.path is None else [self.path]
 
 
 class ByteText(TextTask):
@@ -204,7 +165,3 @@ def _agreeing(corpus: Shards, settings: TextSettings, asked: str) -> Shards:
             f"out to use them as they are, or name another folder"
         )
     return corpus
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

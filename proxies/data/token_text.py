@@ -24,6 +24,7 @@ class TokenText:
     """
 
     name = "text"
+    num_train = 0
     head: Literal["language_model"] = "language_model"
 
     def __init__(self, corpus: Shards, length: int) -> None:

@@ -4,21 +4,23 @@ Random tokens and, last, a compression token; the model's state at that token al
 every token. The head is an auto-encoder: inputs and targets are the same sequence.
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Compression:
     """Settings and generator. The last token of the vocabulary is the compression sign."""
 
     vocab_size: int
     length: int
-    num_train_examples: int
+    num_train_examples: Annotated[int, Field(ge=1)]
 
     def __post_init__(self) -> None:
         if self.vocab_size < 2 or self.length < 2:

@@ -4,21 +4,23 @@ Tokens to copy are spread among blanks; after the copy token the model must outp
 one at each of the following blanks: the target of `. a . . b c > . . .` is `a b c`.
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.proxies.data.task import IGNORE, Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class SelectiveCopying:
     """Settings and generator. The last token is the copy sign, the one before it the blank."""
 
     vocab_size: int
     length: int
-    num_train_examples: int
+    num_train_examples: Annotated[int, Field(ge=1)]
     num_tokens_to_copy: int
 
     def __post_init__(self) -> None:

@@ -5,24 +5,26 @@ A key is a motif of up to `key_motif_size` different tokens, a value one of up t
 keys have any size in training and the largest one in testing.
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nasarena.proxies.data.task import IGNORE, Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class FuzzyRecall:
     """Settings and generator. Tokens: keys, then values, the last one pads on the left."""
 
     vocab_size: int
     length: int
-    num_train_examples: int
+    num_train_examples: Annotated[int, Field(ge=1)]
     key_motif_size: int
     value_motif_size: int
 

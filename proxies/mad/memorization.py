@@ -5,21 +5,23 @@ Each key has one value for the whole run, and no value is ever shown: the target
 contain them.
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from nasarena.proxies.data.task import IGNORE, Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Memorization:
     """Settings and generator. Tokens: keys, then values, the last one is the sign that asks."""
 
     vocab_size: int
     length: int
-    num_train_examples: int
+    num_train_examples: Annotated[int, Field(ge=1)]
 
     def __post_init__(self) -> None:
         if self.vocab_size < 3:

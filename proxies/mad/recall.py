@@ -5,16 +5,18 @@ must predict the value of each key that occurred before, which it can only look 
 inserts pairs of meaningless tokens from a separate vocabulary.
 """
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nasarena.proxies.data.task import IGNORE, Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class InContextRecall:
     """Settings and generator. Tokens: keys, then values, then noise; half of the rest are keys.
 
@@ -25,7 +27,7 @@ class InContextRecall:
 
     vocab_size: int
     length: int
-    num_train_examples: int
+    num_train_examples: Annotated[int, Field(ge=1)]
     noise_vocab_size: int = 0
     noise_fraction: float = 0.0
 

@@ -10,9 +10,8 @@ epoch. Data depend on the run seed alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_type_hints
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import yaml
@@ -23,12 +22,13 @@ from nasarena.proxies.mad.copying import SelectiveCopying
 from nasarena.proxies.mad.fuzzy_recall import FuzzyRecall
 from nasarena.proxies.mad.memorization import Memorization
 from nasarena.proxies.mad.recall import InContextRecall
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, nearest
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.seeding import stream
+from nasarena.search.settings import build
 
 
-class MadSettings(Protocol):
+class Generator(Protocol):
     """What the frozen dataclass of each task has in common: settings that can generate."""
 
     @property
@@ -49,6 +49,14 @@ class MadSettings(Protocol):
         ...
 
 
+TaskName = Literal[
+    "in-context-recall",
+    "fuzzy-recall",
+    "noisy-recall",
+    "selective-copying",
+    "compression",
+    "memorization",
+]
 GENERATORS: dict[str, type[Any]] = {
     "in-context-recall": InContextRecall,
     "fuzzy-recall": FuzzyRecall,
@@ -64,7 +72,7 @@ _BLOCK = 256  # examples drawn at once, each block from its own stream: a prefix
 class MadTask:
     """One task at one setting; implements Task. `variant` says what differs from the baseline."""
 
-    def __init__(self, name: str, settings: MadSettings, variant: str = "baseline") -> None:
+    def __init__(self, name: str, settings: Generator, variant: str = "baseline") -> None:
         self.name, self.settings, self.variant = name, settings, variant
         self.vocab_size, self.length = settings.vocab_size, settings.num_inputs
         self.num_train = settings.num_train_examples
@@ -110,14 +118,17 @@ def mad_task(name: str, changes: Mapping[str, Any] | None = None) -> MadTask:
 
     Raises InvalidSetting for an unknown task or setting, or a value out of range.
     """
+    _check_name(name)
     changes = dict(changes or {})
-    settings = _settings(name, {**_load(name)["baseline"], **changes})
+    settings: Generator = build(
+        GENERATORS[name], {**_load(name)["baseline"], **changes}, f"changes.{name}"
+    )
     variant = ", ".join(f"{key}={value}" for key, value in changes.items())
     return MadTask(name, settings, variant or "baseline")
 
 
 def mad_tasks(
-    names: Sequence[str] | None = None, changes: Mapping[str, Mapping[str, Any]] | None = None
+    names: Sequence[str] | None = None, changes: Mapping[Any, Mapping[str, Any]] | None = None
 ) -> list[MadTask]:
     """The named tasks, by default all six, at their published baseline but for `changes`.
 
@@ -128,9 +139,9 @@ def mad_tasks(
     for name in changes:
         _check_name(name)
         if name not in names:
-            raise InvalidSetting(f"data.changes has {name!r}, which data.tasks leaves out")
+            raise InvalidSetting(f"changes has {name!r}, which data.tasks leaves out")
     if not tasks:
-        raise InvalidSetting("data.tasks must name at least one task, got none")
+        raise InvalidSetting("tasks must name at least one task, got none")
     return tasks
 
 
@@ -144,41 +155,15 @@ def mad_sweep(name: str) -> Iterator[MadTask]:
 
 def _check_name(name: str) -> None:
     if name not in GENERATORS:
-        nearest = get_close_matches(name, GENERATORS, n=3) or list(GENERATORS)
-        raise InvalidSetting(f"unknown MAD task {name!r}; there is {', '.join(nearest)}")
+        raise InvalidSetting(f"no MAD task is called {name!r}; {nearest(name, GENERATORS)}")
 
 
 def _load(name: str) -> dict[str, Any]:
     """The YAML file of a task: a mapping with `baseline` and `changes`."""
-    _check_name(name)
     file = Path(__file__).parent / f"{name}.yaml"
     loaded: dict[str, Any] = yaml.safe_load(file.read_text())
     return loaded
 
 
-def _settings(name: str, values: Mapping[str, Any]) -> MadSettings:
-    """The task's dataclass from plain values, each of them checked."""
-    kinds: dict[str, type] = get_type_hints(GENERATORS[name])
-    for key, value in values.items():
-        if key not in kinds:
-            nearest = get_close_matches(key, kinds, n=3) or list(kinds)
-            raise InvalidSetting(f"task {name} has no setting {key!r}; it has {', '.join(nearest)}")
-        wanted = (int, float) if kinds[key] is float else int
-        if isinstance(value, bool) or not isinstance(value, wanted):
-            raise InvalidSetting(
-                f"task {name}: {key} must be a number ({kinds[key].__name__}), got {value!r}"
-            )
-    if values["num_train_examples"] < 1:
-        raise InvalidSetting(
-            f"task {name}: num_train_examples must be at least 1, "
-            f"got {values['num_train_examples']}"
-        )
-    try:
-        settings: MadSettings = GENERATORS[name](**values)
-    except InvalidSetting as error:
-        raise InvalidSetting(f"task {name}: {error}") from None
-    return settings
-
-
-def _values(settings: MadSettings) -> dict[str, Any]:
+def _values(settings: Generator) -> dict[str, Any]:
     return asdict(settings)  # type: ignore[call-overload,no-any-return]

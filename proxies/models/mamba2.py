@@ -12,43 +12,16 @@ Shapes: P models, B sequences, T positions, H heads, K head width, N state, E = 
 One group: all heads of a model share B and C, as in Mamba-2's defaults.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.models.attention import causal_mask
+from nasarena.proxies.models.model_shape import Mamba2Shape
 from nasarena.proxies.models.rms_norm import rms_norm
 from nasarena.proxies.models.triton_scan import has_triton_scan, scan_population
 
 CHUNK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Mamba2Shape:
-    """Widths of one layer: E = `expand` D inner channels in `num_heads` heads, N states each."""
-
-    width: int
-    expand: int = 2
-    num_heads: int = 4
-    state: int = 16
-    conv: int = 4
-
-    @property
-    def inner(self) -> int:
-        """E, the number of inner channels."""
-        return self.expand * self.width
-
-    @property
-    def conv_channels(self) -> int:
-        """Channels of the causal convolution: x, B and C."""
-        return self.inner + 2 * self.state
-
-    @property
-    def projection_width(self) -> int:
-        """Columns of the input projection: z, x, B, C and dt."""
-        return self.inner + self.conv_channels + self.num_heads
 
 
 def mamba2(x_PBTD: Tensor, weights: dict[str, Tensor], shape: Mamba2Shape) -> Tensor:

@@ -3,13 +3,11 @@
 Shapes: P models, B sequences, T positions, D width, F hidden width.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MlpKind = Literal["gelu", "swiglu", "relu2"]
+from nasarena.proxies.models.model_shape import MlpKind
 
 
 def mlp(x_PBTD: Tensor, weights: dict[str, Tensor], kind: MlpKind) -> Tensor:

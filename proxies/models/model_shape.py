@@ -5,19 +5,18 @@ Initial values follow each tensor's rule, from one normal stream per model, so t
 (run seed, pattern, replicate) and never on which other models train beside it.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal
 
-from nasarena.proxies.models.mamba2 import Mamba2Shape
-from nasarena.proxies.models.mlp import MlpKind
+from pydantic import Field
+
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 # How a tensor starts: scaled normal, all ones, or Mamba-2's own rules.
 Init = Literal["normal", "ones", "zeros", "a_log", "dt_bias"]
 HeadKind = Literal["language_model", "auto_encoder"]
-_POSITIVE = (
-    "width", "mlp_ratio", "mamba_expand", "mamba_state", "mamba_conv", "embedding_std",
-)  # fmt: skip
+MlpKind = Literal["gelu", "swiglu", "relu2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +43,71 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Mamba2Shape:
+    """Widths of one layer: E = `expand` D inner channels in `num_heads` heads, N states each."""
+
+    width: int
+    expand: int = 2
+    num_heads: int = 4
+    state: int = 16
+    conv: int = 4
+
+    @property
+    def inner(self) -> int:
+        """E, the number of inner channels."""
+        return self.expand * self.width
+
+    @property
+    def conv_channels(self) -> int:
+        """Channels of the causal convolution: x, B and C."""
+        return self.inner + 2 * self.state
+
+    @property
+    def projection_width(self) -> int:
+        """Columns of the input projection: z, x, B, C and dt."""
+        return self.inner + self.conv_channels + self.num_heads
+
+
+@settings
 class ModelShape:
-    """Sizes shared by every model of a proxy, whatever its pattern.
+    """Sizes shared by every model of a proxy, whatever its pattern; by default those of `quick`.
 
     Raises InvalidSetting for what is not positive, and where heads do not divide the width.
     """
 
-    width: int = 32
-    num_heads: int = 4
-    rotary: bool = True
-    mlp: MlpKind = "gelu"
-    mlp_ratio: float = 4.0
-    mamba_expand: int = 2
-    mamba_heads: int = 4
-    mamba_state: int = 16
-    mamba_conv: int = 4
+    width: int = Field(32, gt=0, description="features of the residual stream")
+    num_heads: int = Field(2, ge=1, description="heads of an attention layer")
+    rotary: bool = Field(True, description="whether attention has rotary positions")
+    mlp: MlpKind = Field("gelu", description="gelu, swiglu or relu2")
+    mlp_ratio: float = Field(4.0, gt=0, description="hidden features of an MLP, to the width")
+    mamba_expand: int = Field(2, gt=0, description="inner features of a Mamba layer, to the width")
+    mamba_heads: int = Field(2, ge=1, description="heads of a Mamba layer")
+    mamba_state: int = Field(8, gt=0, description="state size of a Mamba head")
+    mamba_conv: int = Field(4, gt=0, description="taps of the causal convolution")
     # Small against what the layers add: at 1.0 a short training hardly hears them, and the score
     # says little of the pattern (docs/proxies.md has the numbers).
-    embedding_std: float = 0.1
-    mamba: Mamba2Shape = field(init=False)
+    embedding_std: float = Field(
+        0.1, gt=0, description="of the initial embedding; small, so that the layers are heard early"
+    )
 
     def __post_init__(self) -> None:
-        for name in _POSITIVE:
-            if not getattr(self, name) > 0:
-                raise InvalidSetting(
-                    f"proxy model.{name} must be positive, got {getattr(self, name)}"
-                )
-        if self.mlp not in get_args(MlpKind):
-            kinds = ", ".join(get_args(MlpKind))
-            raise InvalidSetting(f"proxy model.mlp must be one of {kinds}, got {self.mlp!r}")
-        mamba = Mamba2Shape(
-            self.width, self.mamba_expand, self.mamba_heads, self.mamba_state, self.mamba_conv
-        )
-        object.__setattr__(self, "mamba", mamba)
         for name, whole, parts in (
             ("num_heads", self.width, self.num_heads),
-            ("mamba_heads", mamba.inner, self.mamba_heads),
+            ("mamba_heads", self.mamba.inner, self.mamba_heads),
         ):
-            if parts < 1 or whole % parts:
-                raise InvalidSetting(f"proxy {name} must divide {whole}, got {parts}")
+            if whole % parts:
+                raise InvalidSetting(f"{name} must divide {whole}, got {parts}")
         if self.rotary and (self.width // self.num_heads) % 2:
             raise InvalidSetting(
-                f"rotary positions need an even head width, got {self.width // self.num_heads}"
+                f"rotary needs an even head width, got {self.width // self.num_heads}"
             )
+
+    @property
+    def mamba(self) -> Mamba2Shape:
+        """Widths of a Mamba layer."""
+        return Mamba2Shape(
+            self.width, self.mamba_expand, self.mamba_heads, self.mamba_state, self.mamba_conv
+        )
 
     @property
     def mlp_width(self) -> int:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nasarena.search.cache_folder import cache_folder
+from nasarena.search.machine import cache_folder
 
 # No -ffast-math: a training that diverges must show it.
 _FLAGS = (

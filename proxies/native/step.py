@@ -17,8 +17,7 @@ from nasarena.proxies.data.task import IGNORE
 from nasarena.proxies.models.attention import rotary_table
 from nasarena.proxies.models.flops import SequenceShape
 from nasarena.proxies.models.kinds import native_kinds
-from nasarena.proxies.models.mlp import MlpKind
-from nasarena.proxies.models.model_shape import ModelShape
+from nasarena.proxies.models.model_shape import MlpKind, ModelShape
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.native.library import Models, Sizes, Update, require_library
 

@@ -10,12 +10,13 @@ import hashlib
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from nasarena.proxies.patternbench.held_out import surrogate_facts
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
@@ -24,8 +25,9 @@ from nasarena.proxies.patternbench.surrogate import NUM_NOISE_FEATURES, Surrogat
 from nasarena.proxies.patternbench.truth import Truth
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.hashes import code_hash, config_hash
-from nasarena.search.proxy import Direction, Split, TrialSeed
+from nasarena.search.proxy import Abilities, Direction, KnownProxy, Split, TrialSeed
 from nasarena.search.seeding import stream
+from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
@@ -33,11 +35,11 @@ DATA = Path(__file__).parent / "data"
 ROWS, SURROGATE = "rows.csv.xz", "surrogate.npz"
 
 
-class PatternBench:
-    """Implements `nasarena.search.proxy.Proxy` for any space of 16 letters from A, M and S.
+class PatternBench(KnownProxy):
+    """A known proxy for any space of 16 letters from A, M and S.
 
     `noise` scales the spread of everything that was not trained with the asked seed; 0 answers
-    with the true score always. Raises InvalidSetting for other spaces or a negative noise.
+    with the true score always. Raises InvalidSetting for other spaces.
     """
 
     metric = "loss"
@@ -47,10 +49,10 @@ class PatternBench:
     def __init__(
         self, name: str, space: PatternSpace, data: Path = DATA, noise: float = 1.0
     ) -> None:
-        _check(space, noise)
+        _check(space)
         self.name, self.space, self.noise, self._data = name, space, noise, data
         files, self._surrogate, self.header, self._rows = _load(data)
-        self.stands_for = str(self.header["proxy"])  # trains winners for real
+        self.abilities = Abilities(stands_for=str(self.header["proxy"]))
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
         described = {"patternbench": files, "code": code_hash(__name__)}
         self.version = config_hash({**described, **alphabet, "noise": noise})
@@ -101,7 +103,7 @@ class PatternBench:
         """How good the surrogate is, as plain values; raises ProxyFailed without its report."""
         return surrogate_facts(self._data, self._surrogate, self._rows)
 
-    def trainings(self, pattern: str) -> int:
+    def num_trainings(self, pattern: str) -> int:
         """How many real trainings of `pattern` are on record; 0: a surrogate's score."""
         return sum(row.score is not None for row in self._rows.get(pattern, ()))
 
@@ -112,7 +114,7 @@ class PatternBench:
         row = self._trained.get((pattern, seed.run)) if is_plain else None
         if row is not None and row.score is None:
             return Outcome("failed", None, cost, note=row.note or "the recorded training failed")
-        num_trainings = self.trainings(pattern)
+        num_trainings = self.num_trainings(pattern)
         if row is not None:
             score, note = float(row.score or 0.0), "measured: trained with this very seed"
         else:
@@ -139,21 +141,31 @@ class PatternBench:
         return noise.offset_spread * float(rng.standard_normal())
 
 
-def patternbench(
-    space: PatternSpace, name: str, noise: float = 1.0, data: str | None = None
-) -> PatternBench:
-    """The benchmark that ships with the package, or the one in the folder `data`."""
-    return PatternBench(name, space, Path(data).expanduser() if data else DATA, noise)
+@settings
+class PatternBenchSettings:
+    """Real trainings on record, and a surrogate for the other patterns."""
+
+    noise: float = Field(
+        1.0, ge=0, description="factor on the modelled noise; 0: always the true score"
+    )
+    data: str | None = Field(
+        None,
+        description="folder of another sample that experiments.patternbench.fit wrote; null: the "
+        "shipped one",
+    )
+
+    def build(self, space: PatternSpace, name: str) -> PatternBench:
+        """The benchmark. Raises InvalidSetting for a space that it does not know."""
+        data = Path(self.data).expanduser() if self.data else DATA
+        return PatternBench(name, space, data, self.noise)
 
 
-def _check(space: PatternSpace, noise: float) -> None:
+def _check(space: PatternSpace) -> None:
     if space.depth != DEPTH or not set(space.alphabet) <= set(LETTERS):
         raise InvalidSetting(
             f"patternbench knows patterns of {DEPTH} letters from {LETTERS}, got {space.depth} "
             f"letters from {space.alphabet}; take space=AMS or space=AM, or proxy=quick"
         )
-    if not (noise >= 0 and isfinite(noise)):
-        raise InvalidSetting(f"noise must not be negative and must be finite, got {noise}")
 
 
 @lru_cache(maxsize=4)

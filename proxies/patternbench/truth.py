@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.rows import Row
 from nasarena.proxies.patternbench.surrogate import Surrogate
-from nasarena.search.cache_folder import cache_folder
+from nasarena.search.machine import cache_folder
 from nasarena.search.space import PatternSpace
 
 WHOLE = PatternSpace(LETTERS, DEPTH)

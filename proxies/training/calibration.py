@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 
-from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import cache_folder
 from nasarena.search.space import PatternSpace
 
 _NUM_STEPS = 8

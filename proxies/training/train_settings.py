@@ -1,51 +1,43 @@
 """How every model of a proxy is trained and scored."""
 
-from dataclasses import dataclass
 from math import cos, pi
-from typing import Literal, get_args
+from typing import Literal
+
+from pydantic import Field
 
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.settings import settings
 
 Schedule = Literal["linear", "cosine"]
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class TrainSettings:
-    """How a model is trained and scored; the same for every pattern.
+    """How a model is trained and scored; the same for every pattern, by default as in `quick`."""
 
-    steps             optimizer steps
-    batch_size        sequences a step
-    num_train         distinct training sequences, repeated in epochs of new order; 0: all new
-    num_eval          sequences of the split that the score is measured on
-    learning_rate     peak, reached after `warmup_steps`, then `schedule` down to `final_fraction`
-    weight_decay      on matrices only
-    clip              largest norm of one model's gradient
-    """
-
-    steps: int = 100
-    batch_size: int = 8
-    num_train: int = 0
-    num_eval: int = 64
-    learning_rate: float = 6e-3
-    warmup_steps: int = 10
-    schedule: Schedule = "linear"
-    final_fraction: float = 0.0
-    weight_decay: float = 0.0
-    beta1: float = 0.9
-    beta2: float = 0.95
-    clip: float = 1.0
+    steps: int = Field(60, gt=0, description="training steps")
+    batch_size: int = Field(8, gt=0, description="sequences a step")
+    num_train: int = Field(
+        0, ge=0, description="sequences to train on, again and again; 0: every sequence is new"
+    )
+    num_eval: int = Field(128, gt=0, description="sequences that the score is measured on")
+    learning_rate: float = Field(7e-3, gt=0, description="peak, of AdamW")
+    warmup_steps: int = Field(10, ge=0, description="steps of linear warm-up")
+    schedule: Schedule = Field(
+        "linear", description="how the rate falls after it: linear or cosine"
+    )
+    final_fraction: float = Field(
+        0.0, ge=0, le=1, description="what the rate falls to, as a share of its peak"
+    )
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW, on matrices only")
+    beta1: float = Field(0.9, ge=0, lt=1, description="of AdamW: memory of the mean gradient")
+    beta2: float = Field(0.95, ge=0, lt=1, description="of AdamW: memory of its square")
+    clip: float = Field(1.0, gt=0, description="largest norm of one model's gradient")
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "num_eval", "learning_rate", "clip"):
-            if not getattr(self, name) > 0:
-                raise InvalidSetting(f"proxy {name} must be positive, got {getattr(self, name)}")
-        if self.warmup_steps < 0:
-            raise InvalidSetting(f"proxy warmup_steps must be at least 0, got {self.warmup_steps}")
-        if self.schedule not in get_args(Schedule):
-            raise InvalidSetting(f"proxy schedule must be linear or cosine, got {self.schedule!r}")
         if self.num_train and self.num_train < self.batch_size:
             raise InvalidSetting(
-                f"proxy num_train must be 0 or at least batch_size {self.batch_size}, "
+                f"num_train must be 0 or at least batch_size {self.batch_size}, "
                 f"got {self.num_train}"
             )
 

@@ -121,7 +121,7 @@ def settings_on(task: Task, train: TrainSettings) -> TrainSettings:
     Half the examples are half the steps, as published (mad-lab: 200 epochs whatever the task).
     Where every sequence is new (`num_train` 0) there are no epochs, and the steps stay.
     """
-    own = getattr(task, "num_train", 0)
+    own = task.num_train
     if not (train.num_train and own):
         return train
     steps = max(1, round(train.steps * own / train.num_train))

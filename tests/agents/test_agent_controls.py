@@ -8,7 +8,6 @@ import pytest
 from nasarena.agents.context.controls import (
     ARCHITECTURE_WORDS,
     Disguise,
-    check_control,
     redact,
     shuffle_scores,
 )
@@ -108,4 +107,4 @@ def test_redaction_takes_whole_words() -> None:
 
 def test_unknown_controls_are_refused() -> None:
     with pytest.raises(InvalidSetting, match="control must be one of none, shuffled_scores"):
-        check_control("placebo")
+        AgentOptions(control="placebo")  # type: ignore[arg-type]

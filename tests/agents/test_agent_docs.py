@@ -1,7 +1,7 @@
 """docs/agents.md is in step with the code: agents, operators, options, views, controls."""
 
 import re
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,10 @@ def test_every_key_of_a_reply_is_described(schema: dict[str, Any]) -> None:
 
 def test_every_option_is_described_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE))
-    for field in fields(AgentOptions):
-        shown = rows[field.name].strip("`")
-        if field.name != "memory":
-            assert shown == ("none" if field.default is None else str(field.default)), field.name
+    for name, default in asdict(AgentOptions()).items():
+        shown = rows[name].strip("`")
+        if name != "memory":
+            assert shown == ("none" if default is None else str(default)), name
 
 
 @pytest.mark.parametrize("view", MEMORY_VIEWS)

@@ -6,6 +6,7 @@ from nasarena.agents.context.memory import HEADINGS, MEMORY_VIEWS, Memory
 from nasarena.agents.context.trial_text import score_text, trial_line
 from nasarena.agents.context.view import Section
 from nasarena.agents.llm.text import estimate_tokens, one_line
+from nasarena.agents.options import AgentOptions
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.trial import Trial
 
@@ -51,18 +52,18 @@ def test_each_view_selects_its_trials_the_most_important_last(
 ) -> None:
     parents = [TRIALS[1]] if view == "siblings" else []
     trials = [one for one in TRIALS if not (view == "siblings" and one.index == 3)]
-    sections, lessons = Memory(view, 3).recall(trials, parents)
+    sections, lessons = Memory(view, 3, 1500).recall(trials, parents)
     assert indices(sections) == expected
     assert lessons == (("an A in front helps",) if view == "lessons" else ())
 
 
 def test_ancestors_lead_from_the_oldest_to_the_grandparent() -> None:
-    sections, _ = Memory("ancestors").recall(TRIALS, [TRIALS[3]])
+    sections, _ = Memory("ancestors", 16, 1500).recall(TRIALS, [TRIALS[3]])
     assert indices(sections) == {"ancestors": [0, 1]}
 
 
 def test_combined_shows_no_trial_twice_and_never_the_parent() -> None:
-    sections, lessons = Memory("combined", 2).recall(TRIALS, [TRIALS[1]])
+    sections, lessons = Memory("combined", 2, 1500).recall(TRIALS, [TRIALS[1]])
     shown = indices(sections)
     assert shown == {"top-k": [0, 3], "recent": [4, 5]}
     assert list(shown) == ["top-k", "recent"], "what changes most comes last"
@@ -92,9 +93,9 @@ def test_when_tokens_are_short_the_best_trials_stay() -> None:
 
 def test_unknown_views_and_silly_limits_are_refused() -> None:
     with pytest.raises(InvalidSetting, match="memory must be one of none, top-k"):
-        Memory("everything")
+        AgentOptions(memory="everything")  # type: ignore[arg-type]
     with pytest.raises(InvalidSetting, match="at least 1"):
-        Memory("recent", 0)
+        AgentOptions(memory="recent", memory_trials=0)
 
 
 def test_lines_say_what_became_of_a_trial() -> None:

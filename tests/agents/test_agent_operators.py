@@ -41,7 +41,7 @@ TRIALS = [PARENT, OTHER, BROKEN, REPEATED, UNREADABLE]
 
 
 def view(*parents: Trial, trials: list[Trial] = TRIALS, **values: object) -> View:
-    sections, lessons = Memory().recall(trials, parents)
+    sections, lessons = Memory("combined", 16, 1500).recall(trials, parents)
     return View(
         SPACE,
         sections,

@@ -362,7 +362,7 @@ class TestOptions:
         assert {"samples", "population", "control"} <= set(spec_of(PriorEvolution).options())
 
     def test_a_misspelt_one_is_refused_with_the_nearest(self) -> None:
-        with pytest.raises(InvalidSetting, match="no option 'memori'; it has memory"):
+        with pytest.raises(InvalidSetting, match="'agent-mcts.options.memori'; nearest: .*memory"):
             build_searcher(
                 spec_of(searchers.MctsAgent),
                 SPACE,

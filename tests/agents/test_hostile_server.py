@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -194,7 +195,7 @@ def models(**about: Any) -> Behaviour:
 def test_a_model_that_is_described_by_nonsense_is_described_by_nothing(
     about: dict[str, Any],
 ) -> None:
-    settings = LlmSettings(patience=HASTY)
+    settings = LlmSettings(**asdict(HASTY))
     with sockets(models(**about)) as url:
         transport = Transport(url, "NO_KEY", Patience(5, 0))
         endpoint = constraint_probe._describe_endpoint(settings, transport)
@@ -225,7 +226,7 @@ def test_a_key_that_is_none_is_refused_and_not_shown(
 @pytest.mark.parametrize("arguments", [("--api-key", "sk-1"), ("--api-key=sk-1",)])
 def test_a_key_among_recorded_arguments_is_refused(arguments: tuple[str, ...]) -> None:
     with pytest.raises(InvalidSetting, match="VLLM_API_KEY") as caught:
-        ServerSettings("org/name", arguments=arguments)
+        ServerSettings(model="org/name", arguments=arguments)
     assert "sk-1" not in str(caught.value)
 
 
@@ -237,6 +238,6 @@ def test_a_key_that_a_server_repeats_is_concealed(monkeypatch: pytest.MonkeyPatc
     assert "sk-secret" not in str(caught.value) and "[key]" in str(caught.value)
     said = completion(choice={"message": {"content": "your key is sk-secret"}})
     with sockets(respond_with("200 OK", json.dumps(said).encode())) as url:
-        settings = LlmSettings(url, key_variable="MY_KEY", patience=Patience(5, 0))
+        settings = LlmSettings(5, 0, base_url=url, key_variable="MY_KEY")
         reply = ServerClient(Endpoint(settings, "model", "unknown")).complete(REQUEST)
     assert reply.text == "your key is [key]"

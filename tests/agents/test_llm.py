@@ -13,7 +13,8 @@ from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison import plan as comparison
 from nasarena.experiments.comparison.resolved_searcher import complete_inner, resolve_searcher
-from nasarena.experiments.settings.config import SearcherConfig, compare_config, run_config
+from nasarena.experiments.settings.commands import compare_settings, run_settings
+from nasarena.experiments.settings.config import SearcherConfig
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import drop_measurements, read_run
 
@@ -121,24 +122,21 @@ def test_hybrids_get_their_classical_half_by_name() -> None:
 
 
 def test_an_inner_searcher_is_checked_and_evolution_by_default() -> None:
-    assert complete_inner(None) == complete_inner("evolution")
-    assert (
-        resolve_searcher(SearcherConfig("agent-override", {})).options["inner"]["name"]
-        == "evolution"
-    )
+    by_default = resolve_searcher(SearcherConfig("agent-override", {})).options["inner"]
+    assert by_default == complete_inner("evolution")
     for wrong, words in (("agent-iid", "got the agent"), (3, "must be a classical searcher")):
         with pytest.raises(InvalidSetting, match=words):
             complete_inner(wrong)
-    with pytest.raises(InvalidSetting, match="no option 'populaton'"):
+    with pytest.raises(InvalidSetting, match="no setting is called 'evolution.options.populaton'"):
         complete_inner({"name": "evolution", "options": {"populaton": 3}})
 
 
 def test_an_address_alone_chooses_a_server() -> None:
-    for read in (compare_config, run_config):
+    for read in (compare_settings, run_settings):
         config = read(["llm.base_url=http://localhost:1/v1"])
-        assert (config.llm.name, config.llm.options["model"]) == ("server", None)
+        assert (config.llm.name, config.llm.settings.model) == ("server", None)
         assert read([]).llm.name == "scribe"
-        assert read(["llm=vllm", "llm.model=org/name"]).llm.options["model"] == "org/name"
+        assert read(["llm=vllm", "llm.model=org/name"]).llm.settings.model == "org/name"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +184,7 @@ def test_calls_without_a_price_cannot_be_charged(
         ([], "one model is expected"),
         (["a", "b"], "one model is expected"),
         (["./nowhere"], "has no config.json"),
-        (["org/name", "port=70000"], "port must be in 0..65535"),
+        (["org/name", "port=70000"], "port must be at most 65535, got 70000"),
         (["org/name", "python=/nowhere"], "/nowhere: not there"),
     ],
 )
@@ -216,7 +214,7 @@ def test_vllm_is_found_in_the_folder_that_was_built_to_the_end(
 
 def test_each_model_is_constrained_in_the_way_it_can_follow(tmp_path: Path) -> None:
     def backend(model: str) -> str:
-        words = command(ServerSettings(model, device="cpu"), "python", 1)
+        words = command(ServerSettings(model=model, device="cpu"), "python", 1)
         return str(json.loads(words[words.index("--structured-outputs-config") + 1])["backend"])
 
     assert (backend(str(MODEL_DIR)), backend("org/name")) == ("xgrammar", "guidance")

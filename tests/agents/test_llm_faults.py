@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -245,13 +245,13 @@ def edit_choice(change: Callable[[dict[str, Any]], None]) -> Spoil:
 
 @pytest.fixture(scope="module")
 def endpoint(server_url: str) -> Endpoint:
-    return canary.connect(LlmSettings(server_url))
+    return canary.connect(LlmSettings(base_url=server_url))
 
 
 def complete(endpoint: Endpoint, url: str, patience: Patience, **values: Any) -> Reply:
     from dataclasses import replace
 
-    client = ServerClient(replace(endpoint, settings=LlmSettings(url, patience=patience)))
+    client = ServerClient(replace(endpoint, settings=LlmSettings(base_url=url, **asdict(patience))))
     try:
         message = {"role": "user", "content": "Propose a pattern."}
         return client.complete(Request((message,), regex="[AMS]{16}", **values))
@@ -283,7 +283,7 @@ def test_the_ladder_is_climbed_down_as_far_as_need_be(
     endpoint: Endpoint, dropped: tuple[str, ...], schema_rung: str, regex_rung: str
 ) -> None:
     with spoiling_server(endpoint.settings.base_url, without(*dropped)) as proxy:
-        found = canary.connect(LlmSettings(proxy.url))
+        found = canary.connect(LlmSettings(base_url=proxy.url))
     assert (found.schema_rung, found.regex_rung) == (schema_rung, regex_rung)
     assert any("not obeyed, got" in finding for finding in found.findings)
 

@@ -25,7 +25,7 @@ from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.compare import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.comparison.running import Progress
-from nasarena.experiments.settings.config import compare_config
+from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
 from nasarena.search.space import PatternSpace
@@ -76,7 +76,7 @@ def own_server(home: Path, tiny_model: Path, start_command: START) -> Iterator[H
 
 @pytest.fixture(scope="module")
 def endpoint(server_url: str, own_server: HALTED) -> Endpoint:
-    return canary.connect(LlmSettings(server_url))
+    return canary.connect(LlmSettings(base_url=server_url))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def compare(name: str, *arguments: str) -> list[str]:
 
 def carry_out(arguments: list[str]) -> list[Progress]:
     """`nasarena compare` without its conclusions; what did not finish."""
-    config, console = compare_config(arguments[1:]), Console(quiet=True)
+    config, console = compare_settings(arguments[1:]), Console(quiet=True)
     with with_model(plan_comparison(config, "test"), config, console) as comparison:
         return run_missing(comparison, "test", console, None, False)
 

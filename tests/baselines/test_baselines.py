@@ -335,11 +335,15 @@ def test_middle_layer_increments_split_the_design() -> None:
     ("name", "options", "message"),
     [
         ("evolution", {"population": 3, "tournament": 4}, "1 <= tournament <= population"),
-        ("genetic", {"population": 1}, "population of at least 2"),
+        ("genetic", {"population": 1}, "genetic.options.population must be at least 2, got 1"),
         ("nevergrad", {"optimizer": "NGOptt"}, "NGOpt"),
         ("nevergrad", {"encoding": "onehot"}, "transition, choice"),
         ("composer-end", {"layers_per_step": 0}, "layers_per_step must be at least 1"),
-        ("tpe", {"num_startups": 3}, "no option 'num_startups'"),
+        (
+            "tpe",
+            {"num_startups": 3},
+            "called 'tpe.options.num_startups'; nearest: ",
+        ),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line(

@@ -164,8 +164,8 @@ def test_it_beats_random_at_equal_cost(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"pruner": "none"}, "pruner must be one of halving, hyperband, median, got 'none'"),
-        ({"reduction": 1}, "tpe-pruned needs reduction of at least 2"),
-        ({"num_rungs": 0}, "num_rungs of at least 1"),
+        ({"reduction": 1}, "^tpe-pruned.options.reduction must be at least 2, got 1$"),
+        ({"num_rungs": 0}, "^tpe-pruned.options.num_rungs must be at least 1, got 0$"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:

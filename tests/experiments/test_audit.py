@@ -13,12 +13,13 @@ import pytest
 import torch
 from scipy import stats as scipy_stats
 
-from nasarena.experiments.audit.axes import levels, merge_options, stretch, tasks_to_compare
+from nasarena.experiments.audit.axes import levels, stretch, tasks_to_compare
 from nasarena.experiments.audit.trainings import task_rows, trainings
 from nasarena.experiments.commands.audit import sample_patterns
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import audit_config
+from nasarena.experiments.settings.choices import merge
+from nasarena.experiments.settings.commands import audit_settings
 from nasarena.figures.audit.findings import Findings, findings
 from nasarena.figures.audit.page import draw
 from nasarena.figures.audit.report import carries_over, count, passes, verdict
@@ -30,6 +31,7 @@ from nasarena.figures.stats.reliability import (
 )
 from nasarena.figures.stats.transfer import agreement, kendall, random_regret, regret_at
 from nasarena.search.errors import InvalidSetting, ProxyFailed
+from nasarena.search.proxy import Abilities
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -270,14 +272,14 @@ def test_the_figure_shows_every_level_and_what_failed() -> None:
 def test_letters_are_repeated_or_tiled() -> None:
     assert stretch("AMS", 2, "repeat") == "AAMMSS"
     assert stretch("AMS", 3, "tile") == "AMSAMSAMS"
-    assert merge_options({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}}) == {
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}}) == {
         "a": {"b": 9, "c": 2},
         "d": 3,
     }
 
 
 def test_levels_change_what_they_say_and_nothing_else() -> None:
-    config = audit_config(
+    config = audit_settings(
         "proxy=quick patterns=6 seeds=2 axes=[steps,width,depth,settings] width.patterns=4 "
         "steps.seeds=2 settings.changes.batch32.train.batch_size=32".split()
     )
@@ -301,16 +303,17 @@ def test_levels_change_what_they_say_and_nothing_else() -> None:
 
 
 def test_without_warmup_there_is_none_in_longer_trainings() -> None:
-    config = audit_config(["proxy=mad", "axes=[steps]"])
+    config = audit_settings(["proxy=mad", "axes=[steps]"])
     longer = levels(config, sample_patterns(config.space, 3, 0))[1]
     assert longer.proxy.options["train"]["warmup_steps"] == 0
 
 
 def test_on_a_gpu_patterns_train_in_whole_populations(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = audit_config(["proxy=mad", "patterns=200", "seeds=2"])
+    config = audit_settings(["proxy=mad", "patterns=200", "seeds=2"])
     (level,) = levels(config, sample_patterns(config.space, 200, 0))
     assert [len(task.patterns) for task in trainings(level, False)] == [1] * 200
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    proxy = build_proxy(level.proxy, level.space, False)
+    monkeypatch.setattr(proxy, "abilities", Abilities(True, population=256, uses_gpu=True))
     assert [len(task.patterns) for task in trainings(level, False)] == [128, 72]
 
 
@@ -329,7 +332,7 @@ def cpu_name() -> str:
 
 
 def test_task_scores_are_taken_from_the_trainings_at_hand() -> None:
-    config = audit_config(
+    config = audit_settings(
         ["proxy=mad", "patterns=3", "proxy.data.tasks=[compression,memorization]"]
     )
     proxy = build_proxy(config.proxy, config.space, config.cache)
@@ -380,18 +383,22 @@ def test_an_audit_writes_everything_and_the_same_again(
         (["patterns=800"], "at most the 729 of the space, got 800"),
         (["axes=[seedz]"], "axes must be one of seeds, tasks, steps, width, depth, settings"),
         (["axes=steps"], "axes must be a list such as [a,b]"),
-        (["axes=[steps]"], "multiplies proxy.train.steps, which proxy additive does not have"),
-        (["axes=[width]"], "multiplies proxy.model.width, which proxy additive does not have"),
+        (["axes=[steps]"], "axis steps needs a proxy that trains, additive does not"),
+        (["axes=[width]"], "axis width needs a proxy that trains, additive does not"),
         (["axes=[tasks]"], "needs a proxy of several tasks, additive has none"),
         (["axes=[settings]"], "axis settings needs settings.changes"),
         (["axes=[depth]", "depth.rules=[]"], "at least one of depth.factors"),
-        (["axes=[depth]", "depth.factors=[1.5]"], "depth.factors must be whole numbers from 2"),
+        (["axes=[depth]", "depth.factors=[1.5]"], "depth.factors must be a whole number, got 1.5"),
+        (["axes=[depth]", "depth.factors=[1]"], "depth.factors must be at least 2, got 1"),
         (["axes=[depth]", "depth.patterns=1"], "depth.patterns must be at least 3"),
         (["axes=[depth]", "depth.rules=[fold]"], "depth.rules must be one of repeat, tile"),
-        (["steps.factors=[0]"], "steps.factors must be positive and finite, got 0"),
-        (["threshold=2"], "threshold must be between 0 and 1"),
+        (["steps.factors=[0]"], "steps.factors must be positive, got 0"),
+        (["threshold=2"], "threshold must be at most 1, got 2"),
         (["name=a/b"], "name must be usable as the name of one folder"),
-        (["axes=[settings]", "settings.changes.x.niose=1"], "has no setting 'niose'; nearest"),
+        (
+            ["axes=[settings]", "settings.changes.x.niose=1"],
+            "no setting is called 'settings.changes.x.niose'; nearest: settings.changes.x.noise",
+        ),
         (["axes=[settings]", "settings.changes.x=3"], "must hold settings of the proxy"),
         (["proxy.failure_rate=0.999"], "patterns could be trained on all seeds, at least 3"),
     ],
@@ -406,6 +413,6 @@ def test_bad_input_is_one_line(
 
 
 def test_a_proxy_of_one_task_has_no_axis_of_tasks() -> None:
-    config = audit_config(["proxy=quick", "axes=[tasks]"])
+    config = audit_settings(["proxy=quick", "axes=[tasks]"])
     with pytest.raises(InvalidSetting, match="needs a proxy of several tasks, quick has 1"):
         tasks_to_compare(config, build_proxy(config.proxy, config.space, False))

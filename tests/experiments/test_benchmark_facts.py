@@ -137,7 +137,7 @@ def test_the_folder_holds_what_the_benchmark_knows(
     for each in list(scored)[:20]:
         assert facts["scores"][each] == bench.true_score(each)
         assert facts["ranks"][each] == round((1 - bench.percentile(each) / 100) * 2**16) + 1
-        assert facts["trainings"].get(each, 0) == bench.trainings(each)
+        assert facts["trainings"].get(each, 0) == bench.num_trainings(each)
     known = read_tables(comparison_folder).benchmark
     assert known is not None and known.best == score
     assert known.percentile(facts["ranks"][each]) == pytest.approx(bench.percentile(each))

@@ -73,7 +73,10 @@ def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) ->
         (["compare", *SMALL, "sedes=3"], "no setting is called 'sedes'; nearest: seeds"),
         (["compare", *SMALL, "budget.amount=1"], "must pay for one trial at least"),
         (["compare", *SMALL, "llm=replay"], "llm=replay needs the folder of a finished comparison"),
-        (["run", *SMALL, "searcher=evolution", "searcher.options.size=3"], "no option 'size'"),
+        (
+            ["run", *SMALL, "searcher=evolution", "searcher.options.size=3"],
+            "no setting is called 'evolution.options.size'; nearest: evolution.options.",
+        ),
         (["run", *SMALL, "loop.parallel=0"], "parallel must be at least 1"),
         (["evaluate", "proxy.data.path=lost.txt", "16A"], "'lost.txt', which does not exist"),
         (["figures", "nowhere"], "there is no folder 'nowhere'"),

@@ -7,7 +7,7 @@ import pytest
 
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison.plan import plan_comparison
-from nasarena.experiments.settings.config import compare_config
+from nasarena.experiments.settings.commands import compare_settings
 from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.retraining import final_seed
@@ -118,7 +118,7 @@ def test_references_are_scored_and_charged_to_nobody() -> None:
     assert {"Llama 3.2", "Composer", "Jamba 1:7"} <= names and len(names) == len(trials)
     assert len(list(record.of_kind("final"))) == len(trials)
     assert len(runs()["random/seed-0"].trials()) == 8
-    many = plan_comparison(compare_config([*SMALL, "seeds=7"]), "by hand").cells
+    many = plan_comparison(compare_settings([*SMALL, "seeds=7"]), "by hand").cells
     assert sorted(cell.seed for cell in many if cell.entrant.name == "references") == [*range(3)]
 
 

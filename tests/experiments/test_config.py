@@ -1,85 +1,127 @@
 """Settings: every YAML composes, explains itself and runs; what is wrong is refused in one line."""
 
 import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from nasarena.experiments.comparison.llm import LLMS
+from nasarena.experiments.comparison.llm import LLMS as OPENERS
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.resolved_searcher import resolve_searcher, unique_labels
 from nasarena.experiments.comparison.run_spec import conclude_cells, search_cell
-from nasarena.experiments.settings.config import (
-    SearcherConfig,
-    audit_config,
-    check_config,
-    compare_config,
-    evaluate_config,
-    run_config,
-    serve_config,
+from nasarena.experiments.settings.choices import LLMS
+from nasarena.experiments.settings.commands import (
+    audit_settings,
+    check_settings,
+    compare_settings,
+    evaluate_settings,
+    run_settings,
+    serve_settings,
 )
-from nasarena.experiments.settings.manual import description, settings_of
-from nasarena.experiments.settings.overrides import CONF, choices_of, compose_settings
-from nasarena.experiments.settings.registry import PROXIES, SEARCHERS, load_searcher
-from nasarena.experiments.settings.typed import coerce, hints_of
-from nasarena.search.errors import InvalidSetting
+from nasarena.experiments.settings.config import SearcherConfig
+from nasarena.experiments.settings.manual import (
+    COMMANDS,
+    choice_groups,
+    manual,
+    preset_of,
+    settings_of,
+)
+from nasarena.experiments.settings.overrides import CONF, choices_of
+from nasarena.experiments.settings.registry import PROXIES, SEARCHERS, load_proxy_settings
+from nasarena.search.errors import InvalidSetting, setting_names
 from nasarena.search.run_folder import read_run
 
-COMMANDS = ("compare", "run", "evaluate", "audit", "check", "serve")
+READ: dict[str, Callable[[list[str]], Any]] = {
+    "compare": compare_settings,
+    "run": run_settings,
+    "evaluate": evaluate_settings,
+    "audit": audit_settings,
+    "check": check_settings,
+    "serve": lambda arguments: serve_settings("org/model", arguments),
+}
 
 
 def refusal(command: str, *arguments: str) -> str:
-    read = {"compare": compare_config, "run": run_config, "evaluate": evaluate_config}
     with pytest.raises(InvalidSetting) as caught:
-        read[command](list(arguments))
+        READ[command](list(arguments))
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
-def test_names_of_dicts_and_yaml_files_agree() -> None:
+def test_names_of_dicts_and_presets_agree() -> None:
     assert choices_of("proxy") == sorted(PROXIES)
-    assert choices_of("searcher") == sorted(SEARCHERS.keys() - {"references"})
-    assert choices_of("llm") == sorted({*LLMS, "replay"})
-    for group in ("proxy", "searcher", "llm"):
-        for choice in choices_of(group):
-            settings = {
-                key: value for key, value, _ in settings_of(CONF / group / f"{choice}.yaml")
-            }
-            assert settings["name"] == choice
+    assert list(LLMS) == [*OPENERS, "replay"] == ["scribe", "server", "vllm", "replay"]
+    for choice in choices_of("proxy"):
+        assert preset_of(f"proxy/{choice}")["name"] == choice
+    assert not (CONF / "searcher").exists()  # what a searcher has stands in its code alone
 
 
-@pytest.mark.parametrize("file", sorted(CONF.rglob("*.yaml")), ids=lambda path: path.stem)
-def test_every_setting_is_explained(file: Path) -> None:
-    assert description(file) or file.stem in COMMANDS
-    unexplained = [key for key, _, text in settings_of(file) if not text and key != "name"]
-    assert unexplained == []
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_setting_of_every_choice_is_explained(command: str) -> None:
+    entries = settings_of(COMMANDS[command], preset_of(command))
+    for group in choice_groups(command).values():
+        assert all(group.about(choice) for choice in group.names)
+        entries += [one for choice in group.names for one in group.entries(choice)]
+    assert len(entries) >= 5
+    assert [one.key for one in entries if not one.text] == []
+
+
+@pytest.mark.parametrize("name", sorted(PROXIES))
+def test_a_preset_repeats_no_default(name: str) -> None:
+    """Defaults stand in one place: a preset has what it changes and nothing else."""
+    cls = load_proxy_settings(name)
+    preset = dict(leaves(preset_of(f"proxy/{name}")))
+    assert preset.pop("name") == name
+    defaults = dict(leaves(asdict(cls())))
+    assert {key: value for key, value in preset.items() if defaults[key] == value} == {}
+
+
+def leaves(values: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def test_help_shows_the_chosen_one_whole() -> None:
+    text = manual("run", "", "", ["searcher=agent-sequential", "proxy=text"])
+    for words in (
+        "searcher.options.memory=recent",
+        "searcher.options.control=none",
+        "searcher.options.prompt=full",
+        "proxy.train.steps=1000",
+        "proxy.train.beta1=0.9",
+        "proxy.train.final_fraction=0.0",
+        "proxy.model.rotary=true",
+        "proxy.model.width=128",
+    ):
+        assert words in text
+    whole = text[text.index("settings of proxy=text:") : text.index("settings of proxy=quick")]
+    assert whole.count("proxy.") == len(leaf_names(load_proxy_settings("text")))
+
+
+def leaf_names(cls: type[Any]) -> list[str]:
+    return [name for name in setting_names(cls) if not name.endswith("changes")]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes_with_its_defaults(command: str) -> None:
-    read = {"audit": audit_config, "check": check_config, "evaluate": evaluate_config}
-    read |= {"compare": compare_config, "run": run_config}  # type: ignore[dict-item]
-    read |= {"serve": lambda arguments: serve_config("org/model", arguments)}  # type: ignore[dict-item]
-    read[command]([])
-
-
-@pytest.mark.parametrize("name", choices_of("searcher"))
-def test_every_searcher_yaml_says_what_the_code_says(name: str) -> None:
-    """`run` reads options from YAML, `compare` from signatures: both must mean the same run."""
-    spec = load_searcher(name)
-    config = run_config([f"searcher={name}", "proxy=additive"])
-    if not spec.uses_llm:
-        assert config.searchers[0].options == spec.options()
+    READ[command]([])
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in choices_of("searcher") if not name.startswith("agent-")]
+    "name", [name for name in SEARCHERS if not name.startswith(("agent-", "references"))]
 )
 def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> None:
     small = ["proxy=additive", "space.depth=6", "budget=trials", "budget.amount=2"]
-    config = run_config([f"searcher={name}", f"folder={tmp_path}", "loop.initial_design=0", *small])
+    config = run_settings(
+        [f"searcher={name}", f"folder={tmp_path}", "loop.initial_design=0", *small]
+    )
     (cell,) = plan_comparison(config, "test").cells
     # Nine ninths of a training, then three times two ninths; the last two thirds do not fit.
     # The pruned: two in full, each by way of a ninth and a third.
@@ -93,13 +135,13 @@ def test_every_classical_searcher_runs_two_trials(name: str, tmp_path: Path) -> 
 def test_every_landscape_yaml_runs_two_trials(name: str, tmp_path: Path) -> None:
     small = ["space.depth=6", "budget=trials", "budget.amount=2"]
     (cell,) = plan_comparison(
-        run_config([f"proxy={name}", f"folder={tmp_path}", *small]), "test"
+        run_settings([f"proxy={name}", f"folder={tmp_path}", *small]), "test"
     ).cells
     assert search_cell(cell, lambda advance: None).num_trials == 2
 
 
 def test_overrides_reach_the_dataclasses() -> None:
-    config = compare_config(
+    config = compare_settings(
         "searchers=[random,{name:evolution,options:{population:20},label:small}] seeds=8 "
         "proxy=additive proxy.noise=0.5 budget.amount=2e14 searcher.path=my.py:f "
         "searcher.options.depth=3 loop.duplicates=retrain space=AM".split()
@@ -116,7 +158,7 @@ def test_overrides_reach_the_dataclasses() -> None:
 
 def test_composing_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    compose_settings("compare", ["proxy=additive"])
+    compare_settings(["proxy=additive"])
     assert list(tmp_path.iterdir()) == [] and Path.cwd() == tmp_path
     assert "HYDRA_MAIN_MODULE" not in os.environ
 
@@ -124,7 +166,7 @@ def test_composing_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("budgt.amount=3", "no setting is called 'budgt.amount'; nearest: budget.amount"),
+        ("budgt.amount=3", "no setting is called 'budgt'; nearest: budget"),
         ("noise=3", "nearest: proxy.noise"),
         ("proxy.noize=1", "nearest: proxy.noise"),
         ("proxy=aditive", "no proxy is called 'aditive'; nearest: additive"),
@@ -136,13 +178,16 @@ def test_composing_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("+seeds=3", "settings are changed as key=value"),
         ("seeds=[1", "cannot read 'seeds=[1' as key=value"),
         ("cache=3", "cache must be true or false, got 3"),
-        ("searchers=random", "searchers must be a list such as [random,tpe], got 'random'"),
-        ("searchers=[]", "at least one searcher"),
-        ("searchers=[3]", "a searcher is a name"),
+        ("searchers=random", "searchers must be a list such as [a,b], got 'random'"),
+        ("searchers=[]", "searchers must be a list of at least 1, got []"),
+        (
+            "searchers=[3]",
+            "searchers must be names, my_file.py:my_searcher or {name:...,options:{...}}, got 3",
+        ),
         ("searcher.options.population=3", "searcher.path, which is not given"),
-        ("budget.amount=-1", "budget.amount must be positive and finite, got -1"),
+        ("budget.amount=-1", "budget.amount must be positive, got -1"),
         ("budget.unit=dollars", "budget.unit must be one of flops, device_seconds"),
-        ("budget=trials", "exactly one of budget.amount and budget.patterns"),
+        ("budget=trials", "budget.amount or budget.patterns must be given, exactly one of them"),
         ("loop.duplicates=twice", "loop.duplicates must be one of reuse, retrain, got 'twice'"),
         ("space.depth=0", "space.depth must be at least 1"),
         ("name=a/b", "name must be usable as the name of one folder"),
@@ -168,10 +213,11 @@ def test_options_of_searchers_are_checked_before_anything_runs() -> None:
             resolve_searcher(SearcherConfig("evolution", options))
         return str(caught.value)
 
-    assert "no option 'populaton'; nearest: population" in words(populaton=3)
-    assert "option population of searcher 'evolution' must be a whole number" in words(
-        population="x"
+    assert (
+        "no setting is called 'evolution.options.populaton'; nearest: evolution.options.pop"
+        in words(populaton=3)
     )
+    assert "evolution.options.population must be a whole number, got 'x'" in words(population="x")
     entrant = resolve_searcher(SearcherConfig("evolution", {"population": 20}))
     assert entrant.options == {"population": 20, "tournament": 10}
 
@@ -189,44 +235,12 @@ def test_variants_of_one_searcher_get_names_of_their_own() -> None:
         unique_labels([resolve_searcher(small), resolve_searcher(small)])
 
 
-@pytest.mark.parametrize(
-    ("value", "hint", "result"),
-    [
-        (3, float, 3.0),
-        (1e3, int, 1000),
-        (None, int | None, None),
-        ([1, 2], list[int], [1, 2]),
-        ("a", Literal["a", "b"], "a"),
-        (7, str, "7"),
-        ({"x": 1}, dict[str, Any], {"x": 1}),
-    ],
-)
-def test_values_become_what_their_type_says(value: Any, hint: Any, result: Any) -> None:
-    found = coerce(value, hint, "x")
-    assert found == result and type(found) is type(result)
-
-
-@pytest.mark.parametrize(
-    ("value", "hint"),
-    [(True, int), (1.5, int), ("a", float), (1, bool), ([1], str), (None, int), ("a", list[int])],
-)
-def test_values_of_another_type_are_refused(value: Any, hint: Any) -> None:
-    with pytest.raises(InvalidSetting, match="^x must be "):
-        coerce(value, hint, "x")
-
-
-def test_hints_that_only_a_type_checker_knows_are_left_out() -> None:
-    def function(known: int, unknown: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
-
-    assert hints_of(function) == {"known": int, "return": None}
-
-
 def test_a_comparison_is_as_large_as_its_proxy_allows() -> None:
-    on_landscape, on_quick = compare_config(["proxy=additive"]), compare_config(["proxy=quick"])
+    on_landscape, on_quick = compare_settings(["proxy=additive"]), compare_settings(["proxy=quick"])
     assert (on_landscape.seeds, on_landscape.budget.patterns) == (20, 72)
     assert (on_quick.seeds, on_quick.budget.patterns, on_quick.loop.top_k) == (3, 36, 3)
-    bare = compare_config([]).loop
+    bare = compare_settings([]).loop
     assert (bare.top_k, bare.final_replicates) == (1, 4)
-    given = compare_config(["proxy=quick", "seeds=5", "budget.patterns=32"])
+    given = compare_settings(["proxy=quick", "seeds=5", "budget.patterns=32"])
     assert (given.seeds, given.budget.patterns) == (5, 32)
-    assert run_config(["proxy=quick"]).budget == on_quick.budget
+    assert run_settings(["proxy=quick"]).budget == on_quick.budget

@@ -10,13 +10,13 @@ from nasarena.experiments.commands.display import Display
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import Advance
 from nasarena.experiments.comparison.running import Progress
-from nasarena.experiments.settings.config import compare_config
+from nasarena.experiments.settings.commands import compare_settings
 
 
 @pytest.mark.parametrize("is_notebook", [True, False])
 def test_lines_replace_each_other_in_a_notebook_alone(tmp_path: Path, is_notebook: bool) -> None:
     arguments = ["searchers=[random]", "seeds=2", "references=false", "proxy=additive"]
-    comparison = plan_comparison(compare_config([*arguments, f"folder={tmp_path}"]), "")
+    comparison = plan_comparison(compare_settings([*arguments, f"folder={tmp_path}"]), "")
     cells = comparison.cells
     console = Console(file=StringIO(), force_jupyter=is_notebook, width=160)
     with Display(comparison, cells, console) as display:
@@ -35,7 +35,7 @@ def test_lines_replace_each_other_in_a_notebook_alone(tmp_path: Path, is_noteboo
 
 def test_a_quiet_console_shows_nothing_in_a_notebook_either(tmp_path: Path) -> None:
     arguments = ["searchers=[random]", "seeds=1", "references=false", "proxy=additive"]
-    comparison = plan_comparison(compare_config([*arguments, f"folder={tmp_path}"]), "")
+    comparison = plan_comparison(compare_settings([*arguments, f"folder={tmp_path}"]), "")
     cells = comparison.cells
     console = Console(file=StringIO(), force_jupyter=True, quiet=True)
     with Display(comparison, cells, console) as display:

@@ -14,7 +14,7 @@ from nasarena.experiments.measure import compare, overhead, quick_icc, separatio
 from nasarena.experiments.measure import transformers_baseline as peer
 from nasarena.experiments.measure.quick_icc import random_patterns
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.landscapes import additive
 from nasarena.search.space import PatternSpace
 
@@ -70,7 +70,7 @@ def test_patterns_of_the_icc_are_distinct_and_always_the_same() -> None:
 
 def test_a_training_that_fails_is_no_measurement() -> None:
     """Whether the largest of many shows a nan depends on where among them it stands."""
-    config = evaluate_config(["proxy=additive", "proxy.failure_rate=0.999999"])
+    config = evaluate_settings(["proxy=additive", "proxy.failure_rate=0.999999"])
     jobs = [(pattern, 0) for pattern in random_patterns(config.space, 2)]
     population = quick_icc.Population(config.proxy, config.space, tuple(jobs))
     with pytest.raises(RuntimeError, match=f"{jobs[0][0]} with seed 0 failed: loss became nan"):

@@ -7,7 +7,7 @@ import pytest
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.measure.patternbench import shipped_qualities
 from nasarena.experiments.patternbench.sample import sample_of
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.patternbench.benchmark import DATA, ROWS, PatternBench
 from nasarena.proxies.patternbench.rows import read_rows
 from nasarena.search.space import PatternSpace
@@ -31,7 +31,7 @@ def test_what_is_shipped_is_what_was_promised() -> None:
         assert judged.kendall_tau == pytest.approx(report[name]["kendall_tau"], abs=1e-9)
     assert found.kendall_tau >= min(0.8, found.ceiling_interval[0])
     bench = PatternBench("patternbench", SPACE)
-    config = evaluate_config(["proxy=quick"])
+    config = evaluate_settings(["proxy=quick"])
     quick = build_proxy(config.proxy, config.space, cache=False)
     speed = {"population": 0, "step": "auto"}  # no result depends on these
     now, then = ({**o, **speed} for o in (config.proxy.options, header["settings"]))

@@ -24,7 +24,7 @@ from nasarena.experiments.patternbench.noise_model import gamma_regression
 from nasarena.experiments.patternbench.quality import ceiling, quality
 from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.experiments.patternbench.torch_network import TrainPlan, train_networks
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.figures.stats.transfer import kendall
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.network import WindowNetwork
@@ -74,7 +74,7 @@ def synthetic_rows(num_fill: int = 400, num_test: int = 60) -> list[Row]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fitted benchmark of made-up rows; to be read only."""
     folder = tmp_path_factory.mktemp("patternbench")
-    options = evaluate_config(TINY).proxy.options
+    options = evaluate_settings(TINY).proxy.options
     header = {
         "proxy": "quick",
         "version": "made up",
@@ -416,7 +416,7 @@ def test_the_order_of_letters_only_reorders_the_space(bench: PatternBench, data:
 
 
 def test_costs_are_those_of_the_proxy_that_was_trained(bench: PatternBench) -> None:
-    config = evaluate_config(TINY)
+    config = evaluate_settings(TINY)
     proxy = build_proxy(config.proxy, config.space, cache=False)
     costs = costs_of(proxy)
     rng = stream(5, "patterns")

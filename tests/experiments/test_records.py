@@ -9,7 +9,7 @@ import pytest
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.records import Records
-from nasarena.experiments.settings.config import compare_config
+from nasarena.experiments.settings.commands import compare_settings
 from nasarena.figures.plots import gallery
 from nasarena.search import run_folder
 from nasarena.search.run_folder import find_runs, read_run
@@ -85,7 +85,7 @@ def test_a_run_that_another_process_writes_is_refused_before_anything_is_run(
     parsed: Counter[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["compare", *SETTINGS, "report=false"])
-    first, second = plan_comparison(compare_config(SETTINGS), "test").cells[:2]
+    first, second = plan_comparison(compare_settings(SETTINGS), "test").cells[:2]
     cut_short(first.path)
     cut_short(second.path)
     capsys.readouterr()
@@ -98,7 +98,7 @@ def test_a_run_that_another_process_writes_is_refused_before_anything_is_run(
 def test_what_a_command_resumed_is_compared_as_it_is_now(parsed: Counter[str]) -> None:
     main(["compare", *SETTINGS, "report=false"])
     written = Path("runs/x/table.csv").read_text()
-    cell = plan_comparison(compare_config(SETTINGS), "test").cells[0]
+    cell = plan_comparison(compare_settings(SETTINGS), "test").cells[0]
     cut_short(cell.path)
     main(["compare", *SETTINGS, "report=false"])
     assert read_run(cell.path).state == "finished"

@@ -8,16 +8,22 @@ import pytest
 
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec
-from nasarena.experiments.comparison.running import Conclude, Search, _populations, run_cells
+from nasarena.experiments.comparison.running import (
+    Conclude,
+    Search,
+    _population,
+    _populations,
+    run_cells,
+)
 from nasarena.experiments.execution.pool import News, Queue
-from nasarena.experiments.execution.scoring import build_proxy, num_together
-from nasarena.experiments.settings.config import CompareConfig, compare_config
+from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.settings.commands import compare_settings
 from nasarena.proxies.trained import TrainedProxy
 
 
 @pytest.fixture
 def cell(tmp_path: Path) -> RunSpec:
-    config = compare_config(["proxy=additive", "searchers=[random]", f"folder={tmp_path}"])
+    config = compare_settings(["proxy=additive", "searchers=[random]", f"folder={tmp_path}"])
     return plan_comparison(config, "test").cells[0]
 
 
@@ -57,14 +63,12 @@ def test_populations_form(
 
 @pytest.mark.parametrize("population", [0, 24])
 def test_a_population_is_as_large_as_the_proxy_trains_it(population: int) -> None:
-    config = compare_config(["proxy=quick", f"proxy.population={population}"])
-    assert num_together(config.proxy) == population_of(config)
-
-
-def population_of(config: CompareConfig) -> int:
+    config = compare_settings(["proxy=quick", f"proxy.population={population}", "cache=false"])
     proxy = build_proxy(config.proxy, config.space, cache=False)
     assert isinstance(proxy, TrainedProxy)
-    return proxy.settings.population
+    assert proxy.settings.population == (population or 16)
+    cell = plan_comparison(config, "test").cells[0]
+    assert _population(cell) == proxy.abilities.population == proxy.settings.population
 
 
 class PoolHere:

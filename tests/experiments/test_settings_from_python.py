@@ -4,12 +4,7 @@ from typing import Any
 
 import pytest
 
-from nasarena.experiments.settings.config import compare_config, evaluate_config, run_config
-from nasarena.experiments.settings.keywords import (
-    compare_settings,
-    evaluate_settings,
-    run_settings,
-)
+from nasarena.experiments.settings.commands import compare_settings, evaluate_settings, run_settings
 from nasarena.search.errors import InvalidSetting
 
 
@@ -34,13 +29,13 @@ from nasarena.search.errors import InvalidSetting
     ],
 )
 def test_values_and_arguments_mean_the_same(values: dict[str, Any], arguments: list[str]) -> None:
-    assert compare_settings(**values) == compare_config(arguments)
+    assert compare_settings(**values) == compare_settings(arguments)
 
 
 def test_the_other_commands_read_values_too() -> None:
-    assert run_settings(searcher="tpe", seed=3) == run_config(["searcher=tpe", "seed=3"])
+    assert run_settings(searcher="tpe", seed=3) == run_settings(["searcher=tpe", "seed=3"])
     evaluated = evaluate_settings(proxy={"name": "nk", "noise": 0.0}, seeds=2)
-    assert evaluated == evaluate_config(["proxy=nk", "proxy.noise=0.0", "seeds=2"])
+    assert evaluated == evaluate_settings(["proxy=nk", "proxy.noise=0.0", "seeds=2"])
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from nasarena.experiments.commands.compare import run_missing
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters, with_controls
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.execution.console import make_console
-from nasarena.experiments.settings.config import SearcherConfig, compare_config
+from nasarena.experiments.settings.commands import compare_settings
+from nasarena.experiments.settings.config import SearcherConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.letter_control import draw
@@ -192,7 +193,7 @@ def comparison_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seeds=7", "searchers=[random,{name:evolution,options:{population:5,tournament:3}}]",
         "references=false", "controls=[permuted_letters]",
     ]  # fmt: skip
-    comparison = plan_comparison(compare_config(arguments), "nasarena compare")
+    comparison = plan_comparison(compare_settings(arguments), "nasarena compare")
     assert run_missing(comparison, "nasarena compare", make_console(), 1, False) == []
     write_all(folder / "x", "nasarena compare", only=("controls",))
     return folder / "x"

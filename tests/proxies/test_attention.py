@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.models.attention import attention, causal_mix, rotary_table, rotate
-from nasarena.proxies.models.mlp import MlpKind, mlp
+from nasarena.proxies.models.mlp import mlp
+from nasarena.proxies.models.model_shape import MlpKind
 
 P, B, T, D, H = 3, 2, 7, 16, 2
 

@@ -16,8 +16,8 @@ import pytest
 
 from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.landscapes import Landscape, additive, nk
-from nasarena.search.cache_folder import cache_folder
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import cache_folder
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
@@ -28,7 +28,7 @@ PATTERNS = [SPACE.pattern(i * 1000) for i in range(8)]
 SEEDS = [TrialSeed(0)] * 8
 
 
-class Counting:
+class Counting(Proxy):
     """A proxy that notes what it is asked to train, and takes 9 s for each by its own clock."""
 
     def __init__(self, proxy: Landscape) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from nasarena.proxies.data.hub import DatasetSource
-from nasarena.proxies.data.text_data import TextSettings, open_corpus
+from nasarena.proxies.data.text_data import open_corpus
+from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.search.errors import InvalidSetting, NasArenaError, ProxyFailed
 
 

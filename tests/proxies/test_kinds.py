@@ -30,6 +30,7 @@ class Copying:
     """Random tokens, each to be repeated: any model can learn it."""
 
     name, vocab_size, length, head = "copying", VOCAB, LENGTH, "language_model"
+    num_train = 0
     fingerprint = "copying"
 
     def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:

@@ -231,10 +231,10 @@ def test_other_alphabets_and_depths_work() -> None:
 
 def test_bad_settings_are_one_clear_line() -> None:
     cases: list[tuple[Callable[[], object], str]] = [
-        (lambda: additive(FULL, noise=-0.1), "noise must not be negative and must be finite, got"),
-        (lambda: nk(FULL, noise=float("nan")), "noise must not be negative"),
-        (lambda: nk(FULL, failure_rate=1.0), "failure_rate must be at least 0 and below 1"),
-        (lambda: additive(FULL, interaction=-1), "interaction must not be negative"),
+        (lambda: additive(FULL, noise=-0.1), "noise must be at least 0, got -0.1"),
+        (lambda: nk(FULL, noise=float("nan")), "noise must be finite, got nan"),
+        (lambda: nk(FULL, failure_rate=1.0), "failure_rate must be below 1, got 1"),
+        (lambda: additive(FULL, interaction=-1), "interaction must be at least 0, got -1"),
         (lambda: nk(FULL, neighbours=0), "neighbours must be at least 1, got 0"),
         (lambda: nk(FULL, neighbours=7), "take fewer neighbours"),
         (lambda: nk(PatternSpace("AMS", 3)), "do not fit a pattern of 3"),

@@ -268,18 +268,39 @@ def test_bad_settings_are_one_clear_line() -> None:
         return lambda: mad_task(name, changes)
 
     cases: list[tuple[Callable[[], object], str]] = [
-        (task("in-context-recal"), "unknown MAD task 'in-context-recal'; there is in-context-reca"),
-        (lambda: mad_tasks(changes={"copying": {}}), "unknown MAD task 'copying'"),
-        (lambda: mad_tasks(["copying"]), "unknown MAD task 'copying'"),
+        (
+            task("in-context-recal"),
+            "no MAD task is called 'in-context-recal'; near",
+        ),
+        (
+            lambda: mad_tasks(changes={"copying": {}}),
+            "no MAD task is called 'copying'; near",
+        ),
+        (
+            lambda: mad_tasks(["copying"]),
+            "no MAD task is called 'copying'; near",
+        ),
         (lambda: mad_tasks([]), "at least one task, got none"),
         (
             lambda: mad_tasks(["compression"], {"memorization": {}}),
             "'memorization', which data.tasks leaves out",
         ),
-        (task("compression", vocabsize=3), "has no setting 'vocabsize'; it has vocab_size"),
-        (task("compression", length="32"), "length must be a number (int), got '32'"),
-        (task("compression", length=True), "length must be a number (int), got True"),
-        (task("compression", length=32.5), "length must be a number (int), got 32.5"),
+        (
+            task("compression", vocabsize=3),
+            "called 'changes.compression.vocabsize'; nearest: ",
+        ),
+        (
+            task("compression", length="32"),
+            "length must be a whole number, got '32'",
+        ),
+        (
+            task("compression", length=True),
+            "length must be a whole number, got True",
+        ),
+        (
+            task("compression", length=32.5),
+            "length must be a whole number, got 32.5",
+        ),
         (task("compression", num_train_examples=0), "num_train_examples must be at least 1"),
         (task("in-context-recall", length=31), "length must be even and at least 4, got 31"),
         (task("in-context-recall", vocab_size=1), "at least one key and one value"),

@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasarena.proxies.models.mamba2 import (
-    Mamba2Shape,
     causal_conv,
     mamba2,
     recurrent_scan,
     scan_in_chunks,
 )
+from nasarena.proxies.models.model_shape import Mamba2Shape
 from nasarena.proxies.models.rms_norm import rms_norm
 from nasarena.proxies.models.triton_scan import scan_population
 

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.mad.tasks import MadTask, mad_sweep, mad_task
 from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
-from nasarena.proxies.presets import build_trained_proxy
+from nasarena.proxies.presets import MadProxySettings
 from nasarena.proxies.sweep import SweepProxy
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
+from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost
 from proxy_contract import check_proxy
@@ -119,7 +121,7 @@ def test_versions_tell_settings_apart() -> None:
 
 def test_one_word_asks_for_the_published_sweep() -> None:
     """All 66 settings at 200 epochs each, as mad-lab trains them."""
-    config = evaluate_config(["proxy=mad", "proxy.data.sweep=true"])
+    config = evaluate_settings(["proxy=mad", "proxy.data.sweep=true"])
     sweep = build_proxy(config.proxy, config.space, False)
     assert isinstance(sweep, SweepProxy) and len(sweep.parts) == 66
     for part in sweep.parts:
@@ -127,21 +129,23 @@ def test_one_word_asks_for_the_published_sweep() -> None:
         task, train = training.task, training.settings
         assert isinstance(task, MadTask)
         assert train.steps * train.batch_size == 200 * task.settings.num_train_examples
-    one = evaluate_config(["proxy=mad", "proxy.data.sweep=true", "proxy.data.tasks=[compression]"])
+    one = evaluate_settings(
+        ["proxy=mad", "proxy.data.sweep=true", "proxy.data.tasks=[compression]"]
+    )
     few = build_proxy(one.proxy, one.space, False)
     assert isinstance(few, SweepProxy)
     expected = [task.fingerprint for task in mad_sweep("compression")]
     assert [part.tasks[0].fingerprint for part in few.parts] == expected
-    plain = evaluate_config(["proxy=mad"])
+    plain = evaluate_settings(["proxy=mad"])
     assert type(build_proxy(plain.proxy, plain.space, False)) is TrainedProxy
 
 
 def test_changes_and_sweep_exclude_each_other() -> None:
-    data = {"task": "mad", "sweep": True, "changes": {"compression": {"length": 64}}}
+    data = {"sweep": True, "changes": {"compression": {"length": 64}}}
     with pytest.raises(InvalidSetting, match="give one of them, got both .compression."):
-        build_trained_proxy(SPACE, "toy", data, {}, {})
-    with pytest.raises(InvalidSetting, match="proxy.data has no setting 'sweeep'; it has sweep"):
-        build_trained_proxy(SPACE, "toy", {"task": "mad", "sweeep": True}, {}, {})
+        build(MadProxySettings, {"data": data}, "proxy")
+    with pytest.raises(InvalidSetting, match="called 'proxy.data.sweeep'; nearest: proxy.data.sw"):
+        build(MadProxySettings, {"data": {"sweeep": True}}, "proxy")
 
 
 def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
@@ -149,7 +153,7 @@ def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
     for name, pattern in {"`16A`": "A" * 16, "`AM` x 8": "AM" * 8}.items():
         written = []
         for choice in ("false", "true"):
-            config = evaluate_config(["proxy=mad", f"proxy.data.sweep={choice}"])
+            config = evaluate_settings(["proxy=mad", f"proxy.data.sweep={choice}"])
             made = build_proxy(config.proxy, config.space, False)
             parts = made.parts if isinstance(made, SweepProxy) else [made]
             flops = sum(
@@ -166,7 +170,7 @@ def test_the_costs_in_the_documentation_are_those_of_the_code() -> None:
 
 
 def test_the_baselines_alone_train_for_200_epochs_each_too() -> None:
-    config = evaluate_config(["proxy=mad"])
+    config = evaluate_settings(["proxy=mad"])
     mad = build_proxy(config.proxy, config.space, False)
     assert isinstance(mad, TrainedProxy)
     steps = {each.task.name: each.settings.steps for each in mad.task_trainings}

@@ -10,20 +10,23 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.bits_per_byte import BitsPerByteProxy
 from nasarena.proxies.data import text_data
 from nasarena.proxies.data.documents import Document, row_documents
 from nasarena.proxies.data.shards import SPLITS, Shards
 from nasarena.proxies.data.text import TextTask
-from nasarena.proxies.data.text_data import ByteText, TextSettings, open_corpus, text_task
+from nasarena.proxies.data.text_data import ByteText, open_corpus, text_task
+from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.proxies.data.token_text import TokenText
 from nasarena.proxies.models.model_shape import ModelShape
-from nasarena.proxies.presets import build_trained_proxy
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.presets import TextProxySettings
+from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.proxy import TrialSeed
+from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
 from proxy_contract import check_proxy
 
@@ -60,10 +63,10 @@ def corpus_text(folder: Path) -> dict[str, str]:
     return {split: "".join(sorted(f"{text}\n" for text in texts)) for split, texts in parts.items()}
 
 
-def proxy(data: dict[str, Any]) -> TrainedProxy:
-    made = build_trained_proxy(SPACE, "toy", {"task": "text", **data}, MODEL, TRAIN)
-    assert isinstance(made, TrainedProxy)
-    return made
+def proxy(data: dict[str, Any], train: dict[str, Any] = TRAIN) -> TrainedProxy:
+    return build(TextProxySettings, {"data": data, "model": MODEL, "train": train}, "proxy").build(
+        SPACE, "toy"
+    )
 
 
 # Which corpus
@@ -241,10 +244,8 @@ def test_a_uniform_model_of_bytes_has_eight_bits_per_byte(stories: Path) -> None
 
 
 def test_a_failed_training_has_no_bits(stories: Path) -> None:
-    data = {"task": "text", "path": str(stories), "length": 8, "documents": 60}
-    wild = build_trained_proxy(
-        SPACE, "toy", data, MODEL, {**TRAIN, "learning_rate": 1e4, "steps": 40}
-    )
+    data = {"path": str(stories), "length": 8, "documents": 60}
+    wild = proxy(data, {**TRAIN, "learning_rate": 1e4, "steps": 40})
     (outcome,) = wild.evaluate(["MMM"], [TrialSeed(0)])
     assert outcome.status == "failed" and outcome.metrics == {}
 
@@ -269,18 +270,21 @@ def test_a_corpus_smaller_than_one_batch_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"tokenizer": 512}, "data.tokenizer must be a word, got 512"),
-        ({"path": 3}, "data.path must be a path or a list of them, got 3"),
+        ({"tokenizer": [512]}, "proxy.data.tokenizer must be a word, got [512]"),
+        ({"path": {"a": 3}}, "proxy.data.path must be a word or a list such as [a,b], got {"),
         ({"path": []}, "data.path must hold text, got"),
         ({"path": [], "documents": 3}, "a corpus must hold text, got"),
         ({"documents": 0}, "data.documents must be at least 1, got 0"),
-        ({"documents": True}, "data.documents must be at least 1, got True"),
+        ({"documents": True}, "data.documents must be a whole number, got True"),
         ({"subset": "a"}, "data.subset is one of data.dataset, which is not given"),
         ({"shards": "nowhere"}, "must be a folder that holds shards, got 'nowhere'; give"),
         ({"path": "lost", "documents": 3}, "'lost', which does not exist"),
         ({"tokenizer": "lost.json"}, "got 'lost.json': No such file"),
         ({"length": 0, "documents": 1}, "data.length must be at least 1, got 0"),
-        ({"tokeniser": "x"}, "proxy.data has no setting 'tokeniser'; it has tokenizer"),
+        (
+            {"tokeniser": "x"},
+            "called 'proxy.data.tokeniser'; nearest: proxy.data.tokenizer",
+        ),
     ],
 )
 def test_wrong_settings_are_one_line(settings: dict[str, Any], words: str) -> None:
@@ -291,13 +295,13 @@ def test_wrong_settings_are_one_line(settings: dict[str, Any], words: str) -> No
 
 def test_settings_come_through_the_command_line(stories: Path) -> None:
     arguments = [f"proxy.data.path={stories}", "proxy.data.tokenizer=train:300", "space.depth=3"]
-    config = evaluate_config(["proxy=quick", *arguments])
+    config = evaluate_settings(["proxy=quick", *arguments])
     made = build_proxy(config.proxy, config.space, False)
     assert isinstance(made, BitsPerByteProxy) and 257 < made.tasks[0].vocab_size <= 300
     with pytest.raises(
         InvalidSetting, match="no setting is called 'proxy.data.tokeniser'; nearest"
     ):
-        evaluate_config(["proxy=text", "proxy.data.tokeniser=train:300"])
+        evaluate_settings(["proxy=text", "proxy.data.tokeniser=train:300"])
 
 
 def test_a_damaged_shard_stops_the_command_in_one_line(stories: Path, tmp_path: Path) -> None:

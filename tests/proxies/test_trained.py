@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.settings.config import evaluate_config
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.proxies.mad.tasks import mad_task
 from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.native.library import native_library
-from nasarena.proxies.presets import build_trained_proxy
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.presets import TextProxySettings
+from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.proxies.training import calibration
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.trainer import Scored
@@ -25,6 +26,7 @@ from nasarena.proxies.training.training import Training
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
+from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
 from proxy_contract import check_proxy
 
@@ -38,6 +40,7 @@ class Copying:
     """Random tokens, each to be repeated; `fingerprint` is all that tells two apart."""
 
     name, vocab_size, length, head = "copying", 5, 6, "language_model"
+    num_train = 0
 
     def __init__(self, fingerprint: str = "copying-5") -> None:
         self.fingerprint = fingerprint
@@ -198,7 +201,7 @@ def test_on_quick_a_score_is_the_same_to_the_last_bit_in_any_population(
 ) -> None:
     """Through torch too: sizes fill whole vectors of the processor, so neighbours do not matter."""
     settings = ["proxy.train.steps=6", "proxy.train.num_eval=32", f"proxy.step={step}"]
-    config = evaluate_config(settings)
+    config = evaluate_settings(settings)
     quick = build_proxy(config.proxy, config.space, cache=False)
     rng = stream(size, "companions")
     waiting = ["S" * 16, "A" * 16, "M" * 16, "AMS" * 5 + "A"]
@@ -261,15 +264,19 @@ def test_letters_without_a_layer_are_refused() -> None:
 
 
 def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
-    text = {"task": "text", "length": 8}
-    with pytest.raises(InvalidSetting, match="proxy.model has no setting 'widht'.*width"):
-        build_trained_proxy(SPACE, "toy", text, {"widht": 8}, {})
-    with pytest.raises(InvalidSetting, match="proxy.data.task must be text or mad, got 'images'"):
-        build_trained_proxy(SPACE, "toy", {"task": "images"}, {}, {})
-    with pytest.raises(InvalidSetting, match="score_by must be loss or accuracy, got 'luck'"):
-        build_trained_proxy(SPACE, "toy", text, {}, {}, score_by="luck")
-    with pytest.raises(InvalidSetting, match="population must be at least 1, or 0"):
-        build_trained_proxy(SPACE, "toy", text, {}, {}, population=-1)
+    def refuse(**values: Any) -> str:
+        with pytest.raises(InvalidSetting) as caught:
+            build(TextProxySettings, {"data": {"length": 8}, **values}, "proxy")
+        return str(caught.value)
+
+    assert "called 'proxy.model.widht'; nearest: proxy.model.width" in refuse(model={"widht": 8})
+    assert refuse(data={"task": "images"}) == "proxy.data.task must be text, got 'images'"
+    assert refuse(score_by="luck") == "proxy.score_by must be one of loss, accuracy, got 'luck'"
+    assert refuse(population=-1) == "proxy.population must be at least 0, got -1"
+    assert refuse(device="tpu") == "proxy.device must be auto, cpu, cuda or cuda:N, got 'tpu'"
+    assert refuse(model={"width": 12, "num_heads": 4}).startswith(
+        "proxy.model.rotary needs an even"
+    )
 
 
 @pytest.mark.parametrize("step", ["native", "eager"])

@@ -27,6 +27,7 @@ class Successor:
 
     name, fingerprint, vocab_size, length = "successor", "successor-5", 5, 6
     head = "language_model"
+    num_train = 0
 
     def sample(self, run_seed: int, split: TaskSplit, num_examples: int) -> Batch:
         starts = stream(run_seed, "data", split).integers(5, size=(num_examples, 1))
@@ -194,5 +195,5 @@ def test_contradictory_settings_are_refused() -> None:
         TrainSettings(num_train=4, batch_size=8)
     with pytest.raises(InvalidSetting, match="warmup_steps must be at least 0, got -1"):
         TrainSettings(warmup_steps=-1)
-    with pytest.raises(InvalidSetting, match="schedule must be linear or cosine, got 'foo'"):
+    with pytest.raises(InvalidSetting, match="schedule must be one of linear, cosine, got 'foo'"):
         TrainSettings(schedule="foo")  # type: ignore[arg-type]

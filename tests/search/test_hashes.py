@@ -10,7 +10,8 @@ import pytest
 from nasarena.proxies.data.text_data import ByteText
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.native import library as native_library
-from nasarena.proxies.trained import TrainedProxy, TrainedSettings
+from nasarena.proxies.trained import TrainedProxy
+from nasarena.proxies.trained_settings import TrainedSettings
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.search.hashes import code_hash, reachable_modules
 from nasarena.search.proxy import TrialSeed

@@ -81,7 +81,7 @@ def test_a_class_is_used_as_it_is_and_told_its_budget_if_aware() -> None:
     assert spec.options() == {"greed": 0.5}
     built: Any = build_searcher(spec, SPACE, RNG, {"greed": 0.1}, num_trials=64)
     assert (built.num_trials, built.greed, spec.max_parallel) == (64, 0.1, 8)
-    with pytest.raises(InvalidSetting, match="'planned' has no option 'gred'; it has greed"):
+    with pytest.raises(InvalidSetting, match="called 'planned.options.gred'; nearest: .*greed"):
         build_searcher(spec, SPACE, RNG, {"gred": 0.1})
 
 

@@ -1,10 +1,17 @@
-"""Where caches are stored: `NASARENA_CACHE`, else `~/.cache/nasarena`, else a folder in /tmp."""
+"""What nasarena takes of a machine: where caches are stored, and how many threads a process has.
+
+Caches lie in `NASARENA_CACHE`, else in `~/.cache/nasarena`, else in a folder in /tmp. Where
+processes share the cores, numerical libraries take one thread in each: they read these variables
+when they are imported, so the variables must be set before that.
+"""
 
 import os
 import tempfile
 from pathlib import Path
 
 from nasarena.search.errors import InvalidSetting
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def cache_folder() -> Path:
@@ -16,6 +23,17 @@ def cache_folder() -> Path:
         return Path.home() / ".cache" / "nasarena"
     except RuntimeError:  # a user without a name, as containers have them
         return _own_folder(Path(tempfile.gettempdir()) / f"nasarena-{os.getuid()}")
+
+
+def thread_environment(num_threads: int) -> dict[str, str]:
+    """What a process starts with that shall take so many threads."""
+    return dict.fromkeys(_THREADS, str(num_threads))
+
+
+def default_to_one_thread() -> None:
+    """One thread in this process and those that it starts, unless the user said otherwise."""
+    for name, value in thread_environment(1).items():
+        os.environ.setdefault(name, value)
 
 
 def _own_folder(folder: Path) -> Path:
