@@ -7,6 +7,7 @@ call returns. A searcher that catches the interruption is interrupted again, eve
 catches them all ends its worker process, which costs its own run.
 """
 
+import json
 import os
 import signal
 import threading
@@ -22,7 +23,8 @@ import numpy as np
 from nasarena.search.errors import InvalidPattern, NasArenaError, SearcherFailed
 from nasarena.search.journal import Journal
 from nasarena.search.searcher import Searcher
-from nasarena.search.trial import Proposal, Trial
+from nasarena.search.trial import LlmCost, Proposal, Trial
+from nasarena.search.untrusted.one_line import one_line
 
 MakeSearcher = Callable[[np.random.Generator], Searcher]
 
@@ -109,7 +111,9 @@ class GuardedSearcher:
             self._fail(f"ask must return a list of patterns, got {type(answer).__name__}")
         if len(answer) > n:
             self._fail(f"ask was asked for at most {n} patterns, got {len(answer)}")
-        return [item if isinstance(item, Proposal) else Proposal(item) for item in answer]
+        return [
+            self._checked(item) if isinstance(item, Proposal) else Proposal(item) for item in answer
+        ]
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Hand over finished trials."""
@@ -117,17 +121,47 @@ class GuardedSearcher:
         self._call("tell", lambda: self._searcher.tell(trials))
         self.tell_s = time.perf_counter() - start
 
+    def _checked(self, proposal: Proposal) -> Proposal:
+        """The proposal, which can be written down: else the searcher has failed."""
+        try:
+            json.dumps([proposal.provenance, list(proposal.parents), dict(proposal.details)])
+        except (TypeError, ValueError, RecursionError) as error:
+            self._fail(f"ask returned a proposal that cannot be recorded: {error}")
+        if proposal.llm is not None and not isinstance(proposal.llm, LlmCost):
+            self._fail(
+                f"ask returned a proposal whose llm must be an LlmCost or None, "
+                f"got {type(proposal.llm).__name__}"
+            )
+        return proposal
+
     def _call(self, what: str, function: Callable[[], Any]) -> Any:
         try:
             with self._limit.running(what):
                 return function()
-        except InvalidPattern as error:  # its own doing, unlike a server that went away
-            self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
-        except NasArenaError:
-            raise
         except (Exception, AskTimeout) as error:
-            self._fail(f"{what} raised {type(error).__name__}: {error}", traceback.format_exc())
+            if _is_passed_on(error):
+                raise
+            reason = f"{what} raised {type(error).__name__}: {_words_of(error)}"
+            self._fail(reason, traceback.format_exc())
 
     def _fail(self, reason: str, trace: str = "") -> None:
+        reason = one_line(reason)
+        trace = trace.encode("utf-8", "backslashreplace").decode()
         self._journal.record_failure(reason, trace)
         raise SearcherFailed(f"the searcher failed: {reason}")
+
+
+def _is_passed_on(error: BaseException) -> bool:
+    """Whether it is an error of ours about something else, such as a server that went away.
+
+    A proposal that is no pattern is the searcher's own doing; so is an error of a class of its own.
+    """
+    is_ours = type(error).__module__.partition(".")[0] == "nasarena"
+    return isinstance(error, NasArenaError) and is_ours and not isinstance(error, InvalidPattern)
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error whose own text cannot be made
+        return "(no text)"
