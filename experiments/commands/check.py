@@ -28,11 +28,11 @@ from nasarena.experiments.settings.config import (
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.retraining import best_patterns
+from nasarena.search.run_config import BASELINES
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 
 P_VALUE = 0.01
-BASELINES = ("random", "evolution")
 _COMPARISON_S = 20.0  # what the searcher's runs beside the baselines may take
 _NOISE = 0.1
 

@@ -18,11 +18,8 @@ from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats, Interval, interval
 from nasarena.figures.stats.multiple import Comparison, compare_all, compare_to, rank_with_ties
 from nasarena.figures.stats.power import seeds_for_differences
-from nasarena.search.run_config import BASELINE
+from nasarena.search.run_config import BASELINE, BASELINES
 from nasarena.search.seeding import stream
-
-# What every searcher is measured against, where it takes part.
-BASELINES = (BASELINE, "evolution")
 
 
 @dataclass(frozen=True, slots=True)
