@@ -72,10 +72,13 @@ def count_tests(junit: str) -> list[dict[str, Any]]:
 
 def scores() -> dict[str, dict[str, float]]:
     """Scores on `quick` under this interpreter."""
+    import torch
+
     from nasarena.experiments.measure.timed_trainings import proxy_of
     from nasarena.search.proxy import TrialSeed
     from nasarena.search.seeding import stream
 
+    torch.set_num_threads(1)  # small models on busy cores: threads would wait for each other
     found = {}
     for step in ("native", "eager"):
         proxy = proxy_of(("proxy=quick", f"proxy.step={step}"))
