@@ -417,8 +417,7 @@ class TestOverride:
                 Override,
                 ScriptedClient(guessing),
                 300,
-                inner=make_counting(),
-                share=0.3,
+                inner=make_counting(),  # and share=0.3, by default
                 proxy=truth(PatternSpace("AMS", 12)),
             )
         )

@@ -163,3 +163,10 @@ def test_the_changes_of_an_audit_are_refused_before_it_begins(
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_the_defaults_of_a_searcher_pass_its_own_checks(name: str) -> None:
+    """A default is not checked where it is declared: one beyond its own bounds would go unseen."""
+    spec = load_searcher(name)
+    assert spec.complete(spec.options()) == spec.options()
