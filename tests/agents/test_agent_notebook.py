@@ -48,11 +48,13 @@ FIRSTS = [0, 1, 2, 3, 5, 6, 7]
 def write(folder: Path, trials: list[Trial] = TRIALS, measured: float = 0.1) -> Path:
     with RunFolder(folder / "run", {"searcher": {"name": "x"}}, {}) as run:
         for first in FIRSTS:
-            asked = {"event": "asked", "first": first, "patterns": [], "measured": {"s": measured}}
-            run.append(asked)
-            for one in trials:
-                if [start for start in FIRSTS if start <= one.index][-1] == first:
-                    run.append({"event": "settled", "trial": one.to_json(), "spent": 0})
+            batch = [t for t in trials if [at for at in FIRSTS if at <= t.index][-1] == first]
+            asked = {"first": first, "patterns": [one.pattern for one in batch]}
+            if not batch:
+                break
+            run.append({"event": "asked", **asked, "measured": {"s": measured}})
+            for one in batch:
+                run.append({"event": "settled", "trial": one.to_json(), "spent": 0})
     return folder / "run"
 
 
