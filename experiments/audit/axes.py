@@ -99,7 +99,7 @@ def _longer(config: AuditConfig, start: Level) -> Iterator[Level]:
             "steps": max(1, round(own.steps * factor)),
             "warmup_steps": round(own.warmup_steps * factor),
         }
-        changed = config.proxy.changed({"train": longer})
+        changed = config.proxy.with_changes({"train": longer})
         yield replace(start, axis="steps", label=f"{factor:g}x steps", proxy=changed)
 
 
@@ -108,7 +108,7 @@ def _wider(config: AuditConfig, start: Level) -> Iterator[Level]:
     for factor in config.width.factors:
         names = ("width", "num_heads", "mamba_heads")
         wider = {name: getattr(own, name) * factor for name in names}
-        changed = config.proxy.changed({"model": wider})
+        changed = config.proxy.with_changes({"model": wider})
         yield replace(start, axis="width", label=f"{factor:g}x width", proxy=changed)
 
 

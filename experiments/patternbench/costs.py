@@ -48,7 +48,7 @@ def trained_proxy(header: Mapping[str, Any], population: int) -> Proxy:
     No cost depends on `population`, but another one makes another proxy, not yet calibrated.
     """
     config = evaluate_settings([f"proxy={header['proxy']}"])
-    wanted = config.proxy.changed({**header["settings"], "population": population})
+    wanted = config.proxy.with_changes({**header["settings"], "population": population})
     return build_proxy(wanted, config.space, cache=False)
 
 

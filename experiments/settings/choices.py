@@ -42,7 +42,7 @@ class ProxyConfig:
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self.settings)))  # type: ignore[call-overload]
         return plain
 
-    def changed(self, changes: Mapping[str, Any], path: str = "proxy") -> "ProxyConfig":
+    def with_changes(self, changes: Mapping[str, Any], path: str = "proxy") -> "ProxyConfig":
         """With some settings changed, given as plain values; neither is touched."""
         return choose_proxy(self.name, merge(self.options, changes), path)
 

@@ -162,5 +162,5 @@ def _changes(given: Mapping[str, Any]) -> dict[str, ProxyConfig]:
                 f"settings.changes.{name} must hold settings of the proxy, such as "
                 f"settings.changes.{name}.train.batch_size=32, got {change!r}"
             )
-        found[name] = given["proxy"].changed(change, f"settings.changes.{name}")
+        found[name] = given["proxy"].with_changes(change, f"settings.changes.{name}")
     return found

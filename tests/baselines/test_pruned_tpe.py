@@ -170,7 +170,7 @@ def test_it_beats_random_at_equal_cost(tmp_path: Path) -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidSetting, match=message):
-        make_searcher(**options)
+        build_searcher(load_searcher("tpe-pruned"), DEEP, stream(0, "searcher"), options)
 
 
 def test_one_rung_is_plain_tpe() -> None:

@@ -274,11 +274,11 @@ def test_bad_settings_are_one_clear_line() -> None:
         ),
         (
             lambda: mad_tasks(changes={"copying": {}}),
-            "no MAD task is called 'copying'; near",
+            "no MAD task is called 'copying'; expected one of in-c",
         ),
         (
             lambda: mad_tasks(["copying"]),
-            "no MAD task is called 'copying'; near",
+            "no MAD task is called 'copying'; expected one of in-c",
         ),
         (lambda: mad_tasks([]), "at least one task, got none"),
         (
