@@ -432,8 +432,8 @@ def test_what_cannot_be_is_refused(data: Path, tmp_path: Path) -> None:
         PatternBench("patternbench", PatternSpace("AMS", 8), data)
     with pytest.raises(InvalidSetting, match="got 16 letters from AX"):
         PatternBench("patternbench", PatternSpace("AX", 16), data)
-    with pytest.raises(InvalidSetting, match="noise must not be negative"):
-        PatternBench("patternbench", SPACE, data, noise=-1.0)
+    with pytest.raises(InvalidSetting, match="noise must be at least 0, got -1"):
+        evaluate_settings(["proxy=patternbench", "proxy.noise=-1"])
     with pytest.raises(InvalidPattern):
         PatternBench("patternbench", SLICE, data).true_score("S" * 16)
     with pytest.raises(ProxyFailed, match="make patternbench"):

@@ -17,6 +17,7 @@ from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.run_selection import Run
 from nasarena.figures.results.tables import read_tables
 from nasarena.figures.stats.intervals import iqm
+from nasarena.search.hashes import config_hash
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
 
 Add = Callable[..., Path]
@@ -95,12 +96,22 @@ def open_report(browser: Any) -> Iterator[Callable[..., Opened]]:
 
 
 def edit(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Rewrite the settled trials of a run, to hold what an agent would have written."""
+    """Rewrite the settled trials of a run, to hold what an agent would have written.
+
+    What was asked follows, for a record that contradicts itself is refused.
+    """
     file = run / "events.jsonl"
     events = [json.loads(line) for line in file.read_text().splitlines()]
+    settled = [event["trial"] for event in events if event["event"] == "settled"]
+    for trial in settled:
+        change(trial)
+    patterns = {trial["index"]: trial["pattern"] for trial in settled}
     for event in events:
-        if event["event"] == "settled":
-            change(event["trial"])
+        if event["event"] == "asked":
+            event["patterns"] = [
+                patterns.get(place, asked)  # what did not fit into the budget was never settled
+                for place, asked in enumerate(event["patterns"], start=event["first"])
+            ]
     file.write_text("".join(json.dumps(event) + "\n" for event in events))
 
 
@@ -295,6 +306,7 @@ def test_no_text_is_trusted(
         edit(run, spoil)
         header = json.loads((run / "run.json").read_text())
         header["config"]["searcher"]["label"] = NASTY + "w" * 100
+        header["config_hash"] = config_hash(header["config"])
         header["commit"] = NASTY
         (run / "run.json").write_text(json.dumps(header))
         (run / "notebook.md").write_text(f"## 4. x\n\nExpected {NASTY}\n")
