@@ -1,9 +1,10 @@
 """How good the surrogate behind the scores is: held-out patterns, kinds compared, winners.
 
-Left, each test pattern (nothing was fitted to it): what the surrogate says against the mean of two
-real trainings; the best tenth is marked, for that is where searchers end. Winners that were trained
+Left, each test pattern (no surrogate was fitted to it): the surrogate's score against the mean of
+two real trainings. Uniform patterns and those of the slice of two letters are judged apart; of the
+uniform ones the best tenth is marked, for that is where searchers end. Winners that were trained
 for real afterwards stand among them. Right, all kinds of surrogate by nested cross-validation:
-Kendall's tau on patterns trained twice, beside the tau that the true means would reach.
+their error against single trainings, beside the noise of those trainings.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from nasarena.figures.plots.style import (
     FAINT,
@@ -54,17 +56,17 @@ def draw(analysis: Analysis) -> Figure:
     return figure
 
 
-def is_top(quality: SurrogateQuality) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """The patterns whose measured mean is in the top tenth, as the fit counts them."""
-    means = quality.measured.mean(axis=1)
-    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = means >= np.quantile(means, 1 - _TOP_SHARE)
-    return found
+def is_top(quality: SurrogateQuality) -> NDArray[np.bool_]:
+    """The uniform patterns whose measured mean is in the top tenth of them, as the fit counts."""
+    means, uniform = quality.measured.mean(axis=1), quality.is_uniform
+    lowest = np.quantile(means[uniform], 1 - _TOP_SHARE)
+    return np.asarray(uniform & (means >= lowest))
 
 
 def _draw_patterns(
     axes: Axes, quality: SurrogateQuality, trained: Sequence[Winner], judge: str | None
 ) -> None:
-    means, top = quality.measured.mean(axis=1), is_top(quality)
+    means, top, uniform = quality.measured.mean(axis=1), is_top(quality), quality.is_uniform
     both = np.concatenate([means, quality.predicted])
     axes.plot([both.min(), both.max()], [both.min(), both.max()], color=MUTED, lw=0.8,
               ls=(0, (4, 2)), zorder=1)  # fmt: skip
@@ -72,9 +74,15 @@ def _draw_patterns(
                 color=FAINT, lw=0.7, zorder=0)  # fmt: skip
     tau = f"tau {quality.tau:.3f}, ceiling {quality.ceiling:.3f}"
     inner = f"tau {quality.tau_top_tenth:.3f}, ceiling {quality.ceiling_top_tenth:.3f}"
-    axes.plot(quality.predicted[~top], means[~top], "o", ms=2.8, color=_PLAIN, label=f"all: {tau}")
+    if not uniform.all():
+        of_slice = f"tau {quality.tau_slice:.3f}, ceiling {quality.ceiling_slice:.3f}"
+        axes.plot(quality.predicted[~uniform], means[~uniform], "^", ms=2.8, mfc="none", mew=0.6,
+                  color=MUTED, label=f"{_letters(quality.slice)} alone: {of_slice}")  # fmt: skip
+    rest = uniform & ~top
+    axes.plot(quality.predicted[rest], means[rest], "o", ms=2.8, color=_PLAIN,
+              label=f"uniform: {tau}")  # fmt: skip
     axes.plot(quality.predicted[top], means[top], "s", ms=3.4, color=_TOP, mec=INK, mew=0.3,
-              label=f"best tenth: {inner}")  # fmt: skip
+              label=f"best tenth of them: {inner}")  # fmt: skip
     if trained:
         axes.plot(
             [each.promised for each in trained], [each.real for each in trained], "D", ms=4.2,
@@ -83,26 +91,28 @@ def _draw_patterns(
     axes.legend(loc="upper left", fontsize=7)
     axes.set_xlabel("score that the surrogate says")
     axes.set_ylabel("mean of two real trainings (bar: both)\n(higher is better)")
-    axes.set_title(f"{len(means)} patterns that nothing was fitted to")
+    axes.set_title(f"{len(means)} test patterns")
 
 
 def _draw_kinds(axes: Axes, quality: SurrogateQuality) -> None:
+    """Error of each kind; the folds show how far such a difference is chance."""
     kinds = sorted(quality.kinds, key=lambda kind: kind.error)
     for row, kind in enumerate(kinds):
-        if np.isnan(kind.tau):
-            axes.annotate("too few patterns trained twice", (0.02, row), fontsize=7, color=MUTED,
-                          xycoords=("axes fraction", "data"), va="center")  # fmt: skip
-            continue
-        low, high = kind.tau_interval
         color = _TOP if kind.is_winner else MUTED
-        axes.plot([low, high], [row, row], color=color, lw=2.0)
-        axes.plot(kind.tau, row, "o" if kind.is_winner else "s", ms=6, color=color, mec="white")
-        axes.plot(kind.ceiling, row, "|", ms=12, mew=1.4, color=INK)
+        axes.plot(kind.fold_errors, [row] * len(kind.fold_errors), "|", ms=7, color=color)
+        axes.plot(kind.error, row, "o" if kind.is_winner else "s", ms=6, color=color, mec="white")
+    axes.axvline(quality.spread, color=INK, lw=0.9, ls=(0, (4, 2)), label="noise of a training")
+    axes.legend(loc="lower right", fontsize=7)
     axes.set_yticks(range(len(kinds)), [_label(kind) for kind in kinds], fontsize=7.5)
     axes.set_ylim(len(kinds) - 0.5, -0.5)
-    axes.set_xlabel("Kendall's tau on patterns trained twice, 95 % interval\n(long mark: ceiling)")
-    axes.set_ylabel("kind of surrogate, nested error")
+    axes.set_xlabel("nested error against single trainings\n(marks: outer folds; lower is better)")
+    axes.set_ylabel("kind of surrogate")
     axes.set_title("Kinds by nested cross-validation, the best first")
+
+
+def _letters(letters: str) -> str:
+    """`A and M` for AM."""
+    return " and ".join(letters)
 
 
 def _label(kind: Kind) -> str:
@@ -114,7 +124,7 @@ def _detail(quality: SurrogateQuality) -> str:
     return (
         f"Fitted to {quality.num_trainings:,} real trainings on {quality.proxy} of "
         f"{quality.num_trained:,} patterns, {quality.num_repeated:,} of which were trained more "
-        f"than once. The ceiling is the tau that the true means would reach against two trainings, "
-        f"whose noise is {quality.spread:.4f} (standard deviation). Nested error: root mean square "
-        f"against single trainings, noise included."
+        f"than once; none was fitted to test patterns. The ceiling is the tau that the true "
+        f"means would reach against two trainings, whose noise is {quality.spread:.4f} (standard "
+        f"deviation). Nested error: root mean square, noise included."
     )

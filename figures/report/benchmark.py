@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasarena.figures.results.analysis import Analysis
-from nasarena.figures.results.benchmark import Benchmark, Kind
+from nasarena.figures.results.benchmark import Benchmark, Kind, SurrogateQuality
 from nasarena.figures.results.exact import ExactStanding
 from nasarena.figures.results.retrained_winners import Winner
 
@@ -54,11 +54,34 @@ def surrogate_in_words(known: Benchmark) -> list[str]:
         f"Search scores come from {known.proxy}, a benchmark: of the {len(known.scores):,} "
         f"patterns scored here {trained:,} had been trained, a surrogate ({quality.winner}, fitted "
         f"to {quality.num_trainings:,} real trainings of {quality.proxy}) answers for all others.",
-        f"On {len(quality.patterns)} patterns that nothing was fitted to its Kendall tau against "
-        f"the mean of two trainings is {quality.tau:.3f} ({low:.3f} to {high:.3f}), which "
-        f"{reached} what the noise of those trainings allows ({quality.ceiling:.3f}); within the "
-        f"best tenth {quality.tau_top_tenth:.3f} of {quality.ceiling_top_tenth:.3f}.",
+        f"On {quality.is_uniform.sum()} uniform patterns that no surrogate was fitted to, its "
+        f"Kendall tau against the mean of two trainings is {quality.tau:.3f} ({low:.3f} to "
+        f"{high:.3f}), which {reached} what the noise of those trainings allows "
+        f"({quality.ceiling:.3f}); within the best tenth {quality.tau_top_tenth:.3f} of "
+        f"{quality.ceiling_top_tenth:.3f}.{_of_the_slice(quality)}{_own_error(quality)}",
     ]
+
+
+def _of_the_slice(quality: SurrogateQuality) -> str:
+    """The same of the test patterns of two letters, where there are some."""
+    if np.isnan(quality.tau_slice):
+        return ""
+    low, high = quality.tau_slice_interval
+    return (
+        f" On {(~quality.is_uniform).sum()} patterns of {' and '.join(quality.slice)} alone it is "
+        f"{quality.tau_slice:.3f} ({low:.3f} to {high:.3f}) of {quality.ceiling_slice:.3f}."
+    )
+
+
+def _own_error(quality: SurrogateQuality) -> str:
+    """What differences of true scores are worth."""
+    if np.isnan(quality.discrepancy):
+        return ""
+    low, high = quality.discrepancy_interval
+    return (
+        f" Its own error, noise apart, is {quality.discrepancy:.4f} ({low:.4f} to {high:.4f}): "
+        f"smaller differences of true scores say nothing about {quality.proxy}."
+    )
 
 
 def winners_in_words(analysis: Analysis) -> str:

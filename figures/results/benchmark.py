@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
@@ -24,26 +25,25 @@ VERSION = 1
 class Kind:
     """A kind of surrogate as nested cross-validation judged it.
 
-    `error`: root mean square against single trainings. `tau` is Kendall's, on patterns trained
-    twice, with its noise ceiling; NaN where there were too few.
+    `error`: root mean square against single trainings, noise included; `fold_errors` the same of
+    each outer fold.
     """
 
     name: str
     error: float
-    tau: float
-    tau_interval: tuple[float, float]
-    ceiling: float
-    tau_top_tenth: float
-    ceiling_top_tenth: float
+    fold_errors: tuple[float, ...]
     is_winner: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SurrogateQuality:
-    """The served surrogate on test patterns that nothing was fitted to, two trainings each.
+    """The served surrogate on test patterns that no surrogate was fitted to, two trainings each.
 
-    `predicted` `(num_patterns,)` and `measured` `(num_patterns, 2)` are scores, in one order.
-    `spread` is the standard deviation between trainings of one pattern.
+    Agreement is that on uniform patterns; `tau_slice` and `ceiling_slice` are those on patterns of
+    the letters `slice`, NaN where there are none of them. `predicted` `(num_patterns,)` and
+    `measured` `(num_patterns, 2)` are scores of both, in one order. `spread` is the standard
+    deviation between trainings of one pattern, `discrepancy` the surrogate's own error, NaN where
+    an earlier version did not measure it.
     """
 
     winner: str
@@ -52,17 +52,29 @@ class SurrogateQuality:
     num_trained: int
     num_repeated: int
     spread: float
+    discrepancy: float
+    discrepancy_interval: tuple[float, float]
     tau: float
     tau_interval: tuple[float, float]
     ceiling: float
     ceiling_interval: tuple[float, float]
     tau_top_tenth: float
     ceiling_top_tenth: float
-    r2: float
+    slice: str
+    tau_slice: float
+    tau_slice_interval: tuple[float, float]
+    ceiling_slice: float
     kinds: tuple[Kind, ...]
     patterns: tuple[str, ...] = field(repr=False)
     predicted: Floats = field(repr=False)
     measured: Floats = field(repr=False)
+
+    @property
+    def is_uniform(self) -> NDArray[np.bool_]:
+        """Which of `patterns` are the uniform ones."""
+        if np.isnan(self.tau_slice):
+            return np.ones(len(self.patterns), dtype=np.bool_)
+        return np.array([not set(pattern) <= set(self.slice) for pattern in self.patterns])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,7 @@ def _benchmark(facts: Mapping[str, Any], content: str) -> Benchmark:
 
 def _surrogate(facts: Mapping[str, Any]) -> SurrogateQuality:
     test, sample, pairs = facts["test"], facts["sample"], facts["held_out"]
+    part = facts.get("test_slice") or {}
     return SurrogateQuality(
         winner=facts["winner"],
         proxy=facts["proxy"]["proxy"],
@@ -140,13 +153,18 @@ def _surrogate(facts: Mapping[str, Any]) -> SurrogateQuality:
         num_trained=sample["patterns"],
         num_repeated=sample["repeated"],
         spread=facts["spread"],
+        discrepancy=_number(facts.get("discrepancy")),
+        discrepancy_interval=_limits(facts.get("discrepancy_interval")),
         tau=test["kendall_tau"],
         tau_interval=_limits(test["tau_interval"]),
         ceiling=test["noise_ceiling"],
         ceiling_interval=_limits(test["ceiling_interval"]),
         tau_top_tenth=_number(test["tau_top_tenth"]),
         ceiling_top_tenth=_number(test["ceiling_top_tenth"]),
-        r2=test["r2"],
+        slice=facts.get("slice", ""),
+        tau_slice=_number(part.get("kendall_tau")),
+        tau_slice_interval=_limits(part.get("tau_interval")),
+        ceiling_slice=_number(part.get("noise_ceiling")),
         kinds=tuple(_kind(kind, facts["winner"]) for kind in facts["kinds"]),
         patterns=tuple(pair[0] for pair in pairs),
         predicted=np.array([pair[1] for pair in pairs], dtype=np.float64),
@@ -158,11 +176,7 @@ def _kind(kind: Mapping[str, Any], winner: str) -> Kind:
     return Kind(
         name=kind["name"],
         error=float(kind["error"]),
-        tau=_number(kind["tau"]),
-        tau_interval=_limits(kind["tau_interval"]),
-        ceiling=_number(kind["ceiling"]),
-        tau_top_tenth=_number(kind["tau_top_tenth"]),
-        ceiling_top_tenth=_number(kind["ceiling_top_tenth"]),
+        fold_errors=tuple(kind.get("fold_errors", ())),
         is_winner=kind["name"] == winner,
     )
 

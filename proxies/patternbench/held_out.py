@@ -34,9 +34,14 @@ def surrogate_facts(
             "winner": report["winner"],
             "test": report["test"],
             "slice": SLICE,
-            "test_slice": report.get("test_slice"),
-            "kinds": [_kind(kind) for kind in report["kinds"]],
+            "test_slice": report["test_slice"],
+            "kinds": [
+                {key: kind[key] for key in ("name", "error", "fold_errors")}
+                for kind in report["kinds"]
+            ],
             "spread": report["noise"]["spread"],
+            "discrepancy": report["noise"]["discrepancy"],
+            "discrepancy_interval": report["noise"]["discrepancy_interval"],
             "sample": {key: report["sample"][key] for key in ("trainings", "patterns", "repeated")},
             "proxy": {key: report["proxy"][key] for key in ("proxy", "version", "date")},
             "held_out": collect_held_out(surrogate, rows),
@@ -65,18 +70,3 @@ def collect_held_out(
         predicted = surrogate.network.raw(pattern) * surrogate.network.grid
         found.append((pattern, float(predicted), first, second))
     return found
-
-
-def _kind(kind: Mapping[str, Any]) -> dict[str, Any]:
-    """One kind of surrogate: nested error, and tau with ceiling on patterns trained twice."""
-    repeated = kind.get("repeated") or {}
-    return {
-        "name": kind["name"],
-        "error": kind["error"],
-        "fold_errors": list(kind["fold_errors"]),
-        "tau": repeated.get("kendall_tau"),
-        "tau_interval": repeated.get("tau_interval"),
-        "ceiling": repeated.get("noise_ceiling"),
-        "tau_top_tenth": repeated.get("tau_top_tenth"),
-        "ceiling_top_tenth": repeated.get("ceiling_top_tenth"),
-    }

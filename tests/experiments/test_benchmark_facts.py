@@ -3,6 +3,7 @@
 import json
 import lzma
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -78,18 +79,27 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report_of(made: Surrogate, rows: Any) -> dict[str, Any]:
     """What `experiments/patternbench/fit.py` writes, as far as it is read again."""
     found = collect_held_out(made, rows)
-    judged = quality(np.array([row[1] for row in found]), np.array([row[2:] for row in found]))
-    test = {name: getattr(judged, name) for name in judged.__slots__}
+    judged = {
+        name: quality(
+            np.array([row[1] for row in found if ("S" in row[0]) == uniform]),
+            np.array([row[2:] for row in found if ("S" in row[0]) == uniform]),
+        )
+        for name, uniform in (("test", True), ("test_slice", False))
+    }
     return {
         "proxy": {"proxy": "additive", "version": "7", "date": "2026-11-23", "commit": None},
         "sample": {"trainings": 140, "patterns": 90, "repeated": 50, "failed": 0},
         "winner": "ensemble",
         "kinds": [
-            {"name": "ensemble", "error": 0.021, "fold_errors": [0.02, 0.022], "repeated": test},
-            {"name": "ridge", "error": 0.034, "fold_errors": [0.03, 0.038], "repeated": None},
+            {"name": "ensemble", "error": 0.021, "fold_errors": [0.02, 0.022]},
+            {"name": "ridge", "error": 0.034, "fold_errors": [0.03, 0.038]},
         ],
-        "test": test,
-        "noise": {"spread": SPREAD},
+        **{name: asdict(value) for name, value in judged.items()},
+        "noise": {
+            "spread": SPREAD,
+            "discrepancy": 0.004,
+            "discrepancy_interval": [0.0, 0.009],
+        },  # fmt: skip
     }
 
 
@@ -252,9 +262,13 @@ def test_the_report_says_whose_scores_these_are_and_who_was_trained(
     assert known is not None and known.surrogate is not None
     quality_, text = known.surrogate, " ".join(conclusion.verdict)
     assert f"Kendall tau against the mean of two trainings is {quality_.tau:.3f}" in text
-    assert "50 patterns that nothing was fitted to" in text and "ensemble" in text
-    tau = kendall(quality_.predicted, quality_.measured.mean(axis=1))
-    assert quality_.tau == pytest.approx(tau)
+    assert "On 25 uniform patterns that no surrogate was fitted to" in text and "ensemble" in text
+    assert f"On 25 patterns of A and M alone it is {quality_.tau_slice:.3f}" in text
+    assert "Its own error, noise apart, is 0.0040 (0.0000 to 0.0090)" in text
+    uniform = quality_.is_uniform
+    for tau, part in ((quality_.tau, uniform), (quality_.tau_slice, ~uniform)):
+        means = quality_.measured[part].mean(axis=1)
+        assert tau == pytest.approx(kendall(quality_.predicted[part], means))
     found = conclusion.analysis.winners
     assert {each.pattern for each in found} == set(tables.finals["pattern"])
     assert (
@@ -279,14 +293,18 @@ def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(comparison_folder
     legend = left.get_legend()
     assert legend is not None
     words = [text.get_text() for text in legend.get_texts()]
-    assert words[0].startswith("all: tau 0.") and "ceiling" in words[0]
-    assert words[1].startswith("best tenth: tau ") and "winners, trained on additive" in words[2]
+    assert words[0].startswith("A and M alone: tau ") and "ceiling" in words[0]
+    assert words[1].startswith("uniform: tau 0.") and "ceiling" in words[1]
+    assert words[2].startswith("best tenth of them: tau ")
+    assert "winners, trained on additive" in words[3]
     labels = [label.get_text() for label in right.get_yticklabels()]
     assert labels[0].startswith("ensemble, served") and labels[1].startswith("ridge")
-    assert "too few patterns" in right.texts[0].get_text()
+    drawn = [list(map(float, line.get_xdata())) for line in right.get_lines()]
+    assert drawn[:4] == [[0.02, 0.022], [0.021], [0.03, 0.038], [0.034]]  # folds, then all
+    assert drawn[4] == [SPREAD, SPREAD]
     known = read_tables(comparison_folder).benchmark
     assert known is not None and known.surrogate is not None
-    assert surrogate.is_top(known.surrogate).sum() == 5
+    assert surrogate.is_top(known.surrogate).sum() == 3
 
 
 def test_a_landscape_knows_its_optimum_and_has_no_surrogate(tmp_path: Path) -> None:

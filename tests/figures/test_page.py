@@ -382,10 +382,8 @@ def test_a_benchmark_says_what_its_scores_are_worth(
         "ceiling_interval": [0.8, 0.9], "tau_top_tenth": 0.4, "ceiling_top_tenth": 0.5, "r2": 0.9,
     }  # fmt: skip
     kinds = [
-        {"name": NASTY, "error": 0.1, "tau": 0.8, "tau_interval": [0.7, 0.9], "ceiling": 0.85,
-         "tau_top_tenth": 0.4, "ceiling_top_tenth": 0.5},
-        {"name": "ridge", "error": 0.2, "tau": None, "tau_interval": None, "ceiling": None,
-         "tau_top_tenth": None, "ceiling_top_tenth": None},
+        {"name": NASTY, "error": 0.1, "fold_errors": [0.08, 0.12]},
+        {"name": "ridge", "error": 0.2, "fold_errors": []},
     ]  # fmt: skip
     facts = {
         "version": 1,
@@ -397,6 +395,8 @@ def test_a_benchmark_says_what_its_scores_are_worth(
         "trainings": {best: 2},
         "surrogate": {
             "winner": "ridge", "test": test, "kinds": kinds, "spread": 0.1, "held_out": pairs,
+            "slice": "AM", "test_slice": None, "discrepancy": 0.01,
+            "discrepancy_interval": [0.0, 0.02],
             "sample": {"trainings": 24, "patterns": 12, "repeated": 12},
             "proxy": {"proxy": "quick", "version": "1", "date": "today"},
         },
@@ -408,6 +408,8 @@ def test_a_benchmark_says_what_its_scores_are_worth(
     words = section.inner_text()
     assert "Kendall tau against the mean of two trainings is 0.810" in words
     assert "reaches what the noise of those trainings allows (0.850)" in words
+    assert "Its own error, noise apart, is 0.0100 (0.0000 to 0.0200)" in words
+    assert "0.08000 to 0.12000" in words and "trained twice" not in words
     assert "No winner was trained for real afterwards" in words and best in words
     assert NASTY in words and opened.page.evaluate("window.hacked") is None
     assert section.locator("table").first.locator("tbody tr").count() == 3
