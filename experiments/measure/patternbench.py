@@ -11,8 +11,12 @@ seconds to materialize all 3^16 scores into an empty cache.
 """
 
 import json
+import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.patternbench.costs import empty_cache
 from nasarena.experiments.patternbench.features import digits_of
 from nasarena.experiments.patternbench.quality import Quality, quality
 from nasarena.experiments.patternbench.report import qualities_of
@@ -105,11 +108,25 @@ def speed(data: Path) -> Speed:
         for pattern in patterns:
             bench.true_score(pattern)
         single_s.append(time.perf_counter() - start)
-    with empty_cache():
+    with _empty_cache():
         start = time.perf_counter()
         bench.all_scores()
         materialize_s = time.perf_counter() - start
     return Speed(_NUM_BATCH / min(batch_s), min(single_s) / _NUM_SINGLE * 1e6, materialize_s)
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    """Within it nothing that was ever kept in the cache is found."""
+    kept = os.environ.get("NASARENA_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NASARENA_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["NASARENA_CACHE"]
+            if kept is not None:
+                os.environ["NASARENA_CACHE"] = kept
 
 
 def _surrogate_scores(data: Path, digits: NDArray[np.int64]) -> Floats:

@@ -1,14 +1,12 @@
 """What a training costs, measured on the proxy as it is now: FLOPs, tokens, device seconds.
 
-FLOPs and tokens are counted. Seconds come from the calibration of the trained proxy. Other work on
-the machine only ever makes a measurement longer, so it is made several times, and of each stack of
-layers the shortest time counts.
+FLOPs and tokens are counted. On a CPU a training takes one thread, and its seconds are those of the
+processor: other work on the machine, which only makes them longer, is left out as far as it can be.
+On another device they are those of the proxy's own calibration.
 """
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,38 +16,42 @@ from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.surrogate import Costs
 from nasarena.search.proxy import Proxy
 
-_NUM_CALIBRATIONS = 7
+_NUM_REPEATS = 5
 
 
-def measure_costs(header: Mapping[str, Any], num_calibrations: int = _NUM_CALIBRATIONS) -> Costs:
+def measure_costs(header: Mapping[str, Any]) -> Costs:
     """Costs of the trained proxy that a file of rows with this header names, as of today."""
-    trained_proxy(header, 1)  # finds the kernels that were compiled before
-    found = []
-    for number in range(num_calibrations):
-        with empty_cache():  # each calibration is kept there, and read again
-            found.append(costs_of(trained_proxy(header, number + 1)))
-    return shortest(found)
+    config = evaluate_settings([f"proxy={header['proxy']}"])
+    proxy = build_proxy(config.proxy.with_changes(header["settings"]), config.space, cache=False)
+    counted = costs_of(proxy)
+    if header["settings"]["device"] != "cpu":
+        return counted
+    return priced(counted, lambda pattern: processor_seconds(proxy, pattern))
 
 
-def shortest(calibrations: Sequence[Costs]) -> Costs:
-    """Of each stack of one letter, and of half a stack, the shortest time; the rest is equal."""
+def priced(counted: Costs, seconds_of: Callable[[str], float]) -> Costs:
+    """Seconds by stacks of one letter, and by half a stack, which tells layers from the rest."""
     half, *whole = (
-        min(costs.cost(letter * depth).device_seconds for costs in calibrations)
+        seconds_of(letter * depth)
         for letter, depth in [(LETTERS[0], DEPTH // 2), *((letter, DEPTH) for letter in LETTERS)]
     )
     base = max(0.0, 2 * half - whole[0])
     first, second, third = ((seconds - base) / DEPTH for seconds in whole)
-    return replace(calibrations[0], seconds_base=base, seconds=(first, second, third))
+    return replace(counted, seconds_base=base, seconds=(first, second, third))
 
 
-def trained_proxy(header: Mapping[str, Any], population: int) -> Proxy:
-    """The trained proxy of the rows, with their settings, in its present version.
+def processor_seconds(proxy: Proxy, pattern: str) -> float:
+    """Seconds of the processor for one training of `pattern`, the least of a few."""
+    from nasarena.proxies.trained import TrainedProxy
 
-    No cost depends on `population`, but another one makes another proxy, not yet calibrated.
-    """
-    config = evaluate_settings([f"proxy={header['proxy']}"])
-    wanted = config.proxy.with_changes({**header["settings"], "population": population})
-    return build_proxy(wanted, config.space, cache=False)
+    assert isinstance(proxy, TrainedProxy)
+    found = []
+    for _ in range(_NUM_REPEATS):
+        start = time.process_time()
+        for training in proxy.task_trainings:
+            training.seconds(pattern, training.settings.steps)
+        found.append(time.process_time() - start)
+    return min(found)
 
 
 def costs_of(proxy: Proxy) -> Costs:
@@ -65,17 +67,3 @@ def costs_of(proxy: Proxy) -> Costs:
         base.device_seconds,
         (seconds[0], seconds[1], seconds[2]),
     )
-
-
-@contextmanager
-def empty_cache() -> Iterator[None]:
-    """Within it nothing that was ever kept in the cache is found."""
-    kept = os.environ.get("NASARENA_CACHE")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["NASARENA_CACHE"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["NASARENA_CACHE"]
-            if kept is not None:
-                os.environ["NASARENA_CACHE"] = kept

@@ -34,7 +34,7 @@ in which trainings ended.
 
 Winner of the nested cross-validation: **{winner}**; served as a window network distilled from it
 (tau {fidelity:.3f} to its teacher on uniform patterns). Error: root mean square against single
-trainings, noise included (noise alone: {spread:.4f}).
+trainings, noise included (noise alone: {fitted_spread:.4f}).
 
 | kind | nested error |
 |---|---|
@@ -62,8 +62,9 @@ scores below it are no facts about `{proxy}`.
 ## Costs
 
 FLOPs and tokens are counted. Device seconds are those of the engine at commit `{cost_commit}`,
-measured {cost_date} on {cost_device}, one thread, load average {load:.1f}.
-Other work on the machine makes all of them longer alike. In seconds: {seconds}.
+measured {cost_date} on {cost_device}, as seconds of the processor in one thread:
+{seconds}. The load average was
+{load:.1f}; above 1 other work shared the caches, which makes them all longer.
 
 ## How not to use it
 
@@ -96,6 +97,7 @@ def card(header: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         winner=report["winner"],
         fidelity=report["fidelity"]["kendall_tau"],
         spread=noise["spread"],
+        fitted_spread=noise["fitted_spread"],
         kinds="\n".join(f"| {kind['name']} | {kind['error']:.5f} |" for kind in report["kinds"]),
         tests="\n".join(_tests(report)),
         by_design=sample["repeated_by_design"],

@@ -35,6 +35,13 @@ def noise_of(sample: Sample, predicted: Floats) -> Noise:
     return replace(noise, discrepancy=discrepancy_of(sample, predicted, noise).size)
 
 
+def fitted_spread(sample: Sample, predicted: Floats, noise: Noise) -> float:
+    """Root mean square of the noise of the trainings that nested errors are measured against."""
+    members = sample.members[sample.rows_of(~sample.is_test)]
+    spreads = [noise.spread(sample.patterns[i], float(predicted[i])) for i in members]
+    return float(np.sqrt(np.mean(np.square(spreads))))
+
+
 def pooled_spread(sample: Sample) -> float:
     """Standard deviation between trainings of one pattern and run seed, the same for all."""
     repeats = sample.repeats

@@ -17,7 +17,7 @@ from nasarena.experiments.execution.provenance import commit, hardware
 from nasarena.experiments.patternbench.discrepancy import discrepancy_of
 from nasarena.experiments.patternbench.features import Floats
 from nasarena.experiments.patternbench.nested import Verdict
-from nasarena.experiments.patternbench.noise_model import pooled_spread
+from nasarena.experiments.patternbench.noise_model import fitted_spread, pooled_spread
 from nasarena.experiments.patternbench.quality import Quality, quality
 from nasarena.experiments.patternbench.sample import Sample
 from nasarena.proxies.patternbench.held_out import SLICE
@@ -89,6 +89,7 @@ def account(sample: Sample, predicted: Floats, noise: Noise, costs: Costs) -> di
         "test_slice": asdict(part) if part else None,
         "noise": {
             "spread": pooled_spread(sample),
+            "fitted_spread": fitted_spread(sample, predicted, noise),
             "discrepancy": noise.discrepancy,
             "discrepancy_interval": whole.interval,
             "discrepancies": {"all": asdict(whole), **errors},

@@ -101,8 +101,10 @@ def _draw_kinds(axes: Axes, quality: SurrogateQuality) -> None:
         color = _TOP if kind.is_winner else MUTED
         axes.plot(kind.fold_errors, [row] * len(kind.fold_errors), "|", ms=7, color=color)
         axes.plot(kind.error, row, "o" if kind.is_winner else "s", ms=6, color=color, mec="white")
-    axes.axvline(quality.spread, color=INK, lw=0.9, ls=(0, (4, 2)), label="noise of a training")
-    axes.legend(loc="lower right", fontsize=7)
+    if not np.isnan(quality.fitted_spread):
+        axes.axvline(quality.fitted_spread, color=INK, lw=0.9, ls=(0, (4, 2)),
+                     label="noise of these trainings")  # fmt: skip
+        axes.legend(loc="lower left", fontsize=7)
     axes.set_yticks(range(len(kinds)), [_label(kind) for kind in kinds], fontsize=7.5)
     axes.set_ylim(len(kinds) - 0.5, -0.5)
     axes.set_xlabel("nested error against single trainings\n(marks: outer folds; lower is better)")

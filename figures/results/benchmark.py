@@ -42,8 +42,8 @@ class SurrogateQuality:
     Agreement is that on uniform patterns; `tau_slice` and `ceiling_slice` are those on patterns of
     the letters `slice`, NaN where there are none of them. `predicted` `(num_patterns,)` and
     `measured` `(num_patterns, 2)` are scores of both, in one order. `spread` is the standard
-    deviation between trainings of one pattern, `discrepancy` the surrogate's own error, NaN where
-    an earlier version did not measure it.
+    deviation between trainings of one pattern, `fitted_spread` that of the trainings behind nested
+    errors, `discrepancy` the surrogate's own error; NaN where an earlier version did not say.
     """
 
     winner: str
@@ -52,6 +52,7 @@ class SurrogateQuality:
     num_trained: int
     num_repeated: int
     spread: float
+    fitted_spread: float
     discrepancy: float
     discrepancy_interval: tuple[float, float]
     tau: float
@@ -153,6 +154,7 @@ def _surrogate(facts: Mapping[str, Any]) -> SurrogateQuality:
         num_trained=sample["patterns"],
         num_repeated=sample["repeated"],
         spread=facts["spread"],
+        fitted_spread=_number(facts.get("fitted_spread")),
         discrepancy=_number(facts.get("discrepancy")),
         discrepancy_interval=_limits(facts.get("discrepancy_interval")),
         tau=test["kendall_tau"],

@@ -40,6 +40,7 @@ def surrogate_facts(
                 for kind in report["kinds"]
             ],
             "spread": report["noise"]["spread"],
+            "fitted_spread": report["noise"]["fitted_spread"],
             "discrepancy": report["noise"]["discrepancy"],
             "discrepancy_interval": report["noise"]["discrepancy_interval"],
             "sample": {key: report["sample"][key] for key in ("trainings", "patterns", "repeated")},

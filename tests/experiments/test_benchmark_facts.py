@@ -97,6 +97,7 @@ def report_of(made: Surrogate, rows: Any) -> dict[str, Any]:
         **{name: asdict(value) for name, value in judged.items()},
         "noise": {
             "spread": SPREAD,
+            "fitted_spread": 0.018,
             "discrepancy": 0.004,
             "discrepancy_interval": [0.0, 0.009],
         },  # fmt: skip
@@ -301,7 +302,7 @@ def test_the_surrogate_figure_shows_every_kind_and_its_ceiling(comparison_folder
     assert labels[0].startswith("ensemble, served") and labels[1].startswith("ridge")
     drawn = [list(map(float, line.get_xdata())) for line in right.get_lines()]
     assert drawn[:4] == [[0.02, 0.022], [0.021], [0.03, 0.038], [0.034]]  # folds, then all
-    assert drawn[4] == [SPREAD, SPREAD]
+    assert drawn[4] == [0.018, 0.018]
     known = read_tables(comparison_folder).benchmark
     assert known is not None and known.surrogate is not None
     assert surrogate.is_top(known.surrogate).sum() == 3

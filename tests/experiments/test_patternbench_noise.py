@@ -5,7 +5,7 @@ import json
 import lzma
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.execution.provenance import provenance
+from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.measure import benchmark_noise
 from nasarena.experiments.patternbench import fit as fitting
-from nasarena.experiments.patternbench.costs import shortest
+from nasarena.experiments.patternbench.costs import costs_of, measure_costs, priced
 from nasarena.experiments.patternbench.discrepancy import mean_square
 from nasarena.experiments.patternbench.fit import fit_noise, main
-from nasarena.experiments.patternbench.noise_model import noise_of, pooled_spread
+from nasarena.experiments.patternbench.noise_model import fitted_spread, noise_of, pooled_spread
 from nasarena.experiments.patternbench.report import find_test_places, qualities_of
 from nasarena.experiments.patternbench.sample import Sample, sample_of
+from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.network import WindowNetwork
 from nasarena.proxies.patternbench.rows import Role, Row, header_line, read_rows, row_line
@@ -89,6 +91,10 @@ def test_trainings_chosen_for_luck_do_not_make_noise_larger() -> None:
         spreads = [noise.spread(sample.patterns[i], predicted[i]) for i in best]
         return float(np.sqrt(np.mean(np.square(spreads))))
 
+    noise = noise_of(sample, predicted)
+    assert fitted_spread(sample, predicted, noise) == pytest.approx(NOISE, rel=0.06)
+    steep = replace(noise, log_variance=np.array([np.log(0.01), 0.0, 0.0, 0.0, 0.0]))
+    assert fitted_spread(sample, predicted, steep) == pytest.approx(0.1)
     everything = replace(sample, is_selected=np.zeros_like(sample.is_selected))
     assert spread_of_the_best(everything) > 1.12 * NOISE  # what was done before
     assert spread_of_the_best(sample) == pytest.approx(NOISE, rel=0.06)
@@ -220,15 +226,25 @@ def test_what_only_can_be_is_said(data: Path, capsys: pytest.CaptureFixture[str]
         fit_noise(data)
 
 
-def test_of_several_calibrations_the_shortest_time_of_each_stack_counts() -> None:
-    slow_attention = replace(COSTS, seconds=(0.05, 0.02, 0.03))
-    slow_mamba = replace(COSTS, seconds=(0.01, 0.02, 0.09))
-    found = shortest([slow_attention, slow_mamba])
+def test_seconds_of_a_layer_are_what_a_stack_takes_beyond_the_rest() -> None:
+    seconds = {"A" * 8: 0.1 + 8 * 0.01, "A" * 16: 0.26, "M" * 16: 0.1 + 0.32, "S" * 16: 0.1 + 0.48}
+    found = priced(replace(COSTS, seconds_base=9.0, seconds=(9.0, 9.0, 9.0)), seconds.__getitem__)
     assert found.seconds == pytest.approx(COSTS.seconds)
     assert found.seconds_base == pytest.approx(COSTS.seconds_base)
-    assert asdict(found) | {"seconds": 0, "seconds_base": 0} == asdict(COSTS) | {
-        "seconds": 0, "seconds_base": 0,
-    }  # fmt: skip
+    assert (found.flops, found.tokens) == (COSTS.flops, COSTS.tokens)
+    noisy = priced(COSTS, (seconds | {"A" * 8: 0.1}).__getitem__)
+    assert noisy.seconds_base == 0.0 and noisy.seconds[0] == pytest.approx(0.26 / 16)
+
+
+def test_the_seconds_of_a_training_are_the_processors() -> None:
+    settings = evaluate_settings([
+        "proxy=quick", "proxy.train.steps=3", "proxy.train.warmup_steps=0", "proxy.model.width=8",
+    ])  # fmt: skip
+    header = {"proxy": "quick", "settings": settings.proxy.options}
+    found = measure_costs(header)
+    proxy = build_proxy(settings.proxy, settings.space, cache=False)
+    assert found.flops == costs_of(proxy).flops
+    assert min(found.seconds) > 0 and found.seconds_base >= 0
 
 
 def test_the_measurement_finds_planted_noise_and_error() -> None:
