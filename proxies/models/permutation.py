@@ -26,5 +26,6 @@ class _Permutation(torch.autograd.Function):
 
 def permute(x: Tensor, there_P: Tensor, back_P: Tensor) -> Tensor:
     """`x` with its first axis in the order `there_P`, a permutation whose inverse is `back_P`."""
-    result: Tensor = _Permutation.apply(x, there_P, back_P)  # type: ignore[no-untyped-call]
+    permutation: Any = _Permutation  # torch before 2.14 does not type `apply`
+    result: Tensor = permutation.apply(x, there_P, back_P)
     return result
