@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import Point
+from nasarena.figures.report.verdict import NUM_LEADING
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.letter_controls import LetterControl, in_words
 from nasarena.figures.results.run_selection import ExcludedRun
@@ -22,12 +23,18 @@ def markdown(conclusion: Conclusion) -> str:
     analysis, source = conclusion.analysis, conclusion.source
     tables = analysis.tables
     first, *others = conclusion.verdict
+    leading, rest = others[: NUM_LEADING - 1], others[NUM_LEADING - 1 :]
     figures = [f"![{each.title}](figures/{each.png.name})" for each in conclusion.drawings]
     lines = [
         *[f"# Comparison {escape(tables.name)}", "", f"**{escape(first)}**", ""],
-        *[*map(escape, others), ""],
+        *[*map(escape, leading), ""],
         *_places(analysis),
         *_references(tables),
+        *(
+            ["## What the verdict rests on", "", *(f"- {escape(each)}" for each in rest), ""]
+            if rest
+            else []
+        ),
         *[*figures, ""],
         *_fairness(conclusion.fairness),
         *_controls(analysis.letter_controls),
@@ -80,10 +87,9 @@ def _place(standing: Standings, number: int) -> str:
 def _references(tables: Tables) -> list[str]:
     if tables.references.empty:
         return []
-    finals = tables.reference_scores("final")
     rows = [
-        f"| {escape(str(name))} | {finals.get(name, float('nan')):.4f} | {score:.4f} |"
-        for name, score in tables.reference_scores().items()
+        f"| {escape(name)} | {'' if final is None else f'{final:.4f}'} | {score:.4f} |"
+        for name, final, score in tables.reference_table()
     ]
     head = ["| pattern | final score | search score |", "|---|---|---|"]
     return ["## Reference patterns", "", *head, *rows, ""]

@@ -21,8 +21,8 @@ from nasarena.figures.report.controls import controls
 from nasarena.figures.report.figures import data_url, pack_figures
 from nasarena.figures.report.strips import curse_strips, score_strips
 from nasarena.figures.report.trials import pack_trials
+from nasarena.figures.report.verdict import NUM_LEADING
 from nasarena.figures.results.letter_controls import in_words
-from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.tables import Tables
 
 _SCRIPTS = ("data.js", "zoom.js", "explorer.js", "plot.js", "notebooks.js")
@@ -39,9 +39,9 @@ def render(conclusion: Conclusion) -> str:
     template = _environment().get_template("report.html.jinja")
     return template.render(
         conclusion=conclusion,
+        leading=NUM_LEADING,
         tables=tables,
         standing=standing,
-        unit=METERS[tables.unit].unit,
         searchers=table[table["kind"] == "searcher"].to_dict("records"),
         columns=_numbers(table),
         references=table[table["kind"] == "reference"].to_dict("records"),

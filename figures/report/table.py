@@ -37,11 +37,8 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
     for row, truth in zip(rows, analysis.exact_standings, strict=False):
         row |= _limits("exact_regret", truth.regret)
         row |= {"exact_rank": truth.rank, "exact_percentile": truth.percentile}
-    finals = tables.reference_scores("final")
-    for name, score in tables.reference_scores().items():
-        rows.append(
-            {"kind": "reference", "name": name, "score": finals.get(name), "search_score": score}
-        )
+    for name, final, score in tables.reference_table():
+        rows.append({"kind": "reference", "name": name, "score": final, "search_score": score})
     for run in tables.excluded:
         reason = f"{run.standing}: {run.reason}"
         rows.append({"kind": "excluded", "name": run.searcher, "reason": reason})

@@ -1,8 +1,8 @@
 """The verdict in words: who leads, who is tied, who beats random search, and how sure that is.
 
-Plain sentences from the standings, the same for report.md and report.html. They never claim more
-than the test: searchers that do not differ significantly are tied, and too few seeds are called
-that.
+The first `NUM_LEADING` sentences can stand alone, and reports fold the rest. Plain sentences from
+the standings, the same for report.md and report.html. They never claim more than the test:
+searchers that do not differ significantly are tied, and too few seeds are called that.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
 from nasarena.search.run_config import BASELINE
 
+NUM_LEADING = 2
 _AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 
 
@@ -26,13 +27,11 @@ def verdict(analysis: Analysis) -> list[str]:
             f"No conclusion: none of the {len(tables.excluded)} runs finished with a score. "
             f"The list of excluded runs says why."
         ]
-    sentences = [_leader(standing), *_benchmark(analysis)]
+    sentences = [_leader(standing)]
     if len(standing.places) > 1:
-        sentences += [_power(standing), *_planning(standing)]
-        for baseline in standing.against:
-            sentences += _against(standing, baseline)
-        sentences += _exactly(analysis)
-        sentences += _equivalence(standing)
+        sentences += [_power(standing), *_against_baselines(standing)]
+        sentences += [*_exactly(analysis), *_equivalence(standing), *_planning(standing)]
+    sentences += _benchmark(analysis)
     if not standing.is_final:
         sentences.append(
             "No pattern was trained again: these are search scores, and their maximum flatters."
@@ -50,10 +49,12 @@ def _leader(standing: Standings) -> str:
         return f"{first.searcher} is the only searcher to compare ({score}): there is no ranking."
     if not tied:
         return f"{first.searcher} leads ({score}); every other searcher was shown to be worse."
-    names = join_names([place.searcher for place in tied])
+    others = join_names([place.searcher for place in tied])
+    if len(tied) == len(standing.places) - 1 > 2:
+        others = f"any of the {len(tied)} others"
     return (
         f"{first.searcher} has the highest estimate ({score}), but shares the first place: it was "
-        f"not shown to be better than {names}."
+        f"not shown to be better than {others}."
     )
 
 
@@ -110,14 +111,30 @@ def _planning(standing: Standings) -> list[str]:
         return [sentence]
     spread = standing.differences(first.searcher, other).std(ddof=1)
     return [
-        f"{sentence} {standing.num_seeds} seeds find a gap of {smallest:.2g} standard deviations "
-        f"of the paired differences, here {smallest * spread:.4f}, with that power."
+        f"{sentence} {standing.num_seeds} seeds find a gap of {_deviations(smallest)} of the "
+        f"paired differences, here {smallest * spread:.4f}, with that power."
     ]
 
 
-def _against(standing: Standings, baseline: str) -> list[str]:
-    if standing.num_seeds < 2:
+def _deviations(number: float, form: str = ".2g") -> str:
+    """`0.5 standard deviations`, `1 standard deviation`."""
+    shown = format(number, form)
+    return f"{shown} standard deviation{'' if shown.lstrip('+-') == '1' else 's'}"
+
+
+def _against_baselines(standing: Standings) -> list[str]:
+    """Each baseline's sentences; one for all where nobody differs from any of them."""
+    baselines = list(standing.against)
+    found = [pair for pairs in standing.against.values() for pair in pairs if pair.is_significant]
+    if standing.num_seeds < 2 or not baselines:
         return []
+    if found or len(standing.places) < 4:
+        return [sentence for name in baselines for sentence in _against(standing, name)]
+    words = " or from ".join(_AS_WORDS[name] for name in baselines)
+    return [f"No searcher is statistically distinguishable from {words}."]
+
+
+def _against(standing: Standings, baseline: str) -> list[str]:
     names = [place.searcher for place in standing.places if place.searcher != baseline]
     pairs = [standing.to_baseline(name, baseline) for name in names]
     words = _AS_WORDS[baseline]
@@ -126,7 +143,9 @@ def _against(standing: Standings, baseline: str) -> list[str]:
     sentences = []
     if different:
         sentences.append(f"Statistically distinguishable from {words}: {join_names(different)}.")
-    if open_:
+    if open_ and different and len(open_) > 3:
+        sentences.append(f"Not statistically distinguishable from {words}: all others.")
+    elif open_:
         sentences.append(f"Not statistically distinguishable from {words}: {join_names(open_)}.")
     return sentences
 
@@ -156,8 +175,8 @@ def _exactly(analysis: Analysis) -> list[str]:
 def _difference(pair: Comparison) -> str:
     worse = "" if pair.favours_first else "worse, "
     return (
-        f"{pair.first} ({worse}{pair.difference.estimate:+.4f}, {pair.effect:+.2g} standard "
-        f"deviations, p = {pair.p_holm:.2g})"
+        f"{pair.first} ({worse}{pair.difference.estimate:+.4f}, "
+        f"{_deviations(pair.effect, '+.2g')}, p = {pair.p_holm:.2g})"
     )
 
 
@@ -167,7 +186,8 @@ def _equivalence(standing: Standings) -> list[str]:
         return []
     same = [pair for pair in standing.pairs if pair.is_equivalent]
     found = (
-        f"{len(same)} of {len(standing.pairs)} pairs are practically the same"
+        f"{len(same)} of {len(standing.pairs)} pairs {'is' if len(same) == 1 else 'are'} "
+        f"practically the same"
         if same
         else "no pair was shown to be practically the same"
     )

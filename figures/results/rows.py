@@ -5,6 +5,7 @@ A row is a plain dictionary; `tables.py` puts the rows of all runs together.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,12 @@ class Meter:
 
     unit: str
     label: str
+
+    def amount(self, value: float) -> str:
+        """A number of this unit in words, as `893.9 GFLOPs`; whole below 10,000."""
+        step = max(0, int(log10(value)) // 3) if value >= 1e4 else 0
+        prefix = "" if step == 0 else " kMGTPEZY"[step]
+        return f"{value / 1000**step:.4g} {prefix}{self.unit}"
 
 
 # By the name of the cumulative column of a trial's row; the first four are budget units.

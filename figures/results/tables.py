@@ -20,6 +20,7 @@ from nasarena.figures.results.benchmark import Benchmark, read_benchmark
 from nasarena.figures.results.rows import (
     CONTROL_COLUMNS,
     FINAL_COLUMNS,
+    METERS,
     REFERENCE_COLUMNS,
     RUN_COLUMNS,
     TRIAL_COLUMNS,
@@ -29,6 +30,7 @@ from nasarena.figures.results.rows import (
     trial_rows,
 )
 from nasarena.figures.results.run_selection import ExcludedRun, Run, RunSelection, select_runs
+from nasarena.search.fidelity import comparable
 from nasarena.search.run_config import control_of
 from nasarena.search.run_folder import RunRecord, read_runs
 
@@ -45,7 +47,9 @@ class Tables:
     reference pattern, and `final`, the mean of `trainings` re-trainings. `condition` is what all
     kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers behind
     permuted letters, with `control` (what was hidden) and `real` (the searcher without it).
-    `benchmark`: what is known exactly, None where the proxy is trained.
+    `benchmark`: what is known exactly, None where the proxy is trained. `score_unit`: `nats` where
+    a score is a loss turned round, `accuracy` where it is one, `value` where it is the value of a
+    synthetic landscape, else empty.
     """
 
     runs: pd.DataFrame = field(repr=False)
@@ -60,6 +64,7 @@ class Tables:
     name: str
     controls: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     benchmark: Benchmark | None = field(default=None, repr=False)
+    score_unit: str = ""
 
     @property
     def searchers(self) -> list[str]:
@@ -75,6 +80,19 @@ class Tables:
     def budget(self) -> float:
         """The amount of the budget, in its unit."""
         return float(self.condition["budget"]["amount"])
+
+    @property
+    def ground(self) -> str:
+        """Proxy, space and budget in words: where the scores of a figure come from."""
+        space = self.condition["space"] or {}
+        letters = f", {space['depth']} letters of {space['alphabet']}" if space else ""
+        amount = METERS[self.unit].amount(self.budget)
+        return f"{self.condition['proxy']['name']}{letters}, {amount} a run"
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether scores are values of a formula: no layer stands behind a letter."""
+        return self.score_unit == "value"
 
     @property
     def seeds_in_words(self) -> str:
@@ -110,10 +128,21 @@ class Tables:
         return [run for _, run in own.groupby("seed")]
 
     def reference_scores(self, column: str = "score") -> dict[str, float]:
-        """Mean over the paired seeds of each reference pattern that was scored on all of them."""
+        """Mean over the paired seeds of each reference pattern that was scored on all of them.
+
+        None on a synthetic landscape: to a formula the patterns of known models mean nothing.
+        """
+        if self.is_synthetic:
+            return {}
         scores = self.references.pivot_table(index="name", columns="seed", values=column)
         complete = scores.dropna().mean(axis=1).sort_values(ascending=False)
         return {str(name): float(score) for name, score in complete.items()}
+
+    def reference_table(self) -> list[tuple[str, float | None, float]]:
+        """Name, final score (None without one) and search score, the best final score first."""
+        finals, scores = self.reference_scores("final"), self.reference_scores()
+        order = dict.fromkeys([*finals, *scores])  # both are sorted
+        return [(name, finals.get(name), scores[name]) for name in order if name in scores]
 
 
 def read_tables(folder: Path) -> Tables:
@@ -150,7 +179,23 @@ def make_tables(selection: RunSelection, folder: Path) -> Tables:
         name=folder.resolve().name,
         controls=_controls(selection),
         benchmark=benchmark,
+        score_unit=_score_unit(selection),
     )
+
+
+def _score_unit(selection: RunSelection) -> str:
+    """What the first scored trial says: its metrics hold the score under its own name."""
+    scored = (trial for run in selection.ranked for trial in comparable(run.record.trials()))
+    trial = next(scored, None)
+    if trial is None or trial.score is None:
+        return ""
+    expected = {
+        "nats": ("loss", -trial.score),
+        "accuracy": ("accuracy", trial.score),
+        "value": ("value", trial.score),
+    }
+    found = (unit for unit, (name, score) in expected.items() if trial.metrics.get(name) == score)
+    return next(found, "")
 
 
 def _with_worth(trials: pd.DataFrame, benchmark: Benchmark | None) -> pd.DataFrame:

@@ -144,15 +144,33 @@ def test_it_opens_with_the_verdict_and_a_figure(
     report_folder: Path, open_report: Callable[..., Opened]
 ) -> None:
     opened = open_report(report_folder / "report.html")
-    first, second = opened.page.locator("main > section, main > figure").all()[:2]
-    assert "cannot reach p < 0.05" in first.inner_text()
-    assert second.locator("img").evaluate("image => image.naturalWidth") > 400
+    page = opened.page
+    assert page.locator("#verdict > p").count() == 2
+    assert "cannot reach p < 0.05" in opened.texts("#verdict > p")[1]
+    folded = page.locator("#verdict details p")
+    assert folded.count() > 2 and not folded.first.is_visible()
+    page.click("#verdict summary")
+    assert "random search" in folded.first.inner_text()
+    assert page.locator(".first img").evaluate("image => image.naturalWidth") > 400
     assert opened.page.locator("#trouble").is_hidden()
     order = [section.get_attribute("id") for section in opened.page.locator("main section").all()]
     assert order == [
         "verdict", "ranking", "figures", "fairness", "explorer", "notebooks", "curse", "provenance",
     ]  # fmt: skip
     assert COMMAND in opened.page.locator("#provenance").inner_text()
+
+
+def test_the_first_screen_holds_contents_verdict_and_figure(
+    report_folder: Path, open_report: Callable[..., Opened]
+) -> None:
+    page = open_report(report_folder / "report.html", 1400).page
+    for name in ("nav", "#verdict", ".first img"):
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 900, name
+    page.locator(".first img").evaluate("image => image.setAttribute('height', 3000)")
+    assert page.locator(".first img").bounding_box()["height"] < 800
+    page.locator("#provenance").scroll_into_view_if_needed()
+    assert page.locator("nav").bounding_box()["y"] == 0  # the contents stay
 
 
 def test_filters_find_what_the_runs_hold(
