@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nasarena.baselines.acquisition_search import best_candidate
 from nasarena.baselines.fitted_process import standardize
 from nasarena.baselines.model_search import ModelSearch
-from nasarena.baselines.options import NumStartup
+from nasarena.baselines.options import NUM_STARTUP, NumStartup
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 
@@ -35,7 +35,7 @@ class BotorchSearch(ModelSearch):
     """
 
     def __init__(
-        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = 10
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = NUM_STARTUP
     ) -> None:
         super().__init__(space, rng, num_startup, categorical_process)
 

@@ -21,7 +21,7 @@ from pydantic import Field
 from nasarena.baselines.acquisition_search import best_candidate
 from nasarena.baselines.fitted_process import standardize
 from nasarena.baselines.model_search import ModelSearch
-from nasarena.baselines.options import NumStartup
+from nasarena.baselines.options import NUM_STARTUP, NumStartup
 from nasarena.baselines.partial_pattern import PartialPattern
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -44,7 +44,7 @@ class Composer(ModelSearch):
     """
 
     def __init__(
-        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = 10
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = NUM_STARTUP
     ) -> None:
         super().__init__(space, rng, num_startup, rbf_process)
 
@@ -101,7 +101,7 @@ class _Incremental(Composer):
         space: PatternSpace,
         rng: np.random.Generator,
         num_trials: int | None = None,
-        num_startup: NumStartup = 10,
+        num_startup: NumStartup = NUM_STARTUP,
         layers_per_step: Annotated[int, Field(ge=1, description="letters that each step adds")] = 4,
     ) -> None:
         super().__init__(space, rng, num_startup)

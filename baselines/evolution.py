@@ -4,8 +4,10 @@ The population is the last `population` scored trials. Each cycle samples `tourn
 replacement and mutates the best; the child joins and the oldest leaves. The initial design and
 random patterns fill the population first; a failed pattern never enters it.
 
-The paper runs P = 100 and S = 25 for 20,000 models; here a whole budget may be 100 trials, so the
-defaults are P = 50 and S = 10. `experiments/benchmarks/evolution.py` runs the published values.
+The paper runs P = 100 and S = 25 for 20,000 models. Here a whole budget may be 72 trials, and with
+P = 50 most of them would be the random fill; so the default is a ninth of the budget's patterns, 8
+to 50, and a tournament of a third of that. `experiments/benchmarks/evolution.py` runs the published
+values.
 """
 
 from collections import deque
@@ -17,6 +19,7 @@ from pydantic import Field
 
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
+from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
@@ -28,10 +31,13 @@ def regularized_evolution(
     history: Sequence[Trial],
     population: Annotated[
         int, Field(ge=1, description="members; the oldest goes when one comes")
-    ] = 50,
+    ] = ByBudget(1 / 9, least=8, most=50),
     tournament: Annotated[
-        int, Field(ge=1, description="members drawn, the best of which is mutated")
-    ] = 10,
+        Annotated[int, Field(ge=1)] | None,
+        Field(
+            description="members drawn, the best of which is mutated; null: a third of population"
+        ),
+    ] = None,
 ) -> Generator[str, Trial, None]:
     """Regularized evolution, Real et al. 2019, Alg. 1.
 
@@ -40,6 +46,8 @@ def regularized_evolution(
     no counterpart in a stack of layers. Raises InvalidSetting unless
     1 <= tournament <= population.
     """
+    if tournament is None:
+        tournament = max(1, round(population / 3))
     if not 1 <= tournament <= population:
         raise InvalidSetting(
             f"evolution needs 1 <= tournament <= population, got {tournament} and {population}"

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from nasarena.search.searcher import searcher
+from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
@@ -20,7 +21,9 @@ def genetic_algorithm(
     space: PatternSpace,
     rng: np.random.Generator,
     history: Sequence[Trial],
-    population: Annotated[int, Field(ge=2, description="members")] = 20,
+    population: Annotated[int, Field(ge=2, description="members")] = ByBudget(
+        1 / 7, least=6, most=20
+    ),
     crossover_rate: Annotated[
         float, Field(ge=0, le=1, description="share of children with two parents")
     ] = 0.9,

@@ -4,10 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nasarena.search.settings import ByBudget
+
 NumStartup = Annotated[
     int,
     Field(ge=0, description="random trials before the model, the initial design among them"),
 ]
+NUM_STARTUP = ByBudget(1 / 12, least=4, most=10)
 Reduction = Annotated[
     int,
     Field(

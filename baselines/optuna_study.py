@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasarena.baselines.options import Multivariate, NumStartup
+from nasarena.baselines.options import NUM_STARTUP, Multivariate, NumStartup
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -97,7 +97,7 @@ class TPE(OptunaSearch):
         self,
         space: PatternSpace,
         rng: np.random.Generator,
-        num_startup: NumStartup = 10,
+        num_startup: NumStartup = NUM_STARTUP,
         multivariate: Multivariate = None,
     ) -> None:
         super().__init__(space, tpe_sampler(rng, num_startup, multivariate))
@@ -125,7 +125,7 @@ class GaussianProcess(OptunaSearch):
     """Optuna's Gaussian process."""
 
     def __init__(
-        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = 10
+        self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = NUM_STARTUP
     ) -> None:
         import warnings
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nasarena.baselines.options import Multivariate, NumRungs, NumStartup, Reduction
+from nasarena.baselines.options import NUM_STARTUP, Multivariate, NumRungs, NumStartup, Reduction
 from nasarena.baselines.optuna_study import OptunaSearch, tpe_sampler
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
@@ -49,7 +49,7 @@ class PrunedTPE(OptunaSearch):
         ] = "halving",
         reduction: Reduction = 3,
         num_rungs: NumRungs = 3,
-        num_startup: NumStartup = 10,
+        num_startup: NumStartup = NUM_STARTUP,
         multivariate: Multivariate = None,
     ) -> None:
         steps: list[int] = [reduction**rung for rung in range(num_rungs)]

@@ -10,11 +10,13 @@ catches them all ends its worker process, which costs its own run.
 import json
 import os
 import signal
+import sysconfig
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -28,7 +30,11 @@ from nasarena.search.untrusted.one_line import one_line
 
 MakeSearcher = Callable[[np.random.Generator], Searcher]
 
-
+_PACKAGE = Path(__file__).parents[1]
+_LIBRARIES = (
+    *(_PACKAGE / "search", _PACKAGE / "experiments"),
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+)
 _AGAIN_S = 1.0  # between interruptions of a searcher that catches them
 _MOST_CAUGHT = 5
 
@@ -141,7 +147,7 @@ class GuardedSearcher:
         except (Exception, AskTimeout) as error:
             if _is_passed_on(error):
                 raise
-            reason = f"{what} raised {type(error).__name__}: {_words_of(error)}"
+            reason = f"{what} raised {type(error).__name__}: {_words_of(error)}{_place_of(error)}"
             self._fail(reason, traceback.format_exc())
 
     def _fail(self, reason: str, trace: str = "") -> None:
@@ -158,6 +164,17 @@ def _is_passed_on(error: BaseException) -> bool:
     """
     is_ours = type(error).__module__.partition(".")[0] == "nasarena"
     return isinstance(error, NasArenaError) and is_ours and not isinstance(error, InvalidPattern)
+
+
+def _place_of(error: BaseException) -> str:
+    """The last line of the searcher's own code on the way to the error, its libraries left out."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        frame
+        for frame in frames
+        if not any(Path(frame.filename).is_relative_to(place) for place in _LIBRARIES)
+    ]
+    return f" ({own[-1].name}, {Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def _words_of(error: BaseException) -> str:

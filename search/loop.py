@@ -64,6 +64,7 @@ class LoopSettings:
             raise InvalidSetting(f"duplicates must be reuse or retrain, got {self.duplicates!r}")
 
 
+BUDGET_SPENT = "budget spent"  # how the reason begins for which most runs end
 Watch = Callable[[Trial, Ledger], None]
 
 
@@ -186,7 +187,7 @@ class _Run:
                     raise InvalidSetting(
                         f"the budget is too small for one trial: {error}"
                     ) from error
-                return entries, f"budget spent: {error}"
+                return entries, f"{BUDGET_SPENT}: {error}"
         return entries, ""
 
     def _enter(self, index: int, proposal: Proposal) -> Entry:

@@ -225,7 +225,7 @@ def refuse_another_config(path: Path, header: Mapping[str, Any], config: Mapping
         raise RunFolderRefused(
             f"{path} holds a run of another configuration "
             f"({difference(header['config'], config)}); "
-            f"choose another comparison name or remove the folder"
+            f"choose another comparison name or give overwrite=true"
         )
 
 

@@ -31,7 +31,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.settings import build, options_class
+from nasarena.search.settings import ByBudget, build, options_class
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
@@ -78,10 +78,11 @@ class SearcherSpec:
             if name not in _RESERVED and parameter.kind is not parameter.VAR_KEYWORD
         }
 
-    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, given: Mapping[str, Any], num_trials: int | None = None) -> dict[str, Any]:
         """The options `given`, checked, over the defaults; any name passes where **options do.
 
-        Raises InvalidSetting, also for an option without a default that is not given.
+        Defaults that follow the budget are those of `num_trials` average patterns. Raises
+        InvalidSetting, also for an option without a default that is not given.
         """
         cls = self.settings()
         known = {one.name for one in fields(cls)}
@@ -90,7 +91,11 @@ class SearcherSpec:
         others = {name: given[name] for name in given if takes_any and name not in known}
         own = {name: given[name] for name in given if name not in others}
         checked = build(cls, own, f"{self.name}.options")
-        return {name: getattr(checked, name) for name in self.options()} | others
+        values = {name: getattr(checked, name) for name in self.options()}
+        for name, value in values.items():
+            if isinstance(value, ByBudget):
+                values[name] = value.at(num_trials)
+        return values | others
 
 
 def searcher(
@@ -153,7 +158,7 @@ def build_searcher(
             f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "
             f"pip install {spec.requires}"
         )
-    keywords = spec.complete(options or {})
+    keywords = spec.complete(options or {}, num_trials)
     parameters = inspect.signature(spec.target).parameters
     if spec.budget_aware and "num_trials" in parameters:
         keywords["num_trials"] = num_trials

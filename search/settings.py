@@ -73,6 +73,35 @@ def _declare(cls: Class, **keywords: Any) -> Class:
     return result
 
 
+class ByBudget(int):
+    """A default that is a share of the average patterns that the budget pays for.
+
+    As a number it is the `most`, which stands wherever no budget is known.
+    """
+
+    share: float
+    least: int
+
+    def __new__(cls, share: float, least: int, most: int) -> "ByBudget":
+        made = super().__new__(cls, most)
+        made.share, made.least = share, least
+        return made
+
+    def __deepcopy__(self, memo: object) -> "ByBudget":
+        return self  # it never changes
+
+    def at(self, num_trials: int | None) -> int:
+        """The plain number for a budget."""
+        if num_trials is None:
+            return int(self)
+        return min(int(self), max(self.least, round(self.share * num_trials)))
+
+    @property
+    def words(self) -> str:
+        """As `--help` shows it."""
+        return f"1/{round(1 / self.share)} of the budget's patterns, {self.least} to {int(self)}"
+
+
 def build(
     cls: type[Settings],
     values: Mapping[str, Any],

@@ -31,6 +31,7 @@ from nasarena.agents.hybrids.surrogate import fit
 from nasarena.agents.policies.policy import Move
 from nasarena.search.incumbent import best_first
 from nasarena.search.searcher import searcher
+from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
 
@@ -102,14 +103,21 @@ class PriorEvolution(PriorSearcher):
         rng: np.random.Generator,
         llm: object = None,
         *,
-        population: Annotated[int, Field(ge=1, description="last scored trials alive")] = 20,
+        population: Annotated[int, Field(ge=1, description="last scored trials alive")] = ByBudget(
+            1 / 9, least=8, most=50
+        ),
         tournament: Annotated[
-            int, Field(ge=1, description="of them drawn, the best of which is mutated")
-        ] = 5,
+            Annotated[int, Field(ge=1)] | None,
+            Field(
+                description="of them drawn, the best of which is mutated; null: a third of "
+                "population"
+            ),
+        ] = None,
         **options: Any,
     ) -> None:
         super().__init__(space, rng, llm, **options)
-        self._population, self._tournament = population, tournament
+        self._population = population
+        self._tournament = tournament or max(1, round(population / 3))
 
     def choose(self, prior: Array, rng: np.random.Generator) -> tuple[str, tuple[int, ...]]:
         """A mutant of a tournament's winner that was not tried before, if one can be found."""

@@ -27,6 +27,7 @@ from nasarena.experiments.settings.config import (
 )
 from nasarena.proxies.landscapes import Landscape, additive
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.loop import BUDGET_SPENT
 from nasarena.search.retraining import best_patterns
 from nasarena.search.run_config import BASELINES
 from nasarena.search.searcher import SearcherSpec
@@ -35,6 +36,7 @@ from nasarena.search.space import PatternSpace
 P_VALUE = 0.01
 _COMPARISON_S = 20.0  # what the searcher's runs beside the baselines may take
 _NOISE = 0.1
+_FEW_EARLY = 0.1  # of the runs
 
 
 def check(arguments: Sequence[str]) -> int:
@@ -73,21 +75,21 @@ class Examination:
 
     def findings(self) -> Iterator[Finding]:
         """Answers as they come; the first one alone where the searcher cannot run at all."""
-        kit = Kit(self._entrant.spec(), self._entrant.options)
+        kit = Kit(self._entrant.spec(), self._config.options)
         num_answers = 0
         for finding in kit.findings():
             num_answers += 1
             yield finding
         if num_answers > 1:
-            yield self._beats_random(*_affordable(kit.trial_s, self._config))
+            yield from self._beside_baselines(*_affordable(kit.trial_s, self._config))
 
-    def _beats_random(self, num_seeds: int, num_trials: int) -> Finding:
+    def _beside_baselines(self, num_seeds: int, num_trials: int) -> Iterator[Finding]:
+        """Whether its runs use what they are given, and whether they beat random search."""
         from nasarena.figures.comparison import write_all
 
         settings = _settings(self._searcher, self._entrant, num_seeds, num_trials, self._config)
         comparison = plan_comparison(settings, self._command, self._objects)
-        workers = self._config.workers
-        troubles = run_missing(comparison, self._command, Console(quiet=True), workers, True)
+        troubles = run_missing(comparison, self._command, Console(quiet=True), settings)
         report_failures(troubles)
         # Three of all figures: the answer is promised within a minute.
         write_all(comparison.folder, self._command, only=("ranking", "regret", "anytime"))
@@ -96,10 +98,31 @@ class Examination:
         own = _true_scores(comparison, self._entrant.label, landscape)
         random = _true_scores(comparison, "random", landscape)
         if len(own) < num_seeds:
-            return Finding("beats random search", False, "not all of its runs finished")
+            yield Finding("beats random search", False, "not all of its runs finished")
+            return
+        yield _spends_its_budget(comparison, self._entrant.label)
         p = one_sided_p(own, random)
         words = f"p = {p:.2g} on {num_seeds} paired seeds x {num_trials} trials"
-        return Finding("beats random search", p < P_VALUE, words)
+        yield Finding("beats random search", p < P_VALUE, words)
+
+
+def _spends_its_budget(comparison: Comparison, label: str) -> Finding:
+    """A run that stops early wastes what the others of its comparison search with; a few may."""
+    records = [
+        record
+        for cell in comparison.cells
+        if cell.entrant.label == label and (record := comparison.records.of(cell.path))
+    ]
+    ends = [next(record.of_kind("searched")) for record in records]
+    early = [end for end in ends if not end["reason"].startswith(BUDGET_SPENT)]
+    if not early:
+        return Finding("spends its budget", True)
+    least = min(end["spent"] for end in early) / comparison.budget.amount
+    words = (
+        f"{len(early)} of {len(ends)} runs stopped early ({early[0]['reason']}), one with "
+        f"{least:.0%} of its budget spent"
+    )
+    return Finding("spends its budget", len(early) <= _FEW_EARLY * len(ends), words)
 
 
 def _show(finding: Finding, console: Console) -> bool:

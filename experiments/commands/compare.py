@@ -1,8 +1,9 @@
 """`nasarena compare` and `nasarena run`: do what is missing of a comparison, then conclude."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from rich.markup import escape
 from nasarena.experiments.commands.display import Display
 from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.comparison.benchmark_facts import write_facts
+from nasarena.experiments.comparison.mixture import clear_or_refuse
 from nasarena.experiments.comparison.plan import (
     Comparison,
+    forget_refused,
     plan_comparison,
-    refuse_mixture,
     with_model,
     write_plan,
 )
+from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.comparison.running import Progress, common_refusal, run_cells
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
@@ -69,7 +72,7 @@ def run_comparison(
 ) -> list[Progress]:
     """Run what is missing, with a language model where one is asked; what did not finish."""
     with with_model(comparison, config, console) as comparison:
-        return run_missing(comparison, command, console, config.workers, config.retry_failed)
+        return run_missing(comparison, command, console, config)
 
 
 def run_one(comparison: Comparison, config: CompareConfig, command: str, console: Console) -> Path:
@@ -86,19 +89,18 @@ def run_missing(
     comparison: Comparison,
     command: str,
     console: Console,
-    num_workers: int | None,
-    retry_failed: bool,
+    config: CompareConfig,
 ) -> list[Progress]:
     """Run what is to be run; everything that did not finish, now or before, comes back."""
-    to_do = comparison.select_pending(retry_failed)
-    refuse_mixture(comparison, to_do)
+    pending = partial(comparison.select_pending, config.retry_failed)
+    to_do = clear_or_refuse(comparison, pending, config.overwrite)
     write_plan(comparison, command)
-    troubles = [] if retry_failed else _failures_on_record(comparison)
+    troubles = [] if config.retry_failed else _failures_on_record(comparison)
     _announce(comparison, len(to_do), console)
     with (
         Display(comparison, to_do, console) as display,
         closing(
-            run_cells(to_do, LocalPool(num_workers))
+            run_cells(to_do, LocalPool(config.workers))
         ) as news,  # so that an interrupt ends the workers
     ):
         for progress in news:
@@ -106,6 +108,7 @@ def run_missing(
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)
     comparison.records.forget(cell.path for cell in to_do)
+    forget_refused(comparison)
     _write_benchmark_facts(comparison)
     error = common_refusal(troubles, len(comparison.cells))
     if error is not None:
@@ -162,9 +165,10 @@ def failures(troubles: Sequence[Progress]) -> list[str]:
 
 def _write_benchmark_facts(comparison: Comparison) -> None:
     """A benchmark knows its optimum and true scores: for figures, which read the folder alone."""
-    cell = comparison.cells[0]
-    proxy = build_proxy(cell.proxy, cell.space, cell.cache)
-    write_facts(comparison.folder, proxy, comparison.records.all())
+    if records := comparison.records.all():
+        cell = comparison.cells[0]
+        proxy = build_proxy(cell.proxy, cell.space, cell.cache)
+        write_facts(comparison.folder, proxy, records)
 
 
 def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
@@ -176,7 +180,9 @@ def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for entrant in {cell.entrant.label: cell.entrant for cell in comparison.cells}.values():
+    entrants = {cell.entrant.label: cell.entrant for cell in comparison.cells}.values()
+    _announce_random_fill(entrants, comparison.cells[0].num_trials, console)
+    for entrant in entrants:
         if entrant.stays_here:
             console.print(
                 f"{entrant.label} cannot be sent to worker processes ({entrant.stays_here}): its "
@@ -184,6 +190,29 @@ def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
                 markup=False,
                 soft_wrap=True,
             )
+
+
+def _announce_random_fill(entrants: Iterable[Entrant], num_trials: int, console: Console) -> None:
+    """Options that follow the budget, and who hardly gets beyond random patterns with them."""
+    fills = {entrant.label: fill for entrant in entrants if (fill := entrant.random_fill())}
+    if not fills:
+        return
+    words = [f"{label} {_options_in_words(fill)}" for label, fill in fills.items()]
+    console.print(
+        f"random patterns to begin with: {', '.join(words)}", markup=False, soft_wrap=True
+    )
+    for label, fill in fills.items():
+        if 2 * max(fill.values()) > num_trials:
+            console.print(
+                f"warning: {label} is random search for most of its {num_trials} trials "
+                f"({_options_in_words(fill)})",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def _options_in_words(options: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
 def _failures_on_record(comparison: Comparison) -> list[Progress]:

@@ -2,12 +2,12 @@
 
 Only missing and partial runs are run. A failed one would fail again, for a replay asks the same;
 it is left alone unless `retry_failed`. A folder that holds anything of another configuration is
-refused before a single trial is trained.
+refused before a single trial is trained, unless `overwrite`.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,18 +31,19 @@ from nasarena.experiments.comparison.resolved_searcher import (
     unique_labels,
 )
 from nasarena.experiments.comparison.run_spec import RunSpec
+from nasarena.experiments.comparison.versions import number_versions
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.experiments.settings.config import CompareConfig, SearcherConfig
 from nasarena.search.budget import Budget
-from nasarena.search.errors import InvalidSetting, NasArenaError, RunFolderRefused
+from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
-from nasarena.search.run_config import REFERENCES, condition, is_reference
-from nasarena.search.run_folder import RunRecord, State, refuse_another_config
+from nasarena.search.run_config import REFERENCES
+from nasarena.search.run_folder import RunRecord, State
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 from nasarena.search.untrusted.drafts import replace_text
@@ -80,13 +81,17 @@ def plan_comparison(
     """
     suited = default_agent_options(config.llm)
     wanted = with_controls(config.searchers, config.controls)
-    entrants = unique_labels([resolve_searcher(searcher, suited, objects) for searcher in wanted])
     proxy = build_proxy(config.proxy, config.space, config.cache)
     judge = _judge(config, proxy)
     budget, num_trials = price_budget(config.budget, proxy)
+    entrants = unique_labels(
+        [resolve_searcher(searcher, suited, objects, num_trials) for searcher in wanted]
+    )
     made_here = provenance(command)
     name = config.name or _default_name(config, proxy, budget, judge, entrants)
     folder = Path(config.folder) / name
+    if not config.overwrite:
+        entrants = number_versions(entrants, folder)
 
     def cell(entrant: Entrant, settings: LoopSettings) -> RunSpec:
         return RunSpec(
@@ -210,43 +215,33 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
         )
 
 
-def refuse_mixture(comparison: Comparison, to_do: Sequence[RunSpec]) -> None:
-    """Raise RunFolderRefused where the folder holds runs that do not belong to this comparison.
-
-    Runs that are `to_do` and were begun must not be written by another process either.
-    """
-    wanted = {cell.path: cell for cell in comparison.cells}
-    shared = condition(comparison.cells[0].config)
-    begun = comparison.records.all()
-    for found in begun:
-        if found.path in wanted:
-            refuse_another_config(found.path, found.header, wanted[found.path].config)
-        elif not is_reference(found.config):
-            other = condition(found.config)
-            if other != shared:
-                keys = [key for key in shared if shared[key] != other[key]]
-                raise RunFolderRefused(
-                    f"{comparison.folder} holds runs of another configuration ({', '.join(keys)} "
-                    f"of {found.path.relative_to(comparison.folder)} differ); choose another "
-                    f"name= or remove the folder"
-                )
-    paths = {found.path for found in begun}
-    for cell in to_do:
-        if cell.path in paths:
-            cell.open().close()
-
-
 def write_plan(comparison: Comparison, command: str) -> None:
-    """Note which runs the comparison is to have, for `nasarena status`; the plan only grows."""
-    file = comparison.folder / PLAN
+    """Note which runs the comparison is to have, for `nasarena status`, beside those it has."""
     before = read_plan(comparison.folder)
     runs = [str(cell.path.relative_to(comparison.folder)) for cell in comparison.cells]
-    plan = {"command": command, "runs": list(dict.fromkeys([*before["runs"], *runs]))}
+    _write(comparison.folder, command, list(dict.fromkeys([*before["runs"], *runs])))
+
+
+def forget_refused(comparison: Comparison) -> None:
+    """Take runs out of the plan that left nothing behind: their settings cannot work."""
+    plan = read_plan(comparison.folder)
+    gone = {cell.path for cell in comparison.cells if not cell.path.exists()}
+    runs = [run for run in plan["runs"] if comparison.folder / run not in gone]
+    if not runs:
+        (comparison.folder / PLAN).unlink(missing_ok=True)
+        with suppress(OSError):  # something else lies there
+            comparison.folder.rmdir()
+    elif runs != plan["runs"]:
+        _write(comparison.folder, plan["command"], runs)
+
+
+def _write(folder: Path, command: str, runs: Sequence[str]) -> None:
+    plan = {"command": command, "runs": runs}
     try:
-        comparison.folder.mkdir(parents=True, exist_ok=True)
-        replace_text(file, json.dumps(plan, indent=1) + "\n")
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_text(folder / PLAN, json.dumps(plan, indent=1) + "\n")
     except OSError as error:
-        raise NasArenaError(f"cannot write to {comparison.folder}: {error.strerror}") from error
+        raise NasArenaError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def read_plan(folder: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from nasarena.experiments.settings.registry import load_searcher, one_line
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_config import options_apart
 from nasarena.search.searcher import SearcherSpec, spec_of
+from nasarena.search.settings import ByBudget
 
 NO_OBJECTS: Mapping[str, SearcherSpec] = {}
 
@@ -44,6 +45,15 @@ class Entrant:
         """What its author declared, its code included."""
         return load_searcher(self.target) if self.own is None else spec_of(self.own)
 
+    def random_fill(self) -> dict[str, int]:
+        """The options that say how many random patterns it begins with, by name."""
+        declared = self.spec().options()
+        return {
+            name: value
+            for name, value in self.options.items()
+            if isinstance(declared.get(name), ByBudget)
+        }
+
     def config(self) -> dict[str, Any]:
         """What `run.json` says about the searcher."""
         values: dict[str, Any] = {
@@ -65,12 +75,13 @@ def resolve_searcher(
     config: SearcherConfig,
     suited: Mapping[str, Any] | None = None,
     objects: Mapping[str, SearcherSpec] = NO_OBJECTS,
+    num_trials: int | None = None,
 ) -> Entrant:
     """Find a searcher and check its options; those in `suited` that it has are defaults to it.
 
     `objects` are searchers that exist as Python objects alone, by the names that they have in the
-    settings. Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong
-    type.
+    settings. `num_trials` average patterns are what the budget pays for: some defaults follow it.
+    Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
     """
     own = objects.get(config.name)
     spec = own or load_searcher(config.name)
@@ -79,9 +90,9 @@ def resolve_searcher(
     name = attribute if is_file else config.name
     own_names = spec.options()
     given = {key: value for key, value in (suited or {}).items() if key in own_names}
-    options = replace(spec, name=name).complete({**given, **config.options})
+    options = replace(spec, name=name).complete({**given, **config.options}, num_trials)
     if spec.uses_llm and "inner" in options:
-        options["inner"] = complete_inner(options["inner"])
+        options["inner"] = complete_inner(options["inner"], num_trials)
     options = _plain(f"searcher {name!r}", options)
     suffix = "" if config.control == "none" else f"-{config.control}"
     return Entrant(
@@ -122,7 +133,7 @@ def _file_hash(file: str) -> str:
     return hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
 
 
-def complete_inner(given: Any) -> dict[str, Any]:
+def complete_inner(given: Any, num_trials: int | None = None) -> dict[str, Any]:
     """The classical half of a hybrid, a name or {name:...,options:{...}}, with all its options."""
     wanted: Any = {"name": given} if isinstance(given, str) else given
     if not isinstance(wanted, Mapping) or not {"name"} <= wanted.keys() <= {"name", "options"}:
@@ -130,7 +141,8 @@ def complete_inner(given: Any) -> dict[str, Any]:
             f"inner must be a classical searcher, as inner=evolution or "
             f"{{name:evolution,options:{{population:20}}}}, got {given!r}"
         )
-    inner = resolve_searcher(SearcherConfig(str(wanted["name"]), dict(wanted.get("options") or {})))
+    chosen = SearcherConfig(str(wanted["name"]), dict(wanted.get("options") or {}))
+    inner = resolve_searcher(chosen, num_trials=num_trials)
     if inner.uses_llm:
         raise InvalidSetting(f"inner must be a classical searcher, got the agent {inner.name!r}")
     return {"name": inner.target, "options": dict(inner.options)}

@@ -4,8 +4,9 @@ A cell is plain values, so that it can be sent to a worker process. Its `config`
 `run.json`: all that its events depend on, whose hash a run folder is checked against.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
+from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import takes_over
 from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
@@ -118,7 +120,7 @@ def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
         advance = advance.after(trial, ledger.spent, loop.budget)
         report(advance)
 
-    with ExitStack() as stack:
+    with _leave_nothing_if_refused(cell), ExitStack() as stack:
         journal = Journal(stack.enter_context(cell.open()))
         client = stack.enter_context(_client(cell, journal))
         make = partial(_searcher, cell, spec, client)
@@ -131,6 +133,21 @@ def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
     for trial in found.trials:  # anew, for a search that had ended before is not watched again
         advance = advance.after(trial, journal.search_spending, loop.budget)
     return advance
+
+
+@contextmanager
+def _leave_nothing_if_refused(cell: RunSpec) -> Iterator[None]:
+    """A setting that cannot work leaves no run behind, if it is found before the searcher's first
+    trial: the same command with a better value begins afresh."""
+    is_new = not cell.path.exists()
+    try:
+        yield
+    except InvalidSetting:
+        if is_new and len(read_run(cell.path).trials()) <= cell.settings.initial_design:
+            shutil.rmtree(cell.path)
+            with suppress(OSError):  # other seeds lie there
+                cell.path.parent.rmdir()
+        raise
 
 
 def conclude_cells(cells: Sequence[RunSpec]) -> None:

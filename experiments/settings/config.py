@@ -183,6 +183,11 @@ class _Comparison:
     workers: Workers = Field(None, description=WORKERS)
     cache: bool = Field(True, description=f"{CACHE}; the charge is the same")
     retry_failed: bool = Field(False, description="try again what failed before")
+    overwrite: bool = Field(
+        False,
+        description="remove recorded runs of another version of a searcher, or of other settings, "
+        "and run again; else a changed searcher goes by the next label, as mine-2",
+    )
 
 
 @settings

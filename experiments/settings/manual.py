@@ -33,6 +33,7 @@ from nasarena.experiments.settings.registry import (
     load_searcher,
 )
 from nasarena.search.errors import classes_in
+from nasarena.search.settings import ByBudget
 
 COMMANDS: dict[str, type[Any]] = {
     "compare": CompareConfig,
@@ -194,7 +195,9 @@ def _entries(entries: Iterable[Entry]) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
-    """A default as it is written on the command line."""
+    """A default as it is written on the command line, or what it is derived from."""
+    if isinstance(value, ByBudget):
+        return f"({value.words})"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):

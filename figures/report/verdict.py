@@ -27,7 +27,7 @@ def verdict(analysis: Analysis) -> list[str]:
             f"No conclusion: none of the {len(tables.excluded)} runs finished with a score. "
             f"The list of excluded runs says why."
         ]
-    sentences = [_leader(standing)]
+    sentences = [_leader(standing), *_random_in_disguise(analysis)]
     if len(standing.places) > 1:
         sentences += [_power(standing), *_against_baselines(standing)]
         sentences += [*_exactly(analysis), *_equivalence(standing), *_planning(standing)]
@@ -56,6 +56,26 @@ def _leader(standing: Standings) -> str:
         f"{first.searcher} has the highest estimate ({score}), but shares the first place: it was "
         f"not shown to be better than {others}."
     )
+
+
+def _random_in_disguise(analysis: Analysis) -> list[str]:
+    """Whose result is random search's under another name."""
+    found = analysis.random_beginnings
+    whole = [one.searcher for one in found if one.is_whole]
+    sentences = []
+    if whole:
+        verb = "is" if len(whole) == 1 else "are"
+        sentences.append(
+            f"{join_names(whole)} {verb} random search here: every pattern tried is the one that "
+            f"random search tried."
+        )
+    sentences += [
+        f"{one.searcher} tried random search's own patterns in its first {one.num_common:g} of "
+        f"{one.num_trials:g} trials: little of its result is its own."
+        for one in found
+        if not one.is_whole
+    ]
+    return sentences
 
 
 def _benchmark(analysis: Analysis) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from nasarena.figures.results.anchors import FILE_NAME, Anchors, Scale, load_anchors
 from nasarena.figures.results.exact import ExactStanding, ExactValues, judge_incumbents
 from nasarena.figures.results.letter_controls import LetterControl, letter_controls
+from nasarena.figures.results.proposals import RandomBeginning, random_beginnings
 from nasarena.figures.results.retrained_winners import Winner, winners
 from nasarena.figures.results.run_selection import Run, select_runs
 from nasarena.figures.results.running_times import areas, running_times
@@ -55,6 +56,11 @@ class Analysis:
         if self.exact is None:
             return []
         return [self.exact.standing(place.searcher) for place in self.standings.places]
+
+    @cached_property
+    def random_beginnings(self) -> list[RandomBeginning]:
+        """Searchers that were random search for most of their trials."""
+        return random_beginnings(self.tables)
 
     @cached_property
     def winners(self) -> list[Winner]:

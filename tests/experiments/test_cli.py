@@ -162,7 +162,7 @@ def test_run_goes_on_and_status_knows(capsys: pytest.CaptureFixture[str]) -> Non
     assert "best search score" in capsys.readouterr().out
     folder = Path("runs/x/evolution/seed-1")
     header = json.loads((folder / "run.json").read_text())
-    assert header["config"]["searcher"]["options"] == {"population": 50, "tournament": 10}
+    assert header["config"]["searcher"]["options"] == {"population": 8, "tournament": None}
     assert header["command"].startswith("nasarena run proxy=additive")
     assert header["packages"]["numpy"] and header["hardware"]["cores"] >= 1
     assert main(["status", "runs"]) == 0

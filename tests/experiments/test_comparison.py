@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.plan import plan_comparison, read_plan
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.proxy import TrialSeed
@@ -138,6 +138,7 @@ def test_searchers_that_fail_do_not_stop_the_others(capsys: pytest.CaptureFixtur
     err = capsys.readouterr().err
     (line,) = [line for line in err.splitlines() if "raises" in line]
     assert "seeds 0, 1, failed: the searcher failed: ask raised RuntimeError: out of ideas" in line
+    assert "(raises, my.py:13)" in line  # where to look
     assert "never_ends, seeds 0, 1, failed" in err and "within 0.5 s (ask_timeout_s)" in err
     assert "nonsense, seeds 0, 1, failed" in err and "invalid proposals in a row" in err
     assert "leaves, seeds 0, 1, partial: its process was ended (exit code 9)" in err
@@ -195,7 +196,7 @@ def test_a_folder_of_another_configuration_is_refused(capsys: pytest.CaptureFixt
     assert compare("searchers=[random]") == 0
     before = contents()
     capsys.readouterr()
-    # The same run with another budget; another searcher under another proxy; a changed source.
+    # The same run with another budget; another searcher under another proxy.
     assert compare("searchers=[random]", "budget.amount=9") == 2
     assert "budget.amount is 8" in capsys.readouterr().err
     assert compare("searchers=[evolution]", "proxy.noise=0.3") == 2
@@ -204,17 +205,72 @@ def test_a_folder_of_another_configuration_is_refused(capsys: pytest.CaptureFixt
     )
     assert contents() == before and not Path("runs/x/evolution").exists()
 
-    assert compare("searchers=[my.py:climber]") == 0
+
+def test_an_edited_searcher_goes_by_the_next_label_and_keeps_it() -> None:
+    small = ["references=false", "seeds=1"]
+    assert compare("searchers=[my.py:climber]", *small) == 0
+    first = contents()
     Path("my.py").write_text(OWN.replace("changes=1", "changes=3"))
-    assert compare("searchers=[my.py:climber]") == 2
-    assert "searcher.options.changes is 1, not 3" in capsys.readouterr().err
+    assert compare("searchers=[my.py:climber]", *small) == 0
+    assert compare("searchers=[my.py:climber]", "seeds=2", "references=false") == 0
+    assert compare("searchers=[{name:my.py:climber,options:{changes:5}}]", *small) == 0
+    assert first.items() <= contents().items()
+    found = {name: run.config["searcher"] for name, run in runs().items()}
+    assert {name: searcher["options"]["changes"] for name, searcher in found.items()} == {
+        "climber/seed-0": 1,
+        "climber-2/seed-0": 3,
+        "climber-2/seed-1": 3,
+        "climber-3/seed-0": 5,
+    }
+    assert read_plan(Path("runs/x"))["runs"] == list(found)
+    # The first version again: it is there already, under its own label.
+    Path("my.py").write_text(OWN)
+    before = contents()
+    assert compare("searchers=[my.py:climber]", *small) == 0
+    assert contents() == before
 
 
-def test_a_fault_of_the_settings_alone_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    options = "{name:evolution,options:{population:5,tournament:9}}"
-    assert compare(f"searchers=[{options}]", "references=false") == 2
+def test_overwrite_takes_the_place_of_what_is_of_another_configuration() -> None:
+    small = ["references=false", "seeds=1", "overwrite=true"]
+    assert compare("searchers=[my.py:climber,random]", *small) == 0
+    kept = Path("runs/x/random/seed-0/run.json").stat().st_ino
+    Path("my.py").write_text(OWN.replace("changes=1", "changes=3"))
+    assert compare("searchers=[my.py:climber,random]", *small) == 0
+    found = runs()
+    assert found["climber/seed-0"].config["searcher"]["options"] == {"changes": 3}
+    assert sorted(found) == ["climber/seed-0", "random/seed-0"]
+    assert Path("runs/x/random/seed-0/run.json").stat().st_ino == kept  # of this comparison
+    # Another noise: nothing that is there can be compared with it.
+    assert compare("searchers=[random]", "proxy.noise=0.3", *small) == 0
+    assert sorted(runs()) == ["random/seed-0"]
+
+
+def test_a_fault_of_the_settings_alone_is_told_once_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def ask(tournament: int, *others: str) -> int:
+        options = f"{{population:5,tournament:{tournament}}}"
+        searcher = f"{{name:evolution,options:{options},label:small}}"
+        return compare(f"searchers=[{','.join([searcher, *others])}]", "references=false")
+
+    assert ask(9) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "evolution needs 1 <= tournament <= population, got 9 and 5" in line
+    assert not Path("runs/x").exists()
+    assert ask(9, "random") == 2
+    assert sorted(runs()) == ["random/seed-0", "random/seed-1"]
+    assert read_plan(Path("runs/x"))["runs"] == sorted(runs())
+    assert ask(4, "random") == 0
+    assert runs()["small/seed-0"].config["searcher"]["label"] == "small"
+
+
+def test_a_searcher_that_is_mostly_random_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare("searchers=[evolution]", "references=false", "seeds=1") == 0
+    out = capsys.readouterr().out
+    assert "random patterns to begin with: evolution population=8" in out
+    assert "warning: evolution is random search for most of its 8 trials (population=8)" in out
+    assert compare("searchers=[evolution]", "references=false", "budget.amount=40", "name=y") == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_the_default_name_holds_what_all_runs_share() -> None:

@@ -219,7 +219,23 @@ def test_options_of_searchers_are_checked_before_anything_runs() -> None:
     )
     assert "evolution.options.population must be a whole number, got 'x'" in words(population="x")
     entrant = resolve_searcher(SearcherConfig("evolution", {"population": 20}))
-    assert entrant.options == {"population": 20, "tournament": 10}
+    assert entrant.options == {"population": 20, "tournament": None}
+
+
+def test_defaults_follow_the_budget_and_given_values_do_not() -> None:
+    def options(name: str, num_trials: int, **given: Any) -> Any:
+        return resolve_searcher(SearcherConfig(name, given), num_trials=num_trials).options
+
+    # The populations and random starts that the bare comparison has had at 72 patterns.
+    assert options("evolution", 72)["population"] == 8
+    assert options("genetic", 72)["population"] == 10
+    assert options("tpe", 72)["num_startup"] == options("botorch", 72)["num_startup"] == 6
+    assert options("evolution", 200)["population"] == 22
+    assert options("evolution", 30)["population"] == 8  # not below
+    assert options("evolution", 10_000)["population"] == 50  # nor above what a long run has
+    assert options("evolution", 30, population=50)["population"] == 50
+    inner = options("agent-override", 72, inner="evolution")["inner"]
+    assert inner["options"] == options("evolution", 72)  # a hybrid's half is the plain searcher
 
 
 def test_variants_of_one_searcher_get_names_of_their_own() -> None:

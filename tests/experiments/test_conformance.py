@@ -144,8 +144,21 @@ def test_check_takes_twenty_lines_of_ones_own_and_draws_them(
     )
     assert main(["check", "my.py:climber", "trials=60"]) == 0
     out = capsys.readouterr().out
-    assert "9 of 9 passed" in out and "beats random search" in out
+    assert "10 of 10 passed" in out and "beats random search" in out
     (drawn,) = Path("runs").rglob("anytime.png")
     assert drawn.read_bytes().startswith(b"\x89PNG")
     assert main(["check", "random", "trials=20", "seeds=7"]) == 1
-    assert "FAIL beats random search" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "ok   spends its budget" in out and "FAIL beats random search" in out
+
+
+def test_check_sees_runs_that_stop_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.py").write_text(
+        "def tires(space, rng):\n    for _ in range(6):\n        yield space.sample(rng)\n"
+    )
+    assert main(["check", "my.py:tires", "trials=20", "seeds=7"]) == 1
+    words = "7 of 7 runs stopped early (the searcher stopped asking), one with 50% of its budget"
+    assert words in " ".join(capsys.readouterr().out.split())

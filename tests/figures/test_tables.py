@@ -83,7 +83,7 @@ def test_broken_runs_stand_apart_with_their_reason(tmp_path: Path, add_run: AddR
     tables = read_tables(tmp_path)
     assert tables.searchers == ["good", "random"] and tables.seeds == (0, 1)
     found = reasons(tables)
-    assert found["crasher", 0] == "ask raised RuntimeError: out of ideas"
+    assert found["crasher", 0].startswith("ask raised RuntimeError: out of ideas (ask, fakes.py:")
     assert found["hopeless", 0].startswith("none of its 12 trials was scored, the last: loss")
     assert found["newer", 0] == "made under another condition: proxy.version is '8', not '7'"
     assert found["cut", 0].startswith("not finished: it stands at 12 trials")
