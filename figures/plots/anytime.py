@@ -20,13 +20,20 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 
 _NUM_POINTS = 160
+LOG_METERS = ("measured_seconds",)  # searchers differ by orders of magnitude
 
 
 def meter_grid(tables: Tables, meter: str) -> Floats:
-    """Where curves are read: at whole trials, or at 160 steps up to the largest reading."""
-    most = float(tables.trials[tables.meter_column(meter)].max())
+    """Where curves are read: at whole trials, or at 160 steps up to the largest reading.
+
+    The steps are equal, or equal factors for `LOG_METERS`.
+    """
+    readings = tables.trials[tables.meter_column(meter)]
+    most = float(readings.max())
     if meter == "trials":
         return np.arange(1, int(most) + 1, dtype=np.float64)
+    if meter in LOG_METERS:
+        return np.geomspace(max(float(readings.min()), most / 1e5), most, _NUM_POINTS)
     return np.linspace(0, most, _NUM_POINTS)
 
 
@@ -47,10 +54,20 @@ def best_by_seed(tables: Tables, meter: str, grid: Floats) -> dict[str, Floats]:
 def curves(tables: Tables, meter: str) -> dict[str, Curve]:
     """A curve for each searcher, all on one grid."""
     grid = meter_grid(tables, meter)
-    return {
+    found = {
         name: Curve(grid, *band(best, stream(0, "bootstrap", name, "curve", meter)))
         for name, best in best_by_seed(tables, meter, grid).items()
     }
+    if meter not in LOG_METERS:
+        return found
+    ends = tables.trials.groupby("searcher")[tables.meter_column(meter)].max()
+    return {name: _cut(curve, float(ends[name])) for name, curve in found.items()}
+
+
+def _cut(curve: Curve, end: float) -> Curve:
+    """The curve without what lies beyond `end`, where the searcher's slowest run was over."""
+    kept = np.where(curve.grid <= end * (1 + 1e-9), 1.0, np.nan)
+    return Curve(curve.grid, curve.middle * kept, curve.low * kept, curve.high * kept)
 
 
 def meter_label(tables: Tables, meter: str) -> str:
@@ -104,17 +121,36 @@ def draw_against(meter: str, analysis: Analysis) -> Figure:
     tables = analysis.tables
     if meter not in METERS:
         raise InvalidSetting(f"meter must be one of {', '.join(METERS)}, got {meter!r}")
-    title = "Best score found so far"
+    title = f"Best search score so far, against {METERS[meter].label}"
     empty = placeholder_figure(tables, title, meter)
     if empty is not None:
         return empty
     sheet = CurveFigure(
         title=title,
-        detail=band_in_words(tables) + aware_in_words(tables),
+        detail=band_in_words(tables) + _optimum_in_words(tables) + aware_in_words(tables),
         x_label=meter_label(tables, meter),
-        y_label="best search score so far\n(higher is better)",
-        panel_label="best search score",
-        levels=[Level(name, score) for name, score in tables.reference_scores().items()],
+        y_label=f"best search score so far{tables.unit_in_brackets}\n(higher is better)",
+        panel_label=f"best search score{tables.unit_in_brackets}",
+        ground=tables.ground,
+        levels=[*_optimum(tables), *_references(tables)],
         names=star_names(tables),
+        log_x=meter in LOG_METERS,
     )
     return draw_curves(curves(tables, meter), sheet)
+
+
+def _optimum(tables: Tables) -> list[Level]:
+    """The true optimum where a benchmark knows it: search scores above it are luck."""
+    known = tables.benchmark
+    return [] if known is None else [Level("true optimum", known.best, is_limit=True)]
+
+
+def _references(tables: Tables) -> list[Level]:
+    """Reference patterns at their mean search score."""
+    return [Level(name, score) for name, score in tables.reference_scores().items()]
+
+
+def _optimum_in_words(tables: Tables) -> str:
+    if tables.benchmark is None:
+        return ""
+    return "The search score is noisy: what lies above the true optimum is luck. "

@@ -108,7 +108,7 @@ def draw(analysis: Analysis) -> Figure:
     names = [name for name in tables.searchers if name in table.index.get_level_values(0)]
     with house_style():
         figure = new_figure(8.6, 5.4)
-        headline(figure, title, _detail(tables))
+        headline(figure, title, _detail(tables), tables.ground)
         cells = figure.subplots(2, 2).ravel()
         style = looks(tables.searchers)
         for axes, (measure, label) in zip(cells, MEASURES.items(), strict=False):
@@ -145,8 +145,8 @@ def _draw_guides(cells: Sequence[Axes], tables: Tables) -> None:
     guides = ((cells[1], space["depth"] * (1 - 1 / size)), (cells[2], np.log2(size)))
     for axes, level in guides:
         axes.axhline(level, color=MUTED, lw=0.6, linestyle=(0, (1, 2)), zorder=1)
-        axes.annotate("uniform", (1, level), (-2, 2), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", ha="right", fontsize=7,
+        axes.annotate("uniform", (1, level), (3, 0), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", va="center", fontsize=7,
                       color=MUTED, fontstyle="italic")  # fmt: skip
 
 

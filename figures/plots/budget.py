@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from nasarena.figures.plots.style import (
     FAINT,
@@ -78,7 +78,8 @@ def draw(analysis: Analysis) -> Figure:
     names = tables.searchers
     with house_style():
         figure = new_figure(width_for(names), 2.1 + 0.3 * len(names))
-        headline(figure, title, f"Means per run over {tables.seeds_in_words}.")
+        detail = f"Means per run over {tables.seeds_in_words}."
+        headline(figure, title, detail, tables.ground)
         left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=[1.25, 1, 1])
         _draw_shares(left, tables, names)
         _draw_waste(middle, tables, names)
@@ -105,11 +106,10 @@ def _draw_shares(axes: Axes, tables: Tables, names: list[str]) -> None:
             edgecolor="white", linewidth=0.6,
         )  # fmt: skip
         left += widths
-    amount = EngFormatter(sep=" ").format_data(tables.budget)
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel(f"share of the budget\n({amount} {METERS[tables.unit].unit})")
+    axes.set_xlabel(f"share of the budget\n({METERS[tables.unit].amount(tables.budget)})")
     _legend(axes)
 
 
@@ -144,6 +144,7 @@ def _draw_seconds(axes: Axes, tables: Tables, names: list[str]) -> None:
         label="searcher",
     )  # fmt: skip
     axes.set_xscale("log")
+    axes.set_xlim(float(shown.min().min()) / 1.6, float(shown.max().max()) * 1.6)  # whole marks
     plain_log(axes.xaxis)
     axes.set_xlabel("measured seconds per run\n(log scale)")
     axes.grid(axis="x")

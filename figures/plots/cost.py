@@ -40,7 +40,7 @@ def total_costs(tables: Tables) -> pd.DataFrame:
 def draw(analysis: Analysis) -> Figure:
     """The figure; the regret is that of the score that decides."""
     tables, standing = analysis.tables, analysis.standings
-    title = "Regret against total cost"
+    title = f"Regret of the {standing.score_name} against total cost"
     if not standing.places:
         return nothing_to_show(title, "No finished run with a score: there is nothing to draw.")
     if np.isnan(standing.places[0].normalized.estimate):
@@ -48,34 +48,52 @@ def draw(analysis: Analysis) -> Figure:
     costs = total_costs(tables)
     with_llm = bool((costs["tokens"] > 0).any())
     with house_style():
-        figure = new_figure(width_for(tables.searchers) + (3.0 if with_llm else 0), 4.2)
+        figure = new_figure(width_for(tables.searchers) + (3.4 if with_llm else 0), 4.4)
         axes = figure.subplots(1, 1 + with_llm, squeeze=False, sharey=True)[0]
-        _draw_points(axes[0], costs["seconds"], standing)
+        shown = [costs["seconds"]]
         axes[0].set_xlabel("measured seconds per run, training and searcher")
-        if costs["seconds"].max() > 5 * costs["seconds"].min() > 0:
-            axes[0].set_xscale("log")
-            plain_log(axes[0].xaxis)
         axes[0].set_ylabel("normalized regret\n(lower is better)")
         if with_llm:
-            _draw_points(axes[1], costs["tokens"], standing)
-            axes[1].set_xscale("symlog", linthresh=1000)
-            axes[1].xaxis.set_major_formatter(EngFormatter(sep=""))
+            shown.append(costs["tokens"][costs["tokens"] > 0])  # others used none
             axes[1].set_xlabel("tokens of language models per run")
-        headline(figure, title, _detail(analysis))
+        for panel, values in zip(axes, shown, strict=True):
+            _draw_points(panel, values, standing)
+            _scale(panel, values)
+        headline(figure, title, _detail(analysis), tables.ground)
         figure.draw_without_rendering()
-        style = looks(tables.searchers)
-        labels = [
-            EndLabel(place.searcher, place.normalized.estimate, style[place.searcher].color)
-            for place in standing.places
-        ]
-        label_ends(figure, axes[-1], labels)
+        for panel, values in zip(axes, shown, strict=True):
+            label_ends(figure, panel, _labels(values, standing))
     return figure
+
+
+def _scale(axes: Axes, costs: pd.Series) -> None:
+    """Whole marks at both ends; logarithmic where costs differ much."""
+    low, high = float(costs.min()), float(costs.max())
+    if high > 5 * low > 0:
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.5, high * 1.5)
+        plain_log(axes.xaxis)
+    else:
+        axes.set_xlim(0, (high or 1.0) * 1.15)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def _labels(costs: pd.Series, standing: Standings) -> list[EndLabel]:
+    style = looks(sorted(standing.scores))
+    return [
+        EndLabel(place.searcher, place.normalized.estimate, style[place.searcher].color,
+                 x=float(costs[place.searcher]))
+        for place in standing.places
+        if place.searcher in costs
+    ]  # fmt: skip
 
 
 def _draw_points(axes: Axes, costs: pd.Series, standing: Standings) -> None:
     style = looks(sorted(standing.scores))
     axes.grid(True)
     for place in standing.places:
+        if place.searcher not in costs:
+            continue
         look, x, regret = style[place.searcher], costs[place.searcher], place.normalized
         axes.plot([x, x], [regret.low, regret.high], color=look.color, lw=1.6, alpha=0.7)
         axes.plot(x, regret.estimate, look.marker, color=look.color, ms=8, mec="white", mew=0.8)
@@ -84,12 +102,11 @@ def _draw_points(axes: Axes, costs: pd.Series, standing: Standings) -> None:
 
 
 def _detail(analysis: Analysis) -> str:
-    kind = "final" if analysis.standings.is_final else "search"
     scale = analysis.scale
     best = scale.best_in_words if scale else "the best score known"
-    seeds = analysis.tables.seeds_in_words
+    seeds, score = analysis.tables.seeds_in_words, analysis.standings.score_name
     return (
-        f"Interquartile mean of the {kind} score's regret over {seeds} with 95 % "
+        f"Interquartile mean of the {score}'s regret over {seeds} with 95 % "
         f"interval; 0 is {best}, 1 the median of random search, frozen. Costs are means; answers "
         f"from a cache count what the training cost when it was done."
     )

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nasarena.figures.plots.style import INK, MUTED, headline, house_style, looks, new_figure
+from nasarena.figures.plots.style import INK, MUTED, Look, headline, house_style, looks, new_figure
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.critical_difference import (
@@ -34,7 +34,8 @@ def draw(analysis: Analysis) -> Figure:
     order = np.argsort(found.mean_ranks, kind="stable")
     with house_style():
         figure = new_figure(8.6, 1.9 + 0.17 * len(names))
-        headline(figure, "Mean ranks and their critical difference", _detail(tables, found))
+        title = f"Mean ranks by {standing.score_name} and their critical difference"
+        headline(figure, title, _detail(tables, found), tables.ground)
         axes = figure.subplots()
         half = -(-len(names) // 2)
         style = looks(tables.searchers)
@@ -42,7 +43,7 @@ def draw(analysis: Analysis) -> Figure:
             name, rank = names[index], float(found.mean_ranks[index])
             is_left = place < half
             depth = place if is_left else len(names) - 1 - place
-            _draw_name(axes, name, rank, 1.0 + depth, is_left, len(names), style[name].color)
+            _draw_name(axes, name, rank, 1.0 + depth, is_left, len(names), style[name])
         for level, (first, last) in enumerate(found.groups()):
             ends = found.mean_ranks[order[first]], found.mean_ranks[order[last]]
             y = 0.18 + 0.55 * level / max(1, len(found.groups()))
@@ -65,10 +66,11 @@ def draw(analysis: Analysis) -> Figure:
 
 
 def _draw_name(
-    axes: Axes, name: str, rank: float, y: float, is_left: bool, num_names: int, color: str
+    axes: Axes, name: str, rank: float, y: float, is_left: bool, num_names: int, look: Look
 ) -> None:
-    edge = 0.8 if is_left else num_names + 0.2
-    axes.plot([rank, rank, edge], [0, y, y], color=color, lw=1)
+    edge, color = 0.8 if is_left else num_names + 0.2, look.color
+    axes.plot([rank, rank, edge], [0, y, y], color=color, lw=1.2, linestyle=look.dash)
+    axes.plot(rank, y, look.marker, color=color, ms=5.5, mec="white", mew=0.6)
     text = f"{name}  {rank:.2f}" if is_left else f"{rank:.2f}  {name}"
     axes.text(edge + (-0.05 if is_left else 0.05), y, text, fontsize=8, va="center",
               ha="right" if is_left else "left", color=color)  # fmt: skip

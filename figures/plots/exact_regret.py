@@ -5,6 +5,7 @@ true one, so a curve may rise again where the choice was wrong.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,7 +28,8 @@ from nasarena.figures.stats.curves import step_fill
 from nasarena.figures.stats.intervals import Floats, band
 from nasarena.search.seeding import stream
 
-REGRET, RANK = "Exact regret of the best pattern so far", "Rank of the best pattern so far"
+REGRET = "Exact regret of the best pattern so far, by true score"
+RANK = "Rank of the best pattern so far in the whole space, by true score"
 
 
 def is_shown(analysis: Analysis) -> bool:
@@ -62,13 +64,17 @@ def draw_regret(analysis: Analysis) -> Figure:
     if empty is not None:
         return empty
     known = exact.known
-    found = curves(tables, exact.regrets, "exact regret")
+    found = {
+        name: replace(curve, low=np.maximum(curve.low, 0.0))
+        for name, curve in curves(tables, exact.regrets, "exact regret").items()
+    }
     sheet = CurveFigure(
         title=REGRET,
         detail=_detail(tables, known) + aware_in_words(tables),
         x_label=meter_label(tables, tables.unit),
-        y_label="true score below the optimum\n(lower is better)",
-        panel_label="exact regret",
+        y_label=f"true score below the optimum{tables.unit_in_brackets}\n(lower is better)",
+        panel_label=f"exact regret{tables.unit_in_brackets}",
+        ground=tables.ground,
         levels=[
             Level(name, known.best - known.scores[pattern])
             for name, pattern in _references(tables).items()
@@ -108,6 +114,7 @@ def draw_rank(analysis: Analysis) -> Figure:
         x_label=meter_label(tables, tables.unit),
         y_label="rank in the whole space\n(lower is better)",
         panel_label="rank",
+        ground=tables.ground,
         levels=[
             Level(name, known.ranks[pattern])
             for name, pattern in _references(tables).items()
@@ -120,6 +127,9 @@ def draw_rank(analysis: Analysis) -> Figure:
 
 
 def _references(tables: Tables) -> dict[str, str]:
+    """Their patterns by name; none on a synthetic landscape."""
+    if tables.is_synthetic:
+        return {}
     named = tables.references.drop_duplicates("name")
     return dict(zip(named["name"].astype(str), named["pattern"].astype(str), strict=True))
 

@@ -31,6 +31,12 @@ def paths_of(stem: Path) -> list[Path]:
 
 def save_figure(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
     """Write `stem` as PNG, SVG and PDF and return the paths; the folder must exist."""
+    # Ticks are written when a figure is saved, with the sign that holds then.
+    with matplotlib.rc_context({"axes.unicode_minus": False}):
+        return _save(figure, stem, title, source)
+
+
+def _save(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
     png, svg, pdf = paths_of(stem)
     data = f"data {source.data_hash}"
     from_runs = {"Title": title, "Source": source.command, "Identifier": data}

@@ -48,7 +48,7 @@ def _anytime_against(meter: str) -> FigureSpec:
     """The anytime curves against what the budget does not count, where anything was."""
     return FigureSpec(
         f"anytime-{meter}",
-        f"Best score found so far, against {METERS[meter].label}",
+        f"Best search score so far, against {METERS[meter].label}",
         partial(anytime.draw_against, meter),
         partial(anytime.was_counted, meter),
     )
@@ -59,11 +59,13 @@ FIGURES = (
     FigureSpec("exact", exact_regret.REGRET, exact_regret.draw_regret, exact_regret.is_shown),
     FigureSpec("exact-rank", exact_regret.RANK, exact_regret.draw_rank, exact_regret.has_ranks),
     FigureSpec("surrogate", surrogate.TITLE, surrogate.draw, surrogate.is_shown),
-    FigureSpec("regret", "Regret over the budget", regret.draw, regret.is_shown),
-    FigureSpec("anytime", "Best score found so far", anytime.draw),
+    FigureSpec(
+        "regret", "Regret of the search score over the budget", regret.draw, regret.is_shown
+    ),
+    FigureSpec("anytime", "Best search score so far", anytime.draw),
     _anytime_against("trials"),
     _anytime_against("measured_seconds"),
-    FigureSpec("ranks", "Rank over the budget", ranks.draw),
+    FigureSpec("ranks", "Rank over the budget, by search score", ranks.draw),
     FigureSpec("runtime", "How soon scores are reached", runtime.draw),
     FigureSpec("improvement", "Probability of improvement", improvement.draw),
     FigureSpec("profiles", "Performance profiles", profiles.draw),

@@ -26,7 +26,7 @@ from nasarena.figures.stats.dominance import improvement_matrix
 def draw(analysis: Analysis) -> Figure:
     """The figure; searchers in the order of the standings."""
     standing = analysis.standings
-    title = "How often a run of one searcher beats a run of another"
+    title = f"How often a run of one searcher beats another's, by {standing.score_name}"
     names = [place.searcher for place in standing.places]
     if len(names) < 2:
         return nothing_to_show(title, "There are no two searchers to compare.")
@@ -36,7 +36,7 @@ def draw(analysis: Analysis) -> Figure:
         longest = max(map(len, shown))
         side = 0.52 * len(names)
         figure = new_figure(max(6.0, side + 2.2 + 0.075 * longest), side + 1.6 + 0.05 * longest)
-        headline(figure, title, _detail(standing))
+        headline(figure, title, _detail(standing), analysis.tables.ground)
         axes = figure.subplots()
         seaborn.heatmap(
             matrix, ax=axes, vmin=0, vmax=1, cmap="PuOr", annot=True, fmt=".2f", square=True,
@@ -62,8 +62,7 @@ def draw(analysis: Analysis) -> Figure:
 
 
 def _detail(standing: Standings) -> str:
-    kind = "final" if standing.is_final else "search"
     return (
-        f"By {kind} score, {standing.num_seeds} runs each, draws half. Framed: significant in the "
-        f"exact paired test (Holm, 0.05)."
+        f"By {standing.score_name}, {standing.num_seeds} runs each, draws half. Framed: "
+        f"significant in the exact paired test (Holm, 0.05)."
     )

@@ -38,7 +38,8 @@ def draw(analysis: Analysis) -> Figure:
         return nothing_to_show(TITLE, "No searcher was run behind permuted letters.")
     with house_style():
         figure = new_figure(7.6, 1.5 + 0.34 * len(found))
-        headline(figure, TITLE, f"{in_words(found)} {_detail(tables, standing)}")
+        detail = f"{in_words(found)} {_detail(tables, standing)}"
+        headline(figure, TITLE, detail, tables.ground)
         axes = figure.subplots()
         if standing.rope:
             axes.axvspan(-standing.rope, standing.rope, color="#f1f1f1", lw=0, zorder=0)
@@ -48,8 +49,10 @@ def draw(analysis: Analysis) -> Figure:
             _draw_row(axes, row, each, style[each.real].color)
         axes.set_yticks(range(len(found)), [shorten(each.real, 30) for each in found])
         axes.set_ylim(len(found) - 0.4, -0.6)
-        kind = "final" if standing.is_final else "search"
-        axes.set_xlabel(f"{kind} score, true letters less permuted (0: letters do not matter)")
+        axes.set_xlabel(
+            f"{standing.score_name}{tables.unit_in_brackets}, true letters less permuted "
+            f"(0: letters do not matter)"
+        )
         axes.set_ylabel("searcher")
     return figure
 

@@ -1,8 +1,8 @@
-"""Curves over a budget on one sheet: an overview with all lines, and a small panel a searcher.
+"""Curves over a budget on one sheet: a small panel for each searcher, and all lines together.
 
 Lines are steps, never straight connections, and carry their searcher's marker now and then. With
-more than six searchers the bands move into the small panels, where a line and its band stand before
-all others in light grey.
+more than six searchers small panels lead, in each of which one line with its band stands before
+all others in light grey; up to six stand together with their bands.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ from nasarena.figures.plots.style import (
     headline,
     house_style,
     label_ends,
+    legend_beside,
     looks,
     new_figure,
     plain_log,
@@ -33,6 +34,7 @@ from nasarena.figures.stats.intervals import Floats
 
 _MAX_BANDS_TOGETHER = 6
 _NUM_COLUMNS = 4
+_PANEL_INCHES = 1.45
 _NUM_MARKERS = 4  # on each line of the overview
 
 
@@ -45,13 +47,20 @@ class Curve:
     low: Floats
     high: Floats
 
+    @property
+    def last(self) -> int | None:
+        """Where it ends: the last point with a value, None without any."""
+        known = np.flatnonzero(~np.isnan(self.middle))
+        return int(known[-1]) if len(known) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A thin horizontal line; drawn where the axis has room for it."""
+    """A thin horizontal line; drawn where the axis has room, which it makes if `is_limit`."""
 
     name: str
     y: float
+    is_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class CurveFigure:
     """What stands around the curves. `floor` shades everything below it; `names` replaces labels.
 
     `upside_down` puts small values on top (ranks); `full_range` shows whole bands, not their upper
-    half, for curves that fall.
+    half, for curves that fall; `legend` replaces labels where all lines end at one place.
     """
 
     title: str
@@ -67,10 +76,13 @@ class CurveFigure:
     x_label: str
     y_label: str
     panel_label: str
+    ground: str = ""
     levels: Sequence[Level] = ()
     floor: Level | None = None
     names: Mapping[str, str] | None = None
     log: bool = False
+    log_x: bool = False
+    legend: bool = False
     upside_down: bool = False
     full_range: bool = False
 
@@ -80,21 +92,25 @@ def draw_curves(found: Mapping[str, Curve], sheet: CurveFigure) -> Figure:
     many = len(found) > _MAX_BANDS_TOGETHER
     with house_style():
         num_rows = -(-len(found) // _NUM_COLUMNS) if many else 0
-        figure = new_figure(width_for(list(found)), 4.6 + 1.35 * num_rows)
+        panel_height = _PANEL_INCHES * num_rows + 0.1
+        figure = new_figure(width_for(list(found)), 4.6 + panel_height)
         parts: list[FigureBase] = [figure]
         if many:
-            ratios = [4.3, 1.35 * num_rows + 0.1]
+            ratios = [panel_height, 4.1]
             parts = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).ravel().tolist()
-        axes = parts[0].subplots()
+        axes = parts[-1].subplots()
         style = looks(list(found))
         _draw_overview(axes, found, style, sheet, bands=not many)
         _scale_axes(axes, found, sheet, bands=not many)
+        _name_limits(axes, sheet)
         axes.set_xlabel(sheet.x_label)
         axes.set_ylabel(sheet.y_label)
         if many:
-            _draw_panels(parts[1], found, style, sheet)
+            _draw_panels(parts[0], found, style, sheet)
         low, high = sorted(axes.get_ylim())
-        headline(figure, sheet.title, sheet.detail + _outside(sheet, low, high))
+        headline(figure, sheet.title, sheet.detail + _outside(sheet, low, high), sheet.ground)
+        if sheet.legend:
+            legend_beside(axes, style, sheet.names or {})
         figure.draw_without_rendering()  # settles the layout, which the labels need to know
         label_ends(figure, axes, _labels(found, style, sheet, low, high))
     return figure
@@ -108,16 +124,30 @@ def _draw_overview(
     bands: bool,
 ) -> None:
     axes.grid(axis="y")
-    for level in sheet.levels:
-        axes.axhline(level.y, color=MUTED, linewidth=0.6, linestyle=(0, (1, 2)), zorder=1)
+    _draw_levels(axes, sheet.levels)
     if sheet.floor:
         axes.axhspan(min(0, sheet.floor.y), sheet.floor.y, color="#f1f1f1", lw=0, zorder=0)
     for name, curve in found.items():
         if bands:
             _draw_band(axes, curve, style[name])
         _draw_line(axes, curve, style[name].color, 1.6, style[name].dash)
+        _draw_end(axes, curve, style[name].color)
     for number, (name, curve) in enumerate(found.items()):
         _draw_markers(axes, curve, style[name], number / len(found))
+
+
+def _draw_levels(axes: Axes, levels: Sequence[Level]) -> None:
+    for level in levels:
+        color, width = (INK, 1.1) if level.is_limit else (MUTED, 0.6)
+        axes.axhline(level.y, color=color, linewidth=width, linestyle=(0, (1, 2)), zorder=1)
+
+
+def _name_limits(axes: Axes, sheet: CurveFigure) -> None:
+    """The names of limits on their lines, where the curves are not yet."""
+    for level in sheet.levels:
+        if level.is_limit:
+            axes.annotate(level.name, (0, level.y), (4, 2), xycoords=("axes fraction", "data"),
+                          textcoords="offset points", fontsize=7.5, fontstyle="italic")  # fmt: skip
 
 
 def _draw_panels(
@@ -131,9 +161,16 @@ def _draw_panels(
         for other, curve in found.items():
             if other != name:
                 _draw_line(axes, curve, FAINT, 0.8)
+        _draw_levels(axes, [level for level in sheet.levels if level.is_limit])
         _draw_band(axes, found[name], style[name])
         _draw_line(axes, found[name], style[name].color, 1.5)
+        _draw_end(axes, found[name], style[name].color)
         axes.set_title(shorten(name, 24), fontsize=8, color=INK)
+        last = found[name].last
+        if last is not None and not sheet.legend:  # there all end at one value
+            axes.set_title(
+                f"{found[name].middle[last]:.4g}", fontsize=7.5, color=MUTED, loc="right"
+            )
     _scale_axes(grid[0, 0], found, sheet, bands=True)
     for axes in cells[len(found) :]:
         axes.set_axis_off()
@@ -151,6 +188,17 @@ def _draw_line(axes: Axes, curve: Curve, color: str, width: float, dash: Dash = 
     grid = np.append(curve.grid[changes], curve.grid[-1] + _overhang(curve))
     middle = np.append(curve.middle[changes], curve.middle[-1])
     axes.step(grid, middle, where="post", color=color, lw=width, linestyle=dash)
+
+
+def _draw_end(axes: Axes, curve: Curve, color: str) -> None:
+    """A bar where a line ends before the axis does, and a thin line on to its label."""
+    last = curve.last
+    if last is None or last == len(curve.grid) - 1:
+        return
+    x, y = curve.grid[last], curve.middle[last]
+    axes.plot([x], [y], marker="|", ms=9, mew=1.8, color=color, linestyle="none", zorder=3)
+    axes.plot([x, curve.grid[-1] + _overhang(curve)], [y, y], color=color, lw=0.5, alpha=0.6,
+              linestyle=(0, (1, 2)))  # fmt: skip
 
 
 def _draw_markers(axes: Axes, curve: Curve, look: Look, shift: float) -> None:
@@ -176,8 +224,13 @@ def _overhang(curve: Curve) -> float:
 
 def _scale_axes(axes: Axes, found: Mapping[str, Curve], sheet: CurveFigure, bands: bool) -> None:
     curve = next(iter(found.values()))
+    if sheet.log_x:
+        axes.set_xscale("log")
     axes.set_xlim(_start(found), curve.grid[-1] + _overhang(curve))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=curve.grid[-1] > 10))
+    if sheet.log_x:
+        plain_log(axes.xaxis)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=curve.grid[-1] > 10))
     if curve.grid[-1] >= 1e4:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     low, high = _limits(found, sheet, bands)
@@ -203,6 +256,7 @@ def _limits(found: Mapping[str, Curve], sheet: CurveFigure, bands: bool) -> tupl
     if bands:
         shown += [curve.high for curve in found.values()]
         shown += [curve.low for curve in found.values()] if sheet.full_range else []
+    shown += [np.array([level.y]) for level in sheet.levels if level.is_limit]
     values = np.concatenate(shown)
     if sheet.log:
         values = values[values > 0]
@@ -223,25 +277,24 @@ def _labels(
 ) -> list[EndLabel]:
     names = sheet.names or {}
     labels = [
-        EndLabel(names.get(name, name), float(curve.middle[-1]), style[name].color)
+        EndLabel(names.get(name, name), float(curve.middle[curve.last]), style[name].color)
         for name, curve in found.items()
-        if not np.isnan(curve.middle[-1])
+        if curve.last is not None and not sheet.legend
     ]
     levels = [*sheet.levels, *([sheet.floor] if sheet.floor else [])]
     labels += [
         EndLabel(level.name, level.y, MUTED, style="italic")
         for level in levels
-        if low <= level.y <= high
+        if low <= level.y <= high and not level.is_limit
     ]
     return labels
 
 
 def _outside(sheet: CurveFigure, low: float, high: float) -> str:
     """Levels that the axis has no room for, in words."""
-    outside = [
-        f"{level.name} {level.y:.3g}" for level in sheet.levels if not low <= level.y <= high
-    ]
+    levels = [level for level in sheet.levels if not level.is_limit]
+    outside = [f"{level.name} {level.y:.3g}" for level in levels if not low <= level.y <= high]
     words = "Dotted lines in italics: reference patterns. "
-    return (words if len(outside) < len(sheet.levels) else "") + (
+    return (words if len(outside) < len(levels) else "") + (
         f"Reference patterns outside the axis: {', '.join(outside)}. " if outside else ""
     )

@@ -38,20 +38,21 @@ def _curve(name: str, scores: Floats, thresholds: Floats, grid: Floats) -> Curve
 def draw(analysis: Analysis) -> Figure:
     """The figure, by the anchors of the score that decides."""
     tables, standing, scale = analysis.tables, analysis.standings, analysis.scale
-    title = "What share of the runs is how good"
+    title = f"What share of the runs is how good, by {standing.score_name}"
     if not standing.places:
         return nothing_to_show(title, "No finished run with a score: there is nothing to draw.")
     if scale is None or scale.random is None or scale.random >= scale.best:
         return nothing_to_show(title, "Regret is counted in random search's, which took no part.")
-    kind = "final" if standing.is_final else "search"
     sheet = CurveFigure(
         title=title,
         detail=f"Distribution over {tables.seeds_in_words} with 95 % bootstrap band. Regret of the "
-        f"{kind} score: 0 {scale.best_in_words}, 1 the median of random search; frozen.",
+        f"{standing.score_name}: 0 {scale.best_in_words}, 1 the median of random search; frozen.",
         x_label="normalized regret (lower is better)",
         y_label="share of runs with this regret or less\n(higher is better)",
         panel_label="share of runs",
         names=star_names(tables),
+        ground=tables.ground,
         full_range=True,
+        legend=True,
     )
     return draw_curves(profiles(standing, scale), sheet)

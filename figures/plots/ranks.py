@@ -38,7 +38,7 @@ def rank_curves(tables: Tables, meter: str) -> dict[str, Curve]:
 def draw(analysis: Analysis) -> Figure:
     """The figure, against the budget's own unit."""
     tables = analysis.tables
-    title = "Rank over the budget"
+    title = "Rank over the budget, by best search score so far"
     empty = placeholder_figure(tables, title, tables.unit)
     if empty is not None:
         return empty
@@ -55,6 +55,7 @@ def draw(analysis: Analysis) -> Figure:
         x_label=meter_label(tables, tables.unit),
         y_label=f"mean rank of {len(found)}\n(1 is best)",
         panel_label="mean rank",
+        ground=tables.ground,
         names=star_names(tables),
         upside_down=True,
         full_range=True,

@@ -42,7 +42,7 @@ def draw(analysis: Analysis) -> Figure:
     """The figure, against the budget's own unit; logarithmic where no regret is 0 or less."""
     tables, anchors = analysis.tables, analysis.anchors
     best = anchors.search.best_in_words if anchors else "the best score known"
-    title = f"Regret: how far the best score so far is from {best}"
+    title = f"Regret of the best search score so far: how far it is from {best}"
     empty = placeholder_figure(tables, title, tables.unit)
     if empty is not None:
         return empty
@@ -55,8 +55,9 @@ def draw(analysis: Analysis) -> Figure:
         title=title,
         detail=band_in_words(tables) + _floor_in_words(anchors) + aware_in_words(tables),
         x_label=meter_label(tables, tables.unit),
-        y_label=f"regret: search score below\n{best} (lower is better)",
-        panel_label="regret",
+        y_label=f"regret{tables.unit_in_brackets}: search score below\n{best} (lower is better)",
+        panel_label=f"regret{tables.unit_in_brackets}",
+        ground=tables.ground,
         levels=[
             Level(name, scale.best - score) for name, score in tables.reference_scores().items()
         ],

@@ -4,8 +4,6 @@ A curve at 0.6 says that 60 % of all (seed, target) pairs were reached by then; 
 budget was spent in vain. `results/running_times.py` says which targets there are.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -22,7 +20,7 @@ from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.running_times import hits_by_seed, target_scores
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats, widen_limits
-from nasarena.figures.stats.runtime import RunningTime, runtime_ecdf
+from nasarena.figures.stats.runtime import runtime_ecdf
 from nasarena.search.seeding import stream
 
 _NUM_REPEATS = 1_000
@@ -50,7 +48,8 @@ def _curve(hits: Floats, grid: Floats, rng: np.random.Generator) -> Curve:
 def draw(analysis: Analysis) -> Figure:
     """The figure, against the budget's own unit."""
     tables, anchors = analysis.tables, analysis.anchors
-    title = "How soon scores are reached"
+    by = "search" if tables.benchmark is None else "true"
+    title = f"How soon {by} scores are reached"
     empty = placeholder_figure(tables, title, tables.unit)
     if empty is not None:
         return empty
@@ -62,26 +61,12 @@ def draw(analysis: Analysis) -> Figure:
     sheet = CurveFigure(
         title=title,
         detail=f"{len(targets)} frozen targets between twice random search's regret and the best "
-        f"known, {tables.seeds_in_words}, 95 % bootstrap band. {aware_in_words(tables)}"
-        f"{_times_in_words(tables.budget, analysis.running_times)}",
+        f"known, {tables.seeds_in_words}, 95 % bootstrap band. {aware_in_words(tables)}",
         x_label=meter_label(tables, tables.unit),
         y_label="share of (seed, target) pairs reached\n(higher is better)",
         panel_label="share reached",
+        ground=tables.ground,
         names=star_names(tables),
         full_range=True,
     )
     return draw_curves(ecdf_curves(tables, targets), sheet)
-
-
-def _times_in_words(budget: float, times: Mapping[str, RunningTime]) -> str:
-    """Expected running times to what random search reaches with the whole budget."""
-    words = [
-        f"{name} {time.expected / budget:.2f} ({time.num_successes} of {time.num_runs})"
-        if time.num_successes
-        else f"{name} more than {time.at_least / budget:.1f} (none of {time.num_runs})"
-        for name, time in times.items()
-    ]
-    return (
-        f"Expected budgets, with restarts, until the score that half of random search's runs "
-        f"reach with one (in brackets: runs that reached it): {', '.join(words)}. "
-    )

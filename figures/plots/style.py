@@ -1,13 +1,13 @@
 """The house style: one set of fonts, lines and colours for every figure.
 
-Colours come from seaborn's colour-blind palette; no meaning hangs on colour alone. Every searcher
-also has a dash and a marker, and among 28 any two of the three tell it apart; curves carry their
-markers and are labelled where they end, and bars carry hatches, so that a figure printed in grey
-still reads.
+Twelve colours stay apart for colour-blind eyes too; no meaning hangs on colour alone. Every
+searcher also has a dash and a marker, and among 48 any two of the three tell it apart; curves carry
+their markers and are labelled where they end, and bars carry hatches, so that a figure printed in
+grey still reads.
 Figures are made without pyplot: no backend, no global state.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from textwrap import fill
@@ -19,6 +19,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, StrMethodFormatter
 from scipy.optimize import isotonic_regression
 
@@ -28,18 +29,22 @@ from nasarena.search.run_config import BASELINE
 Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib's `linestyle`: on and off in points
 
 INK, MUTED, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-# seaborn's "colorblind" palette without its pale and grey members.
-_COLORS = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#56b4e9", "#ca9161")
+# Six of seaborn's "colorblind" palette, then those farthest from all before, for a usual eye and
+# for two kinds of colour-blind ones (tests/figures/test_grey.py).
+_COLORS = (
+    "#0173b2 #de8f05 #029e73 #d55e00 #cc78bc #56b4e9 #223399 #994400 #885577 #66bb88 #881111 "
+    "#4488ee"
+).split()
 _DASHES: tuple[Dash, ...] = (
     "solid",
     (0, (4, 1.5)),
     (0, (1.2, 1.2)),
     (0, (6, 1.5, 1.2, 1.5)),
 )
-_MARKERS = "os^Dv<>"
+_MARKERS = "os^Dv<>phd*P"
 # Which dash each colour begins with: those that share one then are apart in lightness, and no
-# marker comes twice among the first seven searchers.
-_FIRST_DASHES = (0, 2, 3, 1, 2, 3, 3)
+# marker comes twice among the first twelve searchers.
+_FIRST_DASHES = (0, 2, 0, 1, 1, 1, 2, 0, 2, 0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Look:
 
 
 def looks(searchers: Sequence[str]) -> dict[str, Look]:
-    """A distinct look for each searcher, up to 28 of them; random search is always dark grey."""
+    """A distinct look for each searcher, up to 48 of them; random search is always dark grey."""
     others = [name for name in searchers if name != BASELINE]
     assigned = {name: _look(number) for number, name in enumerate(others)}
     if BASELINE in searchers:
@@ -87,6 +92,7 @@ def house_style() -> Iterator[None]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.axisbelow": True,
+        "axes.unicode_minus": False,  # numbers in words are written with the same sign
         "grid.color": "#ececec",
         "grid.linewidth": 0.8,
         "xtick.labelsize": 8,
@@ -120,9 +126,17 @@ def shorten(name: str, limit: int) -> str:
     return name if len(name) <= limit else f"{name[: limit - 12]}...{name[-9:]}"
 
 
-def headline(figure: Figure, title: str, detail: str) -> None:
-    """What the figure shows, and in smaller type what must be known to read it."""
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+def headline(figure: Figure, title: str, detail: str, ground: str = "") -> None:
+    """What the figure shows, where it comes from, and what must be known to read it.
+
+    `ground` stands below the title, `detail` in small print below the figure.
+    """
+    lines = f"{title}\n " if ground else title  # the second line leaves the room
+    written = figure.suptitle(lines, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    if ground:
+        place: Any = written
+        figure.add_artist(Annotation(ground, (0, 0), xycoords=place, va="bottom", fontsize=8,
+                                     color=MUTED))  # fmt: skip
     letters_per_line = int(figure.get_figwidth() * 17)
     figure.supxlabel(fill(detail, letters_per_line), x=0.01, ha="left", fontsize=7.5, color=MUTED)
 
@@ -166,17 +180,18 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> Floa
 
 @dataclass(frozen=True, slots=True)
 class EndLabel:
-    """A label for the right end of a line."""
+    """A label for the right end of a line, or for a mark at `x`, to which its connector leads."""
 
     text: str
     y: float
     color: str
+    x: float | None = None
     weight: str = "normal"
     style: str = "normal"
 
 
 def label_ends(figure: Figure, axes: Axes, labels: Sequence[EndLabel], size: float = 8) -> None:
-    """Write labels beside the right end of their lines, moved apart where they would touch.
+    """Write labels to the right of the axes, moved apart where they would touch.
 
     Call it last: it needs the final limits and height of the axes.
     """
@@ -190,9 +205,9 @@ def label_ends(figure: Figure, axes: Axes, labels: Sequence[EndLabel], size: flo
     for label, at, position in zip(labels, wanted, spread(wanted, gap, 0.0, 1.0), strict=True):
         axes.annotate(
             label.text,
-            xy=(1.0, at),
+            xy=(1.0, at) if label.x is None else (label.x, label.y),
             xytext=(1.035, position),
-            xycoords="axes fraction",
+            xycoords="axes fraction" if label.x is None else "data",
             textcoords="axes fraction",
             va="center",
             fontsize=size,
@@ -209,3 +224,13 @@ def label_ends(figure: Figure, axes: Axes, labels: Sequence[EndLabel], size: flo
                 "relpos": (0, 0.5),  # the connector meets the text at its left end
             },
         )
+
+
+def legend_beside(axes: Axes, style: Mapping[str, Look], names: Mapping[str, str]) -> None:
+    """A legend of searchers to the right of the axes; `names` are shown in place of their own."""
+    lines = [
+        axes.plot([], [], color=look.color, linestyle=look.dash, marker=look.marker, ms=4.8,
+                  mec="white", mew=0.6, label=shorten(names.get(name, name), 30))[0]
+        for name, look in style.items()
+    ]  # fmt: skip
+    axes.legend(handles=lines, loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=3.2)

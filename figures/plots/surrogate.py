@@ -49,7 +49,7 @@ def draw(analysis: Analysis) -> Figure:
     trained = [each for each in analysis.winners if each.num_real and is_same]
     with house_style():
         figure = new_figure(9.6, max(4.4, 2.6 + 0.3 * len(quality.kinds)))
-        headline(figure, f"{TITLE}: {quality.winner}", _detail(quality))
+        headline(figure, f"{TITLE}: {quality.winner}", _detail(quality), analysis.tables.ground)
         left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
         _draw_patterns(left, quality, trained, judge)
         _draw_kinds(right, quality)
@@ -89,8 +89,8 @@ def _draw_patterns(
             mfc="white", mec=_WINNER, mew=1.1, label=f"{len(trained)} winners, trained on {judge}",
         )  # fmt: skip
     axes.legend(loc="upper left", fontsize=7)
-    axes.set_xlabel("score that the surrogate says")
-    axes.set_ylabel("mean of two real trainings (bar: both)\n(higher is better)")
+    axes.set_xlabel("score that the surrogate says (nats)")
+    axes.set_ylabel("mean of two real trainings (nats; bar: both)\n(higher is better)")
     axes.set_title(f"{len(means)} test patterns")
 
 

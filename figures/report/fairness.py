@@ -63,7 +63,7 @@ def _same_ground(tables: Tables) -> Point:
 def _cap(tables: Tables) -> Point:
     budget = tables.condition["budget"]
     over = tables.runs[tables.runs["spent"] > budget["amount"] * (1 + _ROUNDING)]
-    detail = f"{budget['amount']:.6g} {METERS[tables.unit].unit}; "
+    detail = f"{METERS[tables.unit].amount(budget['amount'])}; "
     detail += "no run spent more" if over.empty else f"{count_noun(len(over), 'run')} spent more"
     return Point("Same budget and cap", "yes" if over.empty else "no", detail)
 

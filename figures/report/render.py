@@ -45,6 +45,10 @@ def render(conclusion: Conclusion) -> str:
         searchers=table[table["kind"] == "searcher"].to_dict("records"),
         columns=_numbers(table),
         references=table[table["kind"] == "reference"].to_dict("records"),
+        times=[
+            (name, time.expected / tables.budget, time.at_least / tables.budget, time)
+            for name, time in analysis.running_times.items()
+        ],
         scores=score_strips(analysis),
         curse=curse_strips(analysis),
         benchmark=benchmark_part(analysis),

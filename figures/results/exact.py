@@ -19,7 +19,10 @@ from nasarena.search.seeding import stream
 
 @dataclass(frozen=True, slots=True)
 class ExactStanding:
-    """How good a searcher's best patterns really are; `rank` and `percentile` are medians."""
+    """How good a searcher's best patterns really are; `rank` and `percentile` are medians.
+
+    The limits of `regret` are never below 0, as no regret is.
+    """
 
     searcher: str
     regret: Interval
@@ -50,11 +53,12 @@ class ExactValues:
     def standing(self, searcher: str) -> ExactStanding:
         """The best pattern of each run of a searcher, judged by its true score."""
         regrets = self.final_regrets[searcher]
+        regret = interval(regrets, stream(0, "bootstrap", searcher, "exact"))
         ends = [float(run[-1]) for run in self.ranks.get(searcher, [])]
         rank = float(np.median(ends)) if ends else float("nan")
         return ExactStanding(
             searcher=searcher,
-            regret=interval(regrets, stream(0, "bootstrap", searcher, "exact")),
+            regret=Interval(regret.estimate, float(np.maximum(regret.low, 0.0)), regret.high),
             rank=rank,
             percentile=self.known.percentile(rank),
             num_optima=sum(regret == 0 for regret in regrets),

@@ -55,6 +55,11 @@ class Standings:
     rope: float = 0.0
 
     @property
+    def score_name(self) -> str:
+        """What the score that decides is called."""
+        return "final score" if self.is_final else "search score"
+
+    @property
     def leaders(self) -> list[Standing]:
         """Whoever shares the first rank, the best estimate first."""
         return [place for place in self.places if place.rank == 1]

@@ -90,6 +90,11 @@ class Tables:
         return f"{self.condition['proxy']['name']}{letters}, {amount} a run"
 
     @property
+    def unit_in_brackets(self) -> str:
+        """The unit of scores for the label of an axis, empty where they have none."""
+        return " (nats)" if self.score_unit == "nats" else ""
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether scores are values of a formula: no layer stands behind a letter."""
         return self.score_unit == "value"

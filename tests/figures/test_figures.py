@@ -202,9 +202,9 @@ def test_labels_keep_their_distance_and_order() -> None:
 
 
 @pytest.mark.parametrize("pair", [("color", "dash"), ("color", "marker"), ("dash", "marker")])
-def test_any_two_parts_of_a_look_tell_29_searchers_apart(pair: tuple[str, str]) -> None:
-    found = looks([f"searcher {number}" for number in range(28)] + ["random"]).values()
-    assert len({tuple(getattr(look, part) for part in pair) for look in found}) == 29
+def test_any_two_parts_of_a_look_tell_49_searchers_apart(pair: tuple[str, str]) -> None:
+    found = looks([f"searcher {number}" for number in range(48)] + ["random"]).values()
+    assert len({tuple(getattr(look, part) for part in pair) for look in found}) == 49
 
 
 def test_fairness_is_read_off_the_runs(comparison: Path, tmp_path: Path) -> None:
