@@ -5,14 +5,16 @@ shared by all searchers of the seed, re-trainings with noise, and reference patt
 noise floor is taken. `results.standings.decide` judges it, as it judges the runs of `compare`.
 
     A/A       one searcher under two names: how often do they differ significantly?
+    whole A/A one searcher under ten names, as many as bare `compare` has: how often does any of the
+              45 pairs differ significantly, Holm's correction included?
     planted   a true gap of 0.5, 1 and 2 standard deviations of the paired differences: is it found
               as often as the planner promised, at usual numbers of seeds and at the planned one?
     intervals how often does a 95 % interval hold the truth?
 
-Run it: `python -m nasarena.experiments.measure.calibration [--save]` (5 minutes on one core)
+Run it: `python -m nasarena.experiments.measure.calibration [--save]` (15 minutes on one core)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,9 @@ from nasarena.search.seeding import stream
 NUM_COMPARISONS = 1_000
 NUM_INTERVALS = 3_000
 EFFECTS = (0.5, 1.0, 2.0)
+NAMES = tuple(f"searcher {number}" for number in range(10))
+# Comparisons by their seeds; with fewer than 12 none of 45 pairs can differ significantly.
+NUM_WHOLE = {12: 1_000, 20: 400}
 SEEDS = (6, 8, 10, 20)  # the fewest that can tell anything apart, and what people run
 NUM_TRAININGS = 3  # re-trainings that the final score of a run averages
 # Standard deviations: of a seed's landscape, of a searcher's luck on it, of one re-training.
@@ -49,17 +54,20 @@ NUM_POPULATION = 2_000_001
 def main() -> None:
     rows = [
         *_same_searchers(),
+        *_same_comparisons(),
         *_measure_planted_gaps(),
         *_score_coverage(),
         *_difference_coverage(),
     ]
     same = [row for row in rows if row["question"] == "A/A"]
+    whole = [row for row in rows if row["question"] == "whole A/A"]
     planted = [row for row in rows if row["question"] == "planted"]
     covered = [row for row in rows if row["question"].startswith("interval")]
     summary = {
         "aa_false_share": sum(row["found"] * row["cases"] for row in same)
         / sum(row["cases"] for row in same),
         "aa_false_share_worst": max(row["found"] for row in same),
+        "whole_aa_false_share_worst": max(row["found"] for row in whole),
         "power_gap": max((row["found"] - row["promised"] for row in planted), key=abs),
         "coverage_gap": max((row["found"] - row["promised"] for row in covered), key=abs),
     }
@@ -76,6 +84,17 @@ def _same_searchers() -> Iterator[dict[str, Any]]:
         yield _row("A/A", "gumbel", num_seeds, 0.0, found, 1 - LEVEL)
 
 
+def _same_comparisons() -> Iterator[dict[str, Any]]:
+    """Ten searchers that are one: any pair that differs significantly is a false verdict."""
+    for num_seeds, num_comparisons in NUM_WHOLE.items():
+        found = []
+        for number in range(num_comparisons):
+            rng = stream(number, "calibration", "whole", num_seeds)
+            decision = simulate(rng, num_seeds, dict.fromkeys(NAMES, 0.0), "gumbel")
+            found.append(any(pair.is_significant for pair in decision.pairs))
+        yield _row("whole A/A", "gumbel", num_seeds, 0.0, np.array(found, float), 1 - LEVEL)
+
+
 def _measure_planted_gaps() -> Iterator[dict[str, Any]]:
     for effect in EFFECTS:
         planned = seeds_for(effect)
@@ -90,16 +109,19 @@ def _detections(num_seeds: int, effect: float, shape: str) -> Floats:
     found = []
     for number in range(NUM_COMPARISONS):
         rng = stream(number, "calibration", shape, num_seeds, str(effect))
-        (pair,) = simulate(rng, num_seeds, effect * DIFFERENCE, shape).pairs
+        levels = {"better": effect * DIFFERENCE, "other": 0.0}
+        (pair,) = simulate(rng, num_seeds, levels, shape).pairs
         found.append(pair.is_significant and (effect == 0 or pair.favours_first))
     return np.array(found, dtype=np.float64)
 
 
-def simulate(rng: np.random.Generator, num_seeds: int, gap: float, shape: str) -> Decision:
-    """The decision on `better` and `other`, whose true final scores differ by `gap`."""
+def simulate(
+    rng: np.random.Generator, num_seeds: int, levels: Mapping[str, float], shape: str
+) -> Decision:
+    """The decision on searchers whose true final scores are `levels`, but for luck and seed."""
     shared = rng.normal(scale=SHARED, size=num_seeds)
     runs, seeds = [], range(num_seeds)
-    for name, level in (("better", gap), ("other", 0.0)):
+    for name, level in levels.items():
         true = level + shared + LUCK * SHAPES[shape](rng, num_seeds)
         noise = rng.normal(scale=NOISE, size=(num_seeds, NUM_TRAININGS)).mean(axis=1)
         runs += [

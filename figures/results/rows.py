@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import log10
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nasarena.search.fidelity import Payments, comparable
@@ -141,13 +142,26 @@ def final_rows(record: RunRecord) -> list[dict[str, Any]]:
     ]
 
 
+def judged_retrainings(finals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The re-trainings that a final score is the mean of: those that succeeded.
+
+    Of a pattern of which more than half diverged none counts: it trains by luck alone.
+    """
+    succeeded: dict[str, list[bool]] = {}
+    for row in finals:
+        succeeded.setdefault(row["pattern"], []).append(row["score"] is not None)
+    sound = {pattern for pattern, found in succeeded.items() if 2 * sum(found) >= len(found)}
+    return [row for row in finals if row["score"] is not None and row["pattern"] in sound]
+
+
 def totals(
     record: RunRecord, trials: Sequence[Mapping[str, Any]], finals: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What a run comes to; `final` is the mean over its re-trainings that succeeded."""
+    """What a run comes to; `final` is the mean over its `judged_retrainings`."""
     end = record.events[-1]
     status = pd.Series([row["status"] for row in trials], dtype=object).value_counts()
     retrained = pd.DataFrame(finals, columns=["score", "search_score"], dtype=float)
+    judged = [row["score"] for row in judged_retrainings(finals)]
     llm = end.get("llm", {})
     searcher = record.config["searcher"]
     return {
@@ -162,7 +176,7 @@ def totals(
         "num_invalid": int(status.get("invalid", 0)),
         "best_search": trials[-1]["best_so_far"] if trials else float("nan"),
         "search_of_finals": retrained["search_score"].mean(),
-        "final": retrained["score"].mean(),
+        "final": float(np.mean(judged)) if judged else float("nan"),
         "num_finals": len(finals),
         "num_finals_failed": int(retrained["score"].isna().sum()),
         "searcher_seconds": sum(_ask_seconds(record).values()),
@@ -174,7 +188,8 @@ def totals(
 
 def reference_rows(record: RunRecord) -> list[dict[str, Any]]:
     """The hand-made patterns that a run scored, with the mean of their re-trainings."""
-    finals = pd.DataFrame(final_rows(record), columns=["pattern", "score"])
+    judged = judged_retrainings(final_rows(record))
+    finals = pd.DataFrame(judged, columns=["pattern", "score"])
     held_out = finals.astype({"score": float}).groupby("pattern")["score"]
     means, counts = held_out.mean(), held_out.count()
     return [

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasarena.figures.results.rows import final_rows, judged_retrainings
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_config import (
     condition,
@@ -251,9 +252,14 @@ def _no_score_reason(run: Run) -> str:
         return f"none of its {len(trials)} trials was scored{in_full}" + (
             f", the last: {notes[-1]}" if notes else ""
         )
-    finals = [event["outcome"] for event in run.record.of_kind("final")]
-    if finals and all(outcome["status"] != "ok" for outcome in finals):
-        return f"none of its {len(finals)} re-trainings succeeded: {finals[-1].get('note', '')}"
+    finals = final_rows(run.record)
+    if finals and not judged_retrainings(finals):
+        failed = [event["outcome"] for event in run.record.of_kind("final")]
+        failed = [outcome for outcome in failed if outcome["status"] != "ok"]
+        return (
+            f"{len(failed)} of its {len(finals)} re-trainings failed, so it has no final score: "
+            f"{failed[-1].get('note', '')}"
+        )
     return ""
 
 

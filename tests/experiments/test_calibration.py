@@ -8,10 +8,8 @@ from nasarena.search.seeding import stream
 
 
 def decisions(gap: float, number: int = 60) -> list[calibration.Decision]:
-    return [
-        calibration.simulate(stream(k, "test"), 10, gap * calibration.DIFFERENCE, "normal")
-        for k in range(number)
-    ]
+    levels = {"better": gap * calibration.DIFFERENCE, "other": 0.0}
+    return [calibration.simulate(stream(k, "test"), 10, levels, "normal") for k in range(number)]
 
 
 def test_simulated_comparisons_have_the_spread_they_claim() -> None:
@@ -31,6 +29,17 @@ def test_a_plain_gap_is_found_and_none_is_not() -> None:
     assert all(pair.is_significant for each in decisions(4.0, 10) for pair in each.pairs)
     same = [pair.is_significant for each in decisions(0.0) for pair in each.pairs]
     assert np.mean(same) <= 0.15
+
+
+def test_a_whole_comparison_has_every_pair_and_its_correction() -> None:
+    levels = dict.fromkeys(calibration.NAMES, 0.0) | {"searcher 3": 5 * calibration.DIFFERENCE}
+    pairs = calibration.simulate(stream(0, "whole"), 12, levels, "normal").pairs
+    assert len(pairs) == 45
+    significant = [pair for pair in pairs if pair.is_significant]
+    assert len(significant) == 9
+    assert all("searcher 3" in (pair.first, pair.second) for pair in significant)
+    smallest = min(pair.p_holm for pair in pairs)
+    assert smallest == pytest.approx(45 * 2 / 2**12)  # the smallest p of 12 pairs, times 45
 
 
 @pytest.mark.parametrize("shape", calibration.SHAPES)

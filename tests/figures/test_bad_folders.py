@@ -255,3 +255,26 @@ def test_partial_trainings_are_nobodys_best_pattern(tmp_path: Path, add_run: Add
     edit_events(run, train_in_part)
     (pattern,) = best_patterns(read_tables(tmp_path), "random")
     assert pattern != best.pattern
+
+
+@pytest.mark.parametrize(("num_diverged", "is_judged"), [(2, True), (3, False), (4, False)])
+def test_a_pattern_of_which_most_retrainings_diverge_is_not_judged_by_the_others(
+    tmp_path: Path, add_run: Add, num_diverged: int, is_judged: bool
+) -> None:
+    def diverge(event: dict[str, Any]) -> None:
+        if event["event"] == "final" and event["replicate"] < num_diverged:
+            event["outcome"] |= {"status": "failed", "score": None, "note": "loss is nan"}
+        elif event["event"] == "final":
+            event["outcome"]["score"] = float(event["replicate"])
+
+    for name in ("random", "lucky"):
+        run = add_run(tmp_path, name, 0, top_k=1, replicates=4)
+    edit_events(run, diverge)
+    tables = read_tables(tmp_path)
+    if is_judged:
+        assert tables.by_seed("final")["lucky"] == [2.5]  # the mean of replicates 2 and 3
+    else:
+        (excluded,) = tables.excluded
+        assert excluded.reason == (
+            f"{num_diverged} of its 4 re-trainings failed, so it has no final score: loss is nan"
+        )
