@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe patternbench measure mutants test-torch gpu-check clean
+.PHONY: help install compare test vllm train-scribe patternbench measure faults mutants test-torch gpu-check clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -64,6 +64,10 @@ measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew
 	@for name in $(MEASURES); do echo "== $$name"; \
 	  $(BIN)/python -m nasarena.experiments.measure.$$name --save || exit 1; done
 	$(BIN)/python -m nasarena.experiments.measure.compare --save proxy=quick
+
+FAULTS ?=
+faults: $(VENV)/.installed-test ## the long attacks: kills, full disks, torn records (FAULTS="fuzz kills" for some): 20 minutes
+	$(BIN)/python -m nasarena.experiments.measure.faults $(FAULTS) --save
 
 mutants: $(VENV)/.installed-test .typecheck ## plant known faults one by one; a test must fail at each: 20 minutes
 	$(BIN)/python -m nasarena.experiments.measure.mutants --save

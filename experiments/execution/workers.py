@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Self
@@ -179,12 +179,10 @@ def serve(pipe_end: int, life_end: int) -> None:
     # What is missing on this machine its parent has said, once.
     logging.getLogger("nasarena.proxies.native").setLevel(logging.ERROR)
     pipe = Connection(pipe_end)
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # the parent has gone: nobody is left to tell
+        while True:
             number, task = _receive_from(pipe)
-        except EOFError:
-            return
-        _send(pipe, run_task(number, task, _reports(pipe, number)))
+            _send(pipe, run_task(number, task, _reports(pipe, number)))
 
 
 def _reports(pipe: Connection, number: int) -> Report:

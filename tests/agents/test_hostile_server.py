@@ -4,18 +4,14 @@ Nothing it sends may take longer than was granted, more memory than was granted,
 infinite, end a run by an internal fault, or carry the key into what is recorded.
 """
 
-import gzip
 import json
 import socket
 import threading
-import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import pytest
-from servers import respond_with, sockets
 
 from nasarena.agents.llm import constraint_probe
 from nasarena.agents.llm.completion import read_completion
@@ -25,11 +21,20 @@ from nasarena.agents.llm.messages import Request
 from nasarena.agents.llm.server import ServerSettings
 from nasarena.agents.llm.server_client import ServerClient
 from nasarena.agents.llm.transport import Patience, Refusal, Transport
+from nasarena.experiments.measure.faults.hostile_server import (
+    COMPRESSED,
+    COUNTS,
+    DESCRIPTIONS,
+    ENDLESS,
+    completion,
+    models,
+    respond_with,
+    sockets,
+)
 from nasarena.search.errors import InvalidSetting
 
 HASTY = Patience(timeout_s=0.4, patience_s=0)
 REQUEST = Request(({"role": "user", "content": "Propose a pattern."},), max_tokens=50)
-Behaviour = Callable[[Any], None]
 
 
 def call(url: str, patience: Patience = HASTY, key_variable: str = "NO_KEY") -> Any:
@@ -38,40 +43,6 @@ def call(url: str, patience: Patience = HASTY, key_variable: str = "NO_KEY") -> 
         return transport.call("GET", "/models", lambda value: value["data"])
     finally:
         transport.close()
-
-
-def drip(text: bytes) -> Behaviour:
-    """The text again and again, a piece at a time, faster than any timeout of one read."""
-
-    def behave(connection: Any) -> None:
-        connection.sendall(b"HTTP/1.1 ")
-        while True:
-            connection.sendall(text)
-            time.sleep(0.05)
-
-    return behave
-
-
-def begin_then(head: bytes, piece: bytes) -> Behaviour:
-    def behave(connection: Any) -> None:
-        connection.sendall(head)
-        while True:
-            connection.sendall(piece)
-            time.sleep(0.05)
-
-    return behave
-
-
-OK = b"HTTP/1.1 200 OK\r\n"
-ENDLESS = {
-    "a status line that never ends": drip(b"2"),
-    "a header byte by byte": begin_then(OK + b"X-Slow: ", b"a"),
-    "a header line by line": begin_then(OK, b"X-Slow: a\r\n"),
-    "100 Continue without end": begin_then(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "an extension of a chunk": begin_then(OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a"),
-    "a body byte by byte": begin_then(OK + b"\r\n", b" "),
-    "nothing at all": lambda connection: time.sleep(5),
-}
 
 
 @pytest.mark.parametrize("name", ENDLESS)
@@ -93,22 +64,9 @@ def test_no_answer_takes_longer_than_granted(name: str) -> None:
     assert "answer within 0.4 s" in str(caught[0])
 
 
-def deflate_without_content() -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return b"".join(packer.flush(zlib.Z_FULL_FLUSH) for _ in range(1000))
-
-
-@pytest.mark.parametrize(
-    ("encoding", "body"),
-    [
-        ("gzip, gzip", gzip.compress(gzip.compress(bytes(10_000_000), mtime=0), mtime=0)),
-        ("gzip", gzip.compress(b'{"data": 1}', mtime=0)),
-        ("deflate", deflate_without_content()),
-        ("br", b"\x1b\x00\x00"),
-    ],
-    ids=["gzip of gzip", "gzip", "deflate", "br"],
-)
-def test_a_compressed_answer_is_not_unpacked(encoding: str, body: bytes) -> None:
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_a_compressed_answer_is_not_unpacked(name: str) -> None:
+    encoding, body = COMPRESSED[name]
     head = f"Content-Encoding: {encoding}\r\n"
     with (
         sockets(respond_with("200 OK", body, head)) as url,
@@ -140,14 +98,7 @@ def test_a_retry_after_that_is_no_time_is_none(value: str) -> None:
         call(url)
 
 
-def completion(**changes: Any) -> dict[str, Any]:
-    choice = {"message": {"content": "AMS"}, "finish_reason": "stop"} | changes.pop("choice", {})
-    return {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 3}} | changes
-
-
-@pytest.mark.parametrize(
-    "count", [-1_000_000, 10**400, float("inf"), float("nan"), "many", [3], True, None, 10**6]
-)
+@pytest.mark.parametrize("count", COUNTS)
 def test_counts_of_tokens_that_no_honest_server_gives_are_estimated(count: Any) -> None:
     usage = {"prompt_tokens": count, "completion_tokens": count,
              "prompt_tokens_details": {"cached_tokens": count}}  # fmt: skip
@@ -180,21 +131,9 @@ def test_an_alternative_without_a_probability_is_none(logprob: Any) -> None:
     assert dict(token.alternatives) == {"A": -0.1, "S": -2.0}
 
 
-def models(**about: Any) -> Behaviour:
-    entry = {"id": "model", **about}
-    return respond_with("200 OK", json.dumps({"data": [entry]}).encode())
-
-
-@pytest.mark.parametrize(
-    "about",
-    [
-        {"max_model_len": "lots"}, {"max_model_len": [1]}, {"max_model_len": float("inf")},
-        {"max_model_len": -5}, {"max_model_len": True}, {"root": "r" * 5000}, {"root": "\x00"},
-        {"owned_by": "\x1b]0;title\x07"},
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("about", DESCRIPTIONS)
 def test_a_model_that_is_described_by_nonsense_is_described_by_nothing(
-    about: dict[str, Any],
+    about: Mapping[str, Any],
 ) -> None:
     settings = LlmSettings(**asdict(HASTY))
     with sockets(models(**about)) as url:

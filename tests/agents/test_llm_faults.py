@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-from servers import respond_with, sockets
 
 from nasarena.agents.llm import constraint_probe as canary
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
@@ -22,6 +21,7 @@ from nasarena.agents.llm.messages import Reply, Request
 from nasarena.agents.llm.server_client import ServerClient, explain_refusal
 from nasarena.agents.llm.transport import Oversize, Patience, Refusal, Transport
 from nasarena.experiments.commands.cli import main
+from nasarena.experiments.measure.faults.hostile_server import respond_with, sockets
 from nasarena.search.run_folder import read_run
 
 HASTY = Patience(timeout_s=0.5, patience_s=0.2)
