@@ -32,7 +32,7 @@ class TrainedSettings:
     )
     device: str = Field("cpu", description="auto: a GPU where there is one; cpu, cuda or cuda:1")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of products; auto: bfloat16 on a GPU, float32 on a CPU"
+        "auto", description="of matrix products; auto: bfloat16 on a GPU, float32 on a CPU"
     )
     step: Literal["auto", "native", "eager", "graph"] = Field(
         "auto",

@@ -1,7 +1,7 @@
 """Everything that only a GPU can show, in one command: `make gpu-check`, under 9 minutes.
 
 Parity of losses and gradients with the CPU in float32, scores alone and within populations, speed
-against the peer at MAD's sizes, the cost of a trial as the population grows, steps captured and
+against the baseline at MAD's sizes, the cost of a trial as the population grows, steps captured and
 not, memory against its model, and a comparison of two searchers on `mad`. A part that fails is
 recorded with its reason and the others go on. Not run on a GPU yet.
 
@@ -27,7 +27,7 @@ from nasarena.experiments.measure.peaks import copy_bandwidth, matmul_flops
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.throughput import FIXED, shares_of_peaks
 from nasarena.experiments.measure.timed_trainings import proxy_of, random_patterns
-from nasarena.experiments.measure.transformers_baseline import peer_seconds, synchronize
+from nasarena.experiments.measure.transformers_baseline import baseline_seconds, synchronize
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.trained import TrainedProxy
 from nasarena.proxies.training.train_step import CapturedStep
@@ -101,9 +101,9 @@ def invariance(
 
 
 def throughput(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
-    """Seconds per trial at MAD's sizes against the peer's, interleaved, and the shares of what the
-    device can do at most, in one population as large as the engine chooses. Kernels are warmed up
-    first."""
+    """Seconds per trial at MAD's sizes against the baseline's, interleaved, and the shares of what
+    the device can do at most, in one population as large as the engine chooses. Kernels are warmed
+    up first."""
     proxy = proxy_of((*settings, f"proxy.device={device}"))
     own = torch.device(device)
     peaks = matmul_flops(own, torch.bfloat16), copy_bandwidth(own)
@@ -111,14 +111,14 @@ def throughput(device: str, settings: Sequence[str] = MAD) -> dict[str, Any]:
     found: dict[str, Any] = {}
     shares = []
     for name, patterns in kinds.items():
-        ours, peers = [], []
+        ours, baselines = [], []
         size = proxy.num_together(_members(patterns, proxy.settings.population))
         found[f"{name} population"] = size
         for number in range(NUM_REPEATS + 1):
             ours.append(_our_seconds(proxy, patterns, size))
-            peers.append(_peer_seconds(proxy, patterns[number % len(patterns)], device))
+            baselines.append(_baseline_seconds(proxy, patterns[number % len(patterns)], device))
         ours_s = median(ours[1:])
-        found[name] = median(peers[1:]) / ours_s
+        found[name] = median(baselines[1:]) / ours_s
         shares.append(shares_of_peaks(proxy, patterns, ours_s, peaks))
     ratios = [found[name] for name in FIXED] + [found["8 random"]] * 8
     peak_share, bandwidth_share = (median(each) for each in zip(*shares, strict=True))
@@ -157,9 +157,9 @@ def _members(patterns: Sequence[str], size: int) -> list[str]:
     return [patterns[i % len(patterns)] for i in range(size)]
 
 
-def _peer_seconds(proxy: TrainedProxy, pattern: str, device: str) -> float:
+def _baseline_seconds(proxy: TrainedProxy, pattern: str, device: str) -> float:
     training = proxy.task_trainings[0]
-    return peer_seconds(
+    return baseline_seconds(
         pattern, training.model, training.task, training.settings, torch.device(device)
     )
 

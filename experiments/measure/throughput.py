@@ -1,17 +1,18 @@
 """How much faster the engine trains patterns than a user of `transformers` would, in the same run.
 
-Ours and the peer (transformers_baseline.py) train the same patterns on the same tasks for the same
-steps and score them on as many sequences, repeat by repeat in turn; medians are compared. On a CPU
-ours runs as a comparison does, one process of one thread for each core, each with a population of
-its own; the peer gets the faster of that and of one process with a thread for each core. A pattern
-of fixed kind is trained with as many run seeds as the population has members; the random patterns
-form a mixed population, and count as eight patterns of the same ratio in the geometric mean.
+Ours and the baseline (transformers_baseline.py) train the same patterns on the same tasks for the
+same steps and score them on as many sequences, repeat by repeat in turn; medians are compared. On a
+CPU ours runs as a comparison does, one process of one thread for each core, each with a population
+of its own; the baseline gets the faster of that and of one process with a thread for each core. A
+pattern of fixed kind is trained with as many run seeds as the population has members; the random
+patterns form a mixed population, and count as eight patterns of the same ratio in the geometric
+mean.
 
     python -m nasarena.experiments.measure.throughput [--save] [proxy.train.steps=60 ...]
 
-Ours is timed whole: initial weights, data, training, scoring. Of the peer only training and scoring
-are. Trainings are half as long as the preset's, which is to our disadvantage: what a population
-costs once is spread over fewer steps.
+Ours is timed whole: initial weights, data, training, scoring. Of the baseline only training and
+scoring are. Trainings are half as long as the preset's, which is to our disadvantage: what a
+population costs once is spread over fewer steps.
 """
 
 import sys
@@ -33,7 +34,7 @@ from nasarena.experiments.measure.timed_trainings import (
     proxy_of,
     random_patterns,
     time_ours,
-    time_peer,
+    time_baseline,
     time_populations,
     trial_bytes,
     trial_flops,
@@ -61,22 +62,22 @@ SETTINGS = ("proxy=quick", "proxy.train.steps=30", "proxy.train.num_eval=64")
 
 @dataclass(slots=True)
 class Times:
-    """Per trial of one kind of pattern, one entry a repeat; `peer` by threads."""
+    """Per trial of one kind of pattern, one entry a repeat; `baseline` by threads."""
 
     ours: list[Took] = field(default_factory=list)
     alone: list[Took] = field(default_factory=list)
-    peer: dict[int, list[Took]] = field(default_factory=dict)
+    baseline: dict[int, list[Took]] = field(default_factory=dict)
 
     @property
-    def peer_s(self) -> float:
-        """The peer's better way, by its median."""
-        return min(wall_s(each) for each in self.peer.values())
+    def baseline_s(self) -> float:
+        """The baseline's better way, by its median."""
+        return min(wall_s(each) for each in self.baseline.values())
 
     @property
     def processor_ratio(self) -> float:
-        """The peer's processor time over ours; other work on the machine hardly changes it."""
-        peer_s = min(processor_s(each) for each in self.peer.values())
-        return peer_s / processor_s(self.ours)
+        """The baseline's processor time over ours; other work on the machine hardly changes it."""
+        baseline_s = min(processor_s(each) for each in self.baseline.values())
+        return baseline_s / processor_s(self.ours)
 
 
 def kinds() -> dict[str, list[str]]:
@@ -92,11 +93,11 @@ def measure() -> None:
     count = num_cores()
     with ExitStack() as stack:
         ours = stack.enter_context(LocalPool(count))
-        peers = [ours]
+        baselines = [ours]
         if count > 1:
-            peers.append(stack.enter_context(LocalPool(1, count)))
-        warm_up_s = warm_up(ours, peers, settings)
-        times = time_kinds(ours, peers, settings)
+            baselines.append(stack.enter_context(LocalPool(1, count)))
+        warm_up_s = warm_up(ours, baselines, settings)
+        times = time_kinds(ours, baselines, settings)
         peaks = work_together(ours, measure_peaks)
         scaling = {size: trial_seconds(ours, settings, size) for size in SIZES}
     rows, summary = summarize(times, settings, [sum(each) for each in zip(*peaks, strict=True)])
@@ -105,33 +106,35 @@ def measure() -> None:
     record("throughput", rows, summary)
 
 
-def warm_up(ours: LocalPool, peers: Sequence[LocalPool], settings: Sequence[str]) -> float:
-    """Seconds of our first population, imports and compilation among them; then the peer's."""
+def warm_up(ours: LocalPool, baselines: Sequence[LocalPool], settings: Sequence[str]) -> float:
+    """Seconds of our first population, imports and compilation among them; then the baseline's."""
     start = time.perf_counter()
     work_together(ours, time_ours, settings, random_patterns(NUM_RANDOM), None)
     elapsed_s = time.perf_counter() - start
-    for each in peers:
-        work_together(each, time_peer, settings, ["AMS"])
+    for each in baselines:
+        work_together(each, time_baseline, settings, ["AMS"])
     return elapsed_s
 
 
 def time_kinds(
     ours: LocalPool,
-    peers: Sequence[LocalPool],
+    baselines: Sequence[LocalPool],
     settings: Sequence[str],
     num_repeats: int = NUM_REPEATS,
 ) -> dict[str, Times]:
-    """Trials of every kind: in a population, alone, and the peer's, in turn within a repeat."""
+    """Trials of every kind: in a population, alone, and the baseline's, in turn within a repeat."""
     times = {name: Times() for name in kinds()}
     for _ in range(num_repeats):
         for name, patterns in kinds().items():
             took = times[name]
             took.ours.append(_all(ours, time_ours, settings, patterns, None))
             took.alone.append(_all(ours, time_ours, settings, patterns, 1))
-            for each in peers:
-                theirs = took.peer.setdefault(each.num_threads, [])
-                theirs.append(_all(each, time_peer, settings, patterns))
-            print(f"{name}: {wall_s(took.ours):.3g} s, peer {took.peer_s:.3g} s", flush=True)
+            for each in baselines:
+                theirs = took.baseline.setdefault(each.num_threads, [])
+                theirs.append(_all(each, time_baseline, settings, patterns))
+            print(
+                f"{name}: {wall_s(took.ours):.3g} s, baseline {took.baseline_s:.3g} s", flush=True
+            )
     return times
 
 
@@ -156,9 +159,12 @@ def summarize(
                 "pattern": name,
                 "ours_s": ours_s,
                 "alone_s": wall_s(took.alone),
-                **{f"peer_{n}_threads_s": wall_s(took.peer[n]) for n in sorted(took.peer)},
-                "ratio": took.peer_s / ours_s,
-                "alone_ratio": took.peer_s / wall_s(took.alone),
+                **{
+                    f"baseline_{n}_threads_s": wall_s(took.baseline[n])
+                    for n in sorted(took.baseline)
+                },
+                "ratio": took.baseline_s / ours_s,
+                "alone_ratio": took.baseline_s / wall_s(took.alone),
                 "processor_ratio": took.processor_ratio,
                 "peak_share": peak_share,
                 "bandwidth_share": bandwidth_share,

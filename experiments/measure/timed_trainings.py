@@ -1,4 +1,4 @@
-"""Trainings by our engine and by the peer with a clock beside them, and what a trial must cost."""
+"""Trainings by our engine and by the baseline, with a clock, and what a trial must cost."""
 
 import time
 from collections.abc import Sequence
@@ -115,17 +115,17 @@ def _time_evaluations(
     return Took(*took_s, sum(len(patterns) for patterns, _ in rounds))
 
 
-def time_peer(settings: Sequence[str], patterns: Sequence[str]) -> Took:
-    """The peer's trials, one after the other."""
+def time_baseline(settings: Sequence[str], patterns: Sequence[str]) -> Took:
+    """The baseline's trials, one after the other."""
     import torch
 
-    from nasarena.experiments.measure.transformers_baseline import peer_seconds
+    from nasarena.experiments.measure.transformers_baseline import baseline_seconds
 
     proxy = proxy_of(tuple(settings))
     device = torch.device(proxy.settings.device)
     start_cpu = time.process_time()
     times_s = [
-        peer_seconds(pattern, training.model, training.task, training.settings, device)
+        baseline_seconds(pattern, training.model, training.task, training.settings, device)
         for pattern in patterns
         for training in proxy.task_trainings
     ]

@@ -1,10 +1,10 @@
-"""The peer of our engine: one pattern trained as a user of `transformers` would train it today.
+"""The baseline for our engine: one pattern trained as a user of `transformers` would train it today.
 
 `NemotronHForCausalLM` with the pattern's layers at our sizes, eager, one model after the other,
 with whatever fast kernels it finds by itself; AdamW in its fused form, which is that library's own
-default. Where the peer has a choice it gets the better one: chunks of the scan no longer than the
-sequence (its default pads 32 positions to 128), bfloat16 autocast on a GPU, batches made and moved
-to the device beforehand, and its construction is not part of its time.
+default. Where the baseline has a choice it gets the better one: chunks of the scan no longer than
+the sequence (its default pads 32 positions to 128), bfloat16 autocast on a GPU, batches made and
+moved to the device beforehand, and its construction is not part of its time.
 """
 
 import time
@@ -53,7 +53,7 @@ def nemotron(pattern: str, shape: ModelShape, vocab_size: int, length: int) -> A
     return NemotronHForCausalLM(config)
 
 
-def peer_seconds(
+def baseline_seconds(
     pattern: str, shape: ModelShape, task: Task, settings: TrainSettings, device: torch.device
 ) -> float:
     """Seconds of one training and one scoring, as `settings` say."""
@@ -68,7 +68,7 @@ def peer_seconds(
         synchronize(device)
         elapsed_s = time.perf_counter() - start
     if loss != loss:
-        raise RuntimeError(f"the peer diverged on {pattern}: its time would mean nothing")
+        raise RuntimeError(f"the baseline diverged on {pattern}: its time would mean nothing")
     return elapsed_s
 
 

@@ -216,7 +216,7 @@ class CompareConfig(_Comparison):
     references: bool = Field(
         True,
         description="also score hand-made patterns (Llama, Nemotron-H, Jamba ...) on the first "
-        "three seeds, charged to nobody",
+        "three seeds; no budget pays for them",
     )
     report: bool = Field(
         True,

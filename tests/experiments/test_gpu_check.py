@@ -33,13 +33,13 @@ def test_scores_do_not_move_within_populations() -> None:
     assert max(moved.values()) <= 1e-4
 
 
-def test_speed_is_told_beside_the_peer_and_beside_the_peaks(
+def test_speed_is_told_beside_the_baseline_and_beside_the_peaks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By a clock of ours: a trial takes 2 s within its population, the peer's 6 s."""
+    """By a clock of ours: a trial takes 2 s within its population, the baseline's 6 s."""
     monkeypatch.setattr(gpu, "FIXED", {"AM*8": "AM" * 8})
     monkeypatch.setattr(gpu, "_our_seconds", lambda proxy, patterns, size: 2.0)
-    monkeypatch.setattr(gpu, "_peer_seconds", lambda proxy, pattern, device: 6.0)
+    monkeypatch.setattr(gpu, "_baseline_seconds", lambda proxy, pattern, device: 6.0)
     monkeypatch.setattr(gpu, "matmul_flops", lambda device, dtype: 1e9)
     monkeypatch.setattr(gpu, "copy_bandwidth", lambda device: 1e9)
     found = gpu.throughput("cpu", (*TINY, "proxy.population=3"))

@@ -11,7 +11,7 @@ import torch
 
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.measure import compare, overhead, quick_icc, separation
-from nasarena.experiments.measure import transformers_baseline as peer
+from nasarena.experiments.measure import transformers_baseline as baseline
 from nasarena.experiments.measure.quick_icc import random_patterns
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.settings.commands import evaluate_settings
@@ -124,11 +124,11 @@ def test_a_record_names_its_source(
     assert {"name", "date", "commit", "device"} <= shown.keys()
 
 
-def test_the_peer_trains_without_our_deterministic_kernels() -> None:
+def test_the_baseline_trains_without_our_deterministic_kernels() -> None:
     was = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
-        with pytest.raises(RuntimeError, match="broken"), peer._as_usual():
+        with pytest.raises(RuntimeError, match="broken"), baseline._as_usual():
             assert not torch.are_deterministic_algorithms_enabled()
             raise RuntimeError("broken")
         assert torch.are_deterministic_algorithms_enabled()
