@@ -1,4 +1,4 @@
-"""The baseline for our engine: one pattern trained as a user of `transformers` would train it today.
+"""The baseline for our engine: a pattern trained as a user of `transformers` would train it today.
 
 `NemotronHForCausalLM` with the pattern's layers at our sizes, eager, one model after the other,
 with whatever fast kernels it finds by itself; AdamW in its fused form, which is that library's own
