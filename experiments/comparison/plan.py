@@ -88,7 +88,7 @@ def plan_comparison(
         [resolve_searcher(searcher, suited, objects, num_trials) for searcher in wanted]
     )
     made_here = provenance(command)
-    name = config.name or _default_name(config, proxy, budget, judge, entrants)
+    name = config.name or _default_name(config, proxy, budget, judge)
     folder = Path(config.folder) / name
     if not config.overwrite:
         entrants = number_versions(entrants, folder)
@@ -129,21 +129,12 @@ def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | Non
 
 
 def _default_name(
-    config: CompareConfig,
-    proxy: Proxy,
-    budget: Budget,
-    judge: tuple[ProxyConfig, str] | None,
-    entrants: Sequence[Entrant],
+    config: CompareConfig, proxy: Proxy, budget: Budget, judge: tuple[ProxyConfig, str] | None
 ) -> str:
-    """Proxy and a hash of what all runs share: searchers and seeds can be added to it later.
-
-    A searcher that is a Python object is edited and tried again: that has a folder of its own.
-    """
+    """Proxy and a hash of what all runs share: searchers and seeds can be added to it later."""
     shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(config.loop)}
     if judge:
         shared["final_proxy"] = judge[1]
-    if own := sorted(str(entrant.source) for entrant in entrants if entrant.own):
-        shared["objects"] = own
     return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 import nasarena
 from nasarena.experiments.commands.cli import main
 from nasarena.figures.plots import gallery
-from nasarena.search.errors import InvalidSetting, RunFolderRefused, SearcherFailed
+from nasarena.search.errors import InvalidSetting, SearcherFailed
 from nasarena.search.run_folder import drop_measurements, find_runs, read_run
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -202,18 +202,20 @@ def test_a_searcher_that_cannot_be_sent_runs_in_this_process(
     assert "sampling cannot" not in said.err and said.out == ""
 
 
-def test_an_edited_object_has_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_an_edited_object_is_another_version_beside_the_first(tmp_path: Path) -> None:
     def define(letter: str) -> Any:
         def constant(space: PatternSpace, rng: np.random.Generator) -> Iterator[str]:
             yield letter * space.depth
 
         return constant
 
-    calls = [define("A"), define("A"), define("M")]
-    folders = [nasarena.compare([each], folder=tmp_path, **SMALL).folder for each in calls]
-    assert folders[0] == folders[1] != folders[2]
-    with pytest.raises(RunFolderRefused, match="searcher.source"):
-        nasarena.compare([define("S")], folder=tmp_path, name=folders[0].name, **SMALL)
+    for letter in "AAMA":
+        result = nasarena.compare([define(letter), "random"], folder=tmp_path, **SMALL)
+    assert {run.rpartition("/")[0] for run in events(result.folder)} == {
+        *("constant", "constant-2", "random"),
+    }
+    asked = events(result.folder)["constant-2/seed-0"]
+    assert ["M" * 16] in [event["patterns"] for event in asked if event["event"] == "asked"]
 
 
 def failing(history: list[Trial], space: PatternSpace, rng: np.random.Generator) -> str:
