@@ -3,14 +3,14 @@
 A trial is quoted, reserved before it starts and settled after it ends. A quote changes nothing;
 reserving it sets its price aside and notes the training as paid for, so that the same pattern asked
 again in the same batch is a duplicate already. `reserve` raises for the first trial that does not
-fit into what is left, so a run can never overspend, not even by one trial. FLOPs, tokens and whole
-trials are counted in exact integers.
+fit into what is left, so a run can never overspend, not even by one trial. FLOPs and tokens are
+counted in exact integers; seconds and shares of trainings to the rounding of their sums.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from nasarena.search.errors import BudgetSpent, InvalidSetting
+from nasarena.search.errors import BudgetSpent, InvalidSetting, ProxyFailed
 from nasarena.search.fidelity import Payments, cost_at
 from nasarena.search.proxy import Proxy
 from nasarena.search.trial import Cost, LlmCost
@@ -87,10 +87,11 @@ class Ledger:
     def reserve(self, cost: Cost, share: float = 1) -> Reservation:
         """Set aside what a trial of `cost` takes.
 
-        `share` is how much of a full training is paid for. Raises BudgetSpent if less is left.
+        `share` is how much of a full training is paid for. Raises BudgetSpent if less is left,
+        ProxyFailed for a cost that is none.
         """
-        price = self.budget.price(cost, share)
-        if price > self.remaining * (1 + _ROUNDING):
+        price = self._price(cost, share)
+        if price > self._at_most(self.remaining):
             raise BudgetSpent(
                 f"the next trial takes {price:.6g} {self.budget.unit}, "
                 f"{self.remaining:.6g} of {self.budget.amount:.6g} are left"
@@ -108,12 +109,26 @@ class Ledger:
         """
         if reservation.number not in self._reserved:
             raise ValueError(f"{reservation} is not open")
-        price = self.budget.price(cost, reservation.share)
-        if price > reservation.amount * (1 + _ROUNDING):
+        price = self._price(cost, reservation.share)
+        if price > self._at_most(reservation.amount):
             raise ValueError(f"a trial cost {price}, more than the reserved {reservation.amount}")
         del self._reserved[reservation.number]
         self.spent += price
         self.cost += cost
+
+    def _at_most(self, amount: float) -> float:
+        """What counts as no more than `amount`: integers exactly, sums of doubles nearly."""
+        is_exact = self.budget.unit in ("flops", "tokens")
+        return amount if is_exact else amount * (1 + _ROUNDING)
+
+    def _price(self, cost: Cost, share: float) -> float:
+        """Raises ProxyFailed for a price that would refund, or never be spent."""
+        price = self.budget.price(cost, share)
+        if not 0 <= price < float("inf"):
+            raise ProxyFailed(
+                f"the proxy must say a cost of 0 or more {self.budget.unit}, got {price}"
+            )
+        return price
 
     def charge_llm(self, llm: LlmCost) -> None:
         """Note LLM use on its own axis and, if the budget says so, pay for it."""

@@ -30,6 +30,7 @@ from nasarena.search.errors import NasArenaError, RunFolderRefused
 from nasarena.search.hashes import config_hash
 from nasarena.search.run_config import difference
 from nasarena.search.trial import Trial
+from nasarena.search.untrusted.bounded_read import read_bounded
 from nasarena.search.untrusted.record_check import find_contradiction
 
 State = Literal["missing", "partial", "failed", "finished"]
@@ -37,6 +38,7 @@ Event = dict[str, Any]
 
 # For a lock to come free: a second command opens the runs that it is to do, for milliseconds.
 _WAIT_S = 1.0
+_REMEDY = "restore the file, or remove the folder of the run to do it again"
 
 
 class RunFolder:
@@ -210,7 +212,7 @@ def _refuse_headless(path: Path) -> None:
     if events.exists() and events.stat().st_size:
         raise RunFolderRefused(
             f"{events} holds events, but there is no run.json that says of which "
-            f"configuration; restore it or remove the folder"
+            f"configuration; {_REMEDY}"
         )
 
 
@@ -219,7 +221,7 @@ def refuse_another_config(path: Path, header: Mapping[str, Any], config: Mapping
     if header["config_hash"] != config_hash(header["config"]):
         raise RunFolderRefused(
             f"{path / 'run.json'} was edited: its config is not the one that its config_hash is "
-            f"of; restore it or remove the folder"
+            f"of; {_REMEDY}"
         )
     if header["config_hash"] != config_hash(config):
         raise RunFolderRefused(
@@ -248,20 +250,20 @@ def _read_header(path: Path) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(content)
         header["config_hash"], {**header["config"]}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RunFolderRefused(f"{file} cannot be read as the header of a run: {error}") from error
+        raise RunFolderRefused(
+            f"{file} cannot be read as the header of a run: {error}; {_REMEDY}"
+        ) from error
     return header
 
 
 def _read_file(file: Path) -> bytes | None:
     """The content, None if there is no such file; whatever else lies there is not waited for."""
     try:
-        if file.exists() and not file.is_file():
-            raise RunFolderRefused(f"{file} must be a file, got a folder, pipe or device")
-        return file.read_bytes()
+        return read_bounded(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RunFolderRefused(f"{file} cannot be read: {error.strerror}") from error
+        raise RunFolderRefused(f"{file} cannot be read: {error.strerror}; {_REMEDY}") from error
 
 
 def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
@@ -283,7 +285,6 @@ def _parse(content: bytes, path: Path) -> tuple[list[Event], int]:
         good_bytes += len(line)
     if (found := find_contradiction(events, Trial.from_json)) is not None:
         raise RunFolderRefused(
-            f"{path / 'events.jsonl'} is damaged at line {found[0]} ({found[1]}); "
-            f"restore the file or remove the folder"
+            f"{path / 'events.jsonl'} is damaged at line {found[0]} ({found[1]}); {_REMEDY}"
         )
     return events, good_bytes

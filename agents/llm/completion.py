@@ -14,6 +14,7 @@ from nasarena.agents.llm.text import estimate_tokens
 # vLLM reports -9999 for a token that the constraint forbids: no opinion of the model.
 _FORBIDDEN = -1000.0
 _TEMPLATE_TOKENS = 64  # of a message, and again of the whole prompt, beside its own text
+_NAME_LENGTH = 200
 _END_TOKENS = 16  # that some servers count beyond `max_tokens`
 
 
@@ -41,7 +42,20 @@ def read_completion(
         prompt, written, cached_tokens=_count(cached, prompt, 0), active_params=active_params
     )
     tokens = tuple(_tokens(choice.get("logprobs")))
-    return Reply(text, cost, tokens, _clean(choice.get("finish_reason")) or "stop", reasoning)
+    return Reply(
+        text,
+        cost,
+        tokens,
+        _clean(choice.get("finish_reason")) or "stop",
+        reasoning,
+        model=answering_model(completion),
+    )
+
+
+def answering_model(completion: Mapping[str, Any]) -> str:
+    """As which model a server says that it answers; nothing where it does not say."""
+    name = completion.get("model")
+    return _clean(name)[:_NAME_LENGTH] if isinstance(name, str) else ""
 
 
 def estimate_prompt_tokens(request: Request) -> int:

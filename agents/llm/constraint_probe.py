@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.agents.llm import weights
+from nasarena.agents.llm.completion import answering_model
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings, Rung
 from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
 from nasarena.agents.llm.messages import Request, call_seed
@@ -127,6 +128,7 @@ class _ConstraintProbe:
         room = endpoint.context // 2 if endpoint.context else _PROBE_TOKENS
         self._max_tokens = min(_PROBE_TOKENS, room)
         self._findings: list[str] = []
+        self._answers_as = ""
 
     def judge(self) -> Endpoint:
         """The endpoint with the rungs that hold."""
@@ -144,6 +146,7 @@ class _ConstraintProbe:
             schema_rung=schema,
             regex_rung="structured_outputs" if holds else "none",
             findings=tuple(self._findings),
+            answers_as=self._answers_as,
         )
 
     def _schema_rung(self) -> Rung:
@@ -188,14 +191,12 @@ class _ConstraintProbe:
         return True
 
     def _say(self, request: Request, rung: Rung) -> str:
+        def read(value: Mapping[str, Any]) -> str:
+            self._answers_as = answering_model(value)
+            return str(value["choices"][0]["message"].get("content") or "")
+
         body = chat_body(self._endpoint.model, request, rung)
-        return self._transport.call(
-            "POST",
-            "/chat/completions",
-            lambda value: str(value["choices"][0]["message"].get("content") or ""),
-            body,
-            max_bytes(request),
-        )
+        return self._transport.call("POST", "/chat/completions", read, body, max_bytes(request))
 
 
 def _meets_schema(text: str) -> bool:

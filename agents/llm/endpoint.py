@@ -66,7 +66,8 @@ class Endpoint:
     """A server that was asked and tried. `context` is in tokens, None where it is not told.
 
     `schema_rung` and `regex_rung` are the best constraints that it really obeys, `findings` what
-    each trial brought. Without `active_params` LLM FLOPs are counted as 0.
+    each trial brought. `answers_as` is the model that its answers name, often the long form of
+    `model`. Without `active_params` LLM FLOPs are counted as 0.
     """
 
     settings: LlmSettings
@@ -78,6 +79,7 @@ class Endpoint:
     schema_rung: Rung = "json_schema"
     regex_rung: Rung = "structured_outputs"
     findings: tuple[str, ...] = ()
+    answers_as: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `run.json`."""

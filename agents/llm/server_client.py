@@ -25,6 +25,7 @@ class ServerClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint, self._settings = endpoint, endpoint.settings
+        self._answers_as = endpoint.answers_as
         self._transport = Transport(
             self._settings.base_url, self._settings.key_variable, self._settings
         )
@@ -51,6 +52,7 @@ class ServerClient:
             if not (isinstance(error, ContextTooSmall) and request.may_overflow):
                 raise error from refusal
             reply = Reply("", llm_cost(0, 0), finish_reason="context")
+        self._refuse_another_model(reply.model)
         return replace(
             reply,
             text=self._transport.conceal(reply.text),
@@ -64,6 +66,16 @@ class ServerClient:
 
     def close(self) -> None:
         self._transport.close()
+
+    def _refuse_another_model(self, answering: str) -> None:
+        """A run never goes on with another model: what its server says at first holds for it."""
+        known = self._answers_as
+        self._answers_as = known or answering
+        if answering and known and answering != known:
+            raise LlmRefused(
+                f"{self._settings.base_url} answers as {answering!r} now, as {known!r} before; "
+                f"the same command goes on when that is back"
+            )
 
     def _rung(self, request: Request) -> Rung:
         if request.schema is not None:

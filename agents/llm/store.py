@@ -20,6 +20,7 @@ from nasarena.search.errors import NasArenaError, ReplayDiverged
 from nasarena.search.journal import Journal
 from nasarena.search.run_config import first_difference
 from nasarena.search.run_folder import Event, RunRecord
+from nasarena.search.untrusted.bounded_read import read_bounded
 
 EVENT = "llm_call"
 FOLDER = "llm"
@@ -55,13 +56,13 @@ class Store:
         """The record of this hash. Raises LlmRecordBroken if it is missing or was changed."""
         file = self.folder / f"{key}.json"
         try:
-            record: dict[str, Any] = json.loads(file.read_text())
+            record: dict[str, Any] = json.loads(read_bounded(file))
         except FileNotFoundError as error:
             raise LlmRecordBroken(
                 f"{file} is missing, though an event refers to it; put it back, or remove the run "
                 f"to begin again"
             ) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise LlmRecordBroken(f"{file} cannot be read: {error}") from error
         if content_hash(record) != key:
             raise LlmRecordBroken(f"{file} was changed since it was recorded; put it back")

@@ -4,6 +4,7 @@ What a user can cause ends in one line on stderr and exit code 2; a fault of our
 traceback. A command's module is imported when it is called, so that `nasarena --help` is fast.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -72,12 +73,20 @@ COMMANDS = {
 }
 
 
+# What the world outside refuses: room, rights, names. Any other OSError is a fault of ours.
+_OUTSIDE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR,
+    errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE,
+)  # fmt: skip
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 1 for a negative verdict, 2, 130 for Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _main(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as `>&-` leaves it
+            sys.stdout.flush()
         return code
     except NasArenaError as error:
         print(f"nasarena: {one_line(error)}", file=sys.stderr)
@@ -90,8 +99,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as `nasarena --help | head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in _OUTSIDE:
+            raise
+        _drop_output()
+        where = f": {error.filename}" if error.filename else ""
+        print(f"nasarena: {one_line(error.strerror)}{one_line(where)}", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere: it would be tried once more at the end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main(arguments: Sequence[str]) -> int:

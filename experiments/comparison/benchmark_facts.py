@@ -16,6 +16,7 @@ from typing import Any
 from nasarena.search.errors import NasArenaError
 from nasarena.search.proxy import KnownProxy, Proxy
 from nasarena.search.run_folder import RunRecord
+from nasarena.search.untrusted.bounded_read import read_bounded
 from nasarena.search.untrusted.drafts import replace_text
 
 FILE = "benchmark.json"
@@ -42,10 +43,10 @@ def write_facts(folder: Path, proxy: Proxy, records: Sequence[RunRecord]) -> Non
 def _is_current(file: Path, proxy: KnownProxy, patterns: Sequence[str]) -> bool:
     """Whether the file is whole, of this proxy, and covers exactly these patterns."""
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = json.loads(read_bounded(file))
         about = facts["version"], facts["proxy"]["name"], facts["proxy"]["version"]
         covered = sorted(facts["scores"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return about == (VERSION, proxy.name, proxy.version) and covered == list(patterns)
 

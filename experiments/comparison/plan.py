@@ -46,6 +46,7 @@ from nasarena.search.run_config import REFERENCES
 from nasarena.search.run_folder import RunRecord, State
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
+from nasarena.search.untrusted.bounded_read import read_bounded
 from nasarena.search.untrusted.drafts import replace_text
 
 PLAN = "plan.json"
@@ -238,7 +239,12 @@ def _write(folder: Path, command: str, runs: Sequence[str]) -> None:
 def read_plan(folder: Path) -> dict[str, Any]:
     """The last command and all planned runs, as paths below the folder; empty without a plan."""
     try:
-        plan: dict[str, Any] = json.loads((folder / PLAN).read_text())
-        return {"command": plan["command"], "runs": list(plan["runs"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        plan: dict[str, Any] = json.loads(read_bounded(folder / PLAN))
+        return {"command": str(plan["command"]), "runs": list(filter(_lies_below, plan["runs"]))}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {"command": "", "runs": []}
+
+
+def _lies_below(run: object) -> bool:
+    """Whether this is a path that stays in the folder it is taken from."""
+    return isinstance(run, str) and not Path(run).is_absolute() and ".." not in Path(run).parts

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.comparison.resolved_searcher import Entrant
+from nasarena.search.untrusted.bounded_read import read_bounded
 
 
 def number_versions(entrants: Sequence[Entrant], folder: Path) -> list[Entrant]:
@@ -37,7 +38,7 @@ def _recorded(folder: Path) -> list[Any]:
     found = []
     for header in sorted(folder.glob("seed-*/run.json")):
         try:
-            found.append(json.loads(header.read_bytes())["config"]["searcher"])
+            found.append(json.loads(read_bounded(header))["config"]["searcher"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue  # whoever opens the run says what is wrong with it
     return found

@@ -25,6 +25,7 @@ from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
 from nasarena.search.run_config import BASELINE
+from nasarena.search.untrusted.bounded_read import read_bounded
 from nasarena.search.untrusted.drafts import replace_text
 
 VERSION = 1
@@ -145,10 +146,10 @@ def _random_level(tables: Tables, column: str) -> float | None:
 
 def _read(file: Any) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(read_bounded(file))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NasArenaError(f"{file} cannot be read as anchors: {error}; remove it") from error
     if not isinstance(content, Mapping) or content.get("version") != VERSION:
         raise NasArenaError(

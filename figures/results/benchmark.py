@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import NasArenaError
+from nasarena.search.untrusted.bounded_read import read_bounded
 
 FILE_NAME = "benchmark.json"
 VERSION = 1
@@ -110,13 +111,13 @@ def read_benchmark(folder: Path, condition: Mapping[str, Any]) -> Benchmark | No
     if not file.exists():
         return None
     try:
-        content = file.read_text(encoding="utf-8")
+        content = read_bounded(file).decode()
         facts = json.loads(content)
         if facts["version"] != VERSION:
             raise ValueError(f"version {facts['version']}, not {VERSION}")
         found = _benchmark(facts, content)
         written_by = facts["proxy"]["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise NasArenaError(
             f"{file} cannot be read as what a benchmark knows ({' '.join(str(error).split())}); "
             f"the command that made the comparison writes it again"

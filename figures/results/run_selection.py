@@ -141,6 +141,8 @@ def _foreign_fault(record: RunRecord) -> str:
                 f"{record.path / 'run.json'} must say config.{'.'.join(keys)}; "
                 f"it was not written by a nasarena comparison"
             )
+    if not isinstance(record.config["loop"]["seed"], int):
+        return f"{record.path / 'run.json'} must have an integer as config.loop.seed"
     return ""
 
 

@@ -16,7 +16,7 @@ import pytest
 from nasarena.agents.llm import constraint_probe
 from nasarena.agents.llm.completion import read_completion
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
-from nasarena.agents.llm.errors import LlmUnavailable
+from nasarena.agents.llm.errors import LlmRefused, LlmUnavailable
 from nasarena.agents.llm.messages import Request
 from nasarena.agents.llm.server import ServerSettings
 from nasarena.agents.llm.server_client import ServerClient
@@ -181,3 +181,24 @@ def test_a_key_that_a_server_repeats_is_concealed(monkeypatch: pytest.MonkeyPatc
         settings = LlmSettings(5, 0, base_url=url, key_variable="MY_KEY")
         reply = ServerClient(Endpoint(settings, "model", "unknown")).complete(REQUEST)
     assert reply.text == "your key is [key]"
+
+
+def test_a_run_does_not_go_on_with_another_model() -> None:
+    """What the first answer names holds, whether the server was tried before or not."""
+    names: list[Any] = ["m-2024", "m-2024", None, 5, "m-2025"]
+
+    def behave(connection: Any) -> None:
+        said = completion() | {"model": names.pop(0)}
+        respond_with("200 OK", json.dumps(said).encode())(connection)
+
+    with sockets(behave) as url:
+        client = ServerClient(Endpoint(LlmSettings(5, 0, base_url=url), "m", "unknown"))
+        for _ in range(4):
+            assert client.complete(REQUEST).model == "m"
+        with pytest.raises(LlmRefused, match="answers as 'm-2025' now, as 'm-2024' before"):
+            client.complete(REQUEST)
+        client.close()
+        names.append("m-2025")
+        tried = Endpoint(LlmSettings(5, 0, base_url=url), "m", "unknown", answers_as="m-2024")
+        with pytest.raises(LlmRefused, match="'m-2025'"):
+            ServerClient(tried).complete(REQUEST)

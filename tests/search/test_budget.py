@@ -5,7 +5,7 @@ import pytest
 
 from nasarena.proxies.landscapes import additive
 from nasarena.search.budget import UNITS, Account, Budget, Ledger, Unit
-from nasarena.search.errors import BudgetSpent, InvalidSetting
+from nasarena.search.errors import BudgetSpent, InvalidSetting, ProxyFailed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, LlmCost
 
@@ -139,3 +139,24 @@ def test_a_retrained_pattern_is_a_replicate_in_full() -> None:
     again = account.quote("AMSAMS", 1)
     assert not again.is_duplicate
     assert (again.replicate, again.cost, again.share) == (1, proxy.cost("AMSAMS"), 1)
+
+
+def test_no_flop_too_many_however_large_the_budget() -> None:
+    ledger = Ledger(Budget("flops", 10**12))
+    half = Cost(flops=5 * 10**11)
+    ledger.settle(ledger.reserve(half), half)
+    with pytest.raises(BudgetSpent, match="the next trial takes 5e"):
+        ledger.reserve(Cost(flops=5 * 10**11 + 1))
+    ledger.settle(ledger.reserve(half), half)
+    assert ledger.spent == 10**12 and ledger.remaining == 0
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, -1e-300])
+def test_a_price_that_is_none_is_refused_before_and_after_a_trial(price: float) -> None:
+    ledger = Ledger(Budget("device_seconds", 10))
+    with pytest.raises(ProxyFailed, match=f"0 or more device_seconds, got {price}"):
+        ledger.reserve(Cost(device_seconds=price))
+    reservation = ledger.reserve(Cost(device_seconds=1))
+    with pytest.raises(ProxyFailed, match="0 or more device_seconds"):
+        ledger.settle(reservation, Cost(device_seconds=price))
+    assert (ledger.spent, ledger.remaining) == (0, 9)
