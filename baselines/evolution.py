@@ -21,7 +21,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
+from nasarena.search.trial import Proposal, Trial
 
 
 @searcher("evolution")
@@ -38,7 +38,7 @@ def regularized_evolution(
             description="members drawn, the best of which is mutated; null: a third of population"
         ),
     ] = None,
-) -> Generator[str, Trial, None]:
+) -> Generator[str | Proposal, Trial, None]:
     """Regularized evolution, Real et al. 2019, Alg. 1.
 
     The oldest of `population` patterns dies; the best of `tournament` random ones is mutated. A
@@ -62,4 +62,4 @@ def regularized_evolution(
         else:
             drawn = rng.integers(population, size=tournament).tolist()
             parent = max((members[index] for index in drawn), key=lambda trial: trial.score or 0.0)
-            yield space.mutate(parent.pattern, rng)
+            yield Proposal(space.mutate(parent.pattern, rng), parents=(parent.index,))

@@ -13,7 +13,7 @@ from pydantic import Field
 from nasarena.search.searcher import searcher
 from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
+from nasarena.search.trial import Proposal, Trial
 
 
 @searcher("genetic")
@@ -31,7 +31,7 @@ def genetic_algorithm(
         Annotated[float, Field(ge=0, le=1)] | None,
         Field(description="chance of a letter to change; null: one letter a pattern"),
     ] = None,
-) -> Generator[str, Trial, None]:
+) -> Generator[str | Proposal, Trial, None]:
     """Steady-state genetic algorithm with uniform crossover.
 
     `mutation_rate` is per letter, by default 1 / depth. A failed child is not kept.
@@ -46,10 +46,14 @@ def genetic_algorithm(
         if len(members) < population:
             yield space.sample(rng)
         else:
-            mother, father = (_tournament(members, rng).pattern for _ in range(2))
+            mother, father = (_tournament(members, rng) for _ in range(2))
             crossed = rng.random() < crossover_rate
-            mixed = space.crossover(mother, father, rng) if crossed else mother
-            yield _mutate(space, mixed, rng, rate)
+            parents = (mother, father) if crossed else (mother,)
+            mixed = (
+                space.crossover(mother.pattern, father.pattern, rng) if crossed else mother.pattern
+            )
+            indices = tuple(dict.fromkeys(parent.index for parent in parents))
+            yield Proposal(_mutate(space, mixed, rng, rate), parents=indices)
 
 
 def _admit(members: list[Trial], trial: Trial, population: int) -> None:

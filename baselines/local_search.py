@@ -13,9 +13,9 @@ import numpy as np
 from nasarena.baselines.untried import Untried
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
+from nasarena.search.trial import Proposal, Trial
 
-Steps = Generator[str, Trial, None]
+Steps = Generator[str | Proposal, Trial, None]
 
 
 @searcher("local-search")
@@ -41,7 +41,7 @@ def local_search(space: PatternSpace, rng: np.random.Generator, history: Sequenc
 
 def _first_improvement(
     space: PatternSpace, rng: np.random.Generator, current: Trial, history: Sequence[Trial]
-) -> Generator[str, Trial, Trial | None]:
+) -> Generator[str | Proposal, Trial, Trial | None]:
     """A neighbour better than `current`: one already scored, else the first found; None if none."""
     known = {trial.pattern: trial for trial in history}
     neighbours = list(space.neighbours(current.pattern))
@@ -51,7 +51,7 @@ def _first_improvement(
         return best
     untried = [pattern for pattern in neighbours if pattern not in known]
     for index in rng.permutation(len(untried)):
-        trial = yield untried[index]
+        trial = yield Proposal(untried[index], parents=(current.index,))
         if trial.score is not None and trial.score > _score(current):
             return trial
     return None

@@ -56,18 +56,21 @@ class PrunedTPE(OptunaSearch):
         made = _make_pruner(pruner, reduction, steps[-1], num_startup)
         super().__init__(space, tpe_sampler(rng, num_startup, multivariate), made)
         self._steps = steps
-        self._going_on: list[tuple[optuna.Trial, str, int]] = []
+        self._going_on: list[tuple[optuna.Trial, Trial, int]] = []
         self._running: dict[str, list[tuple[optuna.Trial, int]]] = {}
 
     def ask(self, n: int) -> list[Proposal]:  # type: ignore[override]
         """Those that go on first, at their next rung; then new patterns at the lowest."""
         proposals = []
         for _ in range(n):
-            trial, pattern, rung = (
-                self._going_on.pop(0) if self._going_on else (*self._draw_trial(), 0)
-            )
+            parents: tuple[int, ...] = ()
+            if self._going_on:
+                trial, before, rung = self._going_on.pop(0)
+                pattern, parents = before.pattern, (before.index,)
+            else:
+                (trial, pattern), rung = self._draw_trial(), 0
             self._running.setdefault(pattern, []).append((trial, rung))
-            proposals.append(Proposal(pattern, fidelity=self._fidelity(rung)))
+            proposals.append(Proposal(pattern, parents=parents, fidelity=self._fidelity(rung)))
         return proposals
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -95,7 +98,7 @@ class PrunedTPE(OptunaSearch):
         elif asked.should_prune():
             self._study.tell(asked, state=TrialState.PRUNED)
         else:
-            self._going_on.append((asked, trial.pattern, rung + 1))
+            self._going_on.append((asked, trial, rung + 1))
 
     def _fidelity(self, rung: int) -> float:
         return self._steps[rung] / self._steps[-1]

@@ -28,6 +28,7 @@ class Bracket:
 
     def __init__(self, patterns: Sequence[str], num_rungs: int, reduction: int) -> None:
         self._reduction, self._rungs_left = reduction, num_rungs
+        self._came_from: dict[str, tuple[int, ...]] = {}  # the trial of the rung before
         self._begin(patterns)
 
     def _begin(self, patterns: Sequence[str]) -> None:
@@ -47,7 +48,10 @@ class Bracket:
         batch, self._waiting = self._waiting[:n], self._waiting[n:]
         self._running.update(batch)
         fidelity = self._reduction**-self._rungs_left
-        return [Proposal(pattern, fidelity=float(fidelity)) for pattern in batch]
+        return [
+            Proposal(pattern, parents=self._came_from.get(pattern, ()), fidelity=float(fidelity))
+            for pattern in batch
+        ]
 
     def tell(self, trial: Trial) -> None:
         """Take a result; the last of a rung begins the next one. Others' trials are ignored."""
@@ -62,7 +66,9 @@ class Bracket:
         """The best 1/reduction of the rung; a failed training is never among them."""
         scored = [trial for trial in self._results if trial.score is not None]
         ranked = sorted(scored, key=lambda trial: (-(trial.score or 0.0), trial.index))
-        return [trial.pattern for trial in ranked[: self._size // self._reduction]]
+        best = ranked[: self._size // self._reduction]
+        self._came_from = {trial.pattern: (trial.index,) for trial in best}
+        return list(self._came_from)
 
 
 class BracketSearch:

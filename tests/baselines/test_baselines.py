@@ -22,7 +22,7 @@ from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
+from nasarena.search.trial import Proposal, Trial
 
 SMALL = PatternSpace("AMS", 6)
 DEEP = PatternSpace("AMS", 8)
@@ -171,6 +171,39 @@ def build(name: str, space: PatternSpace, options: Mapping[str, Any] | None = No
     return build_searcher(load_searcher(name), space, stream(0, "searcher"), options or {})
 
 
+def ask_one(built: Searcher) -> str:
+    """The pattern of its next proposal."""
+    (asked,) = built.ask(1)
+    return asked.pattern if isinstance(asked, Proposal) else asked
+
+
+@pytest.mark.parametrize("name", ["evolution", "genetic", "local-search"])
+def test_children_name_the_trials_they_come_from(name: str, tmp_path: Path) -> None:
+    trials = run(tmp_path, name, additive(DEEP, noise=0.3), amount=30)
+    children = [trial for trial in trials if trial.parents]
+    assert len(children) > 15 and not any(trial.parents for trial in trials[:4])
+    assert any(len(trial.parents) == 2 for trial in children) == (name == "genetic")
+    for child in children:
+        assert all(index < child.index for index in child.parents)
+        family = [trials[index].pattern for index in child.parents]
+        fresh = [
+            letter not in {pattern[place] for pattern in family}
+            for place, letter in enumerate(child.pattern)
+        ]
+        assert sum(fresh) <= (4 if name == "genetic" else 1)  # else it is no child of theirs
+        assert len(family) > 1 or DEEP.hamming(child.pattern, family[0]) >= 1
+
+
+@pytest.mark.parametrize("name", ["successive-halving", "hyperband", "tpe-pruned"])
+def test_a_longer_training_names_the_shorter_one_before_it(name: str, tmp_path: Path) -> None:
+    trials = run(tmp_path, name, additive(DEEP, noise=0.3), amount=12)
+    later = [trial for trial in trials if trial.parents]
+    assert later
+    for trial in later:
+        (before,) = (trials[index] for index in trial.parents)
+        assert before.pattern == trial.pattern and before.fidelity <= trial.fidelity
+
+
 def test_random_search_exhausts_the_space_without_repeats() -> None:
     space = PatternSpace("AM", 4)
     built = build("random", space)
@@ -195,7 +228,7 @@ def parents(built: Searcher, space: PatternSpace, candidates: Sequence[str]) -> 
     """Whose children 80 asks are; the children fail, so that they take nobody's place."""
     found = set()
     for _ in range(80):
-        child = str(built.ask(1)[0])
+        child = ask_one(built)
         found.add(next(parent for parent in candidates if space.hamming(child, parent) == 1))
         built.tell([Trial(0, child, "failed")])
     return found
@@ -221,7 +254,7 @@ def test_evolution_mutates_the_best_of_its_tournament() -> None:
     built.tell([Trial(0, "A" * 12, "ok", -9.0), Trial(1, "M" * 12, "ok", -1.0)])
     num_best = 0
     for _ in range(400):  # two draws with replacement: the better one is among them in 3 of 4
-        child = str(built.ask(1)[0])
+        child = ask_one(built)
         num_best += space.hamming(child, "M" * 12) == 1
         built.tell([Trial(0, child, "failed")])
     assert 265 < num_best < 335  # 300 +- 4 standard deviations
@@ -233,11 +266,11 @@ def test_evolution_fills_its_population_at_random_first() -> None:
     members = ["A" * 16, "M" * 16, "S" * 16]
     built.tell([Trial(i, pattern, "ok", float(i)) for i, pattern in enumerate(members)])
     for index in (3, 4):
-        pattern = str(built.ask(1)[0])
+        pattern = ask_one(built)
         assert min(space.hamming(pattern, member) for member in members) > 1
         members.append(pattern)
         built.tell([Trial(index, pattern, "ok", 0.0)])
-    assert min(space.hamming(str(built.ask(1)[0]), member) for member in members) == 1
+    assert min(space.hamming(ask_one(built), member) for member in members) == 1
 
 
 def test_genetic_replaces_the_worst_and_keeps_the_best() -> None:
@@ -259,7 +292,7 @@ def test_crossover_of_the_genetic_algorithm_mixes_two_parents() -> None:
     built.tell([Trial(0, "A" * 16, "ok", 1.0), Trial(1, "M" * 16, "ok", 1.0)])
     children = []
     for index in range(2, 22):
-        children.append(str(built.ask(1)[0]))
+        children.append(ask_one(built))
         built.tell([Trial(index, children[-1], "failed")])
     assert any(4 <= child.count("A") <= 12 for child in children)
 
@@ -284,16 +317,16 @@ def test_local_search_moves_to_a_neighbour_that_is_known_to_be_better() -> None:
     scores = {"AAA": 1.0, "MMM": 3.0, "AMM": 2.0, "MAM": 0.5, "MMA": 0.4}
     built.tell([Trial(0, "AAA", "ok", 1.0), Trial(1, "MMM", "ok", 3.0)])
     for index in range(2, 5):  # MMM is a local optimum
-        pattern = str(built.ask(1)[0])
+        pattern = ask_one(built)
         assert space.hamming(pattern, "MMM") == 1
         built.tell([Trial(index, pattern, "ok", scores[pattern])])
-    restart = str(built.ask(1)[0])
+    restart = ask_one(built)
     assert restart not in scores
     built.tell([Trial(5, restart, "ok", 0.7)])
     # Every other pattern left is a neighbour of AAA; it moves there or to AMM without asking.
     left = {space.pattern(index) for index in range(8)} - {*scores, restart}
     while left:
-        pattern = str(built.ask(1)[0])
+        pattern = ask_one(built)
         assert pattern in left
         left.discard(pattern)
         built.tell([Trial(6, pattern, "ok", 0.1)])
@@ -310,7 +343,7 @@ def test_end_layer_increments_share_the_trials_and_build_on_the_winner(
     built = build_searcher(spec, space, stream(0, "searcher"), options, num_trials=num_trials)
 
     def ask(score: float) -> str:
-        pattern = str(built.ask(1)[0])
+        pattern = ask_one(built)
         built.tell([Trial(0, pattern, "ok", score)])
         return pattern
 
