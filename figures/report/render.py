@@ -7,7 +7,7 @@ it, the script writes it as text nodes, and the policy in the head lets this one
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from nasarena.figures.report.verdict import NUM_LEADING
 from nasarena.figures.results.letter_controls import in_words
 from nasarena.figures.results.tables import Tables
 
-_SCRIPTS = ("data.js", "zoom.js", "explorer.js", "plot.js", "notebooks.js")
+_SCRIPTS = ("data.js", "zoom.js", "filters.js", "explorer.js", "plot.js", "notebooks.js")
 _PAGE = Path(__file__).parent / "page"
 
 
@@ -57,7 +57,7 @@ def render(conclusion: Conclusion) -> str:
         figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
         trials=pack_trials(analysis, _colors(tables)),
-        settings=[(key, _readable(value)) for key, value in tables.condition.items() if value],
+        settings=[(key, list(_flat(value))) for key, value in tables.condition.items() if value],
         provenance=_provenance([run.record.header for run in analysis.runs]),
         style=style,
         script=script,
@@ -110,6 +110,15 @@ def _provenance(headers: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tu
         values = [_readable(header[key]) for header in headers if key in header]
         lines.append((key, [(value, values.count(value)) for value in dict.fromkeys(values)]))
     return lines
+
+
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings as (dotted name, value) in order; what is not set is left out."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    elif value is not None:
+        yield prefix, _readable(value)
 
 
 def _readable(value: object) -> str:

@@ -2,7 +2,8 @@
 
 Columns are equally long lists over all trials, run after run; what few trials have (parents,
 texts, notes) is keyed by row. Numbers are rounded for reading, the run folders hold them exactly.
-Long texts are cut, and cut shorter where all of them together would not fit.
+Long texts are cut, and cut shorter where all of them together would not fit: first what language
+models were asked and answered, then what searchers wrote.
 """
 
 import base64
@@ -14,7 +15,9 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from nasarena.figures.report.dialogues import dialogues
 from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.benchmark import Benchmark
 from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.run_selection import Run
 from nasarena.search.notation import LETTERS
@@ -23,6 +26,7 @@ from nasarena.search.trial import Trial
 
 _MAX_CHARACTERS = 2_000_000  # of the report's five megabytes
 _TEXT_LIMITS = (1000, 400, 160, 60, 20)
+_DIALOGUE_LIMITS = (6000, 1500, 400, 0)  # of a prompt, and of a reply
 _ENTRY = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 _JUDGED = re.compile(r"^Expected .*$", re.MULTILINE)
 
@@ -74,12 +78,16 @@ class _Columns:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The packed trials: `content` is base64 of gzip of JSON; `text_limit` where texts were cut."""
+    """The packed trials: `content` is base64 of gzip of JSON; `text_limit` where texts were cut.
+
+    `dialogue_limit` is that of prompts and replies of language models; None where there are none.
+    """
 
     content: str
     num_trials: int
     num_runs: int
     text_limit: int
+    dialogue_limit: int | None
     has_notebooks: bool
 
 
@@ -87,8 +95,12 @@ def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
     """All trials of all runs, excluded ones too, small enough for the page."""
     tables, runs = analysis.tables, analysis.runs
     reasons = {(run.searcher, run.seed): run.reason for run in tables.excluded}
-    for limit in _TEXT_LIMITS:
+    said = [dialogues(run.record) for run in runs]
+    limits = [(limit, _TEXT_LIMITS[0]) for limit in _DIALOGUE_LIMITS if any(said)]
+    for dialogue_limit, limit in [*limits, *((0, limit) for limit in _TEXT_LIMITS)]:
         data = _collect(runs, reasons, limit)
+        data["sparse"]["dialogue"] = _dialogue(data["runs"], said, dialogue_limit)
+        data |= _truth(data["dense"].get("pattern", []), tables.benchmark)
         data |= {
             "unit": METERS[tables.unit].unit,
             "alphabet": (tables.condition["space"] or {}).get("alphabet", ""),
@@ -100,7 +112,38 @@ def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
         if len(content) <= _MAX_CHARACTERS:
             break
     has_notebooks = bool(data["sparse"].get("texts") or data["sparse"].get("parents"))
-    return Trials(content, data["length"], len(runs), limit, has_notebooks)
+    shown = dialogue_limit if any(said) else None
+    return Trials(content, data["length"], len(runs), limit, shown, has_notebooks)
+
+
+def _dialogue(
+    runs: Sequence[Mapping[str, Any]],
+    said: Sequence[Mapping[int, Sequence[tuple[str, str]]]],
+    limit: int,
+) -> dict[int, list[list[str]]]:
+    """Prompt and reply of each call by row; a run's trials are counted from its first row."""
+    if not limit:
+        return {}
+    return {
+        run["first"] + index: [[_cut(text, limit) for text in call] for call in calls]
+        for run, by_trial in zip(runs, said, strict=True)
+        for index, calls in by_trial.items()
+        if index < run["length"]
+    }
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} [cut]"
+
+
+def _truth(patterns: Sequence[str], known: Benchmark | None) -> dict[str, Any]:
+    """True score and rank of each row's pattern, as far as a benchmark knows them."""
+    if known is None:
+        return {"truth": None}
+    scores = [_round(known.scores.get(pattern)) for pattern in patterns]
+    ranks = [known.ranks.get(pattern) for pattern in patterns] if known.ranks else []
+    best = _round(known.best)
+    return {"truth": {"score": scores, "rank": ranks, "size": known.size, "best": best}}
 
 
 def _collect(

@@ -2,13 +2,13 @@
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from report_pages import Opened, edit
 
 from nasarena.experiments.measure import report as measure_report
 from nasarena.figures.comparison import write_all
@@ -23,121 +23,8 @@ from nasarena.search.run_folder import RunRecord, find_runs, read_run
 Add = Callable[..., Path]
 COMMAND = "nasarena report runs/'<b>'"
 FEW = ("ranking", "anytime")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NUM_REFERENCES = 8  # trials: two patterns on four seeds
 NASTY = "</script><img src=x onerror='window.hacked=1'>\"'&{{7*7}}<b>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium: the one of playwright, else one that is installed."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
-    )
-    paths = [None, *filter(None, map(shutil.which, BROWSERS))]
-    with sync_api.sync_playwright() as play:
-        for path in paths:
-            try:
-                found = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            except sync_api.Error:
-                continue
-            yield found
-            found.close()
-            return
-    pytest.skip("no Chromium to test the page in: `playwright install chromium`, or the system's")
-
-
-class Opened:
-    """A report in a tab without a network, and everything that it complained about or asked for."""
-
-    def __init__(self, browser: Any, file: Path, width: int = 1280) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(file.as_uri())
-        self.page.wait_for_selector("html[data-ready]")
-
-    def texts(self, selector: str) -> list[str]:
-        found: list[str] = self.page.locator(selector).all_inner_texts()
-        return found
-
-    def patterns(self) -> list[str]:
-        """Patterns of the explorer's rows, as they are shown."""
-        return [
-            row.locator("[role=img], code").first.get_attribute("aria-label")
-            or row.locator("code").first.inner_text()
-            for row in self.page.locator("#trials tr.row").all()
-        ]
-
-    def width(self) -> int:
-        """Of the whole document, pixels."""
-        return int(self.page.evaluate("document.documentElement.scrollWidth"))
-
-
-@pytest.fixture
-def open_report(browser: Any) -> Iterator[Callable[..., Opened]]:
-    """Opens a report; afterwards it must have been silent and must have fetched nothing."""
-    opened: list[Opened] = []
-
-    def open_(file: Path, width: int = 1280) -> Opened:
-        opened.append(Opened(browser, file, width))
-        return opened[-1]
-
-    yield open_
-    for each in opened:
-        assert each.complaints == []
-        outside = [url for url in each.requests[1:] if not url.startswith(("data:", "blob:"))]
-        assert outside == []
-        each.context.close()
-
-
-def edit(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Rewrite the settled trials of a run, to hold what an agent would have written.
-
-    What was asked follows, for a record that contradicts itself is refused.
-    """
-    file = run / "events.jsonl"
-    events = [json.loads(line) for line in file.read_text().splitlines()]
-    settled = [event["trial"] for event in events if event["event"] == "settled"]
-    for trial in settled:
-        change(trial)
-    patterns = {trial["index"]: trial["pattern"] for trial in settled}
-    for event in events:
-        if event["event"] == "asked":
-            event["patterns"] = [
-                patterns.get(place, asked)  # what did not fit into the budget was never settled
-                for place, asked in enumerate(event["patterns"], start=event["first"])
-            ]
-    file.write_text("".join(json.dumps(event) + "\n" for event in events))
-
-
-def as_agent(trial: dict[str, Any]) -> None:
-    """Each trial comes from the one before it, and was expected to be better."""
-    index = trial["index"]
-    if index >= 4:
-        trial["parents"] = [index - 1]
-        trial["provenance"] = "llm"
-        trial["details"] = {"name": f"idea {index}", "hypothesis": f"why {index}"}
-
-
-@pytest.fixture(scope="module")
-def report_folder(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small comparison with one more run, excluded, and one that an agent wrote."""
-    folder = tmp_path_factory.mktemp("page") / "small"
-    shutil.copytree(comparison, folder)
-    agent = folder / "climber" / "seed-1"
-    edit(agent, as_agent)
-    (agent / "notebook.md").write_text(
-        "# Notebook\n\n## 4. idea 4\n\n> why 4\n\nExpected better against 3 (0.1), came out "
-        "worse: **wrong**.\n\n## 5. idea 5\n\nExpected better against 4 (0.1), came out better: "
-        "**right**.\n\n## Hypotheses\n\nExpected nothing.\n"
-    )
-    write_all(folder, COMMAND, only=FEW)
-    return folder
 
 
 def test_it_opens_with_the_verdict_and_a_figure(

@@ -49,7 +49,7 @@ const MAX_CELLS = 64; // a longer candidate is shown as text
 class Trials {
   constructor(data) {
     Object.assign(this, data.dense);
-    for (const name of ["parents", "repeats", "texts", "note", "metrics", "llm", "verdict"]) {
+    for (const name of ["parents", "repeats", "texts", "note", "metrics", "llm", "verdict", "dialogue"]) {
       this[name] = data.sparse[name] || {};
     }
     this.length = data.length;
@@ -59,6 +59,7 @@ class Trials {
     this.alphabet = [...data.alphabet];
     this.letters = data.letters;
     this.colors = data.colors;
+    this.truth = data.truth;
     this.run = new Int32Array(this.length);
     data.runs.forEach((run, number) => this.run.fill(number, run.first, run.first + run.length));
   }
@@ -85,14 +86,16 @@ class Trials {
     return rows.reduce((best, row) => this.status[row] === "ok" && this.fidelity[row] === 1 && (best === null || this.score[row] > this.score[best]) ? row : best, null);
   }
 
-  // A pattern as cells, letters that belong to `wanted` underlined; other texts as they are.
-  cells(pattern, wanted = "") {
+  // Whether a language model proposed it, which its origin or its calls say.
+  isOfModel(row) { return Boolean(this.llm[row]) || this.origins[this.origin[row]].startsWith("llm"); }
+
+  // A pattern as cells, letters from `hit[0]` to `hit[1]` underlined; other texts as they are.
+  cells(pattern, hit = null) {
     const isPattern = pattern.length <= MAX_CELLS && [...pattern].every((letter) => this.alphabet.includes(letter));
     if (!isPattern || !pattern) return element("code", {}, pattern.length > 80 ? pattern.slice(0, 79) + "\u2026" : pattern || "(empty)");
-    const start = wanted ? pattern.indexOf(wanted) : -1;
     const cells = [...pattern].map((letter, i) => {
-      const hit = start >= 0 && i >= start && i < start + wanted.length ? " hit" : "";
-      return element("i", { class: `k${this.alphabet.indexOf(letter)}${hit}` }, letter);
+      const isHit = hit && i >= hit[0] && i < hit[1] ? " hit" : "";
+      return element("i", { class: `k${this.alphabet.indexOf(letter)}${isHit}` }, letter);
     });
     return element("span", { class: "pattern", role: "img", "aria-label": pattern }, ...cells);
   }
@@ -106,6 +109,7 @@ async function main() {
     return;
   }
   startFigures();
+  startCopying();
   const trials = new Trials(await unpacked("data").json());
   for (const part of document.querySelectorAll(".live")) part.hidden = false;
   const explorer = new Explorer(trials);

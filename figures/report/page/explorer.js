@@ -15,12 +15,17 @@ class Explorer {
     this.fillFilters();
     this.fillHead();
     this.fillLegend();
+    document.getElementById("csv").addEventListener("click", () => download("trials.csv", rowsAsCsv(trials, this.rows)));
+    document.getElementById("link").addEventListener("click", (event) => copyText(location.href, event.target));
+    window.addEventListener("hashchange", () => filtersFromAddress(this.form) && this.filter());
+    const isLinked = filtersFromAddress(this.form);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", () => this.filter());
     this.form.addEventListener("reset", () => setTimeout(() => this.filter()));
     document.getElementById("back").addEventListener("click", () => this.turn(-1));
     document.getElementById("forward").addEventListener("click", () => this.turn(1));
     this.filter();
+    if (isLinked) document.getElementById("explorer").scrollIntoView();
   }
 
   // `value` sorts and `cell` shows; a column without a value cannot be sorted by.
@@ -40,9 +45,9 @@ class Explorer {
   }
 
   opener(row) {
-    const wanted = this.form.elements.pattern.value.trim();
+    const pattern = this.trials.pattern[row];
     return element("button", { type: "button", class: "toggle", "aria-expanded": String(this.open === row) },
-      this.trials.cells(this.trials.pattern[row], wanted));
+      this.trials.cells(pattern, this.find(pattern)));
   }
 
   searcherCell(row) {
@@ -83,14 +88,15 @@ class Explorer {
 
   filter() {
     const t = this.trials, { elements } = this.form;
-    const wanted = elements.pattern.value.trim().toLowerCase();
+    this.find = patternFilter(elements.pattern.value, t.alphabet);
+    filtersToAddress(this.form);
     const runs = t.runs.map((run) => (!elements.searcher.value || run.searcher === elements.searcher.value)
       && (!elements.seed.value || String(run.seed) === elements.seed.value));
     const status = elements.status.value, origin = elements.origin.value && t.origins.indexOf(elements.origin.value);
     this.rows = [];
     for (let row = 0; row < t.length; row++) {
       if (runs[t.run[row]] && (!status || t.status[row] === status) && (origin === "" || t.origin[row] === origin)
-        && (!wanted || t.pattern[row].toLowerCase().includes(wanted))) this.rows.push(row);
+        && this.find(t.pattern[row])) this.rows.push(row);
     }
     this.tellFound();
     this.plot.draw(this.rows, this.open);
@@ -188,6 +194,7 @@ class Explorer {
     const t = this.trials, run = t.runOf(row), pattern = t.pattern[row];
     const facts = [["pattern", element("code", {}, pattern), " ",
       element("button", { type: "button", class: "link", click: () => this.findPattern(pattern) }, "find it in all runs")]];
+    facts.push(...this.truth(row));
     if (t.fidelity[row] < 1) facts.push(["fidelity", `trained for ${shown(100 * t.fidelity[row], 1)} % of a full training: its score is not counted`]);
     if (t.note[row]) facts.push(["note", t.note[row]]);
     if (run.reason) facts.push(["run excluded", run.reason]);
@@ -208,7 +215,19 @@ class Explorer {
     if (metrics.length) facts.push(["metrics", metrics.map(([name, value]) => `${name} ${shown(value)}`).join(", ")]);
     facts.push(["cost", `${engineering(t.flops[row])} training FLOPs, ${engineering(t.tokens[row])} tokens, ${engineering(t.device_s[row])} device seconds; measured ${t.measured_s[row]} s`]);
     if (t.llm[row]) facts.push(["language model", `calls ${t.llm[row][0]}, tokens ${t.llm[row][1]}`]);
+    (t.dialogue[row] || []).forEach(([prompt, reply], call, all) => {
+      const which = all.length > 1 ? ` ${call + 1}` : "";
+      facts.push([`asked${which}`, folded(prompt)], [`answered${which}`, folded(reply, true)]);
+    });
     return facts;
+  }
+
+  // What a benchmark knows of the pattern, whatever this trial was told.
+  truth(row) {
+    const { truth } = this.trials;
+    if (!truth || truth.score[row] === null) return [];
+    const rank = truth.rank[row], words = `${shown(truth.score[row])}, ${shown(truth.best - truth.score[row])} below the optimum`;
+    return [["true score", rank ? `${words}; rank ${rank.toLocaleString("en")} of ${truth.size.toLocaleString("en")}` : words]];
   }
 
   findPattern(pattern) {
@@ -216,4 +235,11 @@ class Explorer {
     this.form.elements.pattern.value = pattern;
     this.filter();
   }
+}
+
+// A long text, folded so that the list stays short.
+function folded(text, open = false) {
+  const lines = text.split("\n").length;
+  return element("details", { open: open ? "" : null, click: (event) => event.stopPropagation() },
+    element("summary", {}, `${text.length} characters, ${lines} line${lines === 1 ? "" : "s"}`), element("pre", {}, text));
 }

@@ -111,12 +111,14 @@ class Notebooks {
     this.place.replaceChildren(root);
   }
 
-  // Trained: round; initial design: square; the rest hollow diamonds. The best is filled dark.
+  // Trained: round, a triangle if a language model proposed it; initial design: square; the rest
+  // hollow diamonds. The best is filled dark.
   node(row, x, y) {
     const t = this.trials, status = t.status[row];
-    const classes = `node${status === "ok" ? " ok" : ""}${row === this.best ? " best" : ""}`;
+    const classes = `node${status === "ok" ? " ok" : ""}${t.isOfModel(row) ? " model" : ""}${row === this.best ? " best" : ""}`;
     if (status !== "ok") return drawn("path", { class: classes, d: `M${x - 5} ${y}l5 -5l5 5l-5 5z` });
     if (t.origins[t.origin[row]] === "initial_design") return drawn("rect", { class: classes, x: x - 4, y: y - 4, width: 8, height: 8 });
+    if (t.isOfModel(row)) return drawn("path", { class: classes, d: `M${x - 5.5} ${y + 4.5}h11l-5.5 -10z` });
     return drawn("circle", { class: classes, cx: x, cy: y, r: row === this.best ? 6 : 4.5 });
   }
 

@@ -1,4 +1,5 @@
-// Scores against the number of the trial, on a canvas: thousands of points, one drawing.
+// Scores against the number of the trial, on a canvas: thousands of points, one drawing. Lines are the
+// best score so far, the mean over the runs shown of each searcher.
 
 const MARGIN = { left: 46, right: 10, top: 8, bottom: 26 };
 
@@ -58,7 +59,7 @@ class Plot {
     }
     this.measure(scored);
     this.drawAxes(pen);
-    pen.globalAlpha = scored.length > 2000 ? 0.45 : 0.8;
+    pen.globalAlpha = scored.length > 2000 ? 0.2 : scored.length > 300 ? 0.45 : 0.8;
     const size = scored.length > 2000 ? 1.8 : 2.8;
     for (const row of scored) {
       const x = this.x(trials.index[row]), y = this.y(trials.score[row]);
@@ -68,20 +69,50 @@ class Plot {
       pen.arc(x, y, size, 0, 7);
       pen.fill();
     }
+    pen.globalAlpha = 1;
+    this.drawBest(scored, pen);
+  }
+
+  drawBest(scored, pen) {
+    const { trials } = this, runs = new Map();
+    for (const row of scored) {
+      if (trials.fidelity[row] < 1 || trials.runOf(row).reference) continue;
+      if (!runs.has(trials.run[row])) runs.set(trials.run[row], []);
+      runs.get(trials.run[row]).push(row);
+    }
+    const groups = new Map();
+    for (const [number, rows] of runs) {
+      const { searcher } = trials.runs[number];
+      groups.set(searcher, [...(groups.get(searcher) || []), rows.sort((a, b) => trials.index[a] - trials.index[b])]);
+    }
+    for (const [searcher, own] of groups) {
+      const levels = meanOfBest(own, trials);
+      pen.strokeStyle = trials.color(searcher);
+      pen.lineWidth = 2;
+      pen.beginPath();
+      levels.forEach(([index, level], place) => {
+        const x = this.x(index), y = this.y(level);
+        if (place === 0) pen.moveTo(x, y);
+        else { pen.lineTo(x, this.y(levels[place - 1][1])); pen.lineTo(x, y); }
+      });
+      pen.stroke();
+    }
   }
 
   measure(scored) {
     const { score, index } = this.trials;
     let [low, high, last] = [Infinity, -Infinity, 1];
+    // Of many, the lowest hundredth lies on the lower edge and leaves the room to the others.
+    const sorted = scored.map((row) => score[row]).sort((a, b) => a - b);
+    low = sorted[scored.length > 300 ? Math.floor(scored.length / 100) : 0];
     for (const row of scored) {
-      low = Math.min(low, score[row]);
       high = Math.max(high, score[row]);
       last = Math.max(last, index[row]);
     }
     const room = (high - low) * 0.04 || 1;
     this.x = (value) => MARGIN.left + (value / last) * (this.width - MARGIN.left - MARGIN.right);
     this.y = (value) => this.height - MARGIN.bottom
-      - ((value - low + room) / (high - low + 2 * room)) * (this.height - MARGIN.top - MARGIN.bottom);
+      - ((Math.max(value, low) - low + room) / (high - low + 2 * room)) * (this.height - MARGIN.top - MARGIN.bottom);
     this.scores = ticks(low, high, 5);
     this.indices = ticks(0, last, 8).filter(Number.isInteger);
   }
@@ -129,4 +160,19 @@ function ticks(low, high, wanted) {
 function tickText(value, all) {
   const step = all.length > 1 ? all[1] - all[0] : 1;
   return Math.abs(value) >= 1e5 ? value.toExponential(1) : value.toFixed(Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9))));
+}
+
+// [trial, mean over the runs of the best so far], from where every run has a score.
+function meanOfBest(runs, trials) {
+  const first = Math.max(...runs.map((rows) => trials.index[rows[0]]));
+  const last = Math.max(...runs.map((rows) => trials.index[rows.at(-1)]));
+  const sums = new Array(last - first + 1).fill(0);
+  for (const rows of runs) {
+    let place = 0, best = -Infinity;
+    for (let index = first; index <= last; index++) {
+      while (place < rows.length && trials.index[rows[place]] <= index) best = Math.max(best, trials.score[rows[place++]]);
+      sums[index - first] += best;
+    }
+  }
+  return sums.map((sum, place) => [first + place, sum / runs.length]);
 }

@@ -1,0 +1,66 @@
+"""Fixtures of all files that look at report.html: one browser, one written report."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_pages import Opened, as_agent, edit
+
+from nasarena.figures.comparison import write_all
+
+COMMAND = "nasarena report runs/'<b>'"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium: the one of playwright, else one that is installed."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
+    )
+    paths = [None, *filter(None, map(shutil.which, BROWSERS))]
+    with sync_api.sync_playwright() as play:
+        for path in paths:
+            try:
+                found = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            except sync_api.Error:
+                continue
+            yield found
+            found.close()
+            return
+    pytest.skip("no Chromium to test the page in: `playwright install chromium`, or the system's")
+
+
+@pytest.fixture
+def open_report(browser: Any) -> Iterator[Callable[..., Opened]]:
+    """Opens a report; afterwards it must have been silent and must have fetched nothing."""
+    opened: list[Opened] = []
+
+    def open_(file: Path, width: int = 1280) -> Opened:
+        opened.append(Opened(browser, file, width))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        assert each.complaints == []
+        outside = [url for url in each.requests[1:] if not url.startswith(("data:", "blob:"))]
+        assert outside == []
+        each.context.close()
+
+
+@pytest.fixture(scope="session")
+def report_folder(comparison: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small comparison with one more run, excluded, and one that an agent wrote."""
+    folder = tmp_path_factory.mktemp("page") / "small"
+    shutil.copytree(comparison, folder)
+    agent = folder / "climber" / "seed-1"
+    edit(agent, as_agent)
+    (agent / "notebook.md").write_text(
+        "# Notebook\n\n## 4. idea 4\n\n> why 4\n\nExpected better against 3 (0.1), came out "
+        "worse: **wrong**.\n\n## 5. idea 5\n\nExpected better against 4 (0.1), came out better: "
+        "**right**.\n\n## Hypotheses\n\nExpected nothing.\n"
+    )
+    write_all(folder, COMMAND, only=("ranking", "anytime"))
+    return folder
