@@ -4,15 +4,14 @@ The parent hands out one task at a time over a pipe of its own for each worker, 
 who works on what: a worker that is killed costs its own task and is replaced, and there is no lock
 that it could take with it. Workers never see Ctrl-C; they end when the parent says so or is gone.
 
-A worker is a fresh interpreter that imports this module. `multiprocessing` would run the caller's
-own script in it again: that needs a guard in every script, and there is no such file in a notebook.
+A worker begins with what a fresh interpreter would begin with (fork_server.py), in the folder and
+the environment that this process has when it starts it.
 """
 
 import logging
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Self
 
+from nasarena.experiments.execution.fork_server import ForkedProcess, fork_worker
 from nasarena.experiments.execution.pool import News, Queue, Report, leaves_traces, run_task
 from nasarena.search.guarded_searcher import TimeLimit
 from nasarena.search.machine import thread_environment
@@ -34,7 +34,7 @@ _GRACE_S = 2.0
 class _Worker:
     """`life` is open as long as this process lives: the worker ends when it is closed."""
 
-    process: subprocess.Popen[bytes]
+    process: ForkedProcess
     pipe: Connection
     life: Connection
     task: int | None = None
@@ -112,15 +112,29 @@ class LocalPool:
 def _start_worker(num_threads: int) -> _Worker:
     (ours, theirs), (our_life, their_life) = Pipe(), Pipe()
     ends = theirs.fileno(), their_life.fileno()
-    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve(*{ends})"
     with theirs, their_life, _no_interrupt():  # so that the pipes end when the worker does
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **thread_environment(num_threads)},
-            pass_fds=ends,
-        )
+        process = fork_worker(serve, ends, num_threads)
+    _send(ours, _Place.here(num_threads))
     return _Worker(process, ours, our_life)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where this process is: its folder, its environment, and what it can import."""
+
+    folder: str
+    environment: dict[str, str]
+    path: list[str]
+
+    @classmethod
+    def here(cls, num_threads: int) -> "_Place":
+        return cls(os.getcwd(), {**os.environ, **thread_environment(num_threads)}, sys.path)
+
+    def enter(self) -> None:
+        os.chdir(self.folder)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        sys.path[:] = self.path
 
 
 @contextmanager
@@ -151,22 +165,25 @@ def _receive(worker: _Worker) -> News:
         code = worker.process.wait()
         worker.pipe.close()
         worker.life.close()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return News(worker.task, "killed", how)
+        return News(worker.task, "killed", _end_in_words(code))
     if news.kind != "working":
         worker.task = None
     return news
 
 
+def _end_in_words(code: int | None) -> str:
+    if code is None:
+        return "nobody knows how"
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
 def _end(workers: Sequence[_Worker]) -> None:
     for worker in workers:
-        worker.process.terminate()
+        worker.process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_S
     for worker in workers:
-        try:
-            worker.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
+        if worker.process.wait(max(0.0, deadline - time.monotonic())) is None:
+            worker.process.send_signal(signal.SIGKILL)
             worker.process.wait()
         worker.pipe.close()
         worker.life.close()
@@ -180,6 +197,7 @@ def serve(pipe_end: int, life_end: int) -> None:
     logging.getLogger("nasarena.proxies.native").setLevel(logging.ERROR)
     pipe = Connection(pipe_end)
     with suppress(EOFError, ConnectionError):  # the parent has gone: nobody is left to tell
+        _receive_from(pipe).enter()
         while True:
             number, task = _receive_from(pipe)
             _send(pipe, run_task(number, task, _reports(pipe, number)))

@@ -1,4 +1,4 @@
-"""Ctrl-C in a notebook: an exception to the caller, who lives on; no process, nothing lost."""
+"""Ctrl-C in a notebook: an exception to the caller, who lives on; no worker, nothing lost."""
 
 import os
 import signal
@@ -44,17 +44,17 @@ def num_events(folder: Path) -> int:
     return sum(file.read_bytes().count(b"\n") for file in folder.rglob("events.jsonl"))
 
 
-def children(process: int) -> list[int]:
-    """Processes whose parent this one is."""
-    found = []
+def workers(process: int) -> list[int]:
+    """The worker processes of this one: what its servers have forked."""
+    parents: dict[int, list[int]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = file.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[1]) == process and fields[0] != "Z":
-            found.append(int(file.parent.name))
-    return found
+        if fields[0] != "Z":
+            parents.setdefault(int(fields[1]), []).append(int(file.parent.name))
+    return [child for server in parents.get(process, []) for child in parents.get(server, [])]
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":
@@ -69,17 +69,17 @@ def start(folder: Path) -> "subprocess.Popen[str]":
     )
 
 
-def test_an_interrupted_call_leaves_no_process_and_the_same_call_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_call_leaves_no_worker_and_the_same_call_goes_on(tmp_path: Path) -> None:
     process = start(tmp_path / "interrupted")
     while num_events(tmp_path) < 60:
         assert process.poll() is None
         time.sleep(0.01)
-    assert children(process.pid)
+    assert workers(process.pid)
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None and process.stdin is not None
     assert process.stdout.readline() == "stopped\n"
     kept = num_events(tmp_path)
-    assert children(process.pid) == []
+    assert workers(process.pid) == []
     assert 60 <= kept == num_events(tmp_path)
     said, _ = process.communicate("\n", timeout=300)
     assert said == "ended\n"
@@ -95,11 +95,10 @@ def test_an_interrupt_between_two_news_ends_the_workers_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(display: Display, progress: object) -> None:
-        assert children(os.getpid())
+        assert workers(os.getpid())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Display, "update", interrupt)
-    before = children(os.getpid())
     with pytest.raises(KeyboardInterrupt) as held:
         nasarena.compare(["random"], proxy="additive", folder=tmp_path, workers=2, progress=False)
-    assert children(os.getpid()) == before and held.value is not None
+    assert workers(os.getpid()) == [] and held.value is not None

@@ -1,5 +1,6 @@
 """Worker processes: the contract of pools, and what is special about those of this machine."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -36,6 +37,53 @@ def test_a_worker_serves_several_tasks_with_the_threads_it_was_given() -> None:
     first, second, one = results([Tell("pid"), Tell("pid"), threads], LocalPool(1))
     assert first == second != os.getpid()
     assert (one, *results([threads], LocalPool(1, num_threads=3))) == ("1", "3")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task that calls a function of a module."""
+
+    module: str
+    name: str
+    arguments: tuple[object, ...] = ()
+
+    def __call__(self, report: Report) -> object:
+        return getattr(importlib.import_module(self.module), self.name)(*self.arguments)
+
+
+def test_workers_are_forked_from_one_process_of_one_thread() -> None:
+    server = Call("os", "getppid")
+    (first,), (second,) = results([server], LocalPool(1)), results([server], LocalPool(1))
+    assert first == second != os.getpid()
+    assert len(os.listdir(f"/proc/{first}/task")) == 1  # so that forking it is safe
+
+
+def test_a_worker_is_where_its_parent_is_when_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    where, says = Call("os", "getcwd"), Call("os", "write", (1, b"heard"))
+    results([where], LocalPool(1))  # its server runs by now
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SINCE", "then")
+    assert results([where, Tell("SINCE"), says], LocalPool(1)) == [str(tmp_path), "then", 5]
+    assert capfd.readouterr().out == "heard"
+
+
+def test_each_worker_has_a_random_state_of_its_own() -> None:
+    for draw in (Call("random", "random"), Call("numpy.random", "rand")):
+        (first,), (second,) = results([draw], LocalPool(1)), results([draw], LocalPool(1))
+        assert first != second
+
+
+def test_a_server_that_was_killed_is_replaced_and_costs_no_worker() -> None:
+    server = Call("os", "getppid")
+    with LocalPool(1) as pool:
+        worker, found = results([Tell("pid"), server], pool)
+        assert isinstance(found, int)
+        os.kill(found, signal.SIGKILL)
+        assert results([Tell("pid")], pool) == [worker]
+    (other,) = results([server], LocalPool(1))
+    assert other != found
 
 
 def test_a_worker_that_is_gone_is_significant_by_how_it_went() -> None:
