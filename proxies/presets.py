@@ -1,6 +1,6 @@
 """The proxies that train: their settings, and the proxy that these build.
 
-What the names `quick`, `text` and `mad` change of the defaults stands in
+What the names `quick`, `text`, `modern` and `mad` change of the defaults stands in
 `experiments/conf/proxy/*.yaml`.
 """
 

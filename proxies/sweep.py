@@ -68,14 +68,14 @@ class SweepProxy(Proxy):
                 note = f"{task.name} ({variant}): {outcome.note}"
                 return Outcome("failed", None, cost, {}, measured_s, note)
         metrics = dict(self._metrics(outcomes))
-        score = -metrics["loss"] if self.metric == "loss" else metrics["accuracy"]
+        score = -metrics["loss"] if self.metric == "loss" else metrics[self.metric]
         return Outcome("ok", score, cost, metrics, measured_s)
 
     def _metrics(self, outcomes: Sequence[Outcome]) -> Iterator[tuple[str, float]]:
         by_task: dict[str, list[Mapping[str, float]]] = {}
         for part, outcome in zip(self.parts, outcomes, strict=True):
             by_task.setdefault(part.tasks[0].name, []).append(outcome.metrics)
-        for metric in ("loss", "accuracy"):
+        for metric in outcomes[0].metrics:
             means = {name: fmean(m[metric] for m in found) for name, found in by_task.items()}
             yield metric, fmean(means.values())
             yield from ((f"{name} {metric}", mean) for name, mean in means.items())

@@ -29,7 +29,7 @@ from nasarena.proxies.training.devices import (
 from nasarena.proxies.training.memory import MemoryModel
 from nasarena.proxies.training.native_memory import NativeMemoryModel
 from nasarena.proxies.training.population_sizing import PopulationSizer
-from nasarena.proxies.training.trainer import Scored
+from nasarena.proxies.training.tally import Scored
 from nasarena.proxies.training.training import Training, settings_on
 from nasarena.search.hashes import code_hash
 from nasarena.search.proxy import Abilities, Direction, Proxy, Split, TrialSeed
@@ -77,9 +77,12 @@ class TrainedProxy(Proxy):
         self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
         where = self._device, self._precision
         self.task_trainings = [
-            Training(task, settings.model, settings_on(task, settings.train), *where, self._step)
+            Training(
+                task, settings.model, settings_on(task, settings.train), *where, self._step,
+                by_class=self.metric != "loss",
+            )
             for task in self.tasks
-        ]
+        ]  # fmt: skip
         memory_model = NativeMemoryModel if self._step == "native" else MemoryModel
         self.memory = [
             memory_model(each.model, each.sequence, each.settings, *where)
@@ -208,14 +211,12 @@ class TrainedProxy(Proxy):
         failures = [part.failure for part in scored if part.failure]
         if failures:
             return Outcome("failed", None, cost, {}, measured_s, failures[0])
-        loss = sum(part.loss for part in scored) / len(scored)
-        accuracy = sum(part.accuracy for part in scored) / len(scored)
-        metrics = {"loss": loss, "accuracy": accuracy}
+        by_task = [part.metrics for part in scored]
+        metrics = {name: sum(own[name] for own in by_task) / len(by_task) for name in by_task[0]}
         if len(scored) > 1:
-            for task, part in zip(self.tasks, scored, strict=True):
-                metrics[f"{task.name} loss"] = part.loss
-                metrics[f"{task.name} accuracy"] = part.accuracy
-        score = -loss if self.metric == "loss" else accuracy
+            for task, own in zip(self.tasks, by_task, strict=True):
+                metrics |= {f"{task.name} {name}": value for name, value in own.items()}
+        score = -metrics["loss"] if self.metric == "loss" else metrics[self.metric]
         return Outcome("ok", score, cost, metrics, measured_s)
 
     def _measure_seconds(self, pattern: str, num_steps: int) -> float:

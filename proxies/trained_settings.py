@@ -21,8 +21,10 @@ class TrainedSettings:
 
     model: ModelShape = ModelShape()
     train: TrainSettings = TrainSettings()
-    score_by: Literal["loss", "accuracy"] = Field(
-        "loss", description="loss (score = -loss) or accuracy"
+    score_by: Literal["loss", "accuracy", "class_accuracy"] = Field(
+        "loss",
+        description="loss (score = -loss), accuracy, or class_accuracy: averaged over classes in "
+        "each batch",
     )
     population: int = Field(
         0,

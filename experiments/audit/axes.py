@@ -3,7 +3,7 @@
     seeds      nothing changes but the seed
     tasks      nothing is trained: each task's part of a score, against the other tasks
     steps      `train.steps` and `train.warmup_steps`, times a factor
-    width      `model.width`, `num_heads` and `mamba_heads`, times a factor: the width of a head,
+    width      `model.width` and the numbers of heads, times a factor: the width of a head,
                the state size and the learning rate stay
     depth      the pattern: each letter so often in a row, or all of it again and again
     settings   whatever settings of the proxy the user gives
@@ -106,8 +106,9 @@ def _longer(config: AuditConfig, start: Level) -> Iterator[Level]:
 def _wider(config: AuditConfig, start: Level) -> Iterator[Level]:
     own = _trained(config.proxy, "width").model
     for factor in config.width.factors:
-        names = ("width", "num_heads", "mamba_heads")
-        wider = {name: getattr(own, name) * factor for name in names}
+        names = ("width", "num_heads", "num_kv_heads", "mamba_heads")
+        sizes = {name: getattr(own, name) for name in names}
+        wider = {name: size * factor for name, size in sizes.items() if size is not None}
         changed = config.proxy.with_changes({"model": wider})
         yield replace(start, axis="width", label=f"{factor:g}x width", proxy=changed)
 

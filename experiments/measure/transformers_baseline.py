@@ -38,14 +38,14 @@ def nemotron(pattern: str, shape: ModelShape, vocab_size: int, length: int) -> A
         hidden_size=shape.width,
         layers_block_type=[LETTERS[letter].transformers for letter in pattern],
         num_attention_heads=shape.num_heads,
-        num_key_value_heads=shape.num_heads,
-        head_dim=shape.width // shape.num_heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_width,
         intermediate_size=shape.mlp_width,
         mlp_hidden_act=ACTIVATIONS[shape.mlp],
         ssm_state_size=shape.mamba_state,
         mamba_num_heads=shape.mamba_heads,
         mamba_head_dim=shape.mamba.inner // shape.mamba_heads,
-        n_groups=1,
+        n_groups=shape.mamba_groups,
         conv_kernel=shape.mamba_conv,
         chunk_size=min(_CHUNK, length),
         use_cache=False,
@@ -104,7 +104,7 @@ def _train(
         with _autocast(device):
             loss = _loss(model(inputs).logits, targets)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_norm)
         optimizer.step()
         optimizer.zero_grad()
 

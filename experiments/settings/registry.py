@@ -61,6 +61,7 @@ PROXIES = {
     "quick": "nasarena.proxies.presets:TextProxySettings",
     "mad": "nasarena.proxies.presets:MadProxySettings",
     "text": "nasarena.proxies.presets:TextProxySettings",
+    "modern": "nasarena.proxies.presets:TextProxySettings",
     "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",

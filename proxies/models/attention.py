@@ -1,7 +1,10 @@
 """Causal multi-head attention with rotary positions, for a population of models at once.
 
-Shapes: P models, B sequences, T positions, D width, H heads, K = D / H head width. Activations
-carry the population axis first, weights are stacked over it, projections are one batched product.
+Heads may share keys and values in groups (Ainslie et al. 2023, grouped-query attention).
+
+Shapes: P models, B sequences, T positions, D width, H heads, G heads of keys and values, K head
+width. Activations carry the population axis first, weights are stacked over it, projections are one
+batched product.
 """
 
 from functools import lru_cache
@@ -56,20 +59,26 @@ def causal_mask(length: int, device: torch.device) -> Tensor:
     return torch.full((length, length), -torch.inf, device=device).triu(1)
 
 
-def attention(x_PBTD: Tensor, weights: dict[str, Tensor], num_heads: int, rotary: bool) -> Tensor:
+def attention(
+    x_PBTD: Tensor, weights: dict[str, Tensor], num_heads: int, num_kv_heads: int, rotary: bool
+) -> Tensor:
     """One attention layer, without norm and residual: `(P, B, T, D)` to `(P, B, T, D)`.
 
-    `weights`: `in_proj` of `(P, D, 3D)`, whose columns are queries, keys and values, each heads
-    by head width; `out_proj` of `(P, D, D)`. No biases.
+    `weights`: `in_proj` of `(P, D, (H + 2 G) K)`, whose columns are queries, keys and values, each
+    heads by head width; `out_proj` of `(P, H K, D)`. Head h reads keys and values of head
+    `h // (H / G)`. No biases.
     """
     P, B, T, D = x_PBTD.shape
-    qkv = torch.bmm(x_PBTD.reshape(P, B * T, D), weights["in_proj"])
-    qkv = qkv.view(P * B, T, 3, num_heads, D // num_heads).permute(2, 0, 3, 1, 4)
+    H, G = num_heads, num_kv_heads
+    projected = torch.bmm(x_PBTD.reshape(P, B * T, D), weights["in_proj"])
+    heads = projected.view(P * B, T, H + 2 * G, -1).transpose(1, 2)
+    turned, value = torch.split(heads, [H + G, G], dim=1)
     if rotary:
-        table_TJ = rotary_table(T, D // num_heads, x_PBTD.device)
-        query, key = rotate(qkv[:2], table_TJ).to(x_PBTD.dtype).unbind()
-    else:
-        query, key = qkv[0], qkv[1]
-    mixed = causal_mix(query, key, qkv[2])
-    mixed_PND = mixed.transpose(1, 2).reshape(P, B * T, D)
+        table_TJ = rotary_table(T, heads.shape[-1], x_PBTD.device)
+        turned = rotate(turned, table_TJ).to(x_PBTD.dtype)
+    query, key = torch.split(turned, [H, G], dim=1)
+    if G < H:
+        key, value = (part.repeat_interleave(H // G, dim=1) for part in (key, value))
+    mixed = causal_mix(query, key, value)
+    mixed_PND = mixed.transpose(1, 2).reshape(P, B * T, -1)
     return torch.bmm(mixed_PND, weights["out_proj"]).view(P, B, T, D)

@@ -10,7 +10,7 @@ passes. Element-wise work is not counted.
 from dataclasses import dataclass
 
 from nasarena.proxies.models.kinds import layer_kind, layer_tensors
-from nasarena.proxies.models.model_shape import HeadKind, ModelShape
+from nasarena.proxies.models.model_shape import DECODER_STAGES, HeadKind, ModelShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,5 @@ def layer_flops(letter: str, shape: ModelShape, length: int) -> int:
 
 def _ends_flops(shape: ModelShape, sequence: SequenceShape) -> int:
     T, D = sequence.length, shape.width
-    decoder = 2 * T * 2 * D * 2 * D if sequence.head == "auto_encoder" else 0
+    decoder = len(DECODER_STAGES) * 2 * T * D * D if sequence.head == "auto_encoder" else 0
     return decoder + 2 * T * D * sequence.vocab_size

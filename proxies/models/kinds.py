@@ -74,20 +74,21 @@ def projection_flops(tensors: list[TensorSpec], length: int) -> int:
 
 
 def _attention_tensors(shape: ModelShape, out: float) -> list[TensorSpec]:
-    D = shape.width
+    D, K = shape.width, shape.head_width
+    columns, mixed = (shape.num_heads + 2 * shape.kv_heads) * K, shape.num_heads * K
     return [
-        TensorSpec("in_proj", (D, 3 * D), "normal", D**-0.5),
-        TensorSpec("out_proj", (D, D), "normal", D**-0.5 * out),
+        TensorSpec("in_proj", (D, columns), "normal", D**-0.5),
+        TensorSpec("out_proj", (mixed, D), "normal", mixed**-0.5 * out),
     ]
 
 
 def _attention_flops(shape: ModelShape, length: int) -> int:
     projections = projection_flops(_attention_tensors(shape, 1.0), length)
-    return projections + 2 * 2 * length * length * shape.width
+    return projections + 2 * 2 * length * length * shape.num_heads * shape.head_width
 
 
 def _attention(x_PBTD: Tensor, weights: dict[str, Tensor], shape: ModelShape) -> Tensor:
-    return attention(x_PBTD, weights, shape.num_heads, shape.rotary)
+    return attention(x_PBTD, weights, shape.num_heads, shape.kv_heads, shape.rotary)
 
 
 def _mlp_tensors(shape: ModelShape, out: float) -> list[TensorSpec]:
@@ -128,7 +129,7 @@ def _mamba2_flops(shape: ModelShape, length: int) -> int:
     total += 2 * mamba.conv_channels * mamba.conv * length
     for start in range(0, length, CHUNK):
         T = min(CHUNK, length - start)
-        total += 2 * T * T * (N + E)  # C B^T, then its product with X
+        total += 2 * T * T * (mamba.groups * N + E)  # C B^T, then its product with X
         if length > CHUNK:
             total += 2 * T * N * E  # what the chunk adds to the state
             total += 2 * T * N * E if start else 0  # what the state adds to the chunk

@@ -16,6 +16,7 @@ from nasarena.search.settings import settings
 # How a tensor starts: scaled normal, all ones, or Mamba-2's own rules.
 Init = Literal["normal", "ones", "zeros", "a_log", "dt_bias"]
 HeadKind = Literal["language_model", "auto_encoder"]
+DECODER_STAGES = (1, 2)  # of an auto-encoder's decoder (decoder.py)
 MlpKind = Literal["gelu", "swiglu", "relu2"]
 
 
@@ -44,13 +45,18 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Mamba2Shape:
-    """Widths of one layer: E = `expand` D inner channels in `num_heads` heads, N states each."""
+    """Widths of one layer: E = `expand` D inner channels in `num_heads` heads, N states each.
+
+    Heads of one of the G `groups` share B and C, and the gated norm is over a group's channels, as
+    in Mamba-2 and Nemotron-H. A layer's state holds E N numbers, however many heads there are.
+    """
 
     width: int
     expand: int = 2
     num_heads: int = 4
     state: int = 16
     conv: int = 4
+    groups: int = 1
 
     @property
     def inner(self) -> int:
@@ -60,7 +66,7 @@ class Mamba2Shape:
     @property
     def conv_channels(self) -> int:
         """Channels of the causal convolution: x, B and C."""
-        return self.inner + 2 * self.state
+        return self.inner + 2 * self.groups * self.state
 
     @property
     def projection_width(self) -> int:
@@ -72,11 +78,19 @@ class Mamba2Shape:
 class ModelShape:
     """Sizes shared by every model of a proxy, whatever its pattern; by default those of `quick`.
 
-    Raises InvalidSetting for what is not positive, and where heads do not divide the width.
+    Raises InvalidSetting for what is not positive, and where parts do not divide the whole.
     """
 
     width: int = Field(32, gt=0, description="features of the residual stream")
     num_heads: int = Field(2, ge=1, description="heads of an attention layer")
+    num_kv_heads: int | None = Field(
+        None,
+        ge=1,
+        description="heads of keys and values, shared by groups of heads; null: as many as heads",
+    )
+    head_dim: int | None = Field(
+        None, ge=1, description="features of an attention head; null: width / num_heads"
+    )
     rotary: bool = Field(True, description="whether attention has rotary positions")
     mlp: MlpKind = Field("gelu", description="gelu, swiglu or relu2")
     mlp_ratio: float = Field(4.0, gt=0, description="hidden features of an MLP, to the width")
@@ -84,6 +98,10 @@ class ModelShape:
     mamba_heads: int = Field(2, ge=1, description="heads of a Mamba layer")
     mamba_state: int = Field(8, gt=0, description="state size of a Mamba head")
     mamba_conv: int = Field(4, gt=0, description="taps of the causal convolution")
+    mamba_groups: int = Field(1, ge=1, description="groups of Mamba heads that share B and C")
+    tied_embeddings: bool = Field(
+        False, description="whether the head is the embedding, transposed"
+    )
     # Small against what the layers add: at 1.0 a short training hardly hears them, and the score
     # says little of the pattern (docs/proxies.md has the numbers).
     embedding_std: float = Field(
@@ -92,22 +110,33 @@ class ModelShape:
 
     def __post_init__(self) -> None:
         for name, whole, parts in (
-            ("num_heads", self.width, self.num_heads),
+            ("num_heads", self.width if self.head_dim is None else 0, self.num_heads),
+            ("num_kv_heads", self.num_heads, self.kv_heads),
             ("mamba_heads", self.mamba.inner, self.mamba_heads),
+            ("mamba_groups", self.mamba_heads, self.mamba_groups),
         ):
             if whole % parts:
                 raise InvalidSetting(f"{name} must divide {whole}, got {parts}")
-        if self.rotary and (self.width // self.num_heads) % 2:
-            raise InvalidSetting(
-                f"rotary needs an even head width, got {self.width // self.num_heads}"
-            )
+        if self.rotary and self.head_width % 2:
+            raise InvalidSetting(f"rotary needs an even head width, got {self.head_width}")
+
+    @property
+    def head_width(self) -> int:
+        """K, features of an attention head."""
+        return self.width // self.num_heads if self.head_dim is None else self.head_dim
+
+    @property
+    def kv_heads(self) -> int:
+        """G, heads of keys and values."""
+        return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
 
     @property
     def mamba(self) -> Mamba2Shape:
         """Widths of a Mamba layer."""
         return Mamba2Shape(
-            self.width, self.mamba_expand, self.mamba_heads, self.mamba_state, self.mamba_conv
-        )
+            self.width, self.mamba_expand, self.mamba_heads, self.mamba_state, self.mamba_conv,
+            self.mamba_groups,
+        )  # fmt: skip
 
     @property
     def mlp_width(self) -> int:
@@ -117,16 +146,20 @@ class ModelShape:
 
     def ends(self, vocab_size: int, length: int, head: HeadKind) -> list[TensorSpec]:
         """Tensors before and after the stack."""
-        D = self.width
+        D, is_decoder = self.width, head == "auto_encoder"
+        spread = 0.02 if is_decoder else D**-0.5
         tensors = [
             TensorSpec("embedding", (vocab_size, D), "normal", self.embedding_std),
             TensorSpec("final_norm", (D,), "ones"),
-            TensorSpec("head", (D, vocab_size), "normal", D**-0.5),
         ]
-        if head == "auto_encoder":
-            # mad-lab's compression decoder: last state and position in, two layers, tokens out.
+        if not self.tied_embeddings:
+            tensors.append(TensorSpec("head", (D, vocab_size), "normal", spread))
+        if is_decoder:
+            tensors.append(TensorSpec("head_bias", (vocab_size,), "zeros"))
+        for stage in DECODER_STAGES if is_decoder else ():
             tensors += [
-                TensorSpec("decoder_in", (D, 2 * D), "normal", D**-0.5),
-                TensorSpec("decoder_out", (2 * D, D), "normal", (2 * D) ** -0.5),
+                TensorSpec(f"decoder_norm_{stage}", (D,), "ones"),
+                TensorSpec(f"decoder_{stage}", (D, D), "normal", spread),
+                TensorSpec(f"decoder_bias_{stage}", (D,), "zeros"),
             ]
         return tensors

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nasarena.proxies.models.decoder import decode, sinusoids
 from nasarena.proxies.models.kinds import layer_kind, layer_tensors
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape, TensorSpec
 from nasarena.proxies.models.permutation import permute
@@ -89,7 +90,7 @@ class Population:
         named = zip(blocks, self.leaves, strict=True)
         self.ends = {block.name: leaf for block, leaf in named if block.slot is None}
         self._moves = _moves(self.groups, self.size, device)
-        self.positions_TD = _sinusoids(length, shape.width).to(device)
+        self.positions_TD = sinusoids(length, shape.width).to(device)
 
     def logits(self, tokens_PBT: Tensor) -> Tensor:
         """Scores of the next token (language model) or of every token (auto-encoder), PBTV."""
@@ -99,10 +100,17 @@ class Population:
         x = F.embedding(tokens_PBT + offsets, self.ends["embedding"].view(-1, D))
         for move, groups in zip(self._moves, self.groups, strict=False):
             x = self._slot(move(x), groups)
-        x = rms_norm(self._moves[-1](x), self.ends["final_norm"])
+        x = self._moves[-1](x)
         if self.head == "auto_encoder":
-            x = self._decode(x[:, :, -1:])
-        return torch.bmm(x.reshape(P, B * T, D), self.ends["head"]).view(P, B, T, vocab_size)
+            x = decode(x[:, :, -1:], self.positions_TD, self.ends)
+        x = rms_norm(x, self.ends["final_norm"])
+        head_PDV = self.ends["embedding"].mT if self.shape.tied_embeddings else self.ends["head"]
+        x = x.reshape(P, B * T, D)
+        if self.head == "auto_encoder":
+            logits = torch.baddbmm(self.ends["head_bias"][:, None], x, head_PDV)
+        else:
+            logits = torch.bmm(x, head_PDV)
+        return logits.view(P, B, T, vocab_size)
 
     def _slot(self, x_PBTD: Tensor, groups: list[Group]) -> Tensor:
         """A layer of each member with its residual, members in the order of `groups`."""
@@ -114,14 +122,6 @@ class Population:
     def _layer(self, x_PBTD: Tensor, group: Group) -> Tensor:
         normed = rms_norm(x_PBTD, group.weights["norm"])
         return x_PBTD + layer_kind(group.letter).forward(normed, group.weights, self.shape)
-
-    def _decode(self, last_PB1D: Tensor) -> Tensor:
-        """Every position from the last state: state plus position through a two-layer MLP."""
-        P, B, _, D = last_PB1D.shape
-        T = len(self.positions_TD)
-        queries = (last_PB1D + self.positions_TD).reshape(P, B * T, D)
-        hidden = F.gelu(torch.bmm(queries, self.ends["decoder_in"]), approximate="tanh")
-        return torch.bmm(hidden, self.ends["decoder_out"]).view(P, B, T, D)
 
 
 class _Move:
@@ -218,10 +218,3 @@ def _initial(spec: TensorSpec, generator: torch.Generator) -> Tensor:
         dt = (uniform * (log(0.1) - log(0.001)) + log(0.001)).exp()
         return dt + (-torch.expm1(-dt)).log()
     return torch.ones(spec.shape) if spec.init == "ones" else torch.zeros(spec.shape)
-
-
-def _sinusoids(length: int, width: int) -> Tensor:
-    """Fixed positions `(T, D)` (Vaswani et al. 2017, section 3.5), sines then cosines."""
-    frequency = torch.exp(torch.arange(0, width, 2) * (-log(10_000.0) / width))
-    angle = torch.arange(length)[:, None] * frequency
-    return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :width]

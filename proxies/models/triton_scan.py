@@ -1,10 +1,10 @@
 """The scan of Mamba-2 by the Triton kernels of its authors, a whole population in one call.
 
 `mamba_ssm.ops.triton.ssd_combined.mamba_chunk_scan_combined` (Dao & Gu 2024) knows heads in groups
-that share B and C: a population is so many groups. Not run on a GPU yet; the folding is tested
+that share B and C: a population is so many groups more. Not run on a GPU yet; the folding is tested
 against the authors' plain functions.
 
-Shapes: P models, B sequences, T positions, H heads, K head width, N state.
+Shapes: P models, B sequences, T positions, H heads, G groups, K head width, N state.
 """
 
 import importlib.util
@@ -41,15 +41,16 @@ def scan_population(
     """`h_t = exp(dt_t a) h_{t-1} + dt_t b_t x_t, y_t = c_t h_t`, population folded into groups.
 
     `x` `(P, B, T, H, K)`, `dt` `(P, B, T, H)` above 0, `a` `(P, H)` below 0, `b` and `c`
-    `(P, B, T, N)`; returns `(P, B, T, H, K)`.
+    `(P, B, T, G, N)`; returns `(P, B, T, H, K)`.
     """
     P, B, T, H, K = x.shape
+    b, c = (part.permute(1, 2, 0, 3, 4).flatten(2, 3).contiguous() for part in (b, c))
     y = (kernel or authors_kernel())(
         x.permute(1, 2, 0, 3, 4).reshape(B, T, P * H, K),
         dt.permute(1, 2, 0, 3).reshape(B, T, P * H),
         a.reshape(P * H),
-        b.permute(1, 2, 0, 3).contiguous(),
-        c.permute(1, 2, 0, 3).contiguous(),
+        b,
+        c,
         CHUNK,
     )
     return y.view(B, T, P, H, K).permute(2, 0, 1, 3, 4)

@@ -28,8 +28,8 @@ class Sizes(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_int32)
         for name in (
-            "T", "D", "V", "attention_heads", "F", "activation",
-            "E", "N", "mamba_heads", "taps", "decodes",
+            "T", "D", "V", "attention_heads", "kv_heads", "K", "F", "activation",
+            "E", "N", "mamba_heads", "groups", "taps", "decodes", "tied",
         )
     ]  # fmt: skip
 
@@ -107,7 +107,7 @@ def _load(file: Path) -> ctypes.CDLL:
     ]  # fmt: skip
     library.nasarena_step.restype = ctypes.c_bool
     library.nasarena_score.argtypes = [
-        pointer, ctypes.POINTER(Models), int32, pointer, pointer, pointer
+        pointer, ctypes.POINTER(Models), int32, *[pointer] * 4
     ]  # fmt: skip
     library.nasarena_score.restype = ctypes.c_bool
     library.nasarena_products.argtypes = [*[int32] * 4, *[pointer] * 3]

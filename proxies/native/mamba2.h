@@ -30,28 +30,28 @@ class MambaCore {
     static int columns(const Sizes &sizes) { return sizes.mamba_columns(); }
     static int outputs(const Sizes &sizes) { return sizes.E; }
     static size_t kept(const Sizes &sizes) {
-        return sizes.T * (sizes.C() + sizes.E + 1) + 3 * LANES;
+        return sizes.T * (sizes.C() + sizes.E + sizes.groups) + 3 * LANES;
     }
     static size_t working(const Sizes &sizes) {
         size_t T = sizes.T, C = sizes.C(), row = padded(sizes.T), H = sizes.mamba_heads;
         return 2 * Arena::whole(sizes.taps * C) + 2 * Arena::whole(T * C) +
-               4 * Arena::whole(T * row) + 4 * Arena::whole(H * row) + 2 * Arena::whole(row) +
+               2 * Arena::whole(T * row) + 2 * Arena::whole(sizes.groups * T * row) + 4 * Arena::whole(H * row) + 2 * Arena::whole(row) +
                Arena::whole(T * sizes.E) + Arena::whole(T * widest(sizes));
     }
 
     // `grads` may be left out where there is no backward pass.
     MambaCore(const Sizes &sizes, MambaWeights weights, Arena &arena, MambaGrads *grads = nullptr)
         : T_(sizes.T), E_(sizes.E), N_(sizes.N), C_(sizes.C()), H_(sizes.mamba_heads), K_(E_ / H_),
-          W_(sizes.taps), row_(padded(T_)), weights_(weights), grads_(grads) {
+          G_(sizes.groups), W_(sizes.taps), row_(padded(T_)), weights_(weights), grads_(grads) {
         taps_ = arena.take(W_ * C_);
         transpose(C_, W_, weights.conv, W_, taps_, C_);
-        active_ = arena.take(T_ * C_), match_ = arena.zeros(T_ * row_);
+        active_ = arena.take(T_ * C_), match_ = arena.zeros(G_ * T_ * row_);
         decay_ = arena.zeros(T_ * row_), matrix_ = arena.zeros(T_ * row_);
         raw_ = arena.zeros(H_ * row_), step_ = arena.zeros(H_ * row_);
         total_ = arena.zeros(H_ * row_), log_step_ = arena.zeros(H_ * row_);
         turned_ = arena.take(T_ * widest(sizes));
         if (!grads) return;
-        grad_active_ = arena.take(T_ * C_), grad_match_ = arena.zeros(T_ * row_);
+        grad_active_ = arena.take(T_ * C_), grad_match_ = arena.zeros(G_ * T_ * row_);
         rows_ = arena.zeros(row_), columns_ = arena.zeros(row_);
         grad_y_ = arena.take(T_ * E_), grad_taps_ = arena.zeros(W_ * C_);
         for (auto [at, count] : {std::pair{grads->conv_bias, C_},
@@ -74,8 +74,10 @@ class MambaCore {
             float *to = out + t * E_;
             const float *z = projected + t * row, *own = y + t * E_;
             each_vector(E_, [&](int i) { put(to, i, E_, load(own + i) * silu(load(z + i))); });
-            scale[t] = norm_scale(to, E_);
-            scaled(to, scale[t], E_, to);
+            for (int g = 0, width = E_ / G_; g < G_; ++g, to += width) {
+                scale[t * G_ + g] = norm_scale(to, width);
+                scaled(to, scale[t * G_ + g], width, to);
+            }
         }
     }
 
@@ -83,10 +85,12 @@ class MambaCore {
                   float *grad_projected) {
         const float *mixed = kept, *y = mixed + T_ * C_ + LANES, *scale = y + T_ * E_ + LANES;
         for (int t = 0; t < T_; ++t)
-            ungate(grad + t * E_, projected + t * row, y + t * E_, scale[t], out + t * E_,
-                   grad_projected + t * row, grad_y_ + t * E_);
+            for (int g = 0, at = 0; g < G_; ++g, at += E_ / G_)
+                ungate(grad + t * E_ + at, projected + t * row + at, y + t * E_ + at,
+                       scale[t * G_ + g], out + t * E_ + at, grad_projected + t * row + at,
+                       grad_y_ + t * E_ + at);
         prepare(projected, row, mixed);
-        std::memset(grad_match_, 0, sizeof(float) * T_ * row_);
+        std::memset(grad_match_, 0, sizeof(float) * G_ * T_ * row_);
         float *grad_dt = grad_projected + E_ + C_;
         for (int h = 0; h < H_; ++h) {
             weigh(h);
@@ -98,11 +102,15 @@ class MambaCore {
             unweigh(h);
             step_gradients(h, row, grad_dt);
         }
-        const float *b = active_ + E_, *c = b + N_;
-        product(T_, N_, T_, columns_of(grad_match_, row_), c, C_, grad_active_ + E_, C_, false,
-                Half::UPPER_A);
-        product(T_, N_, T_, rows_of(grad_match_, row_), b, C_, grad_active_ + E_ + N_, C_, false,
-                Half::LOWER_A);
+        for (int g = 0; g < G_; ++g) {
+            const float *b = active_ + E_ + g * N_, *c = b + G_ * N_;
+            const float *grad_match = grad_match_ + g * T_ * row_;
+            float *grad_b = grad_active_ + E_ + g * N_, *grad_c = grad_b + G_ * N_;
+            product(T_, N_, T_, columns_of(grad_match, row_), c, C_, grad_b, C_, false,
+                    Half::UPPER_A);
+            product(T_, N_, T_, rows_of(grad_match, row_), b, C_, grad_c, C_, false,
+                    Half::LOWER_A);
+        }
         for (int t = 0; t < T_; ++t) {
             float *own = grad_active_ + t * C_;
             const float *in = mixed + t * C_;
@@ -118,6 +126,9 @@ class MambaCore {
   private:
     // Of what is turned: of a head's channels, or of the state.
     static int widest(const Sizes &sizes) { return std::max(sizes.E / sizes.mamba_heads, sizes.N); }
+
+    // Where the matrix C B^T of a head's group begins.
+    size_t first(int h) const { return size_t(h / (H_ / G_)) * T_ * row_; }
 
     static Vec silu(Vec x) { return x * sigmoid(x); }
     static Vec silu_slope(Vec x) {
@@ -165,9 +176,12 @@ class MambaCore {
     // x, B and C from what the convolution gave; C B^T; and of each head steps and running sums.
     void prepare(const float *projected, int row, const float *mixed) {
         for (int i = 0; i < T_ * C_; i += LANES) store(active_ + i, silu(load(mixed + i)));
-        const float *b = active_ + E_, *c = b + N_;
-        transpose(T_, N_, b, C_, turned_, T_);
-        product(T_, T_, N_, rows_of(c, C_), turned_, T_, match_, row_, false, Half::LOWER_C);
+        for (int g = 0; g < G_; ++g) {
+            const float *b = active_ + E_ + g * N_, *c = b + G_ * N_;
+            transpose(T_, N_, b, C_, turned_, T_);
+            product(T_, T_, N_, rows_of(c, C_), turned_, T_, match_ + g * T_ * row_, row_, false,
+                    Half::LOWER_C);
+        }
         for (int h = 0; h < H_; ++h) {
             float *raw = raw_ + h * row_, *step = step_ + h * row_, *total = total_ + h * row_;
             for (int t = 0; t < T_; ++t)
@@ -189,7 +203,7 @@ class MambaCore {
         const float *total = total_ + h * row_, *log_step = log_step_ + h * row_;
         for (int t = 0; t < T_; ++t) {
             float *decay = decay_ + t * row_, *matrix = matrix_ + t * row_;
-            const float *match = match_ + t * row_;
+            const float *match = match_ + first(h) + t * row_;
             Vec here = splat(total[t]);
             each_vector(row_, [&](int i) {
                 Ints counts = is_before(t + 1 - i);
@@ -207,8 +221,8 @@ class MambaCore {
         for (int i = 0; i < row_; ++i) columns_[i] = 0.0f;
         for (int t = 0; t < T_; ++t) {
             const float *grad = matrix_ + t * row_, *decay = decay_ + t * row_;
-            const float *match = match_ + t * row_;
-            float *grad_match = grad_match_ + t * row_;
+            const float *match = match_ + first(h) + t * row_;
+            float *grad_match = grad_match_ + first(h) + t * row_;
             grads_->skip[h] += grad[t];
             Vec of_row{};
             for (int i = 0; i <= t; i += LANES) {
@@ -239,19 +253,22 @@ class MambaCore {
         grads_->a_log[h] += grad_rate * rate;
     }
 
-    // Gradients of the gate z and of y, from that of the gated norm, which is recomputed in `out`.
+    // Gradients of the gate z and of y in one group's channels, from that of the gated norm, which
+    // is recomputed in `out`.
     void ungate(const float *grad, const float *z, const float *y, float scale, float *out,
                 float *grad_z, float *grad_y) const {
-        each_vector(E_, [&](int i) { put(out, i, E_, load(y + i) * silu(load(z + i)) * scale); });
-        norm_backward(grad, out, scale, E_, grad_y);
-        each_vector(E_, [&](int i) {
+        int width = E_ / G_;
+        each_vector(width,
+                    [&](int i) { put(out, i, width, load(y + i) * silu(load(z + i)) * scale); });
+        norm_backward(grad, out, scale, width, grad_y);
+        each_vector(width, [&](int i) {
             Vec own = load(grad_y + i), gate = load(z + i);
-            put(grad_z, i, E_, own * load(y + i) * silu_slope(gate));
-            put(grad_y, i, E_, own * silu(gate));
+            put(grad_z, i, width, own * load(y + i) * silu_slope(gate));
+            put(grad_y, i, width, own * silu(gate));
         });
     }
 
-    int T_, E_, N_, C_, H_, K_, W_, row_;
+    int T_, E_, N_, C_, H_, K_, G_, W_, row_;
     MambaWeights weights_;
     MambaGrads *grads_;
     float *taps_, *active_, *match_, *decay_, *matrix_, *raw_, *step_, *total_, *log_step_,

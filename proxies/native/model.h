@@ -12,7 +12,10 @@
 
 // Places of a layer's tensors among its offsets; norm and projections are every kind's.
 enum { NORM, IN_PROJ, OUT_PROJ, CONV, CONV_BIAS, DT_BIAS, A_LOG, SKIP, GATE_NORM, LAYER_TENSORS };
-enum { EMBEDDING, FINAL_NORM, HEAD, DECODER_IN, DECODER_OUT, END_TENSORS };
+enum { EMBEDDING, FINAL_NORM, HEAD, HEAD_BIAS, DECODER };
+// Of each stage of a decoder, from DECODER on.
+enum { STAGE_NORM, STAGE_MATRIX, STAGE_BIAS, STAGE_TENSORS };
+constexpr int END_TENSORS = DECODER + STAGES * STAGE_TENSORS;
 
 // Kinds of layers, by their `native_index` in ../models/kinds.py.
 enum { ATTENTION, MLP, MAMBA2 };
@@ -84,8 +87,8 @@ class Model {
         return loss;
     }
 
-    // Sums over the counted targets of B sequences: their losses, right guesses, and their number.
-    void score(int B, const int64_t *inputs, const int64_t *targets, double *sums) {
+    // Sum of the losses over the counted targets of B sequences; and of every position the guess.
+    double score(int B, const int64_t *inputs, const int64_t *targets, int64_t *guesses) {
         room_.reserve(need_of_scoring(sizes_, depth_, kinds_, B));
         float *state = kept_.take(B * state_), *next = kept_.take(B * state_);
         auto mark = kept_.mark();
@@ -96,20 +99,20 @@ class Model {
                 kept_.release(mark);
                 std::swap(state, next);
             });
-        Head head(sizes_, head_weights(), positions_, scratch_);
+        Head head(sizes_, head_tensors(weights_), positions_, scratch_);
+        double loss = 0.0;
         float *logits = scratch_.take(size_t(sizes_.T) * sizes_.V);
         for (int b = 0; b < B; ++b, state += state_) {
             head.forward(state, logits);
             for (int t = 0; t < sizes_.T; ++t) {
                 int64_t target = targets[b * sizes_.T + t];
-                if (target == IGNORED) continue;
                 float *row = logits + size_t(t) * sizes_.V;
-                sums[1] += std::max_element(row, row + sizes_.V) - row == target;
-                sums[0] += cross_entropy(row, sizes_.V, target, 1.0f);
-                sums[2] += 1.0;
+                guesses[b * sizes_.T + t] = std::max_element(row, row + sizes_.V) - row;
+                if (target != IGNORED) loss += cross_entropy(row, sizes_.V, target, 1.0f);
             }
         }
         room_.clear();
+        return loss;
     }
 
   private:
@@ -164,20 +167,29 @@ class Model {
                 kinds_[slot] == MAMBA2 ? grad(slot, GATE_NORM) : nullptr};
     }
 
-    HeadWeights head_weights() const {
-        return {weight(depth_, FINAL_NORM), weight(depth_, HEAD), weight(depth_, DECODER_IN),
-                weight(depth_, DECODER_OUT)};
+    // Those of the head among all weights or gradients.
+    template <class Float> HeadTensors<Float> head_tensors(Float *all) const {
+        auto end = [&](int which) { return all + at(depth_, which); };
+        HeadTensors<Float> found{end(FINAL_NORM), end(sizes_.tied ? EMBEDDING : HEAD),
+                                 sizes_.decodes ? end(HEAD_BIAS) : nullptr, {}};
+        for (int s = 0; s < STAGES; ++s) {
+            int first = DECODER + s * STAGE_TENSORS;
+            found.decoder.norm[s] = end(first + STAGE_NORM);
+            found.decoder.matrix[s] = end(first + STAGE_MATRIX);
+            found.decoder.bias[s] = end(first + STAGE_BIAS);
+        }
+        return found;
     }
 
     // Sum of the losses; `grad`, which may be `x`, becomes the gradient of x.
     double head(int B, const float *x, const int64_t *targets, float share, float *grad_x) {
         auto mark = scratch_.mark();
-        HeadGrads grads{grad(depth_, FINAL_NORM), grad(depth_, HEAD), grad(depth_, DECODER_IN),
-                        grad(depth_, DECODER_OUT)};
-        Head head(sizes_, head_weights(), positions_, scratch_, &grads);
+        auto grads = head_tensors(gradient_);
+        Head head(sizes_, head_tensors(weights_), positions_, scratch_, &grads);
         double loss = 0.0;
         for (int b = 0; b < B; ++b)
             loss += head.train(x + b * state_, targets + b * sizes_.T, share, grad_x + b * state_);
+        head.finish();
         scratch_.release(mark);
         return loss;
     }
@@ -190,7 +202,8 @@ class Model {
 
     void embed_backward(int B, const int64_t *inputs, const float *grad_x) const {
         float *table = grad(depth_, EMBEDDING);
-        std::memset(table, 0, sizeof(float) * sizes_.V * sizes_.D);
+        // Of tied weights the head's gradient stands there.
+        if (!sizes_.tied) std::memset(table, 0, sizeof(float) * sizes_.V * sizes_.D);
         for (size_t i = 0; i < size_t(B) * sizes_.T; ++i)
             add_to(table + inputs[i] * sizes_.D, grad_x + i * sizes_.D, sizes_.D);
     }

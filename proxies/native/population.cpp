@@ -141,13 +141,14 @@ void nasarena_products(int32_t count, int32_t M, int32_t N, int32_t K, const flo
         product(M, N, K, rows_of(a, K), b, N, c, N);
 }
 
-// Adds to `sums` (P, 3): losses, right guesses, and the number of counted targets.
+// Adds to `losses` (P) those of the counted targets, and fills `guesses` (P, B, T).
 bool nasarena_score(void *workspace, const Population *population, int32_t B, const int64_t *inputs,
-                    const int64_t *targets, double *sums) {
+                    const int64_t *targets, double *losses, int64_t *guesses) {
     return each_model(
         *static_cast<Workspace *>(workspace), population->count, [&](int p, Room &room) {
             size_t start = size_t(p) * B * population->sizes.T;
-            model_of(*population, p, room).score(B, inputs + start, targets + start, sums + 3 * p);
+            losses[p] += model_of(*population, p, room)
+                             .score(B, inputs + start, targets + start, guesses + start);
         });
 }
 }

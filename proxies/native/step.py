@@ -25,7 +25,11 @@ _LAYER = (
     "norm", "in_proj", "out_proj",
     "conv", "conv_bias", "dt_bias", "a_log", "skip", "gate_norm",
 )  # fmt: skip
-_ENDS = ("embedding", "final_norm", "head", "decoder_in", "decoder_out")
+_ENDS = (
+    "embedding", "final_norm", "head", "head_bias",
+    "decoder_norm_1", "decoder_1", "decoder_bias_1",
+    "decoder_norm_2", "decoder_2", "decoder_bias_2",
+)  # fmt: skip
 
 
 class NativeStep:
@@ -82,10 +86,14 @@ class NativeStep:
         self._update.number = num_steps
         return [self._population.flat, self._first, self._second]
 
-    def sums(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
-        sums = torch.zeros(len(inputs_PBT), 3, dtype=torch.float64)
-        self._run(self._library.nasarena_score, inputs_PBT, targets_PBT, sums.data_ptr())
-        return sums
+    def score(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> tuple[Tensor, Tensor]:
+        losses_P = torch.zeros(len(inputs_PBT), dtype=torch.float64)
+        guesses_PBT = torch.empty(inputs_PBT.shape, dtype=torch.int64)
+        self._run(
+            self._library.nasarena_score, inputs_PBT, targets_PBT, losses_P.data_ptr(),
+            guesses_PBT.data_ptr(),
+        )  # fmt: skip
+        return losses_P, guesses_PBT
 
     def _run(
         self, function: Callable[..., bool], inputs: Tensor, targets: Tensor, *rest: Any
@@ -120,14 +128,16 @@ def kernel_sizes(shape: ModelShape, sequence: SequenceShape) -> Sizes:
     """What the kernels need to know of models of `shape` on such sequences."""
     mamba = shape.mamba
     return Sizes(
-        sequence.length, shape.width, sequence.vocab_size, shape.num_heads, shape.mlp_width,
-        get_args(MlpKind).index(shape.mlp), mamba.inner, mamba.state, mamba.num_heads, mamba.conv,
-        sequence.head == "auto_encoder",
+        sequence.length, shape.width, sequence.vocab_size,
+        shape.num_heads, shape.kv_heads, shape.head_width,
+        shape.mlp_width, get_args(MlpKind).index(shape.mlp),
+        mamba.inner, mamba.state, mamba.num_heads, mamba.groups, mamba.conv,
+        sequence.head == "auto_encoder", shape.tied_embeddings,
     )  # fmt: skip
 
 
 def _offsets(population: Population) -> Tensor:
-    """`(P, depth 9 + 5)` int64: first elements; 0 for what a layer does not have."""
+    """`(P, depth 9 + 10)` int64: first elements; 0 for what a layer does not have."""
     depth = len(population.patterns[0])
     offsets = torch.zeros(population.size, depth * len(_LAYER) + len(_ENDS), dtype=torch.int64)
     for place in population.places:
@@ -148,14 +158,15 @@ def _segments(population: Population) -> tuple[Tensor, Tensor]:
 
 
 def _turns(population: Population) -> Tensor:
-    """By what queries and keys are turned, `(2, T, D)`: see native/attention.h."""
-    shape, (T, D) = population.shape, population.positions_TD.shape
-    K = D // shape.num_heads
+    """By what queries and keys are turned, `(2, T, H K)`: see native/attention.h."""
+    shape, T = population.shape, len(population.positions_TD)
+    K = shape.head_width
     if shape.rotary:
         table = rotary_table(T, K, torch.device("cpu")).repeat(1, shape.num_heads)
         own = table.real.repeat_interleave(2, 1)
         other = torch.stack([-table.imag, table.imag], -1).flatten(1)
     else:
-        own, other = torch.ones(T, D), torch.zeros(T, D)
+        own = torch.ones(T, shape.num_heads * K)
+        other = torch.zeros_like(own)
     turns: Tensor = torch.stack([own, other]) * K**-0.25
     return turns

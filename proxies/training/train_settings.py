@@ -1,6 +1,6 @@
 """How every model of a proxy is trained and scored."""
 
-from math import cos, pi
+from math import cos, inf, pi
 from typing import Literal
 
 from pydantic import Field
@@ -32,7 +32,9 @@ class TrainSettings:
     weight_decay: float = Field(0.0, ge=0, description="of AdamW, on matrices only")
     beta1: float = Field(0.9, ge=0, lt=1, description="of AdamW: memory of the mean gradient")
     beta2: float = Field(0.95, ge=0, lt=1, description="of AdamW: memory of its square")
-    clip: float = Field(1.0, gt=0, description="largest norm of one model's gradient")
+    clip: float | None = Field(
+        1.0, gt=0, description="largest norm of one model's gradient; null: any"
+    )
 
     def __post_init__(self) -> None:
         if self.num_train and self.num_train < self.batch_size:
@@ -40,6 +42,11 @@ class TrainSettings:
                 f"num_train must be 0 or at least batch_size {self.batch_size}, "
                 f"got {self.num_train}"
             )
+
+    @property
+    def max_norm(self) -> float:
+        """Largest norm of one model's gradient."""
+        return inf if self.clip is None else self.clip
 
     @property
     def num_scored_together(self) -> int:

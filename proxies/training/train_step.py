@@ -44,8 +44,9 @@ class Engine(Protocol):
         """Weights and moments after `num_steps`, each as long as `population.owner`, to be read
         or written."""
 
-    def sums(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
-        """Over each model's counted targets `(P, 3)`: losses, right guesses, their number."""
+    def score(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of each model summed over its counted targets `(P,)`, and its guesses, the most
+        likely tokens `(P, B, T)`."""
 
 
 class TrainStep:
@@ -67,11 +68,10 @@ class TrainStep:
         return self._optimizer.state(num_steps)
 
     @torch.no_grad()
-    def sums(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> Tensor:
+    def score(self, inputs_PBT: Tensor, targets_PBT: Tensor) -> tuple[Tensor, Tensor]:
         logits = self._population.logits(inputs_PBT)
         counted_P = (targets_PBT != IGNORE).flatten(1).sum(1)
-        hits_P = (logits.argmax(-1) == targets_PBT).flatten(1).sum(1)
-        return torch.stack([losses(logits, targets_PBT) * counted_P, hits_P, counted_P], 1)
+        return losses(logits, targets_PBT) * counted_P, logits.argmax(-1)
 
 
 def losses(logits_PBTV: Tensor, targets_PBT: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ Shapes: P models, B sequences, T positions, S steps.
 
 import gc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import log
 
 import torch
@@ -20,20 +19,12 @@ from nasarena.proxies.training.adamw import FlatAdamW
 from nasarena.proxies.training.batches import TrainBatches, eval_batches
 from nasarena.proxies.training.checkpoints import Part
 from nasarena.proxies.training.devices import StepKind
+from nasarena.proxies.training.tally import Scored, Tally
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.train_step import CapturedStep, Engine, Step, TrainStep
 
 # How often it is asked whether any model is left: to ask makes a GPU wait.
 _ASKED_EVERY = {"cpu": 1, "cuda": 100}
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What became of one model: mean loss in nats and accuracy per counted target, or a reason."""
-
-    loss: float
-    accuracy: float
-    failure: str = ""
 
 
 def train_and_score(
@@ -45,24 +36,32 @@ def train_and_score(
     device: torch.device,
     part: Part | None = None,
     kind: StepKind = "eager",
+    by_class: bool = False,
 ) -> list[Scored]:
     """Train all models of a population on `task`, then score each on `split`.
 
     `run_seeds` names the data stream of each model. With `part`, only those steps of the training
-    are done, at the learning rates that the whole training has there. `kind` says by what.
+    are done, at the learning rates that the whole training has there. `kind` says by what;
+    `by_class` asks for accuracy averaged over classes too.
     """
     part = part or Part(0, settings.steps)
     deterministic()
-    batches = TrainBatches(
+    training_batches = TrainBatches(
         task, run_seeds, settings.steps, settings.batch_size, settings.num_train, device
     )
     limit = 4 * log(task.vocab_size)  # a uniform guess has log(vocab_size)
     engine = _engine(population, settings, limit, kind)
     part.restore(population.owner, engine.state(part.start))
-    losses_SP = _train(engine, batches, settings, part, device, kind)
+    losses_SP = _train(engine, training_batches, settings, part, device, kind)
     failures = _failures(losses_SP, limit, part.start)
     part.keep(population.owner, engine.state(part.stop), failures)
-    return _score(engine, task, run_seeds, settings, split, device, failures)
+    batches = eval_batches(
+        task, run_seeds, split, settings.num_eval, settings.num_scored_together, device
+    )
+    tally = Tally(len(run_seeds), task.vocab_size, settings.batch_size, by_class, device)
+    for inputs, targets in batches:
+        tally.add(*engine.score(inputs, targets), targets)
+    return tally.scored(failures)
 
 
 def _engine(
@@ -70,8 +69,8 @@ def _engine(
 ) -> Engine:
     betas = (settings.beta1, settings.beta2)
     if kind == "native":
-        return NativeStep(population, betas, settings.weight_decay, settings.clip, limit)
-    optimizer = FlatAdamW(population, betas, settings.weight_decay, settings.clip)
+        return NativeStep(population, betas, settings.weight_decay, settings.max_norm, limit)
+    optimizer = FlatAdamW(population, betas, settings.weight_decay, settings.max_norm)
     return TrainStep(population, optimizer, limit)
 
 
@@ -124,27 +123,3 @@ def _failures(losses_SP: Tensor, limit: float, start: int) -> list[str]:
             value = float(losses_SP[row, member])
             failures[member] = f"diverged: training loss {value:.4g} at step {start + row + 1}"
     return failures
-
-
-def _score(
-    engine: Engine,
-    task: Task,
-    run_seeds: Sequence[int],
-    settings: TrainSettings,
-    split: TaskSplit,
-    device: torch.device,
-    failures: list[str],
-) -> list[Scored]:
-    sums = torch.zeros(len(run_seeds), 3, device=device)
-    for inputs, targets in eval_batches(
-        task, run_seeds, split, settings.num_eval, settings.num_scored_together, device
-    ):
-        sums = sums + engine.sums(inputs, targets)
-    return [
-        Scored(loss / counted, hits / counted, failure or _divergence_note(loss))
-        for (loss, hits, counted), failure in zip(sums.tolist(), failures, strict=True)
-    ]
-
-
-def _divergence_note(loss: float) -> str:
-    return "" if loss == loss else "diverged: loss is nan"

@@ -16,10 +16,11 @@ from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.training.checkpoints import Part
 from nasarena.proxies.training.devices import Precision, StepKind, autocast
+from nasarena.proxies.training.tally import Scored
 from nasarena.proxies.training.torch_state import known_torch_state
 from nasarena.proxies.training.train_settings import TrainSettings
 from nasarena.proxies.training.train_step import WARM_UP
-from nasarena.proxies.training.trainer import Scored, train_and_score
+from nasarena.proxies.training.trainer import train_and_score
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream_seed
 from nasarena.search.trial import Cost
@@ -35,6 +36,7 @@ class Training:
     device: torch.device
     precision: Precision
     step: StepKind
+    by_class: bool = False  # whether accuracy averaged over classes is wanted
 
     @property
     def sequence(self) -> SequenceShape:
@@ -88,8 +90,9 @@ class Training:
         run_seeds = [seed.run for seed in seeds]
         with autocast(self.device, self.precision):
             return train_and_score(
-                population, self.task, run_seeds, self.settings, split, self.device, part, self.step
-            )
+                population, self.task, run_seeds, self.settings, split, self.device, part,
+                self.step, self.by_class,
+            )  # fmt: skip
 
     def seconds(self, pattern: str, num_steps: int) -> float:
         """Seconds of the whole training of one pattern, at the pace of `num_steps` steps.

@@ -11,7 +11,7 @@ from nasarena.proxies.models.attention import attention, causal_mix, rotary_tabl
 from nasarena.proxies.models.mlp import mlp
 from nasarena.proxies.models.model_shape import MlpKind
 
-P, B, T, D, H = 3, 2, 7, 16, 2
+P, B, T, D, H = 3, 2, 7, 16, 4
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -31,24 +31,32 @@ def rotate_pairwise(x_BHTK: Tensor) -> Tensor:
     return turned
 
 
-def plain_attention(x_BTD: Tensor, in_proj: Tensor, out_proj: Tensor, rotary: bool) -> Tensor:
-    heads = [part.view(B, T, H, D // H).transpose(1, 2) for part in (x_BTD @ in_proj).chunk(3, -1)]
-    query, key = (
-        (rotate_pairwise(heads[0]), rotate_pairwise(heads[1])) if rotary else (heads[0], heads[1])
-    )
-    mixed = F.scaled_dot_product_attention(query, key, heads[2], is_causal=True)
-    return mixed.transpose(1, 2).reshape(B, T, D) @ out_proj
+def plain_attention(
+    x_BTD: Tensor, in_proj: Tensor, out_proj: Tensor, kv_heads: int, rotary: bool
+) -> Tensor:
+    """Each head by itself, with the keys and values of its group."""
+    K = in_proj.shape[1] // (H + 2 * kv_heads)
+    projected = (x_BTD @ in_proj).view(B, T, H + 2 * kv_heads, K).transpose(1, 2)
+    turned = rotate_pairwise(projected) if rotary else projected
+    mixed = []
+    for head in range(H):
+        group = head * kv_heads // H
+        query, key = turned[:, head], turned[:, H + group]
+        value = projected[:, H + kv_heads + group]
+        mixed.append(F.scaled_dot_product_attention(query, key, value, is_causal=True))
+    return torch.cat(mixed, dim=-1) @ out_proj
 
 
 @pytest.mark.parametrize("rotary", [True, False])
-def test_each_model_attends_as_if_alone(rotary: bool) -> None:
+@pytest.mark.parametrize(("kv_heads", "K"), [(4, 4), (2, 6), (1, 2)])
+def test_each_model_attends_as_if_alone(kv_heads: int, K: int, rotary: bool) -> None:
     x = normal(P, B, T, D)
-    weights = {"in_proj": normal(P, D, 3 * D, seed=1), "out_proj": normal(P, D, D, seed=2)}
-    got = attention(x, weights, H, rotary)
+    columns = (H + 2 * kv_heads) * K
+    weights = {"in_proj": normal(P, D, columns, seed=1), "out_proj": normal(P, H * K, D, seed=2)}
+    got = attention(x, weights, H, kv_heads, rotary)
     for member in range(P):
-        wanted = plain_attention(
-            x[member], weights["in_proj"][member], weights["out_proj"][member], rotary
-        )
+        own = [weights[name][member] for name in ("in_proj", "out_proj")]
+        wanted = plain_attention(x[member], *own, kv_heads, rotary)
         # The rotary table is single precision.
         torch.testing.assert_close(got[member], wanted, rtol=1e-5, atol=1e-5)
 
@@ -80,7 +88,7 @@ def test_no_position_sees_a_later_one() -> None:
     x = normal(1, 1, T, D)
     changed = x.clone()
     changed[:, :, 4:] += 1
-    before, after = attention(x, weights, H, True), attention(changed, weights, H, True)
+    before, after = attention(x, weights, H, H, True), attention(changed, weights, H, H, True)
     assert torch.equal(before[:, :, :4], after[:, :, :4])
     assert not torch.allclose(before[:, :, 4:], after[:, :, 4:])
 
@@ -98,7 +106,7 @@ def test_rotary_scores_depend_on_distance_alone() -> None:
 def test_odd_head_width_is_refused_with_rotary_positions() -> None:
     weights = {"in_proj": normal(1, 6, 18), "out_proj": normal(1, 6, 6)}
     with pytest.raises(ValueError, match="even head width, got 3"):
-        attention(normal(1, 1, 2, 6), weights, 2, True)
+        attention(normal(1, 1, 2, 6), weights, 2, 2, True)
 
 
 @pytest.mark.parametrize("kind", ["gelu", "relu2", "swiglu"])

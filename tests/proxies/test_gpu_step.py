@@ -10,6 +10,7 @@ import ctypes
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from nasarena.proxies.training.train_step import TrainStep, losses
 
 GPU = torch.device("cuda", 0)
 SHAPE = ModelShape(width=16, num_heads=2, mamba_heads=2, mamba_state=4)
+GROUPED = replace(SHAPE, num_kv_heads=1, head_dim=4, mamba_groups=2, tied_embeddings=True)
 # Of what torch refuses on a GPU, or did, once deterministic kernels are asked for.
 REFUSED = {"cumsum", "put_", "histc", "median", "nll_loss2d_forward", "scatter_reduce", "kthvalue"}
 GUARD = """
@@ -107,11 +109,12 @@ def gpu(guard: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("length", [6, 150])  # one chunk of a scan, and several
 @pytest.mark.parametrize("patterns", [["AA"], ["MM"], ["SS"], ["AMS", "SMA", "MMM"]])
 @pytest.mark.parametrize("head", ["language_model", "auto_encoder"])
+@pytest.mark.parametrize("shape", [SHAPE, GROUPED], ids=["plain", "grouped"])
 def test_a_gpu_would_take_the_step(
-    gpu: None, patterns: list[str], length: int, head: HeadKind
+    gpu: None, patterns: list[str], length: int, head: HeadKind, shape: ModelShape
 ) -> None:
     generators = [torch.Generator() for _ in patterns]
-    models = Population(patterns, generators, SHAPE, 5, length, head, GPU)
+    models = Population(patterns, generators, shape, 5, length, head, GPU)
     step = TrainStep(models, FlatAdamW(models, (0.9, 0.95), 0.1, 1.0), 6.0)
     tokens = torch.zeros(len(patterns), 4, length, dtype=torch.int64, device=GPU)
     with Watched() as watched:
@@ -119,9 +122,10 @@ def test_a_gpu_would_take_the_step(
         loss_P = losses(logits, tokens)
         gradients = [torch.zeros_like(leaf) for leaf in models.leaves]
         step._optimizer.step(gradients, torch.zeros((), device=GPU), step.alive_P)
-        sums = step.sums(tokens, tokens)
+        scored, guesses = step.score(tokens, tokens)
     assert logits.dtype == torch.bfloat16 and loss_P.dtype == torch.float32
-    assert (loss_P.device, sums.device, sums.shape) == (GPU, GPU, (len(patterns), 3))
+    assert {part.device for part in (loss_P, scored, guesses)} == {GPU}
+    assert (scored.shape, guesses.shape) == (loss_P.shape, tokens.shape)
     assert "bmm" in watched.names and not watched.names & REFUSED
 
 

@@ -22,8 +22,8 @@ from nasarena.proxies.models.model_shape import Mamba2Shape
 from nasarena.proxies.models.rms_norm import rms_norm
 from nasarena.proxies.models.triton_scan import scan_population
 
-B, H, K, N = 2, 3, 4, 5
-P = 2
+B, H, K, N = 2, 4, 3, 5
+P, G = 2, 2
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -38,8 +38,8 @@ def scan_inputs(length: int) -> list[Tensor]:
         for part in (
             normal(P, B, length, H, K),
             decay,
-            normal(P, B, length, N, seed=2),
-            normal(P, B, length, N, seed=3),
+            normal(P, B, length, G, N, seed=2),
+            normal(P, B, length, G, N, seed=3),
         )
     ]
 
@@ -66,6 +66,8 @@ def test_norm_is_by_its_formula_with_a_weight_for_each_model() -> None:
     x, weight = normal(P, B, 6, 4), normal(P, 4, seed=1)
     size = (x.square().mean(-1, keepdim=True) + 1e-5).sqrt()
     torch.testing.assert_close(rms_norm(x, weight), x / size * weight.view(P, 1, 1, 4))
+    halves = [rms_norm(*part) for part in zip(x.chunk(2, -1), weight.chunk(2, -1), strict=True)]
+    torch.testing.assert_close(rms_norm(x, weight, num_groups=2), torch.cat(halves, -1))
 
 
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 16, 21])
@@ -79,7 +81,7 @@ def test_recurrence_by_hand() -> None:
     """h: 2*3 = 6; then 0.5*6 + 1*4 = 7. y: 6*1 = 6; 7*10 = 70."""
     x = torch.tensor([2.0, 1.0]).view(1, 1, 2, 1, 1)
     decay = torch.tensor([0.25, 0.5]).log().view(1, 1, 2, 1)
-    b, c = torch.tensor([3.0, 4.0]).view(1, 1, 2, 1), torch.tensor([1.0, 10.0]).view(1, 1, 2, 1)
+    b, c = (torch.tensor(each).view(1, 1, 2, 1, 1) for each in ([3.0, 4.0], [1.0, 10.0]))
     for scan in (recurrent_scan, scan_in_chunks):
         assert scan(x, decay, b, c).flatten().tolist() == pytest.approx([6.0, 70.0])
 
@@ -125,7 +127,7 @@ def test_scan_is_listing_1_of_the_paper(author: Any, length: int) -> None:
     listing = author("mamba_ssm.modules.ssd_minimal").ssd_minimal_discrete
     inputs = scan_inputs(length)
     x, decay, b, c = (part.flatten(0, 1) for part in inputs)
-    heads = [part[:, :, None].expand(-1, -1, H, -1) for part in (b, c)]
+    heads = [part.repeat_interleave(H // G, dim=2) for part in (b, c)]
     wanted = listing(x, decay, *heads, 8)[0].view(P, B, length, H, K)
     assert_same_with_gradients(scan_in_chunks(*inputs, chunk=8), wanted, inputs)
 
@@ -156,7 +158,7 @@ def test_scan_is_mambas_selective_scan(author: Any) -> None:
     dt = F.softplus(torch.randn(1, B, length, H, generator=generator))
     a = -torch.rand(H, generator=generator)
     b, c = torch.randn(2, 1, B, length, N, generator=generator).unbind()
-    ours = scan_in_chunks(x * dt[..., None], dt * a, b, c, chunk=5)[0]
+    ours = scan_in_chunks(x * dt[..., None], dt * a, b[..., None, :], c[..., None, :], chunk=5)[0]
     wanted = selective(
         x[0].flatten(2).transpose(1, 2),
         dt[0].repeat_interleave(K, -1).transpose(1, 2),

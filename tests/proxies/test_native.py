@@ -31,6 +31,11 @@ QUICK = ModelShape(width=32, num_heads=2, mamba_heads=2, mamba_state=8)
 # No size a multiple of any vector's length.
 ODD = ModelShape(width=20, num_heads=5, mamba_heads=4, mamba_state=3, mamba_conv=3)
 ODD_WIDTH = replace(ODD, rotary=False, width=15, num_heads=3, mamba_heads=3)
+# Heads share keys, groups of heads B and C; the head is the embedding; no head as wide as a share.
+GROUPED = ModelShape(
+    width=20, num_heads=6, num_kv_heads=2, head_dim=6, mamba_heads=4, mamba_groups=2, mamba_state=3,
+    tied_embeddings=True,
+)  # fmt: skip
 WIDE = ModelShape(width=96, num_heads=4, mamba_heads=4, mamba_state=32)
 TRAIN = TrainSettings(learning_rate=0.01, weight_decay=0.1, clip=0.5)
 LIMIT = 1e6
@@ -71,18 +76,18 @@ def tokens(models: Population, batch: int = 3) -> tuple[Tensor, Tensor]:
 
 def native(models: Population, settings: TrainSettings = TRAIN, limit: float = LIMIT) -> NativeStep:
     betas = (settings.beta1, settings.beta2)
-    return NativeStep(models, betas, settings.weight_decay, settings.clip, limit)
+    return NativeStep(models, betas, settings.weight_decay, settings.max_norm, limit)
 
 
 def through_torch(models: Population, settings: TrainSettings = TRAIN) -> TrainStep:
     betas = (settings.beta1, settings.beta2)
-    optimizer = FlatAdamW(models, betas, settings.weight_decay, settings.clip)
+    optimizer = FlatAdamW(models, betas, settings.weight_decay, settings.max_norm)
     return TrainStep(models, optimizer, LIMIT)
 
 
 def gradient_of_step(models: Population, inputs: Tensor, targets: Tensor) -> Tensor:
     """The first moment after one step, of weight 1 and without clipping, is the gradient."""
-    step = native(models, replace(TRAIN, beta1=0.0, clip=1e9))
+    step = native(models, replace(TRAIN, beta1=0.0, clip=None))
     step(inputs, targets, 0.0)
     return step.state(1)[1]
 
@@ -115,7 +120,7 @@ def test_products_are_those_of_torch(sizes: tuple[int, int, int]) -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("length", [1, 2, 7, 16, 33, 70])
-@pytest.mark.parametrize("shape", [QUICK, ODD], ids=["quick", "odd"])
+@pytest.mark.parametrize("shape", [QUICK, ODD, GROUPED], ids=["quick", "odd", "grouped"])
 def test_losses_and_gradients_are_those_of_the_composed_layers(
     shape: ModelShape, length: int
 ) -> None:
@@ -130,16 +135,19 @@ def test_losses_and_gradients_are_those_of_the_composed_layers(
         replace(ODD, mlp="swiglu"),
         replace(ODD, mlp="relu2"),
         ODD_WIDTH,
-        ModelShape(width=128, num_heads=16, mamba_heads=8, mamba_state=64),
+        replace(GROUPED, num_kv_heads=1, head_dim=5, rotary=False, mamba_groups=4),
+        ModelShape(width=128, num_heads=16, mamba_heads=8, mamba_state=4),
     ],
-    ids=["swiglu", "odd swiglu", "relu2", "no rotary", "mad"],
+    ids=["swiglu", "odd swiglu", "relu2", "no rotary", "one key head", "mad"],
 )
 def test_every_kind_of_layer_agrees(shape: ModelShape) -> None:
     assert_gradients_agree(population(["AMS"], shape, 24))
 
 
 @needs_compiler
-@pytest.mark.parametrize("shape", [QUICK, ODD, ODD_WIDTH], ids=["quick", "odd", "odd width"])
+@pytest.mark.parametrize(
+    "shape", [QUICK, ODD, ODD_WIDTH, GROUPED], ids=["quick", "odd", "odd width", "grouped"]
+)
 def test_an_auto_encoder_agrees(shape: ModelShape) -> None:
     assert_gradients_agree(population(["ASM", "MMS"], shape, 19, head="auto_encoder"))
 
@@ -157,10 +165,13 @@ def test_extreme_step_sizes_of_mamba_agree(bias: float) -> None:
 
 
 @needs_compiler
-def test_it_trains_as_torch_does() -> None:
+@pytest.mark.parametrize("clip", [0.5, None])
+@pytest.mark.parametrize("shape", [ODD, GROUPED], ids=["odd", "grouped"])
+def test_it_trains_as_torch_does(shape: ModelShape, clip: float | None) -> None:
     """Clipping, decay, moments and their corrections, over several steps at changing rates."""
-    ours, theirs = (population(["ASM", "SSA"], ODD, 9) for _ in range(2))
-    steps = native(ours), through_torch(theirs)
+    ours, theirs = (population(["ASM", "SSA"], shape, 9) for _ in range(2))
+    settings = replace(TRAIN, clip=clip)
+    steps = native(ours, settings), through_torch(theirs, settings)
     inputs, targets = tokens(ours)
     for number in range(6):
         got, wanted = (step(inputs, targets, 0.01 / (1 + number)) for step in steps)
@@ -174,21 +185,22 @@ def test_it_trains_as_torch_does() -> None:
 def test_it_scores_as_torch_does(head: HeadKind) -> None:
     models = population(["ASM", "SSA"], ODD, 9, head=head)
     inputs, targets = tokens(models, batch=5)
-    got = native(models).sums(inputs, targets)
-    wanted = through_torch(models).sums(inputs, targets)
-    torch.testing.assert_close(got, wanted.double(), rtol=1e-5, atol=1e-4)
-    assert got[:, 2].tolist() == [float((targets[0] != IGNORE).sum())] * 2
+    losses, guesses = native(models).score(inputs, targets)
+    wanted, wanted_guesses = through_torch(models).score(inputs, targets)
+    torch.testing.assert_close(losses, wanted.double(), rtol=1e-5, atol=1e-4)
+    assert torch.equal(guesses, wanted_guesses)
 
 
 @needs_compiler
 def test_a_model_trains_to_the_same_bits_whoever_trains_beside_it() -> None:
-    def train(patterns: list[str]) -> list[list[float]]:
+    def train(patterns: list[str]) -> list[float]:
         models = population(patterns, ODD, 9)
         step = native(models)
         inputs, targets = tokens(models)
         for _ in range(4):
             step(inputs, targets, 0.01)
-        return step.sums(inputs, targets).tolist()
+        found: list[float] = step.score(inputs, targets)[0].tolist()
+        return found
 
     together = train(["ASM", "MMM", "SSA", "ASS"])
     alone = [train([pattern])[0] for pattern in ("ASM", "MMM", "SSA", "ASS")]
@@ -244,7 +256,7 @@ def test_tokens_that_are_not_there_are_refused() -> None:
     with pytest.raises(IndexError, match="vocabulary's size, 40"):
         step(torch.full_like(inputs, 40), targets, 0.1)
     with pytest.raises(IndexError, match="vocabulary"):
-        step.sums(inputs, torch.full_like(targets, -1))
+        step.score(inputs, torch.full_like(targets, -1))
     for wrong in (inputs[..., :-1], inputs[..., None]):
         with pytest.raises(ValueError, match=r"must be int64 of shape \(P, B, T\) = \(1, B, 9\)"):
             step(wrong, wrong, 0.1)
@@ -260,6 +272,7 @@ def test_tokens_that_are_not_there_are_refused() -> None:
         ("MMM", "WIDE", "language_model"),
         ("SA", "ODD", "auto_encoder"),
         ("ASMASMASMASM", "QUICK", "language_model"),
+        ("AS", "GROUPED", "language_model"),
     ],
 )
 def test_as_much_memory_is_taken_as_predicted(pattern: str, shape: str, head: HeadKind) -> None:
@@ -272,7 +285,7 @@ def test_as_much_memory_is_taken_as_predicted(pattern: str, shape: str, head: He
         f"models = t.population(['{pattern}'], t.{shape}, 50, head='{head}')\n"
         "step = t.native(models)\n"
         "step(*t.tokens(models, 6), 0.01)\n"
-        "step.sums(*t.tokens(models, 24))\n"
+        "step.score(*t.tokens(models, 24))\n"
         "print(t.native_library().nasarena_most_bytes())"
     )
     model = NativeMemoryModel(globals()[shape], sequence, train, CPU)

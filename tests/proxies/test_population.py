@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ from nasarena.search.errors import InvalidSetting
 VOCAB, LENGTH, BATCH = 11, 12, 3
 CPU = torch.device("cpu")
 SMALL = ModelShape(width=16, num_heads=2, mamba_heads=2, mamba_state=4)
+GROUPED = ModelShape(
+    width=16, num_heads=4, num_kv_heads=2, head_dim=6, mamba_heads=4, mamba_groups=2, mamba_state=4,
+    tied_embeddings=True,
+)  # fmt: skip
+SHAPES = pytest.mark.parametrize("shape", [SMALL, GROUPED], ids=["small", "grouped"])
 
 
 def population(
@@ -55,7 +61,7 @@ def test_weights_begin_as_random_as_is_said(options: dict[str, float], spread: f
     models = Population(
         ["A"], [torch.Generator().manual_seed(0)], shape, 64, LENGTH, "auto_encoder", CPU
     )
-    wanted = {"embedding": spread, "head": 32**-0.5, "decoder_in": 32**-0.5, "decoder_out": 0.125}
+    wanted = {"embedding": spread, "head": 0.02, "decoder_1": 0.02, "decoder_2": 0.02}
     for name, deviation in wanted.items():
         drawn = models.ends[name].detach()
         assert float(drawn.std()) == pytest.approx(deviation, rel=0.09), name
@@ -97,27 +103,31 @@ def test_equal_streams_give_equal_weights_and_other_streams_others() -> None:
 
 @pytest.mark.parametrize("pattern", ["AMSMASSM", "SSSS", "M"])
 @pytest.mark.parametrize("head", ["language_model", "auto_encoder"])
-def test_parameters_are_counted_exactly(pattern: str, head: HeadKind) -> None:
+@SHAPES
+def test_parameters_are_counted_exactly(shape: ModelShape, pattern: str, head: HeadKind) -> None:
     sequence = SequenceShape(VOCAB, LENGTH, head)
-    models = population([pattern], head=head)
-    assert num_parameters(pattern, SMALL, sequence) == models.flat.numel()
+    models = population([pattern], shape, head=head)
+    assert num_parameters(pattern, shape, sequence) == models.flat.numel()
     assert sum(leaf.numel() for leaf in models.leaves) == models.flat.numel()
 
 
 @pytest.mark.parametrize("length", [12, 100])  # one chunk, and more
 @pytest.mark.parametrize("head", ["language_model", "auto_encoder"])
 @pytest.mark.parametrize("pattern", ["A", "M", "S", "AMSSMA"])
-def test_flops_are_what_torch_counts(pattern: str, head: HeadKind, length: int) -> None:
+@SHAPES
+def test_flops_are_what_torch_counts(
+    shape: ModelShape, pattern: str, head: HeadKind, length: int
+) -> None:
     """All but the taps of the convolution, which are not a library product here."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    models = population([pattern], head=head, length=length)
+    models = population([pattern], shape, head=head, length=length)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         models.logits(tokens(1, length))
     sequence = SequenceShape(VOCAB, length, head)
-    mamba = SMALL.mamba
+    mamba = shape.mamba
     taps = pattern.count("S") * 2 * mamba.conv_channels * mamba.conv * length
-    expected = BATCH * (forward_flops(pattern, SMALL, sequence) - taps)
+    expected = BATCH * (forward_flops(pattern, shape, sequence) - taps)
     assert counter.get_total_flops() == expected
 
 
@@ -147,6 +157,9 @@ def test_flops_by_hand() -> None:
     shape = ModelShape(width=4, num_heads=1, mlp_ratio=2.0, mamba_heads=1)
     assert layer_flops("M", shape, 3) == 2 * 2 * 3 * 4 * 8
     assert layer_flops("A", shape, 3) == 2 * 3 * 4 * 12 + 2 * 3 * 4 * 4 + 2 * 2 * 3 * 3 * 4
+    # Two heads of 6 with one head of keys and one of values: 24 columns, 12 mixed.
+    shape = ModelShape(width=4, num_heads=2, num_kv_heads=1, head_dim=6, mamba_heads=1)
+    assert layer_flops("A", shape, 3) == 2 * 3 * 4 * 24 + 2 * 3 * 12 * 4 + 2 * 2 * 3 * 3 * 12
 
 
 def test_impossible_sizes_are_refused() -> None:
@@ -157,6 +170,12 @@ def test_impossible_sizes_are_refused() -> None:
         ModelShape(mlp="foo")  # type: ignore[arg-type]
     with pytest.raises(InvalidSetting, match="num_heads must divide 16, got 3"):
         ModelShape(width=16, num_heads=3)
+    with pytest.raises(InvalidSetting, match="num_kv_heads must divide 4, got 3"):
+        ModelShape(width=16, num_heads=4, num_kv_heads=3)
+    with pytest.raises(InvalidSetting, match="mamba_groups must divide 2, got 4"):
+        ModelShape(mamba_groups=4)
+    with pytest.raises(InvalidSetting, match="even head width, got 5"):
+        ModelShape(head_dim=5)
     with pytest.raises(InvalidSetting, match="even head width, got 3"):
         ModelShape(width=12, num_heads=4, mamba_heads=2)
     with pytest.raises(InvalidSetting, match="layers A, M and S, got 'X'"):
@@ -176,14 +195,14 @@ def nemotron(pattern: str, shape: ModelShape, chunk: int) -> Any:
         hidden_size=shape.width,
         layers_block_type=[NEMOTRON_KINDS[letter] for letter in pattern],
         num_attention_heads=shape.num_heads,
-        num_key_value_heads=shape.num_heads,
-        head_dim=shape.width // shape.num_heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_width,
         intermediate_size=shape.mlp_width,
         mlp_hidden_act=NEMOTRON_ACTIVATIONS[shape.mlp],
         ssm_state_size=shape.mamba_state,
         mamba_num_heads=shape.mamba_heads,
         mamba_head_dim=shape.mamba.inner // shape.mamba_heads,
-        n_groups=1,
+        n_groups=shape.mamba_groups,
         conv_kernel=shape.mamba_conv,
         chunk_size=chunk,
         time_step_min=1e-9,  # NemotronH clamps dt to it, Mamba-2 does not
@@ -212,7 +231,9 @@ def rename_leaves(models: Population, pattern: str, values: Sequence[Tensor]) ->
             named[prefix + "mixer.up_proj.weight"] = weights["in_proj"].mT
             named[prefix + "mixer.down_proj.weight"] = weights["out_proj"].mT
         elif letter == "A":
-            for part, tensor in zip("qkv", weights["in_proj"].chunk(3, -1), strict=True):
+            K = models.shape.head_width
+            widths = [K * models.shape.num_heads, *[K * models.shape.kv_heads] * 2]
+            for part, tensor in zip("qkv", weights["in_proj"].split(widths, -1), strict=True):
                 named[f"{prefix}mixer.{part}_proj.weight"] = tensor.mT
             named[prefix + "mixer.o_proj.weight"] = weights["out_proj"].mT
         else:
@@ -235,12 +256,15 @@ def relative_error(got: Tensor, wanted: Tensor) -> float:
 
 
 @pytest.mark.parametrize("length", [12, 100])  # one chunk, and several of ours and of theirs
-@pytest.mark.parametrize("mlp", ["relu2", "gelu"])
-@pytest.mark.parametrize("pattern", ["A", "M", "S", "ASMSAM"])
-def test_values_and_gradients_are_nemotrons(pattern: str, mlp: Any, length: int) -> None:
-    if mlp == "gelu" and "M" not in pattern:
-        pytest.skip("the activation is the MLP's")
-    shape = ModelShape(width=16, num_heads=2, rotary=False, mlp=mlp, mamba_heads=2, mamba_state=4)
+@pytest.mark.parametrize(
+    ("pattern", "mlp"),
+    [("A", "gelu"), ("M", "relu2"), ("M", "gelu"), ("S", "gelu"), ("ASMSAM", "relu2")],
+)
+@SHAPES
+def test_values_and_gradients_are_nemotrons(
+    shape: ModelShape, pattern: str, mlp: Any, length: int
+) -> None:
+    shape = replace(shape, rotary=False, mlp=mlp, tied_embeddings=False)
     ours = population([pattern], shape, length=length)
     theirs = nemotron(pattern, shape, chunk=16)
     parameters = dict(theirs.named_parameters())
@@ -257,3 +281,61 @@ def test_values_and_gradients_are_nemotrons(pattern: str, mlp: Any, length: int)
     assert set(by_name) == set(names)
     for name, expected in zip(names, their_gradients, strict=True):
         assert relative_error(by_name[name].reshape(expected.shape), expected) < 1e-4, name
+
+
+def test_values_and_gradients_are_llamas() -> None:
+    """Grouped queries, SwiGLU, tied weights and positions: AM twice is two of Llama's blocks."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    shape = replace(GROUPED, mlp="swiglu")
+    ours = population(["AMAM"], shape)
+    config = transformers.LlamaConfig(
+        vocab_size=VOCAB, hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=6, intermediate_size=shape.mlp_width, rms_norm_eps=1e-5,
+        rope_theta=10_000.0, tie_word_embeddings=True, attn_implementation="eager", use_cache=False,
+    )  # fmt: skip
+    theirs = transformers.LlamaForCausalLM(config).eval()
+    parameters = dict(theirs.named_parameters())
+    with torch.no_grad():
+        for name, value in llama_names(ours, [leaf[0] for leaf in ours.leaves]).items():
+            parameters[name].copy_(value)
+    got, wanted = ours.logits(tokens(1))[0], theirs(tokens(1)[0]).logits
+    assert relative_error(got, wanted) < 1e-4
+    upstream = torch.randn(got.shape, generator=torch.Generator().manual_seed(3))
+    ours_by_leaf = torch.autograd.grad((got * upstream).sum(), ours.leaves)
+    by_name = llama_names(ours, [each[0] for each in ours_by_leaf])
+    assert set(by_name) == set(parameters)
+    expected = torch.autograd.grad((wanted * upstream).sum(), list(parameters.values()))
+    for name, gradient in zip(parameters, expected, strict=True):
+        assert relative_error(by_name[name], gradient) < 1e-4, name
+
+
+def llama_names(models: Population, values: Sequence[Tensor]) -> dict[str, Tensor]:
+    """One value for each of our leaves of `AM` repeated, under Llama's names and in its layout.
+
+    Llama turns element j of a head with element j + K / 2, we with its neighbour.
+    """
+    value_of = {id(leaf): value for leaf, value in zip(models.leaves, values, strict=True)}
+    K, num_heads, kv_heads = (
+        models.shape.head_width, models.shape.num_heads, models.shape.kv_heads
+    )  # fmt: skip
+    order = [*range(0, K, 2), *range(1, K, 2)]
+    named = {
+        "model.embed_tokens.weight": value_of[id(models.ends["embedding"])],
+        "model.norm.weight": value_of[id(models.ends["final_norm"])],
+    }
+    for slot, (group,) in enumerate(models.groups):
+        own = {name: value_of[id(leaf)] for name, leaf in group.weights.items()}
+        prefix = f"model.layers.{slot // 2}."
+        if group.letter == "M":
+            gate, up = own["in_proj"].mT.chunk(2)
+            named[prefix + "post_attention_layernorm.weight"] = own["norm"]
+            named |= {f"{prefix}mlp.gate_proj.weight": gate, f"{prefix}mlp.up_proj.weight": up}
+            named[prefix + "mlp.down_proj.weight"] = own["out_proj"].mT
+            continue
+        parts = own["in_proj"].mT.split([K * num_heads, K * kv_heads, K * kv_heads])
+        named[prefix + "input_layernorm.weight"] = own["norm"]
+        for name, part in zip("qkv", parts, strict=True):
+            turned = part if name == "v" else part.view(-1, K, 16)[:, order].reshape(part.shape)
+            named[f"{prefix}self_attn.{name}_proj.weight"] = turned
+        named[prefix + "self_attn.o_proj.weight"] = own["out_proj"].mT
+    return named

@@ -69,7 +69,7 @@ def test_a_score_is_the_mean_over_tasks_of_the_mean_over_settings() -> None:
     sweep = SweepProxy("toy", SPACE, small_tasks(), SETTINGS)
     (outcome,) = sweep.evaluate(["AS"], [TrialSeed(0)])
     alone = [part.evaluate(["AS"], [TrialSeed(0)])[0] for part in sweep.parts]
-    for metric in ("loss", "accuracy"):
+    for metric in ("loss", "class_accuracy", "accuracy"):
         found = [one.metrics[metric] for one in alone]
         by_task = [fmean(found[:2]), fmean(found[2:])]
         assert outcome.metrics[metric] == pytest.approx(fmean(by_task), abs=1e-12)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -65,14 +65,21 @@ def test_it_keeps_the_contract_of_proxies() -> None:
     check_proxy(proxy(), tolerance=1e-4)
 
 
-def test_a_proxy_of_several_tasks_keeps_the_contract() -> None:
+@pytest.mark.parametrize("score_by", ["accuracy", "class_accuracy"])
+def test_a_proxy_of_several_tasks_keeps_the_contract(score_by: Literal["accuracy"]) -> None:
     tasks = [Copying(), mad_task("compression", {"length": 8})]
-    by_accuracy = replace(SETTINGS, score_by="accuracy", train=replace(TRAIN, num_eval=200))
+    by_accuracy = replace(SETTINGS, score_by=score_by, train=replace(TRAIN, num_eval=200))
     several = TrainedProxy("toy", SPACE, tasks, by_accuracy)
     check_proxy(several, tolerance=0.02)  # an accuracy moves in steps
     (outcome,) = several.evaluate(["AMSA"], [TrialSeed(0)])
-    parts = [outcome.metrics[f"{task.name} accuracy"] for task in tasks]
-    assert outcome.score == outcome.metrics["accuracy"] == pytest.approx(np.mean(parts))
+    parts = [outcome.metrics[f"{task.name} {score_by}"] for task in tasks]
+    assert outcome.score == outcome.metrics[score_by] == pytest.approx(np.mean(parts))
+    assert outcome.metrics["accuracy"] != outcome.metrics["class_accuracy"]
+
+
+def test_a_loss_is_reported_without_accuracies_of_classes() -> None:
+    (outcome,) = proxy().evaluate(["AMSA"], [TrialSeed(0)])
+    assert set(outcome.metrics) == {"loss", "accuracy"}
 
 
 def test_cost_is_three_forward_passes_a_step_over_all_tasks() -> None:
@@ -271,7 +278,8 @@ def test_unknown_settings_and_tasks_are_refused_with_what_there_is() -> None:
 
     assert "called 'proxy.model.widht'; nearest: proxy.model.width" in refuse(model={"widht": 8})
     assert refuse(data={"task": "images"}) == "proxy.data.task must be text, got 'images'"
-    assert refuse(score_by="luck") == "proxy.score_by must be one of loss, accuracy, got 'luck'"
+    by = "proxy.score_by must be one of loss, accuracy, class_accuracy, got 'luck'"
+    assert refuse(score_by="luck") == by
     assert refuse(population=-1) == "proxy.population must be at least 0, got -1"
     assert refuse(device="tpu") == "proxy.device must be auto, cpu, cuda or cuda:N, got 'tpu'"
     assert refuse(model={"width": 12, "num_heads": 4}).startswith(

@@ -12,8 +12,9 @@ from torch import Tensor
 from nasarena.proxies.data.task import IGNORE, Batch, TaskSplit
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
+from nasarena.proxies.training.tally import Scored
 from nasarena.proxies.training.train_settings import TrainSettings
-from nasarena.proxies.training.trainer import Scored, train_and_score
+from nasarena.proxies.training.trainer import train_and_score
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 
@@ -53,11 +54,13 @@ def loss_of(models: Population, batch: Batch) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 2), targets, ignore_index=IGNORE)
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_training_is_torchs_adamw_with_clipping(weight_decay: float) -> None:
+@pytest.mark.parametrize(
+    ("weight_decay", "beta2", "clip"), [(0.0, 0.95, 0.5), (0.1, 0.95, 0.5), (0.0, 0.999, None)]
+)
+def test_training_is_torchs_adamw(weight_decay: float, beta2: float, clip: float | None) -> None:
     settings = TrainSettings(
         steps=6, batch_size=3, num_eval=10, learning_rate=0.02, warmup_steps=2,
-        weight_decay=weight_decay, clip=0.5,
+        weight_decay=weight_decay, beta2=beta2, clip=clip,
     )  # fmt: skip
     ours, theirs = population(["AMS"]), population(["AMS"])
     scored = train(ours, settings)[0]
@@ -68,7 +71,7 @@ def test_training_is_torchs_adamw_with_clipping(weight_decay: float) -> None:
             {"params": matrices, "weight_decay": weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ],
-        betas=(0.9, 0.95),
+        betas=(0.9, beta2),
     )
     data = Successor().sample(0, "train", 18)
     for step in range(6):
@@ -77,7 +80,8 @@ def test_training_is_torchs_adamw_with_clipping(weight_decay: float) -> None:
         part = slice(3 * step, 3 * step + 3)
         optimizer.zero_grad()
         loss_of(theirs, Batch(data.inputs[part], data.targets[part])).backward()
-        torch.nn.utils.clip_grad_norm_(theirs.leaves, 0.5)
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(theirs.leaves, clip)
         optimizer.step()
     for got, wanted in zip(ours.leaves, theirs.leaves, strict=True):
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
