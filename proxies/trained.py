@@ -76,17 +76,14 @@ class TrainedProxy(Proxy):
         self._calibration: Calibration | None = None
         self._checkpoints = Checkpoints() if checkpoints is None else checkpoints
         where = self._device, self._precision
+        how = *where, self._step, self.metric != "loss"
         self.task_trainings = [
-            Training(
-                task, settings.model, settings_on(task, settings.train), *where, self._step,
-                by_class=self.metric != "loss",
-            )
-            for task in self.tasks
-        ]  # fmt: skip
-        memory_model = NativeMemoryModel if self._step == "native" else MemoryModel
+            Training(task, settings.model, settings_on(task, settings.train), *how)
+            for task in tasks
+        ]
+        memory = NativeMemoryModel if self._step == "native" else MemoryModel
         self.memory = [
-            memory_model(each.model, each.sequence, each.settings, *where)
-            for each in self.task_trainings
+            memory(each.model, each.sequence, each.settings, *where) for each in self.task_trainings
         ]
         self._sizer = PopulationSizer(self.memory, self._device, population)
 

@@ -46,6 +46,14 @@ def tokens(members: int, length: int = LENGTH) -> Tensor:
     return drawn.expand(members, BATCH, length)
 
 
+def test_settings_near_scale_change_nothing_where_they_say_what_is_so_anyway() -> None:
+    """To the last bit: as many key heads as heads, their usual width, one group."""
+    said = replace(SMALL, num_kv_heads=2, head_dim=8, mamba_groups=1, tied_embeddings=False)
+    plain, explicit = population(["AMSASM"]), population(["AMSASM"], said)
+    assert torch.equal(plain.flat, explicit.flat)
+    assert torch.equal(plain.logits(tokens(1)), explicit.logits(tokens(1)))
+
+
 def gradients_by_member(models: Population, logits: Tensor) -> list[Tensor]:
     """Each model's gradient of a fixed function of its logits, in one vector each."""
     upstream = torch.randn(logits.shape[1:], generator=torch.Generator().manual_seed(3))
