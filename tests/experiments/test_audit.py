@@ -302,6 +302,15 @@ def test_levels_change_what_they_say_and_nothing_else() -> None:
     assert sample_patterns(config.space, 3, 0) == patterns[:3]
 
 
+def test_twice_the_width_has_twice_the_heads_of_keys_too() -> None:
+    config = audit_settings(["proxy=modern", "axes=[width]", "width.factors=[2]"])
+    wide = levels(config, sample_patterns(config.space, 3, 0))[1].proxy.options["model"]
+    own = config.proxy.options["model"]
+    for name in ("width", "num_heads", "num_kv_heads", "mamba_heads"):
+        assert wide[name] == 2 * own[name]
+    assert wide["mamba_groups"] == own["mamba_groups"] == 2
+
+
 def test_without_warmup_there_is_none_in_longer_trainings() -> None:
     config = audit_settings(["proxy=mad", "axes=[steps]"])
     longer = levels(config, sample_patterns(config.space, 3, 0))[1]
@@ -338,7 +347,7 @@ def test_task_scores_are_taken_from_the_trainings_at_hand() -> None:
     proxy = build_proxy(config.proxy, config.space, config.cache)
     names = tasks_to_compare(config, proxy)
     assert names == ["compression", "memorization"]
-    metrics = {"compression accuracy": 0.25, "memorization accuracy": 0.75}
+    metrics = {"compression class_accuracy": 0.25, "memorization class_accuracy": 0.75}
     outcomes = [[Outcome("ok", 0.5, Cost(), metrics), Outcome("failed", None, Cost(), note="nan")]]
     (level,) = levels(config, sample_patterns(config.space, 1, 0))
     rows = task_rows(level, [outcomes[0] * 2], proxy, names)

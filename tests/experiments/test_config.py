@@ -31,6 +31,7 @@ from nasarena.experiments.settings.manual import (
 )
 from nasarena.experiments.settings.overrides import CONF, choices_of
 from nasarena.experiments.settings.registry import PROXIES, SEARCHERS, load_proxy_settings
+from nasarena.proxies.presets import MadProxySettings
 from nasarena.search.errors import InvalidSetting, setting_names
 from nasarena.search.run_folder import read_run
 
@@ -260,3 +261,15 @@ def test_a_comparison_is_as_large_as_its_proxy_allows() -> None:
     given = compare_settings(["proxy=quick", "seeds=5", "budget.patterns=32"])
     assert (given.seeds, given.budget.patterns) == (5, 32)
     assert run_settings(["proxy=quick"]).budget == on_quick.budget
+
+
+def test_mad_is_trained_and_scored_as_published() -> None:
+    """1,024 numbers of state a layer, 200 epochs from 5e-4 to 1e-6, AdamW's own betas, no clip."""
+    found = evaluate_settings(["proxy=mad"]).proxy.settings
+    assert isinstance(found, MadProxySettings)
+    train, mamba = found.train, found.model.mamba
+    assert mamba.inner * mamba.state == 256 * 4
+    assert (train.beta1, train.beta2, train.clip, train.weight_decay) == (0.9, 0.999, None, 0.0)
+    assert train.rate(0) == 5e-4 and train.rate(train.steps) == pytest.approx(1e-6)
+    assert train.steps * train.batch_size == 200 * train.num_train
+    assert found.score_by == "class_accuracy"
