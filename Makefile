@@ -12,7 +12,7 @@ help: ## show this list
 install: $(VENV)/.installed ## make .venv and install nasarena into it
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) $(PIN) -e .
+	$(PIP) $(PIN) -e ".[optimizers]"
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -140,6 +140,15 @@ def spec_of(target: object) -> SearcherSpec:
     return declared
 
 
+def refuse_missing_package(spec: SearcherSpec) -> None:
+    """Raise InvalidSetting where the package that a searcher stands on is not installed."""
+    if spec.requires is not None and find_spec(spec.requires) is None:
+        raise InvalidSetting(
+            f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "
+            f"pip install {spec.requires}, or all of them by pip install 'nasarena[optimizers]'"
+        )
+
+
 def build_searcher(
     spec: SearcherSpec,
     space: PatternSpace,
@@ -153,11 +162,7 @@ def build_searcher(
 
     Raises InvalidSetting for an option that it does not have, or a package that is missing.
     """
-    if spec.requires is not None and find_spec(spec.requires) is None:
-        raise InvalidSetting(
-            f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "
-            f"pip install {spec.requires}"
-        )
+    refuse_missing_package(spec)
     keywords = spec.complete(options or {}, num_trials)
     parameters = inspect.signature(spec.target).parameters
     if spec.budget_aware and "num_trials" in parameters:

@@ -46,6 +46,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A path line in a .pth file adds the folder but not the editable install's own .pth in it.
     packages = [folder for folder in sys.path if folder.endswith("site-packages")]
     (site / "dependencies.pth").write_text("\n".join(packages) + "\n")
+    # As if the optimizers' libraries were not there: nothing below stands on them.
+    for name in ("optuna", "nevergrad", "botorch", "gpytorch"):
+        (site / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})\n")
     (wheel,) = (folder / "dist").glob("nasarena-*.whl")
     install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
     run(*install, "--no-index", "--force-reinstall", wheel, cwd=folder)
@@ -79,6 +82,8 @@ def test_the_wheel_runs_a_comparison_away_from_the_repository(elsewhere: Path) -
         "budget.amount=8",
         cwd=elsewhere,
     )
+    evaluate = ["evaluate", "2A5M2A3M1A3M", "proxy=patternbench"]
+    assert "-2." in run(nasarena, *evaluate, cwd=elsewhere)
     written = {path.name for path in (elsewhere / "runs" / "wheel").iterdir()}
     assert {"table.csv", "report.md", "report.html", "figures"} <= written
 
@@ -114,4 +119,5 @@ def test_the_wheel_carries_its_licences_and_a_marker_of_types(elsewhere: Path) -
     names = set(ZipFile(wheel).namelist())
     licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
     assert licences == {"LICENSE", "proxies/data/shipped_text.LICENSE"}
+    assert "nasarena/agents/llm/vllm_env.sh" in names
     assert "nasarena/py.typed" in names  # of the package, so of all that lies in it

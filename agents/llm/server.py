@@ -25,6 +25,7 @@ from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.settings import settings
 
+ENVIRONMENT = Path(__file__).with_name("vllm_env.sh")  # builds what a server runs in
 ADDRESS = "server.json"  # where a server writes its address, in the folder that it is given
 LOG = "server.log"
 _POLL_S = 0.25
@@ -255,7 +256,8 @@ def vllm_python(given: str | None = None) -> str:
         if (folder / ".venv-vllm" / "recipe").exists() and python.exists():
             return str(python)
     raise VllmFailed(
-        "vLLM is not installed: `make vllm` builds .venv-vllm; or name the python of another "
+        "vLLM is not installed: `nasarena serve --install` builds .venv-vllm here; or name the "
+        "python of another "
         "environment in NASARENA_VLLM_PYTHON; or give llm.base_url of a server elsewhere"
     )
 

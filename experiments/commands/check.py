@@ -1,5 +1,7 @@
 """`nasarena check FILE:NAME`: the conformance kit, then the searcher beside the baselines.
 
+`nasarena check proxy=FILE:NAME` puts the contract of proxies to a proxy instead.
+
 The second part is an ordinary comparison on the additive landscape with random search and
 evolution: the p-value is of the one-sided Wilcoxon test on paired true scores of the best pattern.
 """
@@ -9,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from nasarena.experiments.commands.check_proxy import examine_proxy
 from nasarena.experiments.commands.compare import report_failures, run_missing
 from nasarena.experiments.commands.conformance import Finding, Kit
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
@@ -32,6 +35,7 @@ from nasarena.search.retraining import best_patterns
 from nasarena.search.run_config import BASELINES
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
+from nasarena.search.untrusted.one_line import one_line
 
 P_VALUE = 0.01
 _COMPARISON_S = 20.0  # what the searcher's runs beside the baselines may take
@@ -42,9 +46,12 @@ _FEW_EARLY = 0.1  # of the runs
 def check(arguments: Sequence[str]) -> int:
     """0 where every question is answered well, else 1."""
     places = [argument for argument in arguments if "=" not in argument]
+    if not places and any(argument.startswith("proxy=") for argument in arguments):
+        return _check_proxy(arguments)
     if len(places) != 1:
         raise InvalidSetting(
-            f"one searcher is expected, as my_file.py:my_searcher or a name, got {len(places)}"
+            f"one searcher is expected, as my_file.py:my_searcher or a name, got {len(places)}; "
+            f"or a proxy, as proxy=my_file.py:my_proxy"
         )
     config = check_settings([argument for argument in arguments if "=" in argument])
     examination = Examination(places[0], config, command_line(["check", *arguments]))
@@ -125,10 +132,18 @@ def _spends_its_budget(comparison: Comparison, label: str) -> Finding:
     return Finding("spends its budget", len(early) <= _FEW_EARLY * len(ends), words)
 
 
-def _show(finding: Finding, console: Console) -> bool:
+def _check_proxy(arguments: Sequence[str]) -> int:
+    console = make_console()
+    passed = [_show(finding, console, 58) for finding in examine_proxy(arguments)]
+    console.print(f"{sum(passed)} of {len(passed)} passed")
+    return 0 if all(passed) else 1
+
+
+def _show(finding: Finding, console: Console, width: int = 26) -> bool:
     mark = "[green]ok  [/green]" if finding.passed else "[red]FAIL[/red]"
     console.print(mark, end=" ")
-    console.print(f"{finding.question:26}{finding.words}", markup=False, soft_wrap=True)
+    words = one_line(finding.words)
+    console.print(f"{finding.question:{width}}{words}", markup=False, soft_wrap=True)
     return finding.passed
 
 

@@ -56,14 +56,14 @@ COMMANDS = {
     ),
     "serve": Command(
         "serve:serve",
-        "MODEL [key=value ...]",
-        "a vLLM server for the agents, until Ctrl-C",
+        "MODEL [key=value ...] | --install [FOLDER]",
+        "a vLLM server for the agents, until Ctrl-C; --install builds vLLM's environment",
         has_settings=True,
     ),
     "check": Command(
         "check:check",
         "FILE:NAME [key=value ...]",
-        "does a searcher of yours keep the contract? in under a minute",
+        "does a searcher of yours (or proxy=FILE:NAME) keep the contract? in under a minute",
         has_settings=True,
     ),
     "status": Command(

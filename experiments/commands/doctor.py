@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from nasarena.agents.llm.errors import VllmFailed
@@ -18,14 +19,15 @@ from nasarena.search.machine import cache_folder
 
 NEEDED = ("torch", "numpy", "scipy", "pandas", "seaborn", "hydra-core", "rich", "jinja2")
 OPTIONAL = {
-    "optuna": "searchers tpe and gp-optuna",
+    "optuna": "searchers tpe, tpe-pruned and gp-optuna",
     "nevergrad": "searcher nevergrad",
     "botorch": "searchers botorch and composer",
-    "transformers": "the embedded agent",
+    "transformers": "training the embedded agent anew",
     "datasets": "text corpora by their Hugging Face names",
     "triton": "compiled kernels on a GPU",
     "mamba-ssm": "Mamba kernels on a GPU",
 }
+EXTRAS = dict.fromkeys(("optuna", "nevergrad", "botorch"), "'nasarena[optimizers]'")
 _LOW_GIB = 2.0
 
 
@@ -37,7 +39,7 @@ def doctor(arguments: Sequence[str]) -> int:
     healthy = True
     for name, text, is_fine in _findings():
         mark = {True: "[green]ok[/green]", False: "[red]missing[/red]", None: ""}[is_fine]
-        table.add_row(name, text, mark)
+        table.add_row(name, escape(text), mark)
         healthy &= is_fine is not False
     make_console().print(table)
     return 0 if healthy else 1
@@ -55,10 +57,11 @@ def _findings() -> Iterator[Finding]:
     yield from _torch()
     for package in NEEDED[1:]:
         found = version_of(package)
-        yield package, found or "not installed: pip install -e .", found is not None
+        yield package, found or f"not installed: pip install {package}", found is not None
     for package, use in OPTIONAL.items():
         found = version_of(package)
-        yield package, f"{found or 'not installed'} ({use})", True if found else None
+        missing = f"not installed: pip install {EXTRAS.get(package, package)}"
+        yield package, f"{found or missing} ({use})", True if found else None
     yield from _models()
     yield from _disk()
 

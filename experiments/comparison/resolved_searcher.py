@@ -16,7 +16,7 @@ from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.experiments.settings.registry import load_searcher, one_line
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_config import options_apart
-from nasarena.search.searcher import SearcherSpec, spec_of
+from nasarena.search.searcher import SearcherSpec, refuse_missing_package, spec_of
 from nasarena.search.settings import ByBudget
 
 NO_OBJECTS: Mapping[str, SearcherSpec] = {}
@@ -81,10 +81,12 @@ def resolve_searcher(
 
     `objects` are searchers that exist as Python objects alone, by the names that they have in the
     settings. `num_trials` average patterns are what the budget pays for: some defaults follow it.
-    Raises InvalidSetting for what cannot be found, an unknown option or one of the wrong type.
+    Raises InvalidSetting for what cannot be found, a package that it needs and is not installed,
+    an unknown option or one of the wrong type.
     """
     own = objects.get(config.name)
     spec = own or load_searcher(config.name)
+    refuse_missing_package(spec)
     file, _, attribute = config.name.rpartition(":")
     is_file = file.endswith(".py")
     name = attribute if is_file else config.name

@@ -203,7 +203,9 @@ def test_vllm_is_found_in_the_folder_that_was_built_to_the_end(
     python = tmp_path / ".venv-vllm" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
-    with pytest.raises(VllmFailed, match="vLLM is not installed: `make vllm` builds"):
+    with pytest.raises(
+        VllmFailed, match="vLLM is not installed: `nasarena serve --install` builds"
+    ):
         vllm_python()
     (tmp_path / ".venv-vllm" / "recipe").touch()
     assert vllm_python() == str(python)

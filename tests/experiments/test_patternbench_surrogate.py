@@ -26,6 +26,7 @@ from nasarena.experiments.patternbench.sample import sample_of
 from nasarena.experiments.patternbench.torch_network import TrainPlan, train_networks
 from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.figures.stats.transfer import kendall
+from nasarena.proxies.contract import check_proxy
 from nasarena.proxies.patternbench.benchmark import ROWS, SURROGATE, PatternBench
 from nasarena.proxies.patternbench.network import WindowNetwork
 from nasarena.proxies.patternbench.rows import Row, header_line, read_rows, row_line
@@ -34,7 +35,6 @@ from nasarena.search.errors import InvalidPattern, InvalidSetting, ProxyFailed
 from nasarena.search.proxy import Split, TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 16)
 SLICE = PatternSpace("AM", 16)

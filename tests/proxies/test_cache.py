@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from nasarena.proxies.cache import CachedProxy
+from nasarena.proxies.contract import check_proxy
 from nasarena.proxies.landscapes import Landscape, additive, nk
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.machine import cache_folder
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
-from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 16)
 PATTERNS = [SPACE.pattern(i * 1000) for i in range(8)]

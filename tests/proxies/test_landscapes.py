@@ -7,13 +7,13 @@ from math import inf, sqrt
 import numpy as np
 import pytest
 
+from nasarena.proxies.contract import check_proxy
 from nasarena.proxies.landscapes import TOKENS, Landscape, additive, nk
 from nasarena.proxies.window_sum import WindowSum
 from nasarena.search.errors import InvalidPattern, InvalidSetting
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from proxy_contract import check_proxy
 
 FULL = PatternSpace("AMS", 16)
 SMALL = PatternSpace("AMS", 7)

@@ -8,6 +8,7 @@ import pytest
 
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.commands import evaluate_settings
+from nasarena.proxies.contract import check_proxy
 from nasarena.proxies.mad.tasks import MadTask, mad_sweep, mad_task
 from nasarena.proxies.models.flops import SequenceShape, forward_flops
 from nasarena.proxies.models.model_shape import ModelShape
@@ -21,7 +22,6 @@ from nasarena.search.proxy import TrialSeed
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost
-from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 2)
 SHAPE = ModelShape(width=8, num_heads=2, mamba_heads=2, mamba_state=4)

@@ -12,6 +12,7 @@ import pytest
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.proxies.bits_per_byte import BitsPerByteProxy
+from nasarena.proxies.contract import check_proxy
 from nasarena.proxies.data import text_data
 from nasarena.proxies.data.documents import Document, row_documents
 from nasarena.proxies.data.shards import SPLITS, Shards
@@ -28,7 +29,6 @@ from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
-from proxy_contract import check_proxy
 
 SPACE = PatternSpace("AMS", 3)
 MODEL = {"width": 8, "num_heads": 2, "mamba_heads": 2, "mamba_state": 4}

@@ -11,6 +11,7 @@ import torch
 
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.commands import evaluate_settings
+from nasarena.proxies.contract import check_proxy
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.proxies.mad.tasks import mad_task
 from nasarena.proxies.models.flops import SequenceShape, forward_flops
@@ -28,7 +29,6 @@ from nasarena.search.proxy import TrialSeed
 from nasarena.search.seeding import stream
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
-from proxy_contract import check_proxy
 
 SHAPE = ModelShape(width=8, num_heads=2, mamba_heads=2, mamba_state=4)
 TRAIN = TrainSettings(steps=6, batch_size=3, num_eval=16, learning_rate=0.02, warmup_steps=2)
