@@ -2,6 +2,7 @@
 
 import os
 from multiprocessing.connection import Pipe
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,7 @@ def test_a_worker_whose_parent_is_gone_ends_in_silence(
     if moment == "with news unread":
         theirs.send("news")
     if moment == "while it works":
+        _send(ours, SimpleNamespace(enter=lambda: None))
         end = os.dup(ours.fileno())
         _send(ours, (0, lambda report: os.close(end)))
     ours.close()
