@@ -9,12 +9,12 @@ three at most.
 import numpy as np
 from matplotlib.figure import Figure
 
-from nasarena.figures.plots.panels import Curve, CurveFigure, Level, draw_curves
+from nasarena.figures.plots.panels import CurveData, CurveFigure, Level, draw_data
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.tables import Tables
-from nasarena.figures.stats.curves import step_fill
+from nasarena.figures.stats.curves import Curve, step_fill
 from nasarena.figures.stats.intervals import Floats, band
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
@@ -118,6 +118,16 @@ def was_counted(meter: str, analysis: Analysis) -> bool:
 
 def draw_against(meter: str, analysis: Analysis) -> Figure:
     """The figure against another of `METERS`."""
+    return draw_data(prepare_against(meter, analysis))
+
+
+def prepare(analysis: Analysis) -> CurveData:
+    """The curves against the budget's own unit."""
+    return prepare_against(analysis.tables.unit, analysis)
+
+
+def prepare_against(meter: str, analysis: Analysis) -> CurveData:
+    """The curves against any of `METERS`."""
     tables = analysis.tables
     if meter not in METERS:
         raise InvalidSetting(f"meter must be one of {', '.join(METERS)}, got {meter!r}")
@@ -136,7 +146,7 @@ def draw_against(meter: str, analysis: Analysis) -> Figure:
         names=star_names(tables),
         log_x=meter in LOG_METERS,
     )
-    return draw_curves(curves(tables, meter), sheet)
+    return curves(tables, meter), sheet
 
 
 def _optimum(tables: Tables) -> list[Level]:

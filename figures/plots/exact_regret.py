@@ -18,13 +18,13 @@ from nasarena.figures.plots.anytime import (
     placeholder_figure,
     star_names,
 )
-from nasarena.figures.plots.panels import Curve, CurveFigure, Level, draw_curves
+from nasarena.figures.plots.panels import CurveData, CurveFigure, Level, draw_data
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.benchmark import Benchmark
 from nasarena.figures.results.exact import ExactValues
 from nasarena.figures.results.tables import Tables
-from nasarena.figures.stats.curves import step_fill
+from nasarena.figures.stats.curves import Curve, step_fill
 from nasarena.figures.stats.intervals import Floats, band
 from nasarena.search.seeding import stream
 
@@ -56,7 +56,12 @@ def curves(tables: Tables, values: Mapping[str, list[Floats]], what: str) -> dic
 
 
 def draw_regret(analysis: Analysis) -> Figure:
-    """The figure of exact regret; logarithmic where none of them is 0."""
+    """The figure of exact regret."""
+    return draw_data(prepare_regret(analysis))
+
+
+def prepare_regret(analysis: Analysis) -> CurveData:
+    """The curves of exact regret; logarithmic where none of them is 0."""
     tables, exact = analysis.tables, analysis.exact
     if exact is None:
         return nothing_to_show(REGRET, "No benchmark: true scores are not known.")
@@ -84,7 +89,7 @@ def draw_regret(analysis: Analysis) -> Figure:
         names=star_names(tables),
         log=all(float(np.nanmin(curve.middle)) > 0 for curve in found.values()),
     )
-    return draw_curves(found, sheet)
+    return found, sheet
 
 
 def _noise_of_a_training(known: Benchmark) -> Level | None:
@@ -93,7 +98,12 @@ def _noise_of_a_training(known: Benchmark) -> Level | None:
 
 
 def draw_rank(analysis: Analysis) -> Figure:
-    """The figure of ranks in the whole space, averaged as logarithms, drawn as ranks."""
+    """The figure of ranks in the whole space."""
+    return draw_data(prepare_rank(analysis))
+
+
+def prepare_rank(analysis: Analysis) -> CurveData:
+    """Curves of ranks in the whole space, averaged as logarithms, drawn as ranks."""
     tables, exact = analysis.tables, analysis.exact
     if exact is None or not exact.ranks:
         return nothing_to_show(RANK, "The whole space was not ranked.")
@@ -123,7 +133,7 @@ def draw_rank(analysis: Analysis) -> Figure:
         names=star_names(tables),
         log=True,
     )
-    return draw_curves(found, sheet)
+    return found, sheet
 
 
 def _references(tables: Tables) -> dict[str, str]:

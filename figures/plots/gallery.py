@@ -26,6 +26,7 @@ from nasarena.figures.plots import (
     runtime,
     surrogate,
 )
+from nasarena.figures.plots.panels import CurveData, draw_data
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.rows import METERS
 
@@ -36,39 +37,55 @@ def _always(analysis: Analysis) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FigureSpec:
-    """A figure: its file name without ending, its title, what draws it, and when it is shown."""
+    """A figure: its file name without ending, its title, what draws it, and when it is shown.
+
+    `prepare` gives the curves of a figure that is made of them, None for others.
+    """
 
     name: str
     title: str
     draw: Callable[[Analysis], Figure]
     is_shown: Callable[[Analysis], bool] = _always
+    prepare: Callable[[Analysis], CurveData] | None = None
+
+
+def _curves(
+    name: str,
+    title: str,
+    prepare: Callable[[Analysis], CurveData],
+    is_shown: Callable[[Analysis], bool] = _always,
+) -> FigureSpec:
+    """A figure made of curves."""
+
+    def draw(analysis: Analysis) -> Figure:
+        return draw_data(prepare(analysis))
+
+    return FigureSpec(name, title, draw, is_shown, prepare)
 
 
 def _anytime_against(meter: str) -> FigureSpec:
     """The anytime curves against what the budget does not count, where anything was."""
-    return FigureSpec(
+    return _curves(
         f"anytime-{meter}",
         f"Best search score so far, against {METERS[meter].label}",
-        partial(anytime.draw_against, meter),
+        partial(anytime.prepare_against, meter),
         partial(anytime.was_counted, meter),
     )
 
 
 FIGURES = (
     FigureSpec("ranking", "Final ranking", ranking.draw),
-    FigureSpec("exact", exact_regret.REGRET, exact_regret.draw_regret, exact_regret.is_shown),
-    FigureSpec("exact-rank", exact_regret.RANK, exact_regret.draw_rank, exact_regret.has_ranks),
+    _curves("exact", exact_regret.REGRET, exact_regret.prepare_regret, exact_regret.is_shown),
+    _curves("exact-rank", exact_regret.RANK, exact_regret.prepare_rank, exact_regret.has_ranks),
     FigureSpec("surrogate", surrogate.TITLE, surrogate.draw, surrogate.is_shown),
-    FigureSpec(
-        "regret", "Regret of the search score over the budget", regret.draw, regret.is_shown
-    ),
-    FigureSpec("anytime", "Best search score so far", anytime.draw),
+    _curves("regret", "Regret of the search score", regret.prepare, regret.is_shown),
+    _curves("anytime", "Best search score so far", anytime.prepare),
     _anytime_against("trials"),
     _anytime_against("measured_seconds"),
-    FigureSpec("ranks", "Rank over the budget, by search score", ranks.draw),
-    FigureSpec("runtime", "How soon scores are reached", runtime.draw),
+    _curves("ranks", "Rank over the budget, by search score", ranks.prepare),
+    _curves("runtime", "How soon scores are reached", runtime.prepare),
     FigureSpec("improvement", "Probability of improvement", improvement.draw),
-    FigureSpec("profiles", "Performance profiles", profiles.draw),
+    _curves("profiles", "Performance profiles", profiles.prepare),
     FigureSpec("critical", critical.TITLE, critical.draw, critical.is_shown),
     FigureSpec("controls", letter_control.TITLE, letter_control.draw, letter_control.is_shown),
     FigureSpec("cost", "Regret against total cost", cost.draw),

@@ -30,28 +30,12 @@ from nasarena.figures.plots.style import (
     shorten,
     width_for,
 )
-from nasarena.figures.stats.intervals import Floats
+from nasarena.figures.stats.curves import Curve
 
 _MAX_BANDS_TOGETHER = 6
 _NUM_COLUMNS = 4
 _PANEL_INCHES = 1.45
 _NUM_MARKERS = 4  # on each line of the overview
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One searcher's line on a meter's grid, with its limits; all of shape `(num_points,)`."""
-
-    grid: Floats
-    middle: Floats
-    low: Floats
-    high: Floats
-
-    @property
-    def last(self) -> int | None:
-        """Where it ends: the last point with a value, None without any."""
-        known = np.flatnonzero(~np.isnan(self.middle))
-        return int(known[-1]) if len(known) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +69,15 @@ class CurveFigure:
     legend: bool = False
     upside_down: bool = False
     full_range: bool = False
+
+
+# The curves by searcher with what stands around them; or the figure that says why there are none.
+CurveData = tuple[Mapping[str, Curve], CurveFigure] | Figure
+
+
+def draw_data(data: CurveData) -> Figure:
+    """The figure of what was worked out."""
+    return data if isinstance(data, Figure) else draw_curves(*data)
 
 
 def draw_curves(found: Mapping[str, Curve], sheet: CurveFigure) -> Figure:
@@ -168,9 +161,9 @@ def _draw_panels(
         axes.set_title(shorten(name, 24), fontsize=8, color=INK)
         last = found[name].last
         if last is not None and not sheet.legend:  # there all end at one value
-            axes.set_title(
-                f"{found[name].middle[last]:.4g}", fontsize=7.5, color=MUTED, loc="right"
-            )
+            value = float(found[name].middle[last])
+            end = f"{value:.4g}" if value < 1e4 else EngFormatter(places=1, sep="")(value)
+            axes.set_title(end, fontsize=7.5, color=MUTED, loc="right")
     _scale_axes(grid[0, 0], found, sheet, bands=True)
     for axes in cells[len(found) :]:
         axes.set_axis_off()

@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nasarena.figures.plots.anytime import star_names
-from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
+from nasarena.figures.plots.panels import CurveData, CurveFigure, draw_data
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.anchors import Scale
 from nasarena.figures.results.standings import Standings
+from nasarena.figures.stats.curves import Curve
 from nasarena.figures.stats.dominance import performance_profile, profile_band
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.seeding import stream
@@ -37,6 +38,11 @@ def _curve(name: str, scores: Floats, thresholds: Floats, grid: Floats) -> Curve
 
 def draw(analysis: Analysis) -> Figure:
     """The figure, by the anchors of the score that decides."""
+    return draw_data(prepare(analysis))
+
+
+def prepare(analysis: Analysis) -> CurveData:
+    """The curves by the anchors of the score that decides."""
     tables, standing, scale = analysis.tables, analysis.standings, analysis.scale
     title = f"What share of the runs is how good, by {standing.score_name}"
     if not standing.places:
@@ -55,4 +61,4 @@ def draw(analysis: Analysis) -> Figure:
         full_range=True,
         legend=True,
     )
-    return draw_curves(profiles(standing, scale), sheet)
+    return profiles(standing, scale), sheet

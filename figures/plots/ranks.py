@@ -15,11 +15,11 @@ from nasarena.figures.plots.anytime import (
     placeholder_figure,
     star_names,
 )
-from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
+from nasarena.figures.plots.panels import CurveData, CurveFigure, draw_data
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.tables import Tables
-from nasarena.figures.stats.curves import rank_band, ranks_over_budget
+from nasarena.figures.stats.curves import Curve, rank_band, ranks_over_budget
 from nasarena.search.seeding import stream
 
 
@@ -37,6 +37,11 @@ def rank_curves(tables: Tables, meter: str) -> dict[str, Curve]:
 
 def draw(analysis: Analysis) -> Figure:
     """The figure, against the budget's own unit."""
+    return draw_data(prepare(analysis))
+
+
+def prepare(analysis: Analysis) -> CurveData:
+    """The curves against the budget's own unit."""
     tables = analysis.tables
     title = "Rank over the budget, by best search score so far"
     empty = placeholder_figure(tables, title, tables.unit)
@@ -60,4 +65,4 @@ def draw(analysis: Analysis) -> Figure:
         upside_down=True,
         full_range=True,
     )
-    return draw_curves(found, sheet)
+    return found, sheet

@@ -15,11 +15,12 @@ from nasarena.figures.plots.anytime import (
     placeholder_figure,
     star_names,
 )
-from nasarena.figures.plots.panels import Curve, CurveFigure, Level, draw_curves
+from nasarena.figures.plots.panels import CurveData, CurveFigure, Level, draw_data
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.anchors import Anchors
 from nasarena.figures.results.tables import Tables
+from nasarena.figures.stats.curves import Curve
 
 
 def regret_curves(tables: Tables, best: float, meter: str) -> dict[str, Curve]:
@@ -39,7 +40,12 @@ def is_shown(analysis: Analysis) -> bool:
 
 
 def draw(analysis: Analysis) -> Figure:
-    """The figure, against the budget's own unit; logarithmic where no regret is 0 or less."""
+    """The figure, against the budget's own unit."""
+    return draw_data(prepare(analysis))
+
+
+def prepare(analysis: Analysis) -> CurveData:
+    """The curves; logarithmic where no regret is 0 or less."""
     tables, anchors = analysis.tables, analysis.anchors
     best = anchors.search.best_in_words if anchors else "the best score known"
     title = f"Regret of the best search score so far: how far it is from {best}"
@@ -65,7 +71,7 @@ def draw(analysis: Analysis) -> Figure:
         names=star_names(tables),
         log=all(float(curve.middle[-1]) > 0 for curve in found.values()),
     )
-    return draw_curves(found, sheet)
+    return found, sheet
 
 
 def _floor_in_words(anchors: Anchors) -> str:

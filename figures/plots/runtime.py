@@ -14,11 +14,12 @@ from nasarena.figures.plots.anytime import (
     placeholder_figure,
     star_names,
 )
-from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
+from nasarena.figures.plots.panels import CurveData, CurveFigure, draw_data
 from nasarena.figures.plots.style import nothing_to_show
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.running_times import hits_by_seed, target_scores
 from nasarena.figures.results.tables import Tables
+from nasarena.figures.stats.curves import Curve
 from nasarena.figures.stats.intervals import Floats, widen_limits
 from nasarena.figures.stats.runtime import runtime_ecdf
 from nasarena.search.seeding import stream
@@ -47,6 +48,11 @@ def _curve(hits: Floats, grid: Floats, rng: np.random.Generator) -> Curve:
 
 def draw(analysis: Analysis) -> Figure:
     """The figure, against the budget's own unit."""
+    return draw_data(prepare(analysis))
+
+
+def prepare(analysis: Analysis) -> CurveData:
+    """The curves against the budget's own unit."""
     tables, anchors = analysis.tables, analysis.anchors
     by = "search" if tables.benchmark is None else "true"
     title = f"How soon {by} scores are reached"
@@ -69,4 +75,4 @@ def draw(analysis: Analysis) -> Figure:
         names=star_names(tables),
         full_range=True,
     )
-    return draw_curves(ecdf_curves(tables, targets), sheet)
+    return ecdf_curves(tables, targets), sheet

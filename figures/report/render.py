@@ -18,6 +18,7 @@ from nasarena.figures.plots.style import looks
 from nasarena.figures.report.benchmark import benchmark_part
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.controls import controls
+from nasarena.figures.report.curves import pack_curves
 from nasarena.figures.report.figures import data_url, pack_figures
 from nasarena.figures.report.strips import curse_strips, score_strips
 from nasarena.figures.report.trials import pack_trials
@@ -25,7 +26,7 @@ from nasarena.figures.report.verdict import NUM_LEADING
 from nasarena.figures.results.letter_controls import in_words
 from nasarena.figures.results.tables import Tables
 
-_SCRIPTS = ("data.js", "zoom.js", "filters.js", "explorer.js", "plot.js", "notebooks.js")
+_SCRIPTS = "data zoom filters explorer plot curves notebooks".split()
 _PAGE = Path(__file__).parent / "page"
 
 
@@ -35,7 +36,7 @@ def render(conclusion: Conclusion) -> str:
     tables, standing = analysis.tables, analysis.standings
     drawings = conclusion.drawings if standing.places else []
     behind_letters = analysis.letter_controls
-    style, script = _read("report.css"), "\n".join(map(_read, _SCRIPTS))
+    style, script = _read("report.css"), "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
     template = _environment().get_template("report.html.jinja")
     return template.render(
         conclusion=conclusion,
@@ -56,6 +57,7 @@ def render(conclusion: Conclusion) -> str:
         letter_words=in_words(behind_letters) if behind_letters else "",
         figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
+        curves=pack_curves(analysis, {drawing.png.stem for drawing in drawings}),
         trials=pack_trials(analysis, _colors(tables)),
         settings=[(key, list(_flat(value))) for key, value in tables.condition.items() if value],
         provenance=_provenance([run.record.header for run in analysis.runs]),

@@ -4,11 +4,29 @@ Nothing is interpolated: between two trials the best score is what it was after 
 A straight line between improvements would show scores that nobody had yet.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from nasarena.figures.stats.intervals import LEVEL, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One searcher's line on a meter's grid, with its limits; all of shape `(num_points,)`."""
+
+    grid: Floats
+    middle: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def last(self) -> int | None:
+        """Where it ends: the last point with a value, None without any."""
+        known = np.flatnonzero(~np.isnan(self.middle))
+        return int(known[-1]) if len(known) else None
 
 
 def step_fill(meter: ArrayLike, values: ArrayLike, grid: ArrayLike) -> Floats:

@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from nasarena.figures.plots import anytime
 from nasarena.figures.plots.budget import PARTS, WASTE
 from nasarena.figures.plots.heatmap import COLORS
-from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
+from nasarena.figures.plots.panels import CurveFigure, draw_curves
 from nasarena.figures.plots.style import looks
 from nasarena.figures.results.analysis import analyze
+from nasarena.figures.stats.curves import Curve
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.run_config import BASELINE
 

@@ -42,7 +42,8 @@ def test_it_opens_with_the_verdict_and_a_figure(
     assert opened.page.locator("#trouble").is_hidden()
     order = [section.get_attribute("id") for section in opened.page.locator("main section").all()]
     assert order == [
-        "verdict", "ranking", "figures", "fairness", "explorer", "notebooks", "curse", "provenance",
+        "verdict", "ranking", "curves", "figures", "fairness", "explorer", "notebooks",
+        "curse", "provenance",
     ]  # fmt: skip
     assert COMMAND in opened.page.locator("#provenance").inner_text()
 
@@ -250,7 +251,7 @@ def test_only_its_own_script_may_run(report_folder: Path) -> None:
     text = (report_folder / "report.html").read_text()
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
     assert "default-src 'none'" in policy and "unsafe" not in policy
-    assert len(re.findall(r"<script>", text)) == 1 and len(re.findall(r"<script ", text)) == 3
+    assert len(re.findall(r"<script>", text)) == 1 and len(re.findall(r"<script ", text)) == 4
 
 
 def test_controls_stand_beside_the_real_thing(

@@ -13,12 +13,13 @@ from matplotlib.text import Text
 
 from nasarena.figures.plots import anytime, cost, gallery, heatmap, ranking, regret
 from nasarena.figures.plots.figure_files import Source, save_figure
-from nasarena.figures.plots.panels import Curve, CurveFigure, draw_curves
+from nasarena.figures.plots.panels import CurveFigure, draw_curves
 from nasarena.figures.results.analysis import Analysis, analyze
 from nasarena.figures.results.benchmark import Benchmark
 from nasarena.figures.results.exact import judge_incumbents
 from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.tables import Tables, read_tables
+from nasarena.figures.stats.curves import Curve
 
 
 def with_tables(folder: Path, **changes: object) -> Analysis:

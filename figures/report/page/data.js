@@ -111,7 +111,9 @@ async function main() {
   startFigures();
   startCopying();
   const trials = new Trials(await unpacked("data").json());
+  const curves = document.getElementById("curve-data") ? await unpacked("curve-data").json() : null;
   for (const part of document.querySelectorAll(".live")) part.hidden = false;
+  if (curves) new Curves(curves);
   const explorer = new Explorer(trials);
   if (document.getElementById("notebooks")) new Notebooks(trials, explorer);
   document.documentElement.dataset.ready = Math.round(performance.now());
