@@ -96,7 +96,8 @@ class Examination:
 
         settings = _settings(self._searcher, self._entrant, num_seeds, num_trials, self._config)
         comparison = plan_comparison(settings, self._command, self._objects)
-        troubles = run_missing(comparison, self._command, Console(quiet=True), settings)
+        workers = self._config.workers
+        troubles = run_missing(comparison, self._command, Console(quiet=True), workers, True)
         report_failures(troubles)
         # Three of all figures: the answer is promised within a minute.
         write_all(comparison.folder, self._command, only=("ranking", "regret", "anytime"))

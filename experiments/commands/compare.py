@@ -72,7 +72,9 @@ def run_comparison(
 ) -> list[Progress]:
     """Run what is missing, with a language model where one is asked; what did not finish."""
     with with_model(comparison, config, console) as comparison:
-        return run_missing(comparison, command, console, config)
+        return run_missing(
+            comparison, command, console, config.workers, config.retry_failed, config.overwrite
+        )
 
 
 def run_one(comparison: Comparison, config: CompareConfig, command: str, console: Console) -> Path:
@@ -89,18 +91,20 @@ def run_missing(
     comparison: Comparison,
     command: str,
     console: Console,
-    config: CompareConfig,
+    num_workers: int | None,
+    retry_failed: bool,
+    overwrite: bool = False,
 ) -> list[Progress]:
     """Run what is to be run; everything that did not finish, now or before, comes back."""
-    pending = partial(comparison.select_pending, config.retry_failed)
-    to_do = clear_or_refuse(comparison, pending, config.overwrite)
+    pending = partial(comparison.select_pending, retry_failed)
+    to_do = clear_or_refuse(comparison, pending, overwrite)
     write_plan(comparison, command)
-    troubles = [] if config.retry_failed else _failures_on_record(comparison)
+    troubles = [] if retry_failed else _failures_on_record(comparison)
     _announce(comparison, len(to_do), console)
     with (
         Display(comparison, to_do, console) as display,
         closing(
-            run_cells(to_do, LocalPool(config.workers))
+            run_cells(to_do, LocalPool(num_workers))
         ) as news,  # so that an interrupt ends the workers
     ):
         for progress in news:

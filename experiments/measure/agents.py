@@ -74,7 +74,7 @@ def run_all(folder: Path, name: str, num_runs: int, *arguments: str) -> list[Run
     config = compare_settings([*SETTINGS, *amount, *place, *arguments])
     console = Console(quiet=True)
     with with_model(plan_comparison(config, "measure"), config, console) as comparison:
-        troubles = run_missing(comparison, "measure", console, config)
+        troubles = run_missing(comparison, "measure", console, config.workers, False)
     if troubles:
         raise RuntimeError(f"{name} did not finish: {troubles[0].trouble}")
     return [read_run(path) for path in find_runs(folder / name)]

@@ -16,7 +16,7 @@ from nasarena.proxies.data.task import IGNORE
 from nasarena.proxies.models.flops import SequenceShape
 from nasarena.proxies.models.model_shape import HeadKind, ModelShape
 from nasarena.proxies.models.population import Population
-from nasarena.proxies.native.library import native_library
+from nasarena.proxies.native.library import native_library, require_library
 from nasarena.proxies.native.products import products
 from nasarena.proxies.native.step import NativeStep
 from nasarena.proxies.training.adamw import FlatAdamW
@@ -355,30 +355,36 @@ def test_narrower_vectors_give_the_same() -> None:
     assert "agreed" in _child(code, CXX="c++ -mno-avx512f")
 
 
-@pytest.mark.parametrize("compiler", ["no-such-compiler", "false", "'c++"])
-def test_without_a_compiler_torch_trains(compiler: str) -> None:
+def test_without_a_compiler_torch_trains() -> None:
+    """Each compiler in a fork: a process looks for the kernels once."""
     code = (
-        "import torch\n"
+        "import os, sys, torch\n"
         "from nasarena.proxies.native.library import require_library\n"
         "from nasarena.proxies.training.devices import choose_step\n"
-        "print(choose_step('auto', torch.device('cpu'), 'float32'))\n"
-        "try: require_library()\n"
-        "except RuntimeError as error: print(error)\n"
-        "choose_step('native', torch.device('cpu'), 'float32')"
+        "def attempt(call):\n"
+        "    try: print(call())\n"
+        "    except Exception as error: print(error)\n"
+        "for compiler in ('no-such-compiler', 'false', chr(39) + 'c++'):\n"
+        "    if os.fork(): os.wait(); continue\n"
+        "    os.environ['CXX'] = compiler\n"
+        "    attempt(lambda: choose_step('auto', torch.device('cpu'), 'float32'))\n"
+        "    attempt(require_library)\n"
+        "    attempt(lambda: choose_step('native', torch.device('cpu'), 'float32'))\n"
+        "    sys.stdout.flush(); os._exit(0)"
     )
-    found = _run(code, CXX=compiler)
-    kind, words = found.stdout.splitlines()
-    assert kind == "eager" and words.endswith("not compiled here: see nasarena doctor")
-    assert "proxy.step=native needs a C++ compiler" in found.stderr.splitlines()[-1]
+    said = _child(code).splitlines()
+    assert len(said) == 9
+    for kind, words, refusal in zip(said[::3], said[1::3], said[2::3], strict=True):
+        assert kind == "eager" and words.endswith("not compiled here: see nasarena doctor")
+        assert "proxy.step=native needs a C++ compiler" in refusal
 
 
 @needs_compiler
 def test_a_library_cut_short_is_built_again(tmp_path: Path) -> None:
     code = "from nasarena.proxies.native.library import native_library; print(native_library())"
     kernels = {"NASARENA_KERNELS": str(tmp_path)}
-    assert "CDLL" in _child(code, **kernels)
-    (library,) = tmp_path.glob("*.so")
-    whole = library.read_bytes()
+    built = Path(require_library()._name)
+    library, whole = tmp_path / built.name, built.read_bytes()
     library.write_bytes(whole[:4096])
     assert "CDLL" in _child(code, **kernels, CXX=" ")  # no name: the usual one
     assert library.read_bytes() == whole

@@ -202,12 +202,12 @@ def test_populations_are_cut_to_the_limit_without_any_effect_on_scores() -> None
 
 
 @pytest.mark.parametrize("step", ["auto", "eager"])
-@pytest.mark.parametrize("size", [2, 7, 64])
+@pytest.mark.parametrize("size", [2, 7, 24])
 def test_on_quick_a_score_is_the_same_to_the_last_bit_in_any_population(
     size: int, step: str
 ) -> None:
     """Through torch too: sizes fill whole vectors of the processor, so neighbours do not matter."""
-    settings = ["proxy.train.steps=6", "proxy.train.num_eval=32", f"proxy.step={step}"]
+    settings = ["proxy.train.steps=4", "proxy.train.num_eval=16", f"proxy.step={step}"]
     config = evaluate_settings(settings)
     quick = build_proxy(config.proxy, config.space, cache=False)
     rng = stream(size, "companions")
