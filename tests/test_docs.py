@@ -59,6 +59,15 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {page for page in PAGES if page not in reached} <= {ROOT / "CONTRIBUTING.md"}
 
 
+def test_classes_that_extending_names_are_where_it_says() -> None:
+    page = (ROOT / "docs" / "extending.md").read_text()
+    named = re.findall(r"^\| `(\w+)` \| `(\S+\.py)` \|", page, re.MULTILINE)
+    named += re.findall(r"`(\w+Settings)`(?: and `\w+`)?\s\(`(\S+\.py)`\)", page)
+    assert len(named) >= 9
+    for name, file in named:
+        assert f"\nclass {name}" in (ROOT / file).read_text(), f"{name} is not in {file}"
+
+
 def test_a_broken_link_is_seen(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A `b`, c\n[x](#a-b-c) [y](#d) [z](gone.md) `[w](code.md)`\n")

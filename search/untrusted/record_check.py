@@ -57,6 +57,7 @@ class _State:
         kind = event["event"]
         if missing := [key for key in _KEYS.get(kind, ()) if key not in event]:
             raise _Contradiction(f"an event `{kind}` says `{missing[0]}`")
+        _check_numbers("measured", event.get("measured", {}))
         if kind == "asked":
             self._ask(event)
         elif kind == "settled":
@@ -86,12 +87,29 @@ class _State:
             raise _Contradiction(f"{asked!r} was asked, {pattern[:200]!r} is settled")
         if (trial["status"] == "ok" and score is None) or not isfinite(score or 0.0):
             raise _Contradiction(f"a trial that is {trial['status']} with score {score}")
+        if not isinstance(trial["details"], dict) or not isinstance(trial["metrics"], dict):
+            raise _Contradiction("`details` and `metrics` of a trial must go by name")
+        if not 0 < trial.get("fidelity", 1) <= 1:
+            raise _Contradiction(
+                f"the fidelity of a trial must be up to 1, got {trial['fidelity']}"
+            )
+        _check_numbers("cost", trial["cost"], least=0.0)
+        _check_numbers("llm", trial["llm"] or {}, least=0.0)
         self._num_settled += 1
 
     def _spend(self, spent: float) -> None:
         if not spent >= self._spent * (1 - _ROUNDING):
             raise _Contradiction(f"{self._spent:g} was spent before, {spent:g} now")
         self._spent = spent
+
+
+def _check_numbers(name: str, values: Any, least: float | None = None) -> None:
+    """Numbers by name, none infinite; costs are not negative either."""
+    if not isinstance(values, dict):
+        raise _Contradiction(f"`{name}` must be numbers by name")
+    for key, value in values.items():
+        if not isfinite(value) or (least is not None and value < least):
+            raise _Contradiction(f"`{name}` has {value} as {key}")
 
 
 def _is_cut_from(asked: str, pattern: str) -> bool:

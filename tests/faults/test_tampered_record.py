@@ -25,6 +25,17 @@ def edit(lines: Lines, number: int, change: Callable[[Any], object]) -> Lines:
     return lines
 
 
+def put(place: tuple[str, ...], value: object) -> Callable[[Any], object]:
+    """What sets the value at a place in an event."""
+
+    def change(event: Any) -> None:
+        for key in place[:-1]:
+            event = event[key]
+        event[place[-1]] = value
+
+    return change
+
+
 # Lines of a run with one asked line of four patterns, their four settled ones, then by turns
 # asked and settled: index 5 is `asked`, 6 `settled` of trial 4, 7 `asked`, 8 `settled` of trial 5.
 DAMAGES: dict[str, tuple[Callable[[Lines], Lines], int]] = {
@@ -44,6 +55,23 @@ DAMAGES: dict[str, tuple[Callable[[Lines], Lines], int]] = {
         7,
     ),
     "score of none": (lambda lines: edit(lines, 6, lambda e: e["trial"].update(score=None)), 7),
+    **{
+        f"{'.'.join(place)} {value}": (
+            lambda lines, place=place, value=value: edit(lines, 6, put(place, value)),
+            7,
+        )
+        for place, value in [
+            (("trial", "fidelity"), float("nan")),
+            (("trial", "fidelity"), "x"),
+            (("trial", "details"), None),
+            (("trial", "metrics"), 5),
+            (("measured",), None),
+            (("measured",), {"s": "long"}),
+            (("trial", "cost", "flops"), float("nan")),
+            (("trial", "cost", "tokens"), "x"),
+            (("trial", "cost", "device_seconds"), -1),
+        ]
+    },
     "key lost": (lambda lines: edit(lines, 6, lambda e: e.pop("spent")), 7),
     "trial's key lost": (lambda lines: edit(lines, 6, lambda e: e["trial"].pop("status")), 7),
     "unknown key": (lambda lines: edit(lines, 6, lambda e: e["trial"].update(x=1)), 7),

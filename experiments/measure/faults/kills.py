@@ -1,5 +1,7 @@
 """`kill -9` of the parent, of one worker or of the whole group, at random moments of a comparison.
 
+The process that forks the workers is struck as one of them.
+
 Each time the same command is given again, and struck again further on. After each strike no settled
 trial may have gone from the record, no process of it may live on, and no command may hang; in the
 end the events must be those of the undisturbed comparison. A strike held if all that did.
