@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe patternbench measure faults mutants test-torch gpu-check clean
+.PHONY: help install compare test vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -43,6 +43,16 @@ test-torch: $(VENV)/.installed-test ## layers and engine with another torch (TOR
 
 vllm: ## build .venv-vllm, where models are served: 3 minutes, 3.5 GB, once
 	PYTHON=$(PYTHON) sh agents/llm/vllm_env.sh
+
+# Tried: 3.12.1 and 3.13.0 beside 3.11.7.
+OTHER ?= python3.13
+test-python: $(VENV)/.installed ## the same scores under another Python (OTHER=python3.13), in a venv for it
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/versions.txt
+	$(OTHER) -m venv .venv-$(notdir $(OTHER))
+	.venv-$(notdir $(OTHER))/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(VENV)/versions.txt -e ".[optimizers]"
+	.venv-$(notdir $(OTHER))/bin/python -m nasarena.experiments.measure.environments.python_version --save \
+	  --reference=$(BIN)/python
 
 train-scribe: $(VENV)/.installed-test ## teach the embedded agent anew: an hour on 2 cores, resumable
 	$(BIN)/python -m nasarena.agents.scribe.train
@@ -86,4 +96,4 @@ gpu-check: .typecheck
 endif
 
 clean: ## remove what was built, not what was run
-	rm -rf $(VENV) .venv-vllm .venv-torch-* .venv-gpu .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-vllm .venv-torch-* .venv-python* .venv-gpu .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,8 +1,8 @@
-"""How tests under another torch are counted, and scores compared."""
+"""How another torch and another Python are held against ours."""
 
 from pathlib import Path
 
-from nasarena.experiments.measure.environments import torch_version
+from nasarena.experiments.measure.environments import python_version, torch_version
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.proxies.test_a" name="one"/>
@@ -33,3 +33,20 @@ def test_scores_are_compared_pattern_by_pattern() -> None:
 def test_every_file_of_tests_is_there() -> None:
     root = Path(__file__).parents[2]
     assert [name for name in torch_version.TESTS if not (root / name).exists()] == []
+
+
+def test_runs_are_compared_event_by_event() -> None:
+    asked, settled = {"event": "asked"}, {"event": "settled", "spent": 1.0}
+    ours = {"a/seed-0": [asked, settled], "b/seed-0": [asked], "c/seed-0": [asked]}
+    theirs = {"a/seed-0": [asked, settled], "b/seed-0": [asked, settled], "d/seed-0": [asked]}
+    rows = python_version.differences(ours, theirs)
+    assert [(row["run"], row["trials"], row["identical"]) for row in rows] == [
+        ("a/seed-0", 1, True),
+        ("b/seed-0", 0, False),
+        ("c/seed-0", 0, False),  # under one of them alone
+        ("d/seed-0", 0, False),
+    ]
+
+
+def test_an_interpreter_without_a_reference_is_refused() -> None:
+    assert python_version.measure() == 2
