@@ -162,8 +162,7 @@ def _draw_panels(
         last = found[name].last
         if last is not None and not sheet.legend:  # there all end at one value
             value = float(found[name].middle[last])
-            end = f"{value:.4g}" if value < 1e4 else EngFormatter(places=1, sep="")(value)
-            axes.set_title(end, fontsize=7.5, color=MUTED, loc="right")
+            axes.set_title(_short(value), fontsize=7.5, color=MUTED, loc="right")
     _scale_axes(grid[0, 0], found, sheet, bands=True)
     for axes in cells[len(found) :]:
         axes.set_axis_off()
@@ -286,8 +285,12 @@ def _labels(
 def _outside(sheet: CurveFigure, low: float, high: float) -> str:
     """Levels that the axis has no room for, in words."""
     levels = [level for level in sheet.levels if not level.is_limit]
-    outside = [f"{level.name} {level.y:.3g}" for level in levels if not low <= level.y <= high]
+    outside = [f"{level.name} {_short(level.y)}" for level in levels if not low <= level.y <= high]
     words = "Dotted lines in italics: reference patterns. "
     return (words if len(outside) < len(levels) else "") + (
         f"Reference patterns outside the axis: {', '.join(outside)}. " if outside else ""
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}" if value < 1e4 else EngFormatter(places=1, sep="")(value)

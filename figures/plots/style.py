@@ -42,9 +42,9 @@ _DASHES: tuple[Dash, ...] = (
     (0, (6, 1.5, 1.2, 1.5)),
 )
 _MARKERS = "os^Dv<>phd*P"
-# Which dash each colour begins with: those that share one then are apart in lightness, and no
-# marker comes twice among the first twelve searchers.
-_FIRST_DASHES = (0, 2, 0, 1, 1, 1, 2, 0, 2, 0, 1, 2)
+# Which dash each colour begins with: those that share one then are apart in lightness and for
+# colour-blind eyes, and no marker comes twice among the first twelve searchers.
+_FIRST_DASHES = (0, 2, 0, 1, 1, 3, 0, 0, 1, 1, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)

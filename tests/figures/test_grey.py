@@ -69,6 +69,15 @@ def test_twelve_searchers_have_colours_that_any_eye_tells_apart(sight: str) -> N
     assert len(set(colors)) == 13 and min(distances) > 0.06
 
 
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_who_shares_a_dash_has_a_colour_of_another_look(sight: str) -> None:
+    for one, other in combinations(looks(NAMES[:12]).values(), 2):
+        first, second = (
+            oklab(np.clip(SIGHTS[sight] @ linear_rgb(look.color), 0, 1)) for look in (one, other)
+        )
+        assert one.dash != other.dash or np.linalg.norm(first - second) > 0.09
+
+
 def test_the_first_twelve_have_a_marker_each() -> None:
     assert len({look.marker for look in looks([*NAMES[:12], BASELINE]).values()}) == 13
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from nasarena.figures import side_by_side
 from nasarena.figures.plots import anytime, cost, gallery, heatmap, ranking, regret
 from nasarena.figures.plots.figure_files import Source, save_figure
 from nasarena.figures.plots.panels import CurveFigure, draw_curves
@@ -20,6 +22,7 @@ from nasarena.figures.results.exact import judge_incumbents
 from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.tables import Tables, read_tables
 from nasarena.figures.stats.curves import Curve
+from nasarena.search.errors import NasArenaError
 
 
 def with_tables(folder: Path, **changes: object) -> Analysis:
@@ -166,3 +169,23 @@ def test_the_unit_is_read_off_the_metrics(
                 event["trial"] |= {"score": 2.5, "metrics": metrics}
         file.write_text("".join(json.dumps(event) + "\n" for event in events))
     assert read_tables(folder).score_unit == unit
+
+
+def test_comparisons_stand_side_by_side(
+    comparison: Path, tmp_path: Path, add_comparison: Callable[..., Path]
+) -> None:
+    clear = add_comparison(tmp_path, {"random": 0.0, "climber": 0.95}, seeds=8, amount=60)
+    figure = side_by_side.draw([analyze(clear), analyze(comparison)])
+    assert [axes.get_title(loc="left").strip() for axes in figure.axes] == [
+        "1 of 1 beat it",
+        "None of 2 is distinguishable from it",
+    ]
+    left, right = ([line for line in axes.lines if line.get_marker() != "None"]
+                   for axes in figure.axes)  # fmt: skip
+    assert [line.get_markerfacecolor() == line.get_color() for line in left] == [True]
+    assert [line.get_markerfacecolor() for line in right] == ["white", "white"]
+    p = analyze(clear).standings.to_baseline("climber").p_holm
+    assert f"p = {p:.1g}" in all_text(figure) and all_text(figure).count("p = ") == 1
+    shutil.rmtree(tmp_path / "random")
+    with pytest.raises(NasArenaError, match="nobody to compare with random search"):
+        side_by_side.draw([analyze(tmp_path)])

@@ -1,0 +1,108 @@
+"""Several comparisons side by side: by how much each searcher beats random search.
+
+A picture that stands alone: on a problem where searchers differ, and on one where they do not, the
+same test is asked the same question. README's first figure is made so, from the folders of two
+comparisons that both had random search:
+
+    nasarena compare searchers=[random,evolution,genetic,local-search,tpe,nevergrad] \
+        proxy=additive seeds=20 budget.patterns=100
+    nasarena compare
+    python -m nasarena.figures.side_by_side runs/LANDSCAPE runs/BENCHMARK docs/figures/first.png
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nasarena.figures.plots.style import (
+    INK,
+    MUTED,
+    headline,
+    house_style,
+    looks,
+    new_figure,
+    shorten,
+)
+from nasarena.figures.results.analysis import Analysis, analyze
+from nasarena.figures.stats.multiple import Comparison
+from nasarena.search.errors import NasArenaError
+from nasarena.search.run_config import BASELINE
+
+TITLE = "Who beats random search? The same test on {count} problems"
+_ROW_INCHES = 0.3
+
+
+def draw(analyses: Sequence[Analysis]) -> Figure:
+    """A panel for each comparison. Raises NasArenaError for one without random search."""
+    pairs = [_pairs(analysis) for analysis in analyses]
+    with house_style():
+        num_rows = max(map(len, pairs))
+        figure = new_figure(4.9 * len(analyses), 2.1 + _ROW_INCHES * num_rows)
+        count = {2: "two", 3: "three"}.get(len(analyses), str(len(analyses)))
+        headline(figure, TITLE.format(count=count), _DETAIL)
+        panels = figure.subplots(1, len(analyses), squeeze=False)[0]
+        for axes, analysis, found in zip(panels, analyses, pairs, strict=True):
+            _draw_panel(axes, analysis, found)
+            axes.set_ylim(num_rows - 0.4, -0.6)
+    return figure
+
+
+_DETAIL = (
+    "Mean paired difference to random search with the 95 % interval of the exact test. Filled, "
+    "with p: significant (Holm's correction, 0.05); hollow: not distinguishable."
+)
+
+
+def _pairs(analysis: Analysis) -> list[Comparison]:
+    """Every searcher against random search, the best first."""
+    against = analysis.standings.against.get(BASELINE)
+    if not against:
+        raise NasArenaError(f"{analysis.tables.name} has nobody to compare with random search")
+    return sorted(against, key=lambda pair: -pair.difference.estimate)
+
+
+def _draw_panel(axes: Axes, analysis: Analysis, pairs: Sequence[Comparison]) -> None:
+    tables, style = analysis.tables, looks(analysis.tables.searchers)
+    axes.axvline(0, color=INK, lw=0.9)
+    for row, pair in enumerate(pairs):
+        look, found = style[pair.first], pair.difference
+        axes.plot([found.low, found.high], [row, row], color=look.color, lw=2)
+        fill = look.color if pair.is_significant else "white"
+        axes.plot(found.estimate, row, look.marker, ms=7, color=look.color, mfc=fill, mew=1.4)
+        if pair.is_significant:
+            axes.annotate(f"p = {pair.p_holm:.1g}", (1, row), (4, 0), fontsize=7.5, color=INK,
+                          xycoords=("axes fraction", "data"), textcoords="offset points",
+                          va="center", annotation_clip=False)  # fmt: skip
+    axes.set_yticks(range(len(pairs)), [shorten(pair.first, 24) for pair in pairs])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_xlabel(
+        f"{analysis.standings.score_name} above random search's{tables.unit_in_brackets}"
+    )
+    axes.set_title(f"{_answer(pairs)}\n", fontweight="bold")
+    axes.annotate(f"{tables.ground}, {tables.seeds_in_words}", (0, 1), (0, 5), fontsize=7,
+                  xycoords="axes fraction", textcoords="offset points", color=MUTED)  # fmt: skip
+
+
+def _answer(pairs: Sequence[Comparison]) -> str:
+    num_better = sum(pair.is_significant and pair.favours_first for pair in pairs)
+    if not any(pair.is_significant for pair in pairs):
+        return f"None of {len(pairs)} is distinguishable from it"
+    return f"{num_better} of {len(pairs)} beat it"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Draw the comparisons in all folders but the last, which is the file to write."""
+    if len(arguments) < 2:
+        raise SystemExit("give the folders of comparisons, then the file to draw into")
+    *folders, file = map(Path, arguments)
+    with matplotlib.rc_context({"axes.unicode_minus": False}):
+        draw([analyze(folder) for folder in folders]).savefig(file, dpi=150)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
