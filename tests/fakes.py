@@ -34,6 +34,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "evolution": {"population": 6, "tournament": 3},
     "genetic": {"population": 5},
     "tpe": {"num_startup": 5},
+    "ngram-thompson": {"num_startup": 5},
     "gp-optuna": {"num_startup": 8},
     **{name: {"num_startup": 6} for name in MODELS},
 }

@@ -42,6 +42,7 @@ NUM_ASKS = {
     "local-search": 100,
     "evolution": 100,
     "genetic": 100,
+    "ngram-thompson": 40,
     "tpe": 40,
     "gp-optuna": 10,
     "nevergrad": 40,

@@ -36,6 +36,7 @@ SEARCHERS = (
     "local-search",
     "evolution",
     "genetic",
+    "ngram-thompson",
     "tpe",
     "nevergrad",
     "nevergrad-choice",

@@ -1,0 +1,1 @@
+"""Statistical models of scores over patterns; imports only the files of `search`."""
