@@ -176,10 +176,13 @@ def _write_benchmark_facts(comparison: Comparison) -> None:
 
 
 def _announce(comparison: Comparison, num_to_do: int, console: Console) -> None:
+    from nasarena.figures.results.rows import METERS
+
     budget, num_cells = comparison.budget, len(comparison.cells)
     there = f" ({num_cells - num_to_do} were done before)" if num_to_do < num_cells else ""
     console.print(
-        f"{num_to_do} of {num_cells} runs to do{there}, {budget.amount:.4g} {budget.unit} each, "
+        f"{num_to_do} of {num_cells} runs to do{there}, "
+        f"{METERS[budget.unit].amount(budget.amount)} each, "
         f"in {comparison.folder}",
         markup=False,
         soft_wrap=True,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import Point
-from nasarena.figures.report.verdict import NUM_LEADING
+from nasarena.figures.report.verdict import num_leading
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.letter_controls import LetterControl, in_words
 from nasarena.figures.results.run_selection import ExcludedRun
@@ -23,7 +23,8 @@ def markdown(conclusion: Conclusion) -> str:
     analysis, source = conclusion.analysis, conclusion.source
     tables = analysis.tables
     first, *others = conclusion.verdict
-    leading, rest = others[: NUM_LEADING - 1], others[NUM_LEADING - 1 :]
+    shown = num_leading(analysis) - 1
+    leading, rest = others[:shown], others[shown:]
     figures = [f"![{each.title}](figures/{each.png.name})" for each in conclusion.drawings]
     lines = [
         *[f"# Comparison {escape(tables.name)}", "", f"**{escape(first)}**", ""],

@@ -22,7 +22,7 @@ from nasarena.figures.report.curves import pack_curves
 from nasarena.figures.report.figures import data_url, pack_figures
 from nasarena.figures.report.strips import curse_strips, score_strips
 from nasarena.figures.report.trials import pack_trials
-from nasarena.figures.report.verdict import NUM_LEADING
+from nasarena.figures.report.verdict import num_leading
 from nasarena.figures.results.letter_controls import in_words
 from nasarena.figures.results.tables import Tables
 
@@ -40,7 +40,7 @@ def render(conclusion: Conclusion) -> str:
     template = _environment().get_template("report.html.jinja")
     return template.render(
         conclusion=conclusion,
-        leading=NUM_LEADING,
+        leading=num_leading(analysis),
         tables=tables,
         standing=standing,
         searchers=table[table["kind"] == "searcher"].to_dict("records"),

@@ -104,7 +104,9 @@ def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
         data |= {
             "unit": METERS[tables.unit].unit,
             "alphabet": (tables.condition["space"] or {}).get("alphabet", ""),
-            "letters": {letter: row.name for letter, row in LETTERS.items()},
+            "letters": {}
+            if tables.is_synthetic
+            else {letter: row.name for letter, row in LETTERS.items()},
             "colors": dict(colors),
         }
         text = json.dumps(data, separators=(",", ":"), allow_nan=False)

@@ -1,8 +1,9 @@
 """The verdict in words: who leads, who is tied, who beats random search, and how sure that is.
 
-The first `NUM_LEADING` sentences can stand alone, and reports fold the rest. Plain sentences from
-the standings, the same for report.md and report.html. They never claim more than the test:
-searchers that do not differ significantly are tied, and too few seeds are called that.
+The first two sentences can stand alone, with warnings about searchers that are random search under
+another name; reports fold the rest. Plain sentences from the standings, the same for report.md and
+report.html. They never claim more than the test: searchers that do not differ significantly are
+tied, and too few seeds are called that.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_effect
 from nasarena.search.run_config import BASELINE
 
-NUM_LEADING = 2
+_NUM_LEADING = 2
 _AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 
 
@@ -27,9 +28,10 @@ def verdict(analysis: Analysis) -> list[str]:
             f"No conclusion: none of the {len(tables.excluded)} runs finished with a score. "
             f"The list of excluded runs says why."
         ]
-    sentences = [_leader(standing), *_random_in_disguise(analysis)]
+    sentences = [_leader(standing)]
     if len(standing.places) > 1:
-        sentences += [_power(standing), *_against_baselines(standing)]
+        sentences += [_power(standing), *_random_in_disguise(analysis)]
+        sentences += _against_baselines(standing)
         sentences += [*_exactly(analysis), *_equivalence(standing), *_planning(standing)]
     sentences += _benchmark(analysis)
     if not standing.is_final:
@@ -37,6 +39,12 @@ def verdict(analysis: Analysis) -> list[str]:
             "No pattern was trained again: these are search scores, and their maximum flatters."
         )
     return sentences
+
+
+def num_leading(analysis: Analysis) -> int:
+    """How many sentences of the verdict are always shown, warnings among them."""
+    several = len(analysis.standings.places) > 1
+    return _NUM_LEADING + (len(_random_in_disguise(analysis)) if several else 0)
 
 
 def _leader(standing: Standings) -> str:

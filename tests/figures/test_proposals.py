@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nasarena.figures.report.verdict import verdict
+from nasarena.figures.report.verdict import num_leading, verdict
 from nasarena.figures.results.analysis import analyze
 from nasarena.figures.results.proposals import RandomBeginning
 
@@ -17,6 +17,7 @@ def test_a_searcher_that_proposes_what_random_search_proposes_is_named(
     analysis = analyze(tmp_path)
     assert analysis.random_beginnings == [RandomBeginning("twin", 12, 12)]
     found = [sentence for sentence in verdict(analysis) if "random search here" in sentence]
+    assert verdict(analysis)[2 : num_leading(analysis)] == found  # never folded
     assert found == [
         "twin is random search here: every pattern tried is the one that random search tried."
     ]
