@@ -45,7 +45,6 @@ from nasarena.search.proxy import Proxy
 from nasarena.search.run_config import REFERENCES
 from nasarena.search.run_folder import RunRecord, State
 from nasarena.search.searcher import SearcherSpec
-from nasarena.search.space import PatternSpace
 from nasarena.search.untrusted.bounded_read import read_bounded
 from nasarena.search.untrusted.drafts import replace_text
 
@@ -111,11 +110,10 @@ def plan_comparison(
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     all_settings = [LoopSettings(seed, budget, **asdict(config.loop)) for seed in seeds]
     searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
-    scoring = []
-    if config.references and (num_references := _num_references(config.space)):
-        entrant = resolve_searcher(SearcherConfig(REFERENCES, {}))
-        chosen = all_settings[:_REFERENCE_SEEDS]
-        scoring = [cell(entrant, _of_references(settings, num_references)) for settings in chosen]
+    references = resolve_searcher(SearcherConfig(REFERENCES, {}))
+    scoring = [
+        cell(references, settings) for settings in _settings_of_references(config, all_settings)
+    ]
     return Comparison(folder, _order(searching) + scoring, budget, Records(folder))
 
 
@@ -139,16 +137,20 @@ def _default_name(
     return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
 
 
-def _num_references(space: PatternSpace) -> int:
+def _settings_of_references(
+    config: CompareConfig, all_settings: Sequence[LoopSettings]
+) -> list[LoopSettings]:
+    """Every reference is trained once, and once more on held-out data; nobody is charged."""
     from nasarena.baselines.references import reference_patterns
 
-    return len(reference_patterns(space))
-
-
-def _of_references(settings: LoopSettings, num_references: int) -> LoopSettings:
-    """Every reference is trained once, and once more on held-out data; nobody is charged."""
-    budget = Budget("trials", num_references)
-    return replace(settings, budget=budget, initial_design=0, top_k=num_references)
+    count = len(reference_patterns(config.space)) if config.references else 0
+    if not count:
+        return []
+    budget = Budget("trials", count)
+    return [
+        replace(settings, budget=budget, initial_design=0, top_k=count)
+        for settings in all_settings[:_REFERENCE_SEEDS]
+    ]
 
 
 def _order(cells: list[RunSpec]) -> list[RunSpec]:

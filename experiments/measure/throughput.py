@@ -159,10 +159,7 @@ def summarize(
                 "pattern": name,
                 "ours_s": ours_s,
                 "alone_s": wall_s(took.alone),
-                **{
-                    f"baseline_{n}_threads_s": wall_s(took.baseline[n])
-                    for n in sorted(took.baseline)
-                },
+                **{f"baseline_{n}_threads_s": wall_s(each) for n, each in took.baseline.items()},
                 "ratio": took.baseline_s / ours_s,
                 "alone_ratio": took.baseline_s / wall_s(took.alone),
                 "processor_ratio": took.processor_ratio,

@@ -115,19 +115,26 @@ def select_runs(
         everything=[*labelled, *references],
         ranked=block,
         references=[run for run in references if not reasons[run]],
-        excluded=[
-            ExcludedRun(run.searcher, run.seed, run.record.state, reason)
-            for run, reason in reasons.items()
-            if reason
-        ]
-        + [
-            ExcludedRun(str(path.relative_to(folder)), None, "unreadable", reason)
-            for path, reason in sorted(apart.items())
-        ],
+        excluded=_exclusions(reasons, apart, folder),
         condition=shared,
         controls=[run for run in controls if not reasons[run]],
         real=real,
     )
+
+
+def _exclusions(
+    reasons: Mapping[Run, str], apart: Mapping[Path, str], folder: Path
+) -> list[ExcludedRun]:
+    """Runs with a reason, then folders that are no run that could be read."""
+    runs = [
+        ExcludedRun(run.searcher, run.seed, run.record.state, reason)
+        for run, reason in reasons.items()
+        if reason
+    ]
+    return runs + [
+        ExcludedRun(str(path.relative_to(folder)), None, "unreadable", reason)
+        for path, reason in sorted(apart.items())
+    ]
 
 
 def _foreign_fault(record: RunRecord) -> str:
