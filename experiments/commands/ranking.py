@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def ranking(table: "pd.DataFrame") -> Table:
     """Rows of `table.csv` as a table for the terminal: searchers, then reference patterns."""
-    shown = Table(title="ranking by final score (re-trained on held-out data)", box=None)
+    shown = Table(title="ranking by final score", box=None)
     shown.add_column("rank", justify="right")
     shown.add_column("", no_wrap=True)
     for name in ("final score", "95 % interval", "search score", "trials", "failed", "searcher s"):
@@ -24,7 +24,7 @@ def ranking(table: "pd.DataFrame") -> Table:
                 f"{row['rank']:.0f}",
                 Text(one_line(row["name"])),
                 _number(row["score"]),
-                f"{_number(row['score_low'])} to {_number(row['score_high'])}",
+                _limits(row["score_low"], row["score_high"]),
                 _number(row["search_score"]),
                 f"{row['trials']:.0f}",
                 f"{row['failed']:.0f}" if row["failed"] else "",
@@ -39,6 +39,11 @@ def ranking(table: "pd.DataFrame") -> Table:
                 _number(row["search_score"]),
             )
     return shown
+
+
+def _limits(low: float, high: float) -> str:
+    """Nothing for one seed, which has no interval."""
+    return f"{_number(low)} to {_number(high)}" if _number(low) else ""
 
 
 def _number(value: float) -> str:
