@@ -15,6 +15,7 @@ increment is charged, and what was paid for already is a duplicate.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 from nasarena.search.budget import Account, Budget, Duplicates, Ledger
 from nasarena.search.entry import Entry
@@ -29,10 +30,17 @@ from nasarena.search.fidelity import check_fidelity, evaluate_at
 from nasarena.search.guarded_searcher import GuardedSearcher, MakeSearcher, TimeLimit
 from nasarena.search.journal import Journal
 from nasarena.search.proxy import Proxy, TrialSeed
-from nasarena.search.retraining import FinishedSearch, retrain_best
+from nasarena.search.retraining import (
+    FinishedSearch,
+    NameFinalists,
+    best_patterns,
+    retrain_best,
+)
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.seeding import stream
 from nasarena.search.trial import Outcome, Proposal, Trial
+
+FinalistRule = Literal["score", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,9 @@ class LoopSettings:
     """What the loop needs to know besides searcher and proxy; see DESIGN for the meaning.
 
     `max_duplicates` bounds the free trials (duplicates and invalid proposals) in a row.
-    `top_k` patterns are trained again `final_replicates` times each after the search.
+    `top_k` patterns are trained again `final_replicates` times each after the search: those of
+    highest observed score, or those that a model of the run's trials puts highest
+    (`nasarena.search.models.finalists`); whoever calls hands the rule over.
     """
 
     seed: int
@@ -52,6 +62,7 @@ class LoopSettings:
     ask_timeout_s: float = 600.0
     top_k: int = 3
     final_replicates: int = 1
+    finalists_by: FinalistRule = "score"
 
     def __post_init__(self) -> None:
         for name in ("parallel", "max_duplicates"):
@@ -60,8 +71,10 @@ class LoopSettings:
         for name in ("seed", "initial_design", "top_k", "final_replicates"):
             if getattr(self, name) < 0:
                 raise InvalidSetting(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.duplicates not in ("reuse", "retrain"):
+        if self.duplicates not in get_args(Duplicates):
             raise InvalidSetting(f"duplicates must be reuse or retrain, got {self.duplicates!r}")
+        if self.finalists_by not in get_args(FinalistRule):
+            raise InvalidSetting(f"finalists_by must be score or model, got {self.finalists_by!r}")
 
 
 BUDGET_SPENT = "budget spent"  # how the reason begins for which most runs end
@@ -115,19 +128,29 @@ def search(
     return _finish_search(journal, run.trials, settings)
 
 
-def load_finished_search(folder: RunFolder, settings: LoopSettings) -> FinishedSearch:
+def load_finished_search(
+    folder: RunFolder, settings: LoopSettings, name: NameFinalists = best_patterns
+) -> FinishedSearch:
     """What `search` returned when it ended in this folder, maybe in another process.
+
+    `name` finds the patterns that are to be trained again.
 
     Raises NasArenaError while the search has not ended.
     """
     journal = Journal(folder)
     if not journal.is_searched:
         raise NasArenaError(f"{folder.path}: its search has not ended; run the same command again")
-    return _finish_search(journal, journal.trials_on_record(), settings)
+    return _finish_search(journal, journal.trials_on_record(), settings, name)
 
 
-def _finish_search(journal: Journal, trials: list[Trial], settings: LoopSettings) -> FinishedSearch:
-    return FinishedSearch(journal, trials, settings.seed, settings.top_k, settings.final_replicates)
+def _finish_search(
+    journal: Journal,
+    trials: list[Trial],
+    settings: LoopSettings,
+    name: NameFinalists = best_patterns,
+) -> FinishedSearch:
+    top_k, replicates = settings.top_k, settings.final_replicates
+    return FinishedSearch(journal, trials, settings.seed, top_k, replicates, name)
 
 
 @dataclass(slots=True)

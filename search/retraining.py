@@ -5,7 +5,7 @@ over all re-trainings of its top k patterns: no choice is made on held-out data,
 there by luck. Not charged: it measures the searcher, it does not help it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -31,11 +31,15 @@ def final_seed(run_seed: int, replicate: int) -> TrialSeed:
     return TrialSeed(stream_seed(run_seed, "final", replicate))
 
 
+# From the trials of a run and a number to so many patterns at most.
+NameFinalists = Callable[[Sequence[Trial], int], list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class FinishedSearch:
     """A run whose search has ended; its best patterns are to be trained again.
 
-    `top_k` patterns, `num_replicates` times each.
+    `top_k` patterns that `name` finds in its trials, `num_replicates` times each.
     """
 
     journal: Journal
@@ -43,13 +47,14 @@ class FinishedSearch:
     seed: int
     top_k: int
     num_replicates: int
+    name: NameFinalists = best_patterns
 
     def pending_retrainings(self) -> list[tuple[str, int]]:
         """Pattern and replicate of each re-training; empty where all are on record.
 
         Raises ReplayDiverged where others are on record.
         """
-        patterns = best_patterns(self.trials, self.top_k)
+        patterns = self.name(self.trials, self.top_k)
         wanted = [(pattern, i) for pattern in patterns for i in range(self.num_replicates)]
         return [] if self.journal.num_finals(wanted) == len(wanted) else wanted
 

@@ -27,7 +27,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import takes_over
 from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
-from nasarena.search.retraining import retrain_best
+from nasarena.search.retraining import NameFinalists, best_patterns, retrain_best
 from nasarena.search.run_folder import RunFolder, read_run
 from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.space import PatternSpace
@@ -159,10 +159,19 @@ def conclude_cells(cells: Sequence[RunSpec]) -> None:
     with ExitStack() as stack:
         folders = [stack.enter_context(cell.open()) for cell in cells]
         runs = [
-            load_finished_search(folder, cell.settings)
+            load_finished_search(folder, cell.settings, _finalists(cell))
             for folder, cell in zip(folders, cells, strict=True)
         ]
         retrain_best(runs, proxy)
+
+
+def _finalists(cell: RunSpec) -> NameFinalists:
+    """The rule by which a run's patterns are named that are trained again."""
+    if cell.settings.finalists_by == "score":
+        return best_patterns
+    from nasarena.search.models.finalists import name_finalists
+
+    return partial(name_finalists, cell.space)
 
 
 def _client(cell: RunSpec, journal: Journal) -> AbstractContextManager[Client | None]:

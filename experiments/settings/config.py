@@ -14,7 +14,7 @@ from nasarena.agents.llm.server import ServerSettings
 from nasarena.experiments.settings.choices import LlmConfig, ProxyConfig
 from nasarena.search.budget import Unit
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.loop import LoopSettings
+from nasarena.search.loop import FinalistRule, LoopSettings
 from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
@@ -109,6 +109,11 @@ class LoopConfig:
         _LOOP["final_replicates"],
         ge=0,
         description="trainings of each of them; 4 on patternbench",
+    )
+    finalists_by: FinalistRule = Field(
+        _LOOP["finalists_by"],
+        description="which patterns are best: score, the highest observed; model, the highest "
+        "posterior mean of a linear model of the run's own trials, the same for every searcher",
     )
 
 
