@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare test vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check clean
+.PHONY: help install compare first-figure test vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -24,6 +24,13 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 compare: install ## the main job: every searcher under one budget, with table, figures and report
 	$(BIN)/nasarena compare
+
+first-figure: install ## README's first picture: a landscape where searchers differ, then the main job
+	$(BIN)/nasarena compare name=first-landscape proxy=additive seeds=20 budget.patterns=100 \
+	  'searchers=[random,evolution,genetic,local-search,tpe,nevergrad]'
+	$(BIN)/nasarena compare name=first-benchmark
+	$(BIN)/python -m nasarena.figures.side_by_side runs/first-landscape runs/first-benchmark \
+	  docs/figures/first.png
 
 test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict and the whole test suite
 	$(BIN)/ruff format --check .

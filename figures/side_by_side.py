@@ -1,12 +1,8 @@
 """Several comparisons side by side: by how much each searcher beats random search.
 
 A picture that stands alone: on a problem where searchers differ, and on one where they do not, the
-same test is asked the same question. README's first figure is made so, from the folders of two
-comparisons that both had random search:
+same test is asked the same question. `make first-figure` draws README's first picture so:
 
-    nasarena compare searchers=[random,evolution,genetic,local-search,tpe,nevergrad] \
-        proxy=additive seeds=20 budget.patterns=100
-    nasarena compare
     python -m nasarena.figures.side_by_side runs/LANDSCAPE runs/BENCHMARK docs/figures/first.png
 """
 
