@@ -199,3 +199,12 @@ def test_proposals_of_a_model_look_different(
     assert by_model and len(by_model) < len(scored)
     assert page.locator("#tree path.node.model.ok").count() == len(by_model)
     assert page.locator("#tree circle.node").count() == len(scored) - len(by_model)
+
+
+def test_the_line_is_the_mean_of_the_best_so_far(told_folder: Path, open_report: Open) -> None:
+    page = open_report(told_folder / "report.html").page
+    by_hand = page.evaluate(
+        """() => meanOfBest([[0, 1, 2], [3, 4]],
+             { index: [4, 5, 7, 5, 6], score: [1, 3, 2, 5, 9] })"""
+    )
+    assert by_hand == [[5, 4], [6, 6], [7, 6]]  # from where both runs have a score
