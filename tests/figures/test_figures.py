@@ -21,6 +21,7 @@ from nasarena.figures.plots.figure_files import Source, save_figure
 from nasarena.figures.plots.style import looks, spread
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import fairness
+from nasarena.figures.report.table import standings_table
 from nasarena.figures.report.verdict import verdict
 from nasarena.figures.results.analysis import analyze
 from nasarena.figures.results.rows import METERS
@@ -321,6 +322,15 @@ def test_the_table_reads_back(folder_and_conclusion: tuple[Path, Conclusion]) ->
         (ranked["score_low"] <= ranked["score"]) & (ranked["score"] <= ranked["score_high"])
     ).all()
     assert np.isnan(ranked.loc["random", "vs_random"])
+
+
+def test_references_stand_by_final_score(comparison: Path) -> None:
+    analysis = analyze(comparison)
+    striped = analysis.tables.references["name"] == "striped"
+    analysis.tables.references.loc[striped, "score"] -= 50  # last by search score
+    analysis.tables.references.loc[striped, "final"] += 50  # first by final score
+    table = standings_table(analysis)
+    assert table.loc[table["kind"] == "reference", "name"].tolist() == ["striped", "all attention"]
 
 
 def test_one_searcher_without_references(tmp_path: Path, add_run: Add) -> None:
