@@ -23,11 +23,11 @@ from typing import Any
 import torch
 
 from nasarena.experiments.measure import memory
-from nasarena.experiments.measure.peaks import copy_bandwidth, matmul_flops
+from nasarena.experiments.measure.engine.peaks import copy_bandwidth, matmul_flops
+from nasarena.experiments.measure.engine.timed_trainings import proxy_of, random_patterns
+from nasarena.experiments.measure.engine.transformers_baseline import baseline_seconds, synchronize
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.throughput import FIXED, shares_of_peaks
-from nasarena.experiments.measure.timed_trainings import proxy_of, random_patterns
-from nasarena.experiments.measure.transformers_baseline import baseline_seconds, synchronize
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.trained import TrainedProxy
 from nasarena.proxies.training.train_step import CapturedStep

@@ -17,8 +17,8 @@ from typing import Any
 
 from nasarena.experiments.execution.pool import results
 from nasarena.experiments.execution.workers import LocalPool
+from nasarena.experiments.measure.engine.timed_trainings import proxy_of, random_patterns
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.timed_trainings import proxy_of, random_patterns
 from nasarena.search.proxy import TrialSeed
 
 _STEPS = ("proxy.train.steps=3", "proxy.train.num_eval=16")

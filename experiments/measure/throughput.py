@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasarena.experiments.execution.synchronized_pool import work_together
 from nasarena.experiments.execution.workers import LocalPool, num_cores
-from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.timed_trainings import (
+from nasarena.experiments.measure.engine.timed_trainings import (
     Took,
     measure_peaks,
     processor_s,
@@ -40,6 +39,7 @@ from nasarena.experiments.measure.timed_trainings import (
     trial_flops,
     wall_s,
 )
+from nasarena.experiments.measure.record import record
 from nasarena.search.notation import expand
 
 if TYPE_CHECKING:

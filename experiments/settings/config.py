@@ -113,7 +113,7 @@ class LoopConfig:
     finalists_by: FinalistRule = Field(
         _LOOP["finalists_by"],
         description="which patterns are best: score, the highest observed; model, the highest "
-        "posterior mean of a linear model of the run's own trials, the same for every searcher",
+        "posterior mean of one model of the run's own trials, the same for every searcher",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nasarena.experiments.measure import gpu
-from nasarena.experiments.measure.timed_trainings import random_patterns, trial_flops
+from nasarena.experiments.measure.engine.timed_trainings import random_patterns, trial_flops
 
 TINY = (
     "proxy=mad", "proxy.data.tasks=[in-context-recall]", "proxy.train.num_train=0",

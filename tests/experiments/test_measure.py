@@ -11,7 +11,7 @@ import torch
 
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.measure import compare, overhead, quick_icc, separation
-from nasarena.experiments.measure import transformers_baseline as baseline
+from nasarena.experiments.measure.engine import transformers_baseline as baseline
 from nasarena.experiments.measure.quick_icc import random_patterns
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.settings.commands import evaluate_settings

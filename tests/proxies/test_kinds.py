@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nasarena.agents.context.view import legend
-from nasarena.experiments.measure.transformers_baseline import nemotron
+from nasarena.experiments.measure.engine.transformers_baseline import nemotron
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.proxies.landscapes import TOKENS, additive
 from nasarena.proxies.models.flops import SequenceShape, forward_flops, num_parameters

@@ -74,7 +74,7 @@ def scores() -> dict[str, dict[str, float]]:
     """Scores on `quick` under this interpreter."""
     import torch
 
-    from nasarena.experiments.measure.timed_trainings import proxy_of
+    from nasarena.experiments.measure.engine.timed_trainings import proxy_of
     from nasarena.search.proxy import TrialSeed
     from nasarena.search.seeding import stream
 

@@ -119,7 +119,7 @@ def time_baseline(settings: Sequence[str], patterns: Sequence[str]) -> Took:
     """The baseline's trials, one after the other."""
     import torch
 
-    from nasarena.experiments.measure.transformers_baseline import baseline_seconds
+    from nasarena.experiments.measure.engine.transformers_baseline import baseline_seconds
 
     proxy = proxy_of(tuple(settings))
     device = torch.device(proxy.settings.device)
@@ -136,7 +136,11 @@ def measure_peaks() -> tuple[float, float, float]:
     """FLOPs a second of torch's batched products and of the fastest at hand, and bytes a second."""
     import torch
 
-    from nasarena.experiments.measure.peaks import copy_bandwidth, matmul_flops, native_matmul_flops
+    from nasarena.experiments.measure.engine.peaks import (
+        copy_bandwidth,
+        matmul_flops,
+        native_matmul_flops,
+    )
 
     device = torch.device("cpu")
     library = matmul_flops(device)

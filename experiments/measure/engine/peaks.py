@@ -11,7 +11,7 @@ from statistics import median
 
 import torch
 
-from nasarena.experiments.measure.transformers_baseline import synchronize
+from nasarena.experiments.measure.engine.transformers_baseline import synchronize
 from nasarena.proxies.native.library import native_library
 from nasarena.proxies.native.products import products
 
