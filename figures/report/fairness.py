@@ -124,6 +124,8 @@ def _seeds(tables: Tables) -> Point:
 
 def _retraining(tables: Tables) -> Point:
     claim = "Winners re-trained with fresh seeds on held-out data"
+    if tables.is_synthetic:
+        claim = "Winners scored again with fresh noise"
     counts, failed = tables.runs["num_finals"], int(tables.runs["num_finals_failed"].sum())
     if (counts == 0).all():
         return Point(claim, "no", "no run was re-trained: its scores are search scores")
