@@ -28,6 +28,7 @@ from nasarena.search.run_config import (
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.untrusted.one_line import one_line
 
+_LONGEST_LABEL = 200  # what a figure can show is far shorter
 _ALL_READ: Mapping[Path, str] = {}
 
 
@@ -148,8 +149,11 @@ def _foreign_fault(record: RunRecord) -> str:
                 f"{record.path / 'run.json'} must say config.{'.'.join(keys)}; "
                 f"it was not written by a nasarena comparison"
             )
-    if not isinstance(record.config["loop"]["seed"], int):
-        return f"{record.path / 'run.json'} must have an integer as config.loop.seed"
+    header, config = record.path / "run.json", record.config
+    if not isinstance(config["loop"]["seed"], int):
+        return f"{header} must have an integer as config.loop.seed"
+    if len(label(config)) > _LONGEST_LABEL:
+        return f"{header} must call its searcher by at most {_LONGEST_LABEL} signs"
     return ""
 
 

@@ -87,16 +87,24 @@ def test_a_plan_names_runs_below_its_folder_only(tmp_path: Path) -> None:
     assert read_plan(tmp_path)["runs"] == []
 
 
-@pytest.mark.parametrize("seed", ['"abc"', "[1]", "1.5"])
-def test_a_header_with_a_seed_that_is_none_is_set_apart(
-    seed: str, tmp_path: Path, add_comparison: Add
+@pytest.mark.parametrize(
+    ("was", "becomes", "words"),
+    [
+        ('"seed": 2', '"seed": "abc"', "an integer as config.loop.seed"),
+        ('"seed": 2', '"seed": 1.5', "an integer as config.loop.seed"),
+        ('"name": "climber"', f'"name": "{"x" * 100_000}"', "its searcher by at most 200 signs"),
+    ],
+    ids=["text", "fraction", "long name"],
+)
+def test_a_header_that_figures_cannot_show_is_set_apart(
+    was: str, becomes: str, words: str, tmp_path: Path, add_comparison: Add
 ) -> None:
     folder = add_comparison(tmp_path / "x", {"random": 0.0, "climber": 0.9}, 3)
     header = folder / "climber" / "seed-2" / "run.json"
-    header.write_text(header.read_text().replace('"seed": 2', f'"seed": {seed}'))
+    header.write_text(header.read_text().replace(was, becomes))
     conclusion = write_all(folder, "nasarena report", draws=False)
     reasons = [run.reason for run in conclusion.analysis.tables.excluded]
-    assert any("an integer as config.loop.seed" in reason for reason in reasons)
+    assert any(words in reason for reason in reasons)
 
 
 def test_a_name_that_is_too_long_is_one_line(
