@@ -75,7 +75,7 @@ patternbench: $(VENV)/.installed-test ## train PatternBench's sample and fit its
 	@for f in $(notdir $(wildcard api/*.*)); do ln -sfn ../../api/$$f $@/nasarena/$$f; done
 	@touch $@
 
-MEASURES := overhead separation quick_icc resume agents compare calibration report bootstrap patternbench benchmark_noise finalists memory throughput
+MEASURES := overhead separation quick_icc agents compare calibration report bootstrap patternbench benchmark_noise finalists memory throughput
 measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew into docs/measurements/
 	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
@@ -83,7 +83,7 @@ measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew
 	$(BIN)/python -m nasarena.experiments.measure.compare --save proxy=quick
 
 FAULTS ?=
-faults: $(VENV)/.installed-test ## the long attacks: kills, full disks, torn records (FAULTS="fuzz kills" for some): 20 minutes
+faults: $(VENV)/.installed-test ## the long attacks: kills, full disks, torn records (FAULTS="fuzz kills" for some)
 	$(BIN)/python -m nasarena.experiments.measure.faults $(FAULTS) --save
 
 mutants: $(VENV)/.installed-test .typecheck ## plant known faults one by one; a test must fail at each: 20 minutes

@@ -5,7 +5,8 @@ are those of an undisturbed run, what went wrong is one line, nothing waits for 
 that fit into a test are tests (`tests/faults`); here each is made as often as time allows.
 
 `python -m nasarena.experiments.measure.faults [kills] [disks] [torn] [server] [fuzz] [effort=1]
-[--save]`: all of them without a name, twenty minutes on 2 cores. With `--save` an attack's counts
+[--save]`: all of them without a name. The kills took 29 minutes on 2 busy
+cores, all others less. With `--save` an attack's counts
 are written when it has ended and replace its former ones, so that a measurement that was cut off
 goes on by naming the rest.
 """
