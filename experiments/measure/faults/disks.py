@@ -20,7 +20,7 @@ from nasarena.experiments.measure.faults.victim import TARGETS, Victim, complain
 
 _PAGE = 4096
 _ROOMY = 512 << 20
-_SIZES = 12  # of each disk
+_SIZES = 6  # of each disk
 _BENCHMARK = "patternbench"
 _CACHE_BYTES = (_PAGE, 1 << 20, 60 << 20, 171 << 20)  # its table has 172 MB
 
