@@ -35,8 +35,9 @@ class MambaCore {
     static size_t working(const Sizes &sizes) {
         size_t T = sizes.T, C = sizes.C(), row = padded(sizes.T), H = sizes.mamba_heads;
         return 2 * Arena::whole(sizes.taps * C) + 2 * Arena::whole(T * C) +
-               2 * Arena::whole(T * row) + 2 * Arena::whole(sizes.groups * T * row) + 4 * Arena::whole(H * row) + 2 * Arena::whole(row) +
-               Arena::whole(T * sizes.E) + Arena::whole(T * widest(sizes));
+               2 * Arena::whole(T * row) + 2 * Arena::whole(sizes.groups * T * row) +
+               4 * Arena::whole(H * row) + 2 * Arena::whole(row) + Arena::whole(T * sizes.E) +
+               Arena::whole(T * widest(sizes));
     }
 
     // `grads` may be left out where there is no backward pass.
@@ -108,8 +109,7 @@ class MambaCore {
             float *grad_b = grad_active_ + E_ + g * N_, *grad_c = grad_b + G_ * N_;
             product(T_, N_, T_, columns_of(grad_match, row_), c, C_, grad_b, C_, false,
                     Half::UPPER_A);
-            product(T_, N_, T_, rows_of(grad_match, row_), b, C_, grad_c, C_, false,
-                    Half::LOWER_A);
+            product(T_, N_, T_, rows_of(grad_match, row_), b, C_, grad_c, C_, false, Half::LOWER_A);
         }
         for (int t = 0; t < T_; ++t) {
             float *own = grad_active_ + t * C_;

@@ -170,8 +170,10 @@ class Model {
     // Those of the head among all weights or gradients.
     template <class Float> HeadTensors<Float> head_tensors(Float *all) const {
         auto end = [&](int which) { return all + at(depth_, which); };
-        HeadTensors<Float> found{end(FINAL_NORM), end(sizes_.tied ? EMBEDDING : HEAD),
-                                 sizes_.decodes ? end(HEAD_BIAS) : nullptr, {}};
+        HeadTensors<Float> found{end(FINAL_NORM),
+                                 end(sizes_.tied ? EMBEDDING : HEAD),
+                                 sizes_.decodes ? end(HEAD_BIAS) : nullptr,
+                                 {}};
         for (int s = 0; s < STAGES; ++s) {
             int first = DECODER + s * STAGE_TENSORS;
             found.decoder.norm[s] = end(first + STAGE_NORM);

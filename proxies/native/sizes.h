@@ -1,9 +1,9 @@
 // Sizes that all models of a population share. The same fields, in the same order, stand in
 // `library.py`.
 //
-// B sequences, T positions, D width, V vocabulary, H heads, K width of an attention's head, F hidden
-// columns of an MLP, E inner columns of a Mamba-2 layer, N its state, G groups of heads with one B
-// and C each, C = E + 2 G N its convolved channels.
+// B sequences, T positions, D width, V vocabulary, H heads, K width of an attention's head, F
+// hidden columns of an MLP, E inner columns of a Mamba-2 layer, N its state, G groups of heads with
+// one B and C each, C = E + 2 G N its convolved channels.
 
 #pragma once
 
