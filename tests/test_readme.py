@@ -1,5 +1,7 @@
 """Every command and every example of README runs as printed, only smaller where it would take long.
 
+`nasarena serve --install` alone is not run: it would build 3.5 GB (test_missing_packages.py has it).
+
 Fenced blocks and inline code are read: lines that begin with `nasarena ` or `python -m nasarena`
 are run in the order of the page, Python is executed, and a target of make must be in the Makefile.
 """
@@ -51,7 +53,8 @@ def commands(page: str) -> Iterator[str]:
         for line in block.replace("\\\n", " ").splitlines() or [inline]:
             command = " ".join(line.partition("#")[0].split())
             if re.match(r"nasarena |python -m nasarena\.", command) and "COMMAND" not in command:
-                yield command
+                if "--install" not in command:
+                    yield command
 
 
 def make_smaller(arguments: list[str]) -> list[str]:
@@ -69,7 +72,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working folder with README's own searcher in it, for all commands of the page."""
     place = tmp_path_factory.mktemp("readme")
     (own,) = (text for text in blocks("python") if "@searcher" in text)
-    (place / "my_file.py").write_text(own)
+    # The page leaves a proxy to its reader: here it is a landscape of ours.
+    proxy = "from nasarena.proxies.landscapes import additive as my_proxy\n"
+    (place / "my_file.py").write_text(own + "\n\n" + proxy)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setenv("NASARENA_CACHE", str(place / "cache"))
