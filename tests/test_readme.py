@@ -1,6 +1,6 @@
 """Every command and every example of README runs as printed, only smaller where it would take long.
 
-`nasarena serve --install` alone is not run: it would build 3.5 GB (test_missing_packages.py has it).
+`nasarena serve --install` alone is left out: it builds 3.5 GB (test_missing_packages.py has it).
 
 Fenced blocks and inline code are read: lines that begin with `nasarena ` or `python -m nasarena`
 are run in the order of the page, Python is executed, and a target of make must be in the Makefile.
