@@ -11,6 +11,7 @@ import time
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from statistics import fmean
 
 import torch
 
@@ -209,7 +210,7 @@ class TrainedProxy(Proxy):
         if failures:
             return Outcome("failed", None, cost, {}, measured_s, failures[0])
         by_task = [part.metrics for part in scored]
-        metrics = {name: sum(own[name] for own in by_task) / len(by_task) for name in by_task[0]}
+        metrics = {name: fmean(own[name] for own in by_task) for name in by_task[0]}
         if len(scored) > 1:
             for task, own in zip(self.tasks, by_task, strict=True):
                 metrics |= {f"{task.name} {name}": value for name, value in own.items()}
