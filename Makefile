@@ -41,7 +41,7 @@ test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict an
 	-$(MAKE) vllm
 	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
 
-# Tried: 2.11.0 and 2.13.0, on a CPU.
+# Tried: 2.11.0, 2.13.0 and 2.14.1, on a CPU.
 TORCH ?= 2.11.0
 test-torch: $(VENV)/.installed-test ## layers and engine with another torch (TORCH=2.11.0), in a venv for it
 	$(MAKE) VENV=.venv-torch-$(TORCH) PIN=torch==$(TORCH) .venv-torch-$(TORCH)/.installed-test

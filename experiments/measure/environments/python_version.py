@@ -22,8 +22,9 @@ from nasarena.experiments.measure.environments.torch_version import (
 from nasarena.experiments.measure.environments.torch_version import (
     largest_moves,
 )
+from nasarena.experiments.measure.faults.victim import timeless_events
 from nasarena.experiments.measure.record import record
-from nasarena.search.run_folder import Event, drop_measurements, find_runs, read_run
+from nasarena.search.run_folder import Event, find_runs
 
 # The bare comparison, all its searchers and references, on the first of its seeds.
 COMPARE = ("compare", "seeds=2", "report=false", "name=bare")
@@ -75,9 +76,7 @@ def compare(interpreter: str, folder: Path) -> dict[str, list[Event]]:
     places = [f"folder={folder / 'runs'}", "cache=false"]
     subprocess.run([interpreter, "-c", code, *COMPARE, *places], check=True)
     runs = find_runs(folder / "runs")
-    return {
-        f"{run.parent.name}/{run.name}": drop_measurements(read_run(run).events) for run in runs
-    }
+    return {f"{run.parent.name}/{run.name}": timeless_events(run) for run in runs}
 
 
 def scores(interpreter: str) -> dict[str, dict[str, float]]:
