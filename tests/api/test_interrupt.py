@@ -45,7 +45,7 @@ def num_events(folder: Path) -> int:
 
 
 def workers(process: int) -> list[int]:
-    """The worker processes of this one: what its servers have forked."""
+    """The worker processes of this one: what its fork servers have forked, and no vLLM."""
     parents: dict[int, list[int]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -54,7 +54,15 @@ def workers(process: int) -> list[int]:
             continue
         if fields[0] != "Z":
             parents.setdefault(int(fields[1]), []).append(int(file.parent.name))
-    return [child for server in parents.get(process, []) for child in parents.get(server, [])]
+    servers = [child for child in parents.get(process, []) if is_fork_server(child)]
+    return [worker for server in servers for worker in parents.get(server, [])]
+
+
+def is_fork_server(process: int) -> bool:
+    try:
+        return b"fork_server" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":

@@ -8,6 +8,7 @@ import pytest
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison.plan import plan_comparison, read_plan
 from nasarena.experiments.settings.commands import compare_settings
+from nasarena.figures.plots import gallery
 from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.retraining import final_seed
@@ -55,6 +56,7 @@ def spoils(history, space, rng):
 def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(gallery, "FIGURES", gallery.FIGURES[:2])  # tests/figures draws them all
     Path("my.py").write_text(OWN)
 
 
