@@ -4,14 +4,12 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from nasarena.experiments.comparison.benchmark_facts import FILE as FACTS
 from nasarena.experiments.comparison.plan import PLAN, Comparison
 from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.run_config import condition, is_reference
 from nasarena.search.run_folder import refuse_another_config
-
-# What is made once for all runs of a folder.
-_FROZEN = (PLAN, "anchors.json", "benchmark.json")
 
 
 def clear_or_refuse(
@@ -60,15 +58,17 @@ def _mixture(comparison: Comparison) -> Iterator[tuple[Path, str, bool]]:
 
 
 def _remove_runs(folder: Path, paths: Iterable[Path], with_frozen: bool) -> None:
-    """Remove run folders of a comparison, and on demand what is frozen for all of them.
+    """Remove run folders of a comparison, and on demand what is made once for all of them.
 
     Raises RunFolderRefused where that fails.
     """
+    from nasarena.figures.results.anchors import FILE_NAME as ANCHORS
+
     try:
         for path in paths:
             shutil.rmtree(path)
         if with_frozen:
-            for name in _FROZEN:
+            for name in (PLAN, ANCHORS, FACTS):
                 (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderRefused(f"cannot remove {error.filename}: {error.strerror}") from error

@@ -23,7 +23,7 @@ def number_versions(entrants: Sequence[Entrant], folder: Path) -> list[Entrant]:
     for entrant in entrants:
         version = entrant
         for number in count(2):
-            if _are_of(_recorded(folder / version.label), version):
+            if _are_of(_read_searchers(folder / version.label), version):
                 break
             version = replace(entrant, label=f"{entrant.label}-{number}")
             while version.label in taken:
@@ -33,7 +33,7 @@ def number_versions(entrants: Sequence[Entrant], folder: Path) -> list[Entrant]:
     return numbered
 
 
-def _recorded(folder: Path) -> list[Any]:
+def _read_searchers(folder: Path) -> list[Any]:
     """What the headers of the runs of a label say of the searcher."""
     found = []
     for header in sorted(folder.glob("seed-*/run.json")):

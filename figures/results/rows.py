@@ -142,7 +142,7 @@ def final_rows(record: RunRecord) -> list[dict[str, Any]]:
     ]
 
 
-def judged_retrainings(finals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def valid_retrainings(finals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The re-trainings that a final score is the mean of: those that succeeded.
 
     Of a pattern of which more than half diverged none counts: it trains by luck alone.
@@ -157,11 +157,11 @@ def judged_retrainings(finals: Sequence[Mapping[str, Any]]) -> list[Mapping[str,
 def totals(
     record: RunRecord, trials: Sequence[Mapping[str, Any]], finals: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What a run comes to; `final` is the mean over its `judged_retrainings`."""
+    """What a run comes to; `final` is the mean over its `valid_retrainings`."""
     end = record.events[-1]
     status = pd.Series([row["status"] for row in trials], dtype=object).value_counts()
     retrained = pd.DataFrame(finals, columns=["score", "search_score"], dtype=float)
-    judged = [row["score"] for row in judged_retrainings(finals)]
+    judged = [row["score"] for row in valid_retrainings(finals)]
     llm = end.get("llm", {})
     searcher = record.config["searcher"]
     return {
@@ -188,7 +188,7 @@ def totals(
 
 def reference_rows(record: RunRecord) -> list[dict[str, Any]]:
     """The hand-made patterns that a run scored, with the mean of their re-trainings."""
-    judged = judged_retrainings(final_rows(record))
+    judged = valid_retrainings(final_rows(record))
     finals = pd.DataFrame(judged, columns=["pattern", "score"])
     held_out = finals.astype({"score": float}).groupby("pattern")["score"]
     means, counts = held_out.mean(), held_out.count()

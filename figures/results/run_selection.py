@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasarena.figures.results.rows import final_rows, judged_retrainings
+from nasarena.figures.results.rows import final_rows, valid_retrainings
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_config import (
     condition,
@@ -266,7 +266,7 @@ def _no_score_reason(run: Run) -> str:
             f", the last: {notes[-1]}" if notes else ""
         )
     finals = final_rows(run.record)
-    if finals and not judged_retrainings(finals):
+    if finals and not valid_retrainings(finals):
         failed = [event["outcome"] for event in run.record.of_kind("final")]
         failed = [outcome for outcome in failed if outcome["status"] != "ok"]
         return (

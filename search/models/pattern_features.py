@@ -69,11 +69,10 @@ class Features:
             else:
                 singles_TL += own_F.reshape(depth, num_letters)
         digits, _ = window_optimum(singles_TL, pairs_LL, triples_LLL)
-        return "".join(self.space.alphabet[digit] for digit in digits)
+        return self.space.from_digits(digits)
 
     def _raw(self, patterns: Sequence[str]) -> list[Floats]:
-        rank = {letter: number for number, letter in enumerate(self.space.alphabet)}
-        digits_NT = np.array([[rank[letter] for letter in pattern] for pattern in patterns])
+        digits_NT = np.stack([self.space.digits(pattern) for pattern in patterns])
         size = len(self.space.alphabet)
         made: dict[Block, Callable[[], Floats]] = {
             "counts": lambda: _shares(digits_NT, size),
