@@ -45,8 +45,9 @@ def test_what_no_neighbour_shares_is_taken_for_noise() -> None:
     assert np.std(neighbour_effects(patterns, residuals)) < 0.3
 
 
-def test_patterns_without_neighbours_keep_little() -> None:
-    rng = stream(2, "strangers")
+@pytest.mark.parametrize("seed", [2, 3, 6])  # by likelihood alone 3 and 6 would keep nearly all
+def test_patterns_without_neighbours_keep_little(seed: int) -> None:
+    rng = stream(seed, "strangers")
     patterns = SPACE.sample_distinct(40, rng)
     residuals = rng.normal(size=40)
     assert np.std(neighbour_effects(patterns, residuals)) < 0.3 * np.std(residuals)
