@@ -52,9 +52,10 @@ INNER = {
     "figures": {
         "report": {"plots", "results", "stats"},
         "audit": {"plots", "results", "stats"},
-        "plots": {"results", "stats"},
+        "plots": {"results", "stats", "fonts"},
         "results": {"stats"},
         "stats": set(),
+        "fonts": set(),
     },
 }
 # `searchers.py` alone gathers the hybrids, which stand on the other files of `agents`.

@@ -118,6 +118,9 @@ def test_the_wheel_carries_its_licences_and_a_marker_of_types(elsewhere: Path) -
     (wheel,) = (elsewhere / "dist").glob("nasarena-*.whl")
     names = set(ZipFile(wheel).namelist())
     licences = {name.split("/licenses/")[1] for name in names if "/licenses/" in name}
-    assert licences == {"LICENSE", "proxies/data/shipped_text.LICENSE"}
+    assert licences == {
+        *("LICENSE", "proxies/data/shipped_text.LICENSE", "figures/fonts/sans.LICENSE"),
+    }
     assert "nasarena/agents/llm/vllm_env.sh" in names
+    assert "nasarena/figures/fonts/sans-oblique.ttf" in names
     assert "nasarena/py.typed" in names  # of the package, so of all that lies in it

@@ -23,6 +23,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, StrMethodFormatter
 from scipy.optimize import isotonic_regression
 
+from nasarena.figures.fonts import font_families
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.run_config import BASELINE
 
@@ -81,7 +82,7 @@ def house_style() -> Iterator[None]:
     """Settings that hold while a figure is drawn; labels stay text-sized whatever the figure."""
     settings: Any = {
         **seaborn.axes_style("ticks"),
-        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs everywhere
+        "font.family": font_families(),  # they come with us: the same glyphs everywhere
         "font.size": 9,
         "axes.titlesize": 9,
         "axes.titlelocation": "left",

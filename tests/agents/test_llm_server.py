@@ -53,7 +53,7 @@ def own_server(home: Path, tiny_model: Path, start_command: START) -> Iterator[H
 
     It is long enough not to have ended before a busy machine halts it.
     """
-    arguments = [*SMALL[:-1], "searcher=agent-iid", "budget.amount=40", "name=own", "llm=vllm"]
+    arguments = [*SMALL[:-1], "searcher=agent-iid", "budget.amount=16", "name=own", "llm=vllm"]
     model = f"llm.model={tiny_model}"
     process = start_command("run", *arguments, model, "llm.patience_s=2", cwd=home)
     events = home / "runs" / "own" / "agent-iid" / "seed-0" / "events.jsonl"
@@ -342,10 +342,10 @@ def test_a_server_killed_in_the_middle_ends_the_run_which_another_one_goes_on_wi
     cut = read_run(path)
     assert cut.state == "partial" and len(calls(cut)) >= 3
     # Another server with the same weights goes on where it stopped.
-    run = ["run", *SMALL[:-1], "searcher=agent-iid", "budget.amount=40", "name=own"]
+    run = ["run", *SMALL[:-1], "searcher=agent-iid", "budget.amount=16", "name=own"]
     assert main([*run, f"llm.base_url={server_url}"]) == 0
     whole = read_run(path)
-    assert whole.events[: len(cut.events)] == cut.events and len(whole.trials()) >= 40
+    assert whole.events[: len(cut.events)] == cut.events and len(whole.trials()) >= 16
     replay = ["llm=replay", f"llm.record={home / 'runs' / 'own'}", "name=own again"]
     assert main([*run, *replay]) == 0
     again = read_run(home / "runs" / "own again" / "agent-iid" / "seed-0")

@@ -1,11 +1,12 @@
 """`nasarena.run`, `nasarena.evaluate` and `nasarena.check`."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import users_searchers
+from users_searchers import climbing, failing
 
 import nasarena
 from nasarena.experiments.commands.cli import main
@@ -15,21 +16,6 @@ from nasarena.search.errors import InvalidPattern, InvalidSetting, SearcherFaile
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
-
-
-def climbing(space: PatternSpace, rng: np.random.Generator, restart: float = 0.0) -> Iterator[str]:
-    pattern = space.sample(rng)
-    best = -np.inf
-    while True:
-        near = space.sample(rng) if rng.random() < restart else space.mutate(pattern, rng)
-        trial = yield near
-        if trial.score is not None and trial.score > best:
-            pattern, best = near, trial.score
-
-
-def breaking(history: list[Trial], space: PatternSpace, rng: np.random.Generator) -> str:
-    raise LookupError("lost")
 
 
 def test_a_run_knows_its_best_pattern_and_all_trials(tmp_path: Path) -> None:
@@ -71,7 +57,7 @@ def test_a_run_takes_an_object_or_a_file(tmp_path: Path) -> None:
     settings = {"proxy": "additive", "budget": {"patterns": 8}, "progress": False}
     options = {"restart": 0.5}
     own = nasarena.run(climbing, options=options, folder=tmp_path / "own", **settings)
-    place = f"{__file__}:climbing"
+    place = f"{users_searchers.__file__}:climbing"
     same = nasarena.run(place, options=options, folder=tmp_path / "file", **settings)
     plain = nasarena.run(climbing, folder=tmp_path / "plain", **settings)
     patterns = [run.trials["pattern"].tolist() for run in (own, same, plain)]
@@ -79,8 +65,8 @@ def test_a_run_takes_an_object_or_a_file(tmp_path: Path) -> None:
 
 
 def test_a_run_that_breaks_down_raises(tmp_path: Path) -> None:
-    with pytest.raises(SearcherFailed, match="breaking seed 0: .*LookupError: lost"):
-        nasarena.run(breaking, proxy="additive", folder=tmp_path, progress=False)
+    with pytest.raises(SearcherFailed, match="failing seed 0: .*LookupError: out of ideas"):
+        nasarena.run(failing, proxy="additive", folder=tmp_path, progress=False)
     with pytest.raises(InvalidSetting, match="'climbing.options.restrat'; nearest: .*restart"):
         nasarena.run(climbing, options={"restrat": 1}, folder=tmp_path, progress=False)
 
@@ -124,6 +110,6 @@ def test_the_check_has_points_and_says_whether_all_are_passed(tmp_path: Path) ->
     assert questions.pop("beats random search") in (True, False) and all(questions.values())
     assert good.folder is not None and (good.folder / "figures" / "anytime.png").exists()
     assert good.table["question"].tolist() == [point.question for point in good.points]
-    bad = nasarena.check(breaking, **short)
-    assert not bad.passed and len(bad.points) == 1 and "lost" in bad.points[0].words
-    assert "FAIL" in repr(bad) and "lost" in bad._repr_html_() and bad.folder is None
+    bad = nasarena.check(failing, **short)
+    assert not bad.passed and len(bad.points) == 1 and "out of ideas" in bad.points[0].words
+    assert "FAIL" in repr(bad) and "out of ideas" in bad._repr_html_() and bad.folder is None

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from users_searchers import Sampling, failing, sampling, walking
 
 import nasarena
 from nasarena.experiments.commands.cli import main
@@ -29,29 +30,6 @@ SMALL: dict[str, Any] = {
     "workers": 1,
     "progress": False,
 }
-
-
-def sampling(history: list[Trial], space: PatternSpace, rng: np.random.Generator) -> str:
-    return space.sample(rng)
-
-
-def walking(space: PatternSpace, rng: np.random.Generator, letters: int = 1) -> Iterator[str]:
-    pattern = space.sample(rng)
-    while True:
-        yield pattern
-        for _ in range(letters):
-            pattern = space.mutate(pattern, rng)
-
-
-class Sampling:
-    def __init__(self, space: PatternSpace, rng: np.random.Generator) -> None:
-        self._space, self._rng = space, rng
-
-    def ask(self, n: int) -> list[str]:
-        return [self._space.sample(self._rng) for _ in range(n)]
-
-    def tell(self, trials: list[Trial]) -> None:
-        pass
 
 
 def events(folder: Path) -> dict[str, Any]:
@@ -216,10 +194,6 @@ def test_an_edited_object_is_another_version_beside_the_first(tmp_path: Path) ->
     }
     asked = events(result.folder)["constant-2/seed-0"]
     assert ["M" * 16] in [event["patterns"] for event in asked if event["event"] == "asked"]
-
-
-def failing(history: list[Trial], space: PatternSpace, rng: np.random.Generator) -> str:
-    raise ZeroDivisionError("out of ideas")
 
 
 def test_runs_that_fail_are_named_and_the_others_compared(
