@@ -1,13 +1,13 @@
-"""A model of 2.6 million random parameters with a tokenizer and a chat template, made on the spot.
+"""A model of 0.7 million random parameters with a tokenizer and a chat template, made on the spot.
 
 It says nothing sensible, and that is its use: served by a real vLLM, it exercises everything but
 the quality of what is said, and obeys a constraint only if the server enforces it. Byte-level BPE
-of 1,024 tokens, trained on sources of the standard library; Qwen3 architecture. Takes some 10 s.
+of 4,000 tokens, trained on sources of the standard library; Qwen3 architecture. Made in a second.
 """
 
 from pathlib import Path
 
-_TOKENS = 1024
+_TOKENS = 4000
 _SPECIAL = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 _TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
@@ -22,11 +22,11 @@ def make_tiny_model(folder: Path, seed: int = 0, context: int = 2048, template: 
 
     config = Qwen3Config(
         vocab_size=_TOKENS,
-        hidden_size=256,
-        intermediate_size=512,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
         head_dim=64,
         max_position_embeddings=context,
         tie_word_embeddings=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 from fontTools import subset
 
-from nasarena.figures.fonts import FILES, NAME
+from nasarena.figures.fonts.families import FILES, NAME
 
 RANGES = ((0x20, 0x17F), (0x370, 0x3FF), (0x400, 0x45F), (0x2000, 0x206F), (0x2070, 0x22FF))
 _FAMILY, _FULL, _POSTSCRIPT = 1, 4, 6  # numbers of names in a font

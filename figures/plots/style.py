@@ -23,7 +23,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator, StrMethodFormatter
 from scipy.optimize import isotonic_regression
 
-from nasarena.figures.fonts import font_families
+from nasarena.figures.fonts.families import font_families
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.run_config import BASELINE
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import users_searchers
-from users_searchers import climbing, failing
 
 import nasarena
+import users_searchers
 from nasarena.experiments.commands.cli import main
 from nasarena.figures.plots import gallery
 from nasarena.proxies.landscapes import additive
@@ -16,6 +15,7 @@ from nasarena.search.errors import InvalidPattern, InvalidSetting, SearcherFaile
 from nasarena.search.proxy import TrialSeed
 from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.space import PatternSpace
+from users_searchers import climbing, failing
 
 
 def test_a_run_knows_its_best_pattern_and_all_trials(tmp_path: Path) -> None:

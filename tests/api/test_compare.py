@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from users_searchers import Sampling, failing, sampling, walking
 
 import nasarena
 from nasarena.experiments.commands.cli import main
@@ -21,6 +20,7 @@ from nasarena.search.errors import InvalidSetting, SearcherFailed
 from nasarena.search.run_folder import drop_measurements, find_runs, read_run
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
+from users_searchers import Sampling, failing, sampling, walking
 
 SMALL: dict[str, Any] = {
     "proxy": "additive",

@@ -25,7 +25,7 @@ def slow(space, rng, pause_s=0.004):
 
 def compare():
     return nasarena.compare(
-        ["random", slow], proxy="additive", seeds=2, budget={"patterns": 150},
+        ["random", slow], proxy="additive", seeds=2, budget={"patterns": 60},
         folder="runs", name="long", workers=2, references=False,
     )
 

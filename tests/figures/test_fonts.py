@@ -9,13 +9,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font, LoadFlags
 
-from nasarena.figures import fonts
-from nasarena.figures.fonts import FILES, NAME
+from nasarena.figures.fonts import families
+from nasarena.figures.fonts.families import FILES, NAME
 from nasarena.figures.fonts.make_files import RANGES
 from nasarena.figures.plots.style import house_style
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-FONTS = Path(fonts.__file__).parent
+FONTS = Path(families.__file__).parent
 
 
 def fonts_in(text: str) -> set[str]:
