@@ -1,4 +1,4 @@
-"""A model of 0.7 million random parameters with a tokenizer and a chat template, made on the spot.
+"""A model of 1.2 million random parameters with a tokenizer and a chat template, made on the spot.
 
 It says nothing sensible, and that is its use: served by a real vLLM, it exercises everything but
 the quality of what is said, and obeys a constraint only if the server enforces it. Byte-level BPE
@@ -29,7 +29,7 @@ def make_tiny_model(folder: Path, seed: int = 0, context: int = 2048, template: 
         num_key_value_heads=1,
         head_dim=64,
         max_position_embeddings=context,
-        tie_word_embeddings=True,
+        tie_word_embeddings=False,
         eos_token_id=0,
         pad_token_id=0,
     )

@@ -25,7 +25,7 @@ from nasarena.experiments.measure.faults.hostile_server import respond_with, soc
 from nasarena.search.run_folder import read_run
 
 HASTY = Patience(timeout_s=0.5, patience_s=0.2)
-RUN = "run searcher=agent-iid proxy=additive space.depth=6 budget=trials budget.amount=6".split()
+RUN = "run searcher=agent-iid proxy=additive budget=trials budget.amount=6".split()
 Spoil = Callable[["Spoiler"], None]
 
 

@@ -129,7 +129,7 @@ def refusal(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
 def test_the_canary_finds_what_this_server_obeys(endpoint: Endpoint, tiny_model: Path) -> None:
     assert (endpoint.schema_rung, endpoint.regex_rung) == ("json_schema", "structured_outputs")
     assert endpoint.model == str(tiny_model) and endpoint.server.startswith("vllm 0.")
-    assert endpoint.active_params == active_params(tiny_model) == 659_968
+    assert endpoint.active_params == active_params(tiny_model) == 1_171_968
     assert endpoint.context == 2048 and len(endpoint.revision) == 16
     assert [finding.rpartition(": ")[2] for finding in endpoint.findings] == ["obeyed"] * 3
 
@@ -144,7 +144,7 @@ def test_replies_are_constrained_by_schema_and_by_regex(client: ServerClient, se
     assert reply.cost.completion_tokens > 16
     both = [client.complete(question(regex="[AMS]{16}", seed=seed)) for _ in range(2)]
     assert both[0].text == both[1].text and both[0].text in SPACE  # the seed fixes the reply
-    assert both[0].cost.flops == 2 * 659_968 * (
+    assert both[0].cost.flops == 2 * 1_171_968 * (
         both[0].cost.prompt_tokens + both[0].cost.completion_tokens
     )
 
@@ -200,7 +200,7 @@ def test_llm_use_is_on_its_own_axis_and_adds_up(comparison_folder: Path) -> None
         tokens = [event["prompt_tokens"] + event["completion_tokens"] for event in calls(run)]
         assert end["llm"]["calls"] == len(tokens) > 0
         assert end["llm"]["prompt_tokens"] + end["llm"]["completion_tokens"] == sum(tokens)
-        assert end["llm"]["flops"] == 2 * 659_968 * sum(tokens)
+        assert end["llm"]["flops"] == 2 * 1_171_968 * sum(tokens)
         assert end["llm"]["seconds"] > 0
 
 
