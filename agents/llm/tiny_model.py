@@ -2,7 +2,7 @@
 
 It says nothing sensible, and that is its use: served by a real vLLM, it exercises everything but
 the quality of what is said, and obeys a constraint only if the server enforces it. Byte-level BPE
-of 4,000 tokens, trained on sources of the standard library; Qwen3 architecture. Made in a second.
+of 4,000 tokens, trained on sources of the standard library; Qwen3 architecture. Made in seconds.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The font of all figures: DejaVu Sans without what figures do not need, a tenth of its size.
+"""The font of all figures: DejaVu Sans without what figures do not need, a sixth of its size.
 
 matplotlib reads a whole font to embed a few of its letters into a PDF; with DejaVu's own files that
-takes as long as all drawing. A character that is missing here is drawn in DejaVu Sans.
+took half of all drawing. A character that is missing here is drawn in DejaVu Sans.
 The files are made by `make_files.py`.
 """
 

@@ -12,8 +12,8 @@ from fontTools import subset
 
 from nasarena.figures.fonts.families import FILES, NAME
 
-RANGES = ((0x20, 0x17F), (0x370, 0x3FF), (0x400, 0x45F), (0x2000, 0x206F), (0x2070, 0x22FF))
-_FAMILY, _FULL, _POSTSCRIPT = 1, 4, 6  # numbers of names in a font
+RANGES = ((0x20, 0x17F), (0x370, 0x45F), (0x2000, 0x22FF))
+_FAMILY, _FULL, _POSTSCRIPT = (1, 16), (3, 4), (6,)  # numbers of names in a font
 _NOT_SUBSET = ["GSUB", "GPOS", "GDEF", "MATH", "FFTM"]
 
 
@@ -32,11 +32,11 @@ def make_file(source: Path, target: Path) -> None:
         subsetter.subset(font)
         style = source.stem.removeprefix("DejaVuSans").replace("-", " ")
         for entry in font["name"].names:
-            if entry.nameID in (_FAMILY, 16):
+            if entry.nameID in _FAMILY:
                 entry.string = NAME
-            elif entry.nameID in (3, _FULL):
+            elif entry.nameID in _FULL:
                 entry.string = NAME + style
-            elif entry.nameID == _POSTSCRIPT:
+            elif entry.nameID in _POSTSCRIPT:
                 entry.string = f"{NAME}{style}".replace(" ", "-")
         font.save(target)
 
