@@ -66,6 +66,7 @@ PROXIES = {
     "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",
+    "motifs": "nasarena.proxies.landscapes:MotifsSettings",
 }
 
 

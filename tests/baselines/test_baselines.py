@@ -16,7 +16,8 @@ import torch
 from fakes import CLASSICAL, MODELS, SEARCHING, SHORT, run_search
 from nasarena.baselines.partial_pattern import PartialPattern
 from nasarena.experiments.settings.registry import load_searcher
-from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
