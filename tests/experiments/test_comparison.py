@@ -1,6 +1,7 @@
 """Comparisons end to end: what runs, what is skipped, what fails alone, and what is refused."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison.plan import plan_comparison, read_plan
 from nasarena.experiments.settings.commands import compare_settings
+from nasarena.experiments.settings.registry import load_searcher
 from nasarena.figures.plots import gallery
 from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.proxy import TrialSeed
@@ -206,6 +208,17 @@ def test_a_folder_of_another_configuration_is_refused(capsys: pytest.CaptureFixt
         "runs of another configuration (proxy of random/seed-0 differ)" in capsys.readouterr().err
     )
     assert contents() == before and not Path("runs/x/evolution").exists()
+
+
+def test_an_edit_within_the_same_second_is_an_edit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same length and time: Python's bytecode of the old text would pass for the new one."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    file, found = Path("edited.py"), list[object]()
+    for changes in (1, 3):
+        file.write_text(OWN.replace("changes=1", f"changes={changes}"))
+        os.utime(file, (1e9, 1e9))
+        found.append(load_searcher(f"{file}:climber").options()["changes"])
+    assert found == [1, 3] and not Path("__pycache__").exists()
 
 
 def test_an_edited_searcher_goes_by_the_next_label_and_keeps_it() -> None:
