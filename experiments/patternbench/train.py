@@ -23,7 +23,7 @@ from nasarena.experiments.execution.pool import News, results
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.patternbench.adaptive import adaptive_round
+from nasarena.experiments.patternbench.adaptive import adaptive_round, elite_round
 from nasarena.experiments.patternbench.design import Design, Training, plan_trainings
 from nasarena.experiments.patternbench.row_log import RowLog
 from nasarena.experiments.settings.choices import ProxyConfig
@@ -163,6 +163,8 @@ def _stages(log: RowLog, settings: Settings) -> Iterator[tuple[int, list[Trainin
     yield 0, plan_trainings(settings.design, space)
     for number in range(1, settings.design.num_rounds + 1):
         yield number, adaptive_round(number, log.rows, settings.design, space)
+    last = settings.design.num_rounds + 1
+    yield last, elite_round(last, log.rows, settings.design, space)
 
 
 def _train_all(
