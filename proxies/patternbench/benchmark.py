@@ -31,8 +31,14 @@ from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
-DATA = Path(__file__).parent / "data"
+LANDSCAPES = Path(__file__).parent / "landscapes"
+DATA = LANDSCAPES / "quick"
 ROWS, SURROGATE = "rows.csv.xz", "surrogate.npz"
+
+
+def data_folder(name: str) -> Path:
+    """Where the files of `patternbench-NAME` lie; `patternbench` alone is `patternbench-quick`."""
+    return LANDSCAPES / (name.partition("-")[2] or DATA.name)
 
 
 class PatternBench(KnownProxy):
@@ -151,12 +157,12 @@ class PatternBenchSettings:
     data: str | None = Field(
         None,
         description="folder of another sample that experiments.patternbench.fit wrote; null: the "
-        "shipped one",
+        "shipped one of this name",
     )
 
     def build(self, space: PatternSpace, name: str) -> PatternBench:
         """The benchmark. Raises InvalidSetting for a space that it does not know."""
-        data = Path(self.data).expanduser() if self.data else DATA
+        data = Path(self.data).expanduser() if self.data else data_folder(name)
         return PatternBench(name, space, data, self.noise)
 
 
