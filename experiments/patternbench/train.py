@@ -72,6 +72,7 @@ class Settings:
     design: Design
     out: Path | None
     limit: int | None
+    overrides: list[str]  # of the proxy, in words of the command; how it is trained aside
 
 
 def train(arguments: Sequence[str]) -> Path:
@@ -84,6 +85,7 @@ def train(arguments: Sequence[str]) -> Path:
         "proxy": config.proxy.name,
         "version": proxy.version,
         "settings": config.proxy.options,
+        "overrides": settings.overrides,
         "space": asdict(config.space),
         "design": asdict(settings.design),
         **provenance(shlex.join(["python", "-m", _MODULE, *arguments])),
@@ -120,9 +122,13 @@ def settings_of(arguments: Sequence[str]) -> Settings:
     for default in ("proxy=quick", f"proxy.population={_POPULATION}"):
         if not any(argument.startswith(default.partition("=")[0] + "=") for argument in others):
             others.append(default)
+    how = ("proxy.population", "proxy.device", "proxy.step")
+    overrides = [
+        word for word in others if word.startswith("proxy.") and word.partition("=")[0] not in how
+    ]
     limit = _count("limit", own["limit"]) if "limit" in own else None
     out = Path(own["out"]) if own.get("out") else None
-    return Settings(evaluate_settings(others), Design(**numbers), out, limit)
+    return Settings(evaluate_settings(others), Design(**numbers), out, limit, overrides)
 
 
 def _design_key(key: str, known: set[str]) -> str:

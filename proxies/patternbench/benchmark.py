@@ -58,7 +58,10 @@ class PatternBench(KnownProxy):
         _check(space)
         self.name, self.space, self.noise, self._data = name, space, noise, data
         files, self._surrogate, self.header, self._rows = _load(data)
-        self.abilities = Abilities(stands_for=str(self.header["proxy"]))
+        self.abilities = Abilities(
+            stands_for=str(self.header["proxy"]),
+            overrides=tuple(map(str, self.header.get("overrides", ()))),  # type: ignore[call-overload]
+        )
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
         described = {"patternbench": files, "code": code_hash(__name__)}
         self.version = config_hash({**described, **alphabet, "noise": noise})

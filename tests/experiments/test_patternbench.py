@@ -235,6 +235,12 @@ def test_rows_of_another_proxy_are_refused(tmp_path: Path) -> None:
         read_rows(tmp_path / "none.csv.xz")
 
 
+def test_what_makes_a_proxy_another_one_is_kept_as_words() -> None:
+    """A benchmark hands them to whoever trains its winners for real."""
+    given = ["proxy.train.steps=600", "proxy.population=8", "design.num_fill=9", "workers=1"]
+    assert settings_of(given).overrides == ["proxy.train.steps=600"]
+
+
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
