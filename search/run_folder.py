@@ -53,18 +53,22 @@ class RunFolder:
         process is writing to.
         """
         self.path = path
-        header = {"config_hash": config_hash(config), "config": dict(config)}
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._check_or_write_header(header, provenance)
+            self._refuse_others(config)
             self._file: IO[bytes] = open(path / "events.jsonl", "ab+")
         except OSError as error:
             raise RunFolderRefused(f"cannot write to {path}: {error.strerror}") from error
         self._lock()
         try:
+            # Once more: until now another process may have begun a run of its own here.
+            if not self._refuse_others(config):
+                self._write_header(config, provenance)
             self.events, self.torn_bytes = self._load_and_trim()
-        except RunFolderRefused:
+        except (OSError, RunFolderRefused) as error:
             self._file.close()
+            if isinstance(error, OSError):
+                raise RunFolderRefused(f"cannot write to {path}: {error.strerror}") from error
             raise
 
     def append(self, event: Event) -> None:
@@ -113,18 +117,21 @@ class RunFolder:
                     ) from error
             time.sleep(0.01)
 
-    def _check_or_write_header(
-        self, header: Mapping[str, Any], provenance: Mapping[str, Any]
-    ) -> None:
-        file = self.path / "run.json"
-        if file.exists():
-            refuse_another_config(self.path, _read_header(self.path), header["config"])
-            return
-        _refuse_headless(self.path)
+    def _refuse_others(self, config: Mapping[str, Any]) -> bool:
+        """Whether this configuration's header is there; raises where another's is, or none is and
+        there are events."""
+        if not (self.path / "run.json").exists():
+            _refuse_headless(self.path)
+            return False
+        refuse_another_config(self.path, _read_header(self.path), config)
+        return True
+
+    def _write_header(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+        header = {"config_hash": config_hash(config), "config": dict(config)}
         # Written beside and moved, so that a crash leaves either no header or a whole one.
         draft = self.path / "run.json.draft"
         draft.write_text(json.dumps({**header, **provenance}, indent=1) + "\n")
-        draft.replace(file)
+        draft.replace(self.path / "run.json")
 
     def _load_and_trim(self) -> tuple[list[Event], int]:
         self._file.seek(0)

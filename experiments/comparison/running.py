@@ -17,6 +17,7 @@ from nasarena.experiments.execution.inline_pool import InlinePool
 from nasarena.experiments.execution.pool import News, Pool, Queue, Report
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
+from nasarena.search.hashes import config_hash
 from nasarena.search.run_folder import State, find_record
 
 
@@ -146,12 +147,18 @@ def _last_progress(cell: RunSpec, news: News, advance: Advance | None) -> Progre
 
 
 def _state(cell: RunSpec) -> State:
-    """Where a run that broke off stands; a record that cannot be read is a failed run."""
+    """Where a run that broke off stands; a record that cannot be read is a failed run.
+
+    A run of another configuration in its place, maybe one that another command began at the same
+    moment, is not this one.
+    """
     try:
         record = find_record(cell.path)
     except RunFolderRefused:
         return "failed"
-    return record.state if record else "missing"
+    if record is None or record.header["config_hash"] != config_hash(cell.config):
+        return "missing"
+    return record.state
 
 
 def common_refusal(troubles: Sequence[Progress], num_cells: int) -> InvalidSetting | None:

@@ -15,10 +15,12 @@ from nasarena.experiments.comparison.running import (
     _populations,
     run_cells,
 )
+from nasarena.experiments.execution.inline_pool import InlinePool
 from nasarena.experiments.execution.pool import News, Queue
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.proxies.trained import TrainedProxy
+from nasarena.search.budget import Budget
 
 
 @pytest.fixture
@@ -102,3 +104,13 @@ def test_a_run_that_cannot_be_concluded_fails_alone(cell: RunSpec, how: str) -> 
     assert [number for number, end in ends.items() if end.state != "finished"] == [2]
     assert "it says why" in ends[2].trouble and len(news) == 8
     assert {end.advance for end in ends.values()} == {Advance(8, 1.0, 0.5)}
+
+
+def test_a_finished_run_of_another_command_is_not_ours(cell: RunSpec) -> None:
+    """It came after the plan was made: another command with this name, at the same moment."""
+    cell = replace(cell, settings=replace(cell.settings, budget=Budget("trials", 6)))
+    other = replace(cell, settings=replace(cell.settings, budget=Budget("trials", 7)))
+    (*_, done) = run_cells([other], InlinePool())
+    assert done.state == "finished" and not done.trouble
+    (*_, refused) = run_cells([cell], InlinePool())
+    assert refused.state == "missing" and "budget.amount is 7" in refused.trouble

@@ -308,6 +308,24 @@ def test_two_writers_cannot_share_a_folder(tmp_path: Path) -> None:
             RunFolder(tmp_path, {}, {})
 
 
+def test_two_configurations_at_one_moment_do_not_share_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither finds the other's header; whoever locks second must look again."""
+    lock = RunFolder._lock
+
+    def lock_second(folder: RunFolder) -> None:
+        monkeypatch.setattr(RunFolder, "_lock", lock)
+        RunFolder(tmp_path, {"seed": 2}, {}).close()
+        lock(folder)
+
+    monkeypatch.setattr(RunFolder, "_lock", lock_second)
+    with pytest.raises(RunFolderRefused, match="seed is 2, not 1"):
+        RunFolder(tmp_path, {"seed": 1}, {})
+    assert read_run(tmp_path).config == {"seed": 2}
+    RunFolder(tmp_path, {"seed": 2}, {}).close()  # and nothing holds the lock
+
+
 def test_a_folder_that_is_only_looked_at_is_waited_for(tmp_path: Path) -> None:
     looking = RunFolder(tmp_path, {}, {})
     closing = threading.Timer(0.2, looking.close)
