@@ -6,7 +6,7 @@ programming finds exactly. Exploration is the posterior's own uncertainty; nothi
 It cannot see what no window of neighbours shows, such as two letters far apart that must agree.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -21,39 +21,59 @@ from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 _BLOCKS: tuple[Block, ...] = ("counts", "bigrams", "smooth", "positions")
+Row = np.ndarray[tuple[int], np.dtype[np.float64]]
 _REDRAWS = 8  # of weights whose best pattern was tried before
 
 
-@searcher("ngram-thompson")
-def ngram_thompson(
-    space: PatternSpace,
-    rng: np.random.Generator,
-    history: Sequence[Trial],
-    num_startup: NumStartup = NUM_STARTUP,
-    trigrams: Annotated[bool, Field(description="also model triples of neighbours")] = False,
-) -> Generator[str, Trial, None]:
+@searcher("ngram-thompson", max_parallel=1)
+class NgramThompson:
     """Thompson sampling over the whole space; failed trials teach it nothing."""
-    features = Features(space, (*_BLOCKS, "trigrams") if trigrams else _BLOCKS)
-    untried = Untried(space)
-    rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
-    scores: list[float] = []
-    posterior: Posterior | None = None
-    num_read = 0
-    while True:
-        for trial in history[num_read:]:
-            untried.discard([trial.pattern])
-            if trial.score is not None:
-                rows.append(features([trial.pattern])[0])
-                scores.append(trial.score)
-        num_read = len(history)
-        if len(scores) < max(2, num_startup):
-            pattern = untried.draw(rng)
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        num_startup: NumStartup = NUM_STARTUP,
+        trigrams: Annotated[bool, Field(description="also model triples of neighbours")] = False,
+    ) -> None:
+        self._features = Features(space, (*_BLOCKS, "trigrams") if trigrams else _BLOCKS)
+        self._untried, self._rng = Untried(space), rng
+        self._num_startup = max(2, num_startup)
+        self._patterns: list[str] = []
+        self._rows: list[Row] = []
+        self._scores: list[float] = []
+        self._posterior: Posterior | None = None
+
+    def ask(self, n: int) -> list[str]:
+        """One pattern; none when everything was tried."""
+        if len(self._scores) < self._num_startup:
+            pattern = self._untried.draw(self._rng)
         else:
-            posterior = fit(features, np.stack(rows), np.array(scores), posterior)
-            pattern = _choose(features, posterior, untried, rng)
-        if pattern is None:
-            return
-        yield pattern
+            pattern = _choose(self._features, self._fit(), self._untried, self._rng)
+        return [] if pattern is None else [pattern]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            self._untried.discard([trial.pattern])
+            if trial.score is not None:
+                self._patterns.append(trial.pattern)
+                self._rows.append(self._features([trial.pattern])[0])
+                self._scores.append(trial.score)
+
+    def recommend(self, k: int) -> list[str]:
+        """The best pattern of all by the posterior mean, then the best of those tried."""
+        if len(self._scores) < self._num_startup:
+            return []
+        posterior = self._fit()
+        best = self._features.optimum(posterior.mean_F)
+        means_N = posterior.predict(np.stack(self._rows))
+        ranked = [self._patterns[place] for place in np.argsort(-means_N, kind="stable")]
+        return list(dict.fromkeys([best, *ranked]))[:k]
+
+    def _fit(self) -> Posterior:
+        rows_NF, scores_N = np.stack(self._rows), np.array(self._scores)
+        self._posterior = fit(self._features, rows_NF, scores_N, self._posterior)
+        return self._posterior
 
 
 def _choose(

@@ -148,6 +148,11 @@ class WindowSum:
         return self._trace(oldest, first, last), int(best.max())
 
     @cached_property
+    def lowest(self) -> int:
+        """The lowest value of all, exact."""
+        return -WindowSum(-self.tables, self.num_letters, self.depth).optimum[1]
+
+    @cached_property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation over the whole space."""
         # Tables are centred: else the second moment loses digits to the square of the mean.

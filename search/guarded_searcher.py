@@ -25,6 +25,7 @@ import numpy as np
 from nasarena.search.errors import InvalidPattern, NasArenaError, SearcherFailed
 from nasarena.search.journal import Journal
 from nasarena.search.searcher import Searcher
+from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
 from nasarena.search.untrusted.one_line import one_line
 
@@ -126,6 +127,20 @@ class GuardedSearcher:
         start = time.perf_counter()
         self._call("tell", lambda: self._searcher.tell(trials))
         self.tell_s = time.perf_counter() - start
+
+    def recommend(self, k: int, space: PatternSpace) -> list[str] | None:
+        """Up to `k` patterns that the searcher thinks best; None from one that recommends none."""
+        method = getattr(self._searcher, "recommend", None)
+        if method is None:
+            return None
+        answer = self._call("recommend", lambda: method(k))
+        if isinstance(answer, str) or not isinstance(answer, Sequence):
+            self._fail(f"recommend must return a list of patterns, got {type(answer).__name__}")
+        if len(answer) > k:
+            self._fail(f"recommend was asked for at most {k} patterns, got {len(answer)}")
+        return list(
+            dict.fromkeys(self._call("recommend", lambda: list(map(space.validate, answer))))
+        )
 
     def _checked(self, proposal: Proposal) -> Proposal:
         """The proposal, which can be written down: else the searcher has failed."""

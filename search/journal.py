@@ -31,6 +31,8 @@ class Journal:
             event["trial"]["index"]: event["trial"] for event in self._recorded.get("settled", ())
         }
         self.is_finished = "finished" in self._recorded
+        recommended = self._recorded.get("recommended")
+        self.recommended: list[str] = list(recommended[0]["patterns"]) if recommended else []
         ends = [*self._recorded.get("finished", ()), *self._recorded.get("searched", ())]
         self._end: dict[str, Any] | None = (
             {key: ends[0][key] for key in ("reason", "spent", "llm")} if ends else None
@@ -123,6 +125,18 @@ class Journal:
             seconds = record.pop("measured_s")
             final = {"pattern": pattern, "replicate": replicate, "outcome": record}
             self.append("final", {"s": seconds}, **final)
+
+    def record_recommendation(self, patterns: Sequence[str]) -> None:
+        """Note what the searcher would choose, now that its budget is spent."""
+        if self.replay("recommended") is None:
+            self.append("recommended", patterns=list(patterns))
+        self.recommended = list(patterns)
+
+    def record_choice(self, choice: Mapping[str, Sequence[str]]) -> None:
+        """Note who names which patterns that are trained again."""
+        if self.replay("chosen") is None:
+            values: dict[str, Any] = {name: list(found) for name, found in choice.items()}
+            self.append("chosen", **values)
 
     def record_search_end(self, reason: str, ledger: Ledger) -> None:
         """Note the end of the search, and what was spent on it."""

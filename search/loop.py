@@ -124,6 +124,9 @@ def search(
         searcher = GuardedSearcher(make_searcher, rng, journal, limit)
         run = _Run(proxy, settings, journal, searcher, watch)
         reason = run.ask_and_settle(max_parallel)
+        recommended = searcher.recommend(settings.top_k, proxy.space) if settings.top_k else None
+    if recommended is not None:
+        journal.record_recommendation(recommended)
     journal.record_search_end(reason, run.account.ledger)
     return _finish_search(journal, run.trials, settings)
 

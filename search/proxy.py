@@ -37,7 +37,8 @@ class Abilities:
     `trains`: every score is a training, so outcomes are worth keeping. `population`: how many
     patterns are worth evaluating at once; by default those of a table or a formula, where more are
     no faster. `task_names`: the tasks that a score is the mean of, each with metrics of its own.
-    `stands_for`: the name of the proxy that trains its best patterns for real.
+    `stands_for`: the name of the proxy that trains its best patterns for real, and `overrides` the
+    settings of that one which are not its defaults, as a command has them.
     """
 
     trains: bool = False
@@ -45,6 +46,7 @@ class Abilities:
     uses_gpu: bool = False
     task_names: tuple[str, ...] = ()
     stands_for: str | None = None
+    overrides: tuple[str, ...] = ()
 
 
 class Proxy(Protocol):

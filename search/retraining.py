@@ -39,7 +39,8 @@ NameFinalists = Callable[[Sequence[Trial], int], list[str]]
 class FinishedSearch:
     """A run whose search has ended; its best patterns are to be trained again.
 
-    `top_k` patterns that `name` finds in its trials, `num_replicates` times each.
+    `top_k` finalists that `name` finds in its trials, `num_replicates` times each. They decide; the
+    highest observed pattern and those that the searcher recommends are trained beside them.
     """
 
     journal: Journal
@@ -49,14 +50,24 @@ class FinishedSearch:
     num_replicates: int
     name: NameFinalists = best_patterns
 
+    def choice(self) -> dict[str, list[str]]:
+        """The patterns that are to be trained again, by who names them; `finalists` decide."""
+        best = best_patterns(self.trials, min(1, self.top_k))
+        finalists = self.name(self.trials, self.top_k)
+        return {"finalists": finalists, "best": best, "recommended": self.journal.recommended}
+
     def pending_retrainings(self) -> list[tuple[str, int]]:
         """Pattern and replicate of each re-training; empty where all are on record.
 
         Raises ReplayDiverged where others are on record.
         """
-        patterns = self.name(self.trials, self.top_k)
+        choice = self.choice()
+        patterns = dict.fromkeys(pattern for named in choice.values() for pattern in named)
         wanted = [(pattern, i) for pattern in patterns for i in range(self.num_replicates)]
-        return [] if self.journal.num_finals(wanted) == len(wanted) else wanted
+        if self.journal.num_finals(wanted) == len(wanted):
+            return []
+        self.journal.record_choice(choice)
+        return wanted
 
     def end(self, wanted: Sequence[tuple[str, int]], outcomes: Sequence[Outcome]) -> None:
         """Note the outcomes of `wanted`, what is on record already not twice, and end the run."""

@@ -52,6 +52,18 @@ class Searcher(Protocol):
         ...
 
 
+class RecommendingSearcher(Searcher, Protocol):
+    """A searcher that also says, when its budget is spent, which patterns it would choose.
+
+    They need not have been tried. They are judged beside the finalists that the harness names by
+    one rule for all (`nasarena.search.models.finalists`), and decide no rank.
+    """
+
+    def recommend(self, k: int) -> Sequence[str]:
+        """Up to `k` patterns, the best first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SearcherSpec:
     """What an author declares about a searcher besides its code.

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from nasarena.experiments.audit.axes import Level, levels, tasks_to_compare
 from nasarena.experiments.audit.trainings import rows, task_rows, train_levels
+from nasarena.experiments.commands.anchors import audit_anchors
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line, provenance
 from nasarena.experiments.execution.scoring import build_proxy
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 def audit(arguments: Sequence[str]) -> int:
     """0 where the proxy passes, 1 where its ICC is below the threshold."""
     config = audit_settings(arguments)
+    if config.anchors is not None:
+        return audit_anchors(config, command_line(["audit", *arguments]))
     patterns = sample_patterns(config.space, config.patterns, config.first_seed)
     proxy = build_proxy(config.proxy, config.space, config.cache)
     tasks, asked = tasks_to_compare(config, proxy), levels(config, patterns)

@@ -28,7 +28,8 @@ from nasarena.experiments.settings.config import (
     LoopConfig,
     SearcherConfig,
 )
-from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.loop import BUDGET_SPENT
 from nasarena.search.retraining import best_patterns

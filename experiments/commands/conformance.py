@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive
 from nasarena.search.budget import Budget, Ledger
 from nasarena.search.errors import NasArenaError, SearcherFailed
 from nasarena.search.loop import LoopSettings, initial_design, run_to_end

@@ -70,8 +70,9 @@ def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
 
 
 def find_scored_patterns(records: Sequence[RunRecord]) -> list[str]:
-    """Every pattern that any run scored, sorted."""
+    """Every pattern that any run scored or trained again, sorted."""
     found = {
         trial.pattern for record in records for trial in record.trials() if trial.score is not None
     }
-    return sorted(found)
+    again = {event["pattern"] for record in records for event in record.of_kind("final")}
+    return sorted(found | again)

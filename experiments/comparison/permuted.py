@@ -9,7 +9,7 @@ its place and belongs to the run seed, so that all controls of a seed are fooled
     nasarena compare searchers=[evolution,{name:evolution,control:permuted_letters}]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,12 @@ class PermutedLetters:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         self._searcher.tell([self._show(trial) for trial in trials])
+
+    @property
+    def recommend(self) -> Callable[[int], Any] | None:
+        """As the searcher's own, in true letters; None from one that recommends nothing."""
+        inner = getattr(self._searcher, "recommend", None)
+        return inner and (lambda k: [self._permutation.reveal(item) for item in inner(k)])
 
     def _reveal(self, item: str | Proposal) -> str | Proposal:
         if isinstance(item, str):

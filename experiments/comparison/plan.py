@@ -123,7 +123,8 @@ def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | Non
     name = config.final_proxy or proxy.abilities.stands_for
     if name is None or name in (SAME, config.proxy.name):
         return None
-    chosen = evaluate_settings([f"proxy={name}"]).proxy
+    overrides = () if config.final_proxy else proxy.abilities.overrides
+    chosen = evaluate_settings([f"proxy={name}", *overrides]).proxy
     return chosen, build_proxy(chosen, config.space, config.cache).version
 
 

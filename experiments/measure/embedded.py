@@ -22,7 +22,8 @@ from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.separation import p_better
 from nasarena.experiments.settings.registry import load_searcher
-from nasarena.proxies.landscapes import Landscape, additive, nk
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.budget import Budget
 from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.retraining import best_patterns

@@ -51,6 +51,27 @@ def adaptive_round(
     return [*again, *(Training(text, seed_of(text), "near", number) for text in near)]
 
 
+def elite_round(
+    number: int, rows: Sequence[Row], design: Design, space: PatternSpace
+) -> list[Training]:
+    """The last round: the best patterns get their missing trainings, up to `elite_seeds` each.
+
+    A search is decided among them, and a mean of several seeds is what tells them apart.
+    """
+    earlier = sorted(
+        (row for row in rows if row.round < number), key=lambda row: (row.pattern, row.seed)
+    )
+    usable = [row for row in earlier if row.role != "test" and row.score is not None]
+    if not usable:
+        return []
+    standing = Standing(usable, space)
+    return [
+        Training(pattern, seed_of(pattern, k), "again", number)
+        for pattern in standing.patterns[: design.num_elite]
+        for k in range(standing.trainings[pattern], design.elite_seeds)
+    ]
+
+
 class Standing:
     """What the rows say so far: `patterns` from the best down, and how often each was trained."""
 

@@ -47,6 +47,8 @@ class Design:
     num_near: int = 160
     num_near_slice: int = 44
     num_again: int = 52
+    num_elite: int = 200
+    elite_seeds: int = 4
     reference_seeds: int = 4
     candidates: int = 3  # more would favour uniform draws over odd compositions
 

@@ -23,7 +23,7 @@ from nasarena.experiments.execution.pool import News, results
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.patternbench.adaptive import adaptive_round
+from nasarena.experiments.patternbench.adaptive import adaptive_round, elite_round
 from nasarena.experiments.patternbench.design import Design, Training, plan_trainings
 from nasarena.experiments.patternbench.row_log import RowLog
 from nasarena.experiments.settings.choices import ProxyConfig
@@ -72,6 +72,7 @@ class Settings:
     design: Design
     out: Path | None
     limit: int | None
+    overrides: list[str]  # of the proxy, in words of the command; how it is trained aside
 
 
 def train(arguments: Sequence[str]) -> Path:
@@ -84,6 +85,7 @@ def train(arguments: Sequence[str]) -> Path:
         "proxy": config.proxy.name,
         "version": proxy.version,
         "settings": config.proxy.options,
+        "overrides": settings.overrides,
         "space": asdict(config.space),
         "design": asdict(settings.design),
         **provenance(shlex.join(["python", "-m", _MODULE, *arguments])),
@@ -120,9 +122,13 @@ def settings_of(arguments: Sequence[str]) -> Settings:
     for default in ("proxy=quick", f"proxy.population={_POPULATION}"):
         if not any(argument.startswith(default.partition("=")[0] + "=") for argument in others):
             others.append(default)
+    how = ("proxy.population", "proxy.device", "proxy.step")
+    overrides = [
+        word for word in others if word.startswith("proxy.") and word.partition("=")[0] not in how
+    ]
     limit = _count("limit", own["limit"]) if "limit" in own else None
     out = Path(own["out"]) if own.get("out") else None
-    return Settings(evaluate_settings(others), Design(**numbers), out, limit)
+    return Settings(evaluate_settings(others), Design(**numbers), out, limit, overrides)
 
 
 def _design_key(key: str, known: set[str]) -> str:
@@ -163,6 +169,8 @@ def _stages(log: RowLog, settings: Settings) -> Iterator[tuple[int, list[Trainin
     yield 0, plan_trainings(settings.design, space)
     for number in range(1, settings.design.num_rounds + 1):
         yield number, adaptive_round(number, log.rows, settings.design, space)
+    last = settings.design.num_rounds + 1
+    yield last, elite_round(last, log.rows, settings.design, space)
 
 
 def _train_all(

@@ -82,6 +82,11 @@ class AuditConfig:
         description="list of seeds, tasks, steps, width, depth, settings; null: those that train "
         "nothing more",
     )
+    anchors: str | None = Field(
+        None,
+        description="published: put the proxy to orders of patterns that were published at scale, "
+        "and to nothing else; or a file of such comparisons",
+    )
     steps: StepsConfig = StepsConfig()
     width: WidthConfig = WidthConfig()
     depth: DepthConfig = DepthConfig()

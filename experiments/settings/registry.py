@@ -32,7 +32,7 @@ SEARCHERS = {
     "local-search": "nasarena.baselines.local_search:local_search",
     "evolution": "nasarena.baselines.evolution:regularized_evolution",
     "genetic": "nasarena.baselines.genetic:genetic_algorithm",
-    "ngram-thompson": "nasarena.baselines.ngram_thompson:ngram_thompson",
+    "ngram-thompson": "nasarena.baselines.ngram_thompson:NgramThompson",
     "tpe": "nasarena.baselines.optuna_study:TPE",
     "gp-optuna": "nasarena.baselines.optuna_study:GaussianProcess",
     "nevergrad": "nasarena.baselines.nevergrad_search:Nevergrad",
@@ -67,6 +67,7 @@ PROXIES = {
     "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",
+    "motifs": "nasarena.proxies.landscapes:MotifsSettings",
 }
 
 

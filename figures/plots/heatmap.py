@@ -22,6 +22,7 @@ from nasarena.figures.plots.style import (
     shorten,
 )
 from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.rows import FINALISTS
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import Floats
 from nasarena.search.notation import layer_name
@@ -32,7 +33,8 @@ _NUM_COLUMNS = 3
 
 def best_patterns(tables: Tables, searcher: str) -> list[str]:
     """The best patterns of all seeds, a pattern once for each seed that found it."""
-    finals = tables.finals[tables.finals["searcher"] == searcher]
+    finals = tables.finals_named_by(FINALISTS)
+    finals = finals[finals["searcher"] == searcher]
     if not finals.empty:
         unique = finals.drop_duplicates(["seed", "pattern"])
         return [str(pattern) for pattern in unique["pattern"]]

@@ -11,8 +11,9 @@ from nasarena.search.seeding import stream
 
 TABLE_COLUMNS = (
     "kind name rank seeds score score_low score_high search_score search_low search_high "
-    "gap gap_low gap_high regret regret_low regret_high exact_regret exact_regret_low "
-    "exact_regret_high exact_rank exact_percentile vs_random vs_random_low vs_random_high "
+    "gap gap_low gap_high score_of_best score_of_recommended regret regret_low regret_high "
+    "exact_regret exact_regret_low exact_regret_high exact_rank exact_percentile "
+    "exact_regret_of_finalists exact_regret_of_recommended vs_random vs_random_low vs_random_high "
     "p_vs_random effect_vs_random wins_vs_random vs_evolution vs_evolution_low vs_evolution_high "
     "p_vs_evolution area area_low area_high ert_budgets ert_at_least ert_successes trials failed "
     "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
@@ -23,8 +24,10 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
     """One row per searcher in order of rank, then reference patterns, then excluded runs.
 
     Scores with their 95 % limits; `regret` is normalized by the frozen anchors (0 best known, 1
-    random search); `exact_regret`, `exact_rank` and `exact_percentile` judge each run's best
-    pattern by its true score where a benchmark knows it (the last two are medians); `vs_random`
+    random search); `score_of_best` and `score_of_recommended` are final scores of the highest
+    observed pattern and of those that a searcher recommends; `exact_regret`, `exact_rank` and
+    `exact_percentile` judge each run's best pattern by its true score where a benchmark knows it
+    (the last two are medians), `exact_regret_of_finalists` the patterns that decide; `vs_random`
     and `vs_evolution` are mean paired differences with their Holm-corrected p; `area` is the mean
     regret over the budget and `ert_budgets` the expected number of budgets, with restarts, to the
     median best search score of random search (`ert_at_least` without a success); counts and
@@ -37,6 +40,9 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
     for row, truth in zip(rows, analysis.exact_standings, strict=False):
         row |= _limits("exact_regret", truth.regret)
         row |= {"exact_rank": truth.rank, "exact_percentile": truth.percentile}
+        for name in ("of_finalists", "of_recommended"):
+            if (found := getattr(truth, name)) is not None:
+                row[f"exact_regret_{name}"] = found.estimate
     for name, final, score in tables.reference_table():
         rows.append({"kind": "reference", "name": name, "score": final, "search_score": score})
     for run in tables.excluded:
@@ -56,6 +62,8 @@ def _place_row(tables: Tables, standing: Standings, number: int) -> dict[str, ob
         **_limits("score", place.score),
         **_limits("search", place.search, "search_score"),
         **_limits("gap", place.gap),
+        "score_of_best": own["final_of_best"].mean(),
+        "score_of_recommended": own["final_of_recommended"].mean(),
         **_limits("regret", place.normalized),
         "trials": own["num_trained"].mean(),
         "failed": own["num_failed"].mean(),

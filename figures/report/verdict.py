@@ -184,7 +184,7 @@ def _exactly(analysis: Analysis) -> list[str]:
     exact = analysis.exact
     if exact is None or analysis.standings.num_seeds < 2:
         return []
-    scores = {name: -np.array(of_runs) for name, of_runs in exact.final_regrets.items()}
+    scores = {name: -np.array(of_runs) for name, of_runs in exact.deciding_regrets.items()}
     whole = {name: own for name, own in scores.items() if np.isfinite(own).all()}
     if BASELINE not in whole or len(whole) < 2:
         return []
@@ -195,7 +195,7 @@ def _exactly(analysis: Analysis) -> list[str]:
     if different:
         found = f"statistically distinguishable from {words}: {join_names(different)}"
     return [
-        f"By the true score in {exact.known.proxy} of the best pattern of each run "
+        f"By the true score in {exact.known.proxy} of what each run handed in "
         f"(exact paired test, Holm-corrected), {found}."
     ]
 

@@ -42,7 +42,8 @@ METERS = {
 
 RUN_COLUMNS = (
     "searcher seed reason budget_aware uses_llm spent num_trials num_trained num_failed "
-    "num_duplicates num_invalid best_search search_of_finals final num_finals num_finals_failed "
+    "num_duplicates num_invalid best_search search_of_finals final final_of_best "
+    "final_of_recommended num_finals num_finals_failed "
     "searcher_seconds training_seconds llm_calls llm_tokens"
 ).split()
 TRIAL_COLUMNS = (
@@ -51,7 +52,8 @@ TRIAL_COLUMNS = (
     "measured_seconds training_seconds"
 ).split()
 CONTROL_COLUMNS = [*RUN_COLUMNS, "control", "real"]
-FINAL_COLUMNS = "searcher seed pattern replicate status score search_score".split()
+FINAL_COLUMNS = "searcher seed pattern replicate status score search_score named_by".split()
+FINALISTS, BEST, RECOMMENDED = "finalists", "best", "recommended"  # who names what is trained again
 REFERENCE_COLUMNS = "name pattern seed score final trainings".split()
 
 
@@ -130,6 +132,7 @@ def final_rows(record: RunRecord) -> list[dict[str, Any]]:
         assert trial.score is not None
         best = max(trial.score, search_scores.get(trial.pattern, trial.score))
         search_scores[trial.pattern] = best
+    named_by = _named_by(record)
     return [
         {
             "pattern": event["pattern"],
@@ -137,9 +140,28 @@ def final_rows(record: RunRecord) -> list[dict[str, Any]]:
             "status": event["outcome"]["status"],
             "score": event["outcome"]["score"],
             "search_score": search_scores.get(event["pattern"]),
+            "named_by": named_by.get(event["pattern"], FINALISTS),
         }
         for event in record.of_kind("final")
     ]
+
+
+def _named_by(record: RunRecord) -> dict[str, str]:
+    """Who named each pattern that was trained again, in words of the event `chosen`.
+
+    Records from before there was one have finalists alone.
+    """
+    found: dict[str, list[str]] = {}
+    for event in record.of_kind("chosen"):
+        for name in (FINALISTS, BEST, RECOMMENDED):
+            for pattern in event[name]:
+                found.setdefault(pattern, []).append(name)
+    return {pattern: " ".join(names) for pattern, names in found.items()}
+
+
+def finals_of(finals: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """The re-trainings of patterns that were named by `name`."""
+    return [row for row in finals if name in row["named_by"].split()]
 
 
 def valid_retrainings(finals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -157,11 +179,11 @@ def valid_retrainings(finals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, 
 def totals(
     record: RunRecord, trials: Sequence[Mapping[str, Any]], finals: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What a run comes to; `final` is the mean over its `valid_retrainings`."""
+    """What a run comes to; `final` is the mean over the `valid_retrainings` of its finalists."""
     end = record.events[-1]
     status = pd.Series([row["status"] for row in trials], dtype=object).value_counts()
-    retrained = pd.DataFrame(finals, columns=["score", "search_score"], dtype=float)
-    judged = [row["score"] for row in valid_retrainings(finals)]
+    decisive = finals_of(finals, FINALISTS)
+    retrained = pd.DataFrame(decisive, columns=["score", "search_score"], dtype=float)
     llm = end.get("llm", {})
     searcher = record.config["searcher"]
     return {
@@ -176,14 +198,21 @@ def totals(
         "num_invalid": int(status.get("invalid", 0)),
         "best_search": trials[-1]["best_so_far"] if trials else float("nan"),
         "search_of_finals": retrained["search_score"].mean(),
-        "final": float(np.mean(judged)) if judged else float("nan"),
-        "num_finals": len(finals),
+        "final": _mean_final(decisive),
+        "final_of_best": _mean_final(finals_of(finals, BEST)),
+        "final_of_recommended": _mean_final(finals_of(finals, RECOMMENDED)),
+        "num_finals": len(decisive),
         "num_finals_failed": int(retrained["score"].isna().sum()),
         "searcher_seconds": sum(_ask_seconds(record).values()),
         "training_seconds": sum(row["training_seconds"] for row in trials),
         "llm_calls": llm.get("calls", 0),
         "llm_tokens": llm.get("prompt_tokens", 0) + llm.get("completion_tokens", 0),
     }
+
+
+def _mean_final(finals: Sequence[Mapping[str, Any]]) -> float:
+    judged = [row["score"] for row in valid_retrainings(finals)]
+    return float(np.mean(judged)) if judged else float("nan")
 
 
 def reference_rows(record: RunRecord) -> list[dict[str, Any]]:

@@ -115,6 +115,13 @@ class Tables:
         judge = self.condition.get("final_proxy")
         return None if not judge else str(judge["name"])
 
+    def finals_named_by(self, name: str) -> pd.DataFrame:
+        """The re-trainings of patterns that `finalists`, `best` or `recommended` names."""
+        is_named = np.array(
+            [name in words.split() for words in self.finals["named_by"]], dtype=bool
+        )
+        return self.finals[is_named]
+
     def meter_column(self, meter: str) -> str:
         """The column of `trials` that counts `meter`.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nasarena.proxies.data import corpus
 from nasarena.proxies.data.corpus import find_files, load_corpus
-from nasarena.proxies.data.shipped_text import shipped_files
+from nasarena.proxies.data.shipped_text import ShippedText, shipped_files
 from nasarena.proxies.data.task import Batch, TaskSplit
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash
@@ -34,11 +34,13 @@ class TextTask:
     num_train = 0
     head: Literal["language_model"] = "language_model"
 
-    def __init__(self, path: Paths | None = None, length: int = 64) -> None:
+    def __init__(
+        self, path: Paths | None = None, length: int = 64, shipped: ShippedText = "code"
+    ) -> None:
         if length < 1:
             raise InvalidSetting(f"data.length must be at least 1, got {length}")
         self.length = length
-        files = shipped_files() if path is None else find_files(_as_list(path))
+        files = shipped_files(shipped) if path is None else find_files(_as_list(path))
         # One byte more than a window: the target of the last position.
         origin = "the shipped text" if path is None else ", ".join(map(str, _as_list(path)))
         self._corpus = load_corpus(files, min_bytes=length + 1, origin=origin)

@@ -54,7 +54,7 @@ def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:
     """
     task: ByteText | TokenText
     if settings.is_in_memory:
-        task = ByteText(None if settings.path is None else settings.paths, settings.length)
+        task = ByteText(settings.paths or None, settings.length, settings.shipped)
     else:
         task = TokenText(open_corpus(settings), settings.length)
     needed = batch_size * settings.length + 1
@@ -105,7 +105,9 @@ class _Source:
         self.documents: Callable[[], Iterator[Document]]
         self.description: dict[str, Any]
         if settings.dataset is None:
-            files = find_files(settings.paths) if settings.path is not None else shipped_files()
+            files = (
+                find_files(settings.paths) if settings.paths else shipped_files(settings.shipped)
+            )
             self.origin = ", ".join(settings.paths) or "the shipped text"
             self.documents = lambda: file_documents(files, settings.documents)
             self.description = {"files": files_signature(files), "documents": settings.documents}

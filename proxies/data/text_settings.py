@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from nasarena.proxies.data.shipped_text import ShippedText
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.settings import settings
 
@@ -16,8 +17,12 @@ class TextSettings:
     task: Literal["text"] = Field("text", description="what is trained on; mad is proxy=mad")
     path: str | tuple[str, ...] | None = Field(
         None,
-        description="any files or folder; null: the text that ships, sources of the library of "
-        "Python 3.11.7",
+        description="any files or folder; null: a text that ships",
+    )
+    shipped: ShippedText = Field(
+        "code",
+        description="which text that ships: code, sources of the library of Python 3.11.7; prose, "
+        "addresses of presidents to Congress",
     )
     length: int = Field(32, ge=1, description="bytes of a sequence, or tokens of one")
     tokenizer: str | None = Field(
@@ -42,6 +47,8 @@ class TextSettings:
     )
 
     def __post_init__(self) -> None:
+        if self.path is not None and self.shipped != "code":
+            raise InvalidSetting("shipped chooses among the texts that ship; leave out data.path")
         if self.subset is not None and self.dataset is None:
             raise InvalidSetting("subset is one of data.dataset, which is not given")
 

@@ -31,8 +31,14 @@ from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Cost, Outcome
 
-DATA = Path(__file__).parent / "data"
+LANDSCAPES = Path(__file__).parent / "landscapes"
+DATA = LANDSCAPES / "quick"
 ROWS, SURROGATE = "rows.csv.xz", "surrogate.npz"
+
+
+def data_folder(name: str) -> Path:
+    """Where the files of `patternbench-NAME` lie; `patternbench` alone is `patternbench-quick`."""
+    return LANDSCAPES / (name.partition("-")[2] or DATA.name)
 
 
 class PatternBench(KnownProxy):
@@ -52,7 +58,10 @@ class PatternBench(KnownProxy):
         _check(space)
         self.name, self.space, self.noise, self._data = name, space, noise, data
         files, self._surrogate, self.header, self._rows = _load(data)
-        self.abilities = Abilities(stands_for=str(self.header["proxy"]))
+        self.abilities = Abilities(
+            stands_for=str(self.header["proxy"]),
+            overrides=tuple(map(str, self.header.get("overrides", ()))),  # type: ignore[call-overload]
+        )
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
         described = {"patternbench": files, "code": code_hash(__name__)}
         self.version = config_hash({**described, **alphabet, "noise": noise})
@@ -151,12 +160,12 @@ class PatternBenchSettings:
     data: str | None = Field(
         None,
         description="folder of another sample that experiments.patternbench.fit wrote; null: the "
-        "shipped one",
+        "shipped one of this name",
     )
 
     def build(self, space: PatternSpace, name: str) -> PatternBench:
         """The benchmark. Raises InvalidSetting for a space that it does not know."""
-        data = Path(self.data).expanduser() if self.data else DATA
+        data = Path(self.data).expanduser() if self.data else data_folder(name)
         return PatternBench(name, space, data, self.noise)
 
 

@@ -16,7 +16,8 @@ import torch
 from fakes import CLASSICAL, MODELS, SEARCHING, SHORT, run_search
 from nasarena.baselines.partial_pattern import PartialPattern
 from nasarena.experiments.settings.registry import load_searcher
-from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import Searcher, build_searcher
@@ -397,6 +398,17 @@ def test_ngram_thompson_finds_what_its_model_can_say_and_tries_nothing_twice(
     assert len(set(patterns)) == 120
     best = max(landscape.true_score(pattern) for pattern in patterns)
     assert best == pytest.approx(landscape.optimum()[1])
+
+
+def test_ngram_thompson_recommends_what_its_model_puts_highest(tmp_path: Path) -> None:
+    landscape = additive(DEEP, noise=0.3)
+    run_search(tmp_path, "ngram-thompson", landscape, amount=120, top_k=3)
+    record = read_run(tmp_path)
+    (event,) = record.of_kind("recommended")
+    regrets = [landscape.regret(pattern) for pattern in event["patterns"]]
+    observed = max(record.trials(), key=lambda trial: trial.score or -np.inf)
+    assert len(regrets) == 3 and np.mean(regrets) < landscape.regret(observed.pattern) + 0.1
+    assert min(regrets) <= landscape.regret(observed.pattern)
 
 
 def test_ngram_thompson_ends_when_everything_was_tried(tmp_path: Path) -> None:

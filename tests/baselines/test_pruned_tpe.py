@@ -11,7 +11,8 @@ import pytest
 from fakes import run_search
 from nasarena.baselines.pruned_tpe import PrunedTPE
 from nasarena.experiments.settings.registry import load_searcher
-from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import mean_cost
 from nasarena.search.retraining import best_patterns

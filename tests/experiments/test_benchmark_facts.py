@@ -66,7 +66,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             score = mean + float(made.noise.offsets[seed] + SPREAD * rng.standard_normal())
             role = "test" if number < 50 else "fill"
             rows.append(Row(pattern, seed, role, 0, score, -score, 0.3, 0.5))  # type: ignore[arg-type]
-    text = header_line({"proxy": "additive"}) + "".join(map(row_line, rows))
+    text = header_line({"proxy": "additive", "overrides": ["proxy.noise=0.3"]}) + "".join(
+        map(row_line, rows)
+    )
     (folder / ROWS).write_bytes(lzma.compress(text.encode()))
     made.save(folder / SURROGATE)
     by_pattern: dict[str, list[Row]] = {}
@@ -130,6 +132,14 @@ def comparison_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def bench(data: Path, monkeypatch: pytest.MonkeyPatch) -> PatternBench:
     monkeypatch.setenv("NASARENA_CACHE", str(data.parent / "cache"))
     return PatternBench("patternbench", SLICE, data)
+
+
+def test_winners_are_trained_as_the_rows_were(comparison_folder: Path) -> None:
+    (judge,) = {
+        json.dumps(read_run(path).config["final_proxy"]["options"])
+        for path in find_runs(comparison_folder)
+    }
+    assert json.loads(judge)["noise"] == 0.3
 
 
 def test_the_folder_holds_what_the_benchmark_knows(
@@ -377,11 +387,18 @@ def test_the_truth_tells_apart_what_noise_hides() -> None:
     runs = {name: [np.array([np.nan, last]) for last in own] for name, own in regrets.items()}
     known: Any = SimpleNamespace(proxy="bench")
     analysis: Any = SimpleNamespace(
-        exact=ExactValues(known, runs, {}, ()), standings=SimpleNamespace(num_seeds=8)
+        exact=ExactValues(known, runs, {}, {"finalists": {}}, ()),
+        standings=SimpleNamespace(num_seeds=8),
     )
     (sentence,) = verdict_words._exactly(analysis)
     assert "true score in bench" in sentence and "sharp (+0.0535," in sentence
     assert f"p = {2 * 2 / 2**8:.2g})" in sentence  # Holm: the smaller of two p-values, doubled
     assert "blunt" not in sentence and "silent" not in sentence
+    # Where runs handed finalists in, these are what is judged.
+    finalists = {name: at_random for name in ("random", "sharp")}
+    finalists["blunt"] = [value - 0.02 for value in at_random]
+    analysis.exact = ExactValues(known, runs, {}, {"finalists": finalists}, ())
+    (sentence,) = verdict_words._exactly(analysis)
+    assert "blunt (+0.0200," in sentence and "sharp" not in sentence
     analysis.exact = None
     assert verdict_words._exactly(analysis) == []

@@ -14,7 +14,7 @@ import pytest
 
 from nasarena.baselines.references import reference_patterns
 from nasarena.experiments.execution.pool import News, Queue
-from nasarena.experiments.patternbench.adaptive import adaptive_round
+from nasarena.experiments.patternbench.adaptive import adaptive_round, elite_round
 from nasarena.experiments.patternbench.design import Design, Training, plan_trainings, seed_of
 from nasarena.experiments.patternbench.row_log import RowLog
 from nasarena.experiments.patternbench.train import settings_of, train
@@ -32,6 +32,8 @@ SMALL = Design(
     num_near=4,
     num_near_slice=2,
     num_again=3,
+    num_elite=2,
+    elite_seeds=3,
     reference_seeds=1,
     candidates=2,
 )
@@ -147,6 +149,20 @@ def test_second_looks_go_to_other_seeds_of_the_best() -> None:
         assert first.seed == seed_of(row.pattern) != row.seed
 
 
+def test_the_best_end_with_as_many_seeds_as_the_design_says() -> None:
+    rows = synthetic_rows(SMALL, 2)
+    last = elite_round(3, rows, SMALL, SPACE)
+    assert {one.role for one in last} == {"again"} and {one.round for one in last} == {3}
+    seeds: dict[str, list[int]] = {}
+    for one in [*rows, *last]:
+        seeds.setdefault(one.pattern, []).append(one.seed)
+    elite = {one.pattern for one in last}
+    assert len(elite) == 2
+    assert all(len(seeds[p]) == len(set(seeds[p])) == 3 for p in elite)
+    tests = {row.pattern for row in rows if row.role == "test"}
+    assert not elite & tests and elite_round(3, rows[::-1], SMALL, SPACE) == last
+
+
 class PoolHere:
     """A pool of this process, without the seconds that a new one takes to import torch."""
 
@@ -175,7 +191,7 @@ def test_a_sample_goes_on_where_it_was_cut_off(
     assert header["proxy"] == "quick" and header["settings"]["train"]["steps"] == 2
     assert _scores(rows) == _scores(read_rows(whole)[1])
     assert len(rows) == len(_scores(rows))
-    assert {row.round for row in rows} == {0, 1, 2}
+    assert {row.round for row in rows} == {0, 1, 2, 3}
     before = pieces.read_bytes()
     train([*TINY, *SMALL_WORDS, f"out={pieces}"])  # nothing is missing: not a byte is written
     assert pieces.read_bytes() == before
@@ -217,6 +233,12 @@ def test_rows_of_another_proxy_are_refused(tmp_path: Path) -> None:
         RowLog(path, {**header, "version": "2"})
     with pytest.raises(ProxyFailed, match="make patternbench"):
         read_rows(tmp_path / "none.csv.xz")
+
+
+def test_what_makes_a_proxy_another_one_is_kept_as_words() -> None:
+    """A benchmark hands them to whoever trains its winners for real."""
+    given = ["proxy.train.steps=600", "proxy.population=8", "design.num_fill=9", "workers=1"]
+    assert settings_of(given).overrides == ["proxy.train.steps=600"]
 
 
 @pytest.mark.parametrize(

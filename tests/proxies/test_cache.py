@@ -16,7 +16,8 @@ import pytest
 
 from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.contract import check_proxy
-from nasarena.proxies.landscapes import Landscape, additive, nk
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive, nk
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.machine import cache_folder
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed

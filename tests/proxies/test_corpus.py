@@ -16,7 +16,7 @@ from nasarena.proxies.data.corpus import (
     find_files,
     load_corpus,
 )
-from nasarena.proxies.data.shipped_text import library_files, pack, shipped_files
+from nasarena.proxies.data.shipped_text import library_files, pack, prose_files, shipped_files
 from nasarena.proxies.data.task import TaskSplit
 from nasarena.proxies.data.text import TextTask
 from nasarena.search.errors import InvalidSetting, ProxyFailed
@@ -69,7 +69,7 @@ def test_the_text_is_that_of_the_shipped_benchmark_under_every_python(
 def test_an_archive_that_is_not_the_shipped_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped_text, "ARCHIVE", tmp_path / "text.tar.xz")
+    monkeypatch.setattr(shipped_text, "ARCHIVES", {"code": tmp_path / "text.tar.xz"})
     with pytest.raises(ProxyFailed, match="cannot be read"):
         shipped_files()
     (tmp_path / "text.tar.xz").write_bytes(b"something else")
@@ -86,12 +86,34 @@ def test_packing_gives_the_same_bytes_each_time_and_all_files(
     for name in ("this.py", "argparse.py"):
         (library / name).write_text(f"# {name}\n" * 50)
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(library))
-    assert pack(tmp_path / "one") == pack(tmp_path / "two")
-    monkeypatch.setattr(shipped_text, "ARCHIVE", tmp_path / "one")
-    monkeypatch.setattr(shipped_text, "SHA256", pack(tmp_path / "one"))
+    assert pack(library_files(), tmp_path / "one") == pack(library_files(), tmp_path / "two")
+    monkeypatch.setattr(shipped_text, "ARCHIVES", {"code": tmp_path / "one"})
+    monkeypatch.setattr(shipped_text, "SHA256", {"code": pack(library_files(), tmp_path / "one")})
     assert {file.name: file.read() for file in shipped_files()} == {
         path.name: path.read_bytes() for path in library.iterdir()
     }
+
+
+def test_the_prose_is_english_and_another_text_than_the_code() -> None:
+    files = shipped_files("prose")
+    assert sum(len(file.read()) for file in files) > 4_000_000
+    assert all(file.name.endswith(".txt") and file.name[:4].isdigit() for file in files)
+    prose, code = TextTask(length=128, shipped="prose"), TextTask(length=128)
+    assert prose.fingerprint != code.fingerprint
+    text = bytes(prose.sample(0, "train", 64).inputs.astype(np.uint8).ravel())
+    assert text.count(b" the ") > 50 and b"self." not in text and b"def " not in text
+
+
+def test_prose_is_packed_from_whole_files_up_to_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for year in range(1790, 1800):
+        (tmp_path / f"{year}_president.txt").write_text(f"{year} " * 100)  # 500 bytes
+    (tmp_path / "1790_president.json").write_text("{}")
+    monkeypatch.setattr(shipped_text, "PROSE_BYTES", 1200)
+    chosen = prose_files(tmp_path)
+    assert len(chosen) == 3 and all(len(file.read()) == 500 for file in chosen)
+    assert [file.position for file in chosen] == sorted(file.position for file in chosen)
 
 
 def test_each_file_is_in_one_split_and_a_new_file_moves_no_other(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 from nasarena.agents.context.view import legend
 from nasarena.experiments.measure.engine.transformers_baseline import nemotron
 from nasarena.proxies.data.task import Batch, TaskSplit
-from nasarena.proxies.landscapes import TOKENS, additive
+from nasarena.proxies.landscape import TOKENS
+from nasarena.proxies.landscapes import additive
 from nasarena.proxies.models.flops import SequenceShape, forward_flops, num_parameters
 from nasarena.proxies.models.kinds import LAYER_KINDS, LayerKind, has_native, native_kinds
 from nasarena.proxies.models.model_shape import ModelShape, TensorSpec

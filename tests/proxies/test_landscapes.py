@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from nasarena.proxies.contract import check_proxy
-from nasarena.proxies.landscapes import TOKENS, Landscape, additive, nk
+from nasarena.proxies.landscape import TOKENS, Landscape
+from nasarena.proxies.landscapes import additive, motifs, nk
+from nasarena.proxies.spaced_motifs import SpacedMotifs
 from nasarena.proxies.window_sum import WindowSum
 from nasarena.search.errors import InvalidPattern, InvalidSetting
 from nasarena.search.proxy import TrialSeed
@@ -65,7 +67,10 @@ def landscapes(space: PatternSpace, **options: float) -> list[Landscape]:
     return [additive(space, **options), nk(space, **options)]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("landscape", landscapes(SMALL), ids=lambda x: x.name)
+SMALL_MOTIFS = motifs(SMALL, motifs=2, length=3)
+
+
+@pytest.mark.parametrize("landscape", [*landscapes(SMALL), SMALL_MOTIFS], ids=lambda x: x.name)
 def test_optimum_regret_percentile_and_moments_by_brute_force(landscape: Landscape) -> None:
     patterns = [SMALL.pattern(i) for i in range(SMALL.size)]
     scores = np.array([landscape.true_score(pattern) for pattern in patterns])
@@ -80,7 +85,9 @@ def test_optimum_regret_percentile_and_moments_by_brute_force(landscape: Landsca
         not_higher = np.mean(scores <= scores[index])
         assert landscape.percentile(pattern) == pytest.approx(100 * not_higher)
     assert landscape.percentile(best) == 100
-    assert landscape.percentile(patterns[int(scores.argmin())]) == pytest.approx(100 / SMALL.size)
+    assert landscape.percentile(patterns[int(scores.argmin())]) == pytest.approx(
+        100 * np.mean(scores == scores.min())
+    )
 
 
 def test_additive_is_letters_plus_neighbour_pairs() -> None:
@@ -100,6 +107,46 @@ def test_additive_is_letters_plus_neighbour_pairs() -> None:
     rugged = nk(FULL, neighbours=3)
     assert interaction(rugged, 2, 7) < 1e-9 < 1e-3 < interaction(rugged, 2, 5)
     assert interaction(rugged, 1, 14) > 1e-3  # 14, 15, 0, 1 is one window around the end
+
+
+def test_motifs_are_sought_everywhere_and_multiply() -> None:
+    """By hand: `A_M` (A, any letter, M) and `SS` in five letters."""
+    places, letters = np.array([[1, 3], [2, 3]]), np.array([[0, 1], [2, 2]])
+    function = SpacedMotifs(places, letters, 3, 5)
+    space = PatternSpace("AMS", 5)
+    values = {
+        "SSAAM": 2 * 2,  # both whole, wherever they stand
+        "AAMSS": 2 * 2,
+        "AAMSA": 2 * 1,
+        "SSSSS": 0 * 2,  # neither A nor M
+        "AMAMA": 1 * 0,
+        "SMSMM": 1 * 1,
+    }
+    for pattern, value in values.items():
+        assert function.raw(space.digits(pattern).tolist()) == value, pattern
+    everything = np.array(
+        [function.raw(space.digits(space.pattern(i)).tolist()) for i in range(243)]
+    )
+    assert np.array_equal(function.raw_all(), everything)
+    assert np.array_equal(function.raw_many(np.arange(243).reshape(9, 27)).ravel(), everything)
+    digits, best = function.optimum
+    assert best == 4 and space.index(space.from_digits(digits)) == int(everything.argmax())
+    assert function.lowest == 0
+
+
+def test_motifs_reach_farther_than_any_window() -> None:
+    """At the optimum, what one letter is worth depends on letters more than five places away."""
+    landscape = motifs(FULL)
+    best, top = landscape.optimum()
+
+    def score(*places: int) -> float:
+        other = {"A": "M", "M": "S", "S": "A"}
+        changed = [other[one] if i in places else one for i, one in enumerate(best)]
+        return landscape.true_score("".join(changed))
+
+    far = [(i, j) for i in range(16) for j in range(i + 6, 16)]
+    apart = [abs(score(i, j) - score(i) - score(j) + top) for i, j in far]
+    assert np.mean(np.array(apart) > 1e-6) > 0.5
 
 
 def test_more_neighbours_mean_more_local_optima() -> None:
@@ -203,6 +250,7 @@ def test_a_share_of_patterns_always_diverges_but_never_the_optimum() -> None:
 def test_landscapes_keep_the_contract_of_proxies(options: dict[str, float]) -> None:
     for landscape in landscapes(FULL, **options):
         check_proxy(landscape, noisy=options.get("noise") != 0.0, num_patterns=40)
+    check_proxy(motifs(SMALL, motifs=2, length=3, **options), noisy=options.get("noise") != 0.0)  # type: ignore[arg-type]
 
 
 def test_every_option_is_part_of_the_version() -> None:
@@ -213,6 +261,7 @@ def test_every_option_is_part_of_the_version() -> None:
         for landscape in landscapes(space, **options)
     ]
     versions += [additive(FULL, interaction=1.0).version, nk(FULL, neighbours=2).version]
+    versions += [motifs(SMALL, motifs=2, length=n).version for n in (2, 3)]
     assert len(set(versions)) == len(versions)
     assert additive(FULL).version == additive(FULL).version
     assert additive(FULL, landscape_seed=1).optimum() != additive(FULL).optimum()
@@ -238,6 +287,8 @@ def test_bad_settings_are_one_clear_line() -> None:
         (lambda: nk(FULL, neighbours=0), "neighbours must be at least 1, got 0"),
         (lambda: nk(FULL, neighbours=7), "take fewer neighbours"),
         (lambda: nk(PatternSpace("AMS", 3)), "do not fit a pattern of 3"),
+        (lambda: motifs(FULL, motifs=5), "5 motifs of 4 letters do not fit a pattern of 16"),
+        (lambda: motifs(PatternSpace("AMS", 30)), "too large for motifs"),
     ]
     for make, expected in cases:
         with pytest.raises(InvalidSetting) as caught:

@@ -22,7 +22,8 @@ from nasarena.figures.results.rows import trial_rows
 from nasarena.figures.results.tables import read_tables
 from nasarena.proxies.cache import CachedProxy
 from nasarena.proxies.data.task import Batch, TaskSplit
-from nasarena.proxies.landscapes import Landscape, additive
+from nasarena.proxies.landscape import Landscape
+from nasarena.proxies.landscapes import additive
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.trained import TrainedProxy
 from nasarena.proxies.trained_settings import TrainedSettings
