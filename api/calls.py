@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from nasarena.experiments.commands.check import Examination
-from nasarena.experiments.commands.compare import (
+from nasarena.experiments.commands.evaluate import outcomes_of
+from nasarena.experiments.commands.figures import existing_folder
+from nasarena.experiments.commands.one_comparison import (
     failures,
     report_failures,
     run_comparison,
     run_one,
 )
-from nasarena.experiments.commands.evaluate import outcomes_of
-from nasarena.experiments.commands.figures import existing_folder
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import (

@@ -48,7 +48,7 @@ class LoopSettings:
     """What the loop needs to know besides searcher and proxy; see DESIGN for the meaning.
 
     `max_duplicates` bounds the free trials (duplicates and invalid proposals) in a row.
-    `top_k` patterns are trained again `final_replicates` times each after the search: those of
+    `finalists` patterns are trained again `final_replicates` times each after the search: those of
     highest observed score, or those that a model of the run's trials puts highest
     (`nasarena.search.models.finalists`); whoever calls hands the rule over.
     """
@@ -60,15 +60,15 @@ class LoopSettings:
     duplicates: Duplicates = "reuse"
     max_duplicates: int = 100
     ask_timeout_s: float = 600.0
-    top_k: int = 3
-    final_replicates: int = 1
-    finalists_by: FinalistRule = "score"
+    finalists: int = 5
+    final_replicates: int = 4
+    finalists_by: FinalistRule = "model"
 
     def __post_init__(self) -> None:
         for name in ("parallel", "max_duplicates"):
             if getattr(self, name) < 1:
                 raise InvalidSetting(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("seed", "initial_design", "top_k", "final_replicates"):
+        for name in ("seed", "initial_design", "finalists", "final_replicates"):
             if getattr(self, name) < 0:
                 raise InvalidSetting(f"{name} must not be negative, got {getattr(self, name)}")
         if self.duplicates not in get_args(Duplicates):
@@ -124,7 +124,8 @@ def search(
         searcher = GuardedSearcher(make_searcher, rng, journal, limit)
         run = _Run(proxy, settings, journal, searcher, watch)
         reason = run.ask_and_settle(max_parallel)
-        recommended = searcher.recommend(settings.top_k, proxy.space) if settings.top_k else None
+        count = settings.finalists
+        recommended = searcher.recommend(count, proxy.space) if count else None
     if recommended is not None:
         journal.record_recommendation(recommended)
     journal.record_search_end(reason, run.account.ledger)
@@ -152,8 +153,8 @@ def _finish_search(
     settings: LoopSettings,
     name: NameFinalists = best_patterns,
 ) -> FinishedSearch:
-    top_k, replicates = settings.top_k, settings.final_replicates
-    return FinishedSearch(journal, trials, settings.seed, top_k, replicates, name)
+    finalists, replicates = settings.finalists, settings.final_replicates
+    return FinishedSearch(journal, trials, settings.seed, finalists, replicates, name)
 
 
 @dataclass(slots=True)

@@ -108,6 +108,13 @@ class KnownProxy(Proxy):
         """How many real trainings of a pattern are on record; None where there is no record."""
         return None
 
+    def difficulty(self, num_trials: float) -> dict[str, Any] | None:
+        """How hard the landscape is, as plain values; None where nobody worked it out.
+
+        `random_regret` is the expected regret of the best of `num_trials` uniform patterns.
+        """
+        return None
+
     def surrogate_facts(self) -> dict[str, Any] | None:
         """How good the surrogate is, as plain values; None where there is none."""
         return None

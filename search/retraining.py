@@ -17,13 +17,13 @@ from nasarena.search.seeding import stream_seed
 from nasarena.search.trial import Outcome, Trial
 
 
-def best_patterns(trials: Sequence[Trial], top_k: int) -> list[str]:
-    """The `top_k` distinct patterns of highest search score, ties to the earlier trial.
+def best_patterns(trials: Sequence[Trial], count: int) -> list[str]:
+    """The `count` distinct patterns of highest search score, ties to the earlier trial.
 
     Only fully trained ones count, unless there is none: then those trained furthest.
     """
     ranked = best_first(comparable(trials))
-    return list(dict.fromkeys(trial.pattern for trial in ranked))[:top_k]
+    return list(dict.fromkeys(trial.pattern for trial in ranked))[:count]
 
 
 def final_seed(run_seed: int, replicate: int) -> TrialSeed:
@@ -39,21 +39,21 @@ NameFinalists = Callable[[Sequence[Trial], int], list[str]]
 class FinishedSearch:
     """A run whose search has ended; its best patterns are to be trained again.
 
-    `top_k` finalists that `name` finds in its trials, `num_replicates` times each. They decide; the
-    highest observed pattern and those that the searcher recommends are trained beside them.
+    `num_finalists` patterns that `name` finds in its trials, `num_replicates` times each. They
+    decide; the highest observed one and those that the searcher recommends are trained beside them.
     """
 
     journal: Journal
     trials: list[Trial]
     seed: int
-    top_k: int
+    num_finalists: int
     num_replicates: int
     name: NameFinalists = best_patterns
 
     def choice(self) -> dict[str, list[str]]:
         """The patterns that are to be trained again, by who names them; `finalists` decide."""
-        best = best_patterns(self.trials, min(1, self.top_k))
-        finalists = self.name(self.trials, self.top_k)
+        best = best_patterns(self.trials, min(1, self.num_finalists))
+        finalists = self.name(self.trials, self.num_finalists)
         return {"finalists": finalists, "best": best, "recommended": self.journal.recommended}
 
     def pending_retrainings(self) -> list[tuple[str, int]]:

@@ -74,7 +74,7 @@ def write_run(
     references: dict[str, str] | None = None,
     patterns: Sequence[str] | None = None,
     version: str = "7",
-    top_k: int = 2,
+    finalists: int = 2,
     replicates: int = 1,
     options: dict[str, Any] | None = None,
     budget_aware: bool = False,
@@ -91,14 +91,14 @@ def write_run(
         cost=lambda p: Cost(flops=1000 + 100 * p.count("A"), tokens=64, device_seconds=0.25),
     )
     if references:
-        amount, unit, top_k = len(references), "trials", len(references)
+        amount, unit, finalists = len(references), "trials", len(references)
     initial_design = 0 if references else 4
     config = {
         "searcher": {"name": searcher, "options": options or {}, "budget_aware": budget_aware},
         "proxy": {"name": proxy.name, "metric": proxy.metric, "version": version},
         "space": {"alphabet": space.alphabet, "depth": space.depth},
         "budget": {"unit": unit, "amount": amount, "charge_llm": False},
-        "loop": {"seed": seed, "initial_design": initial_design, "top_k": top_k},
+        "loop": {"seed": seed, "initial_design": initial_design, "finalists": finalists},
     }
     named = references or {pattern: pattern for pattern in patterns or ()}
     asks = [Proposal(pattern, details={"name": name}) for name, pattern in named.items()]
@@ -114,7 +114,7 @@ def write_run(
             options=None if asks or raises else {"greed": greed},
             config=config,
             initial_design=initial_design,
-            top_k=top_k,
+            finalists=finalists,
             final_replicates=replicates,
         )
     return path

@@ -56,6 +56,7 @@ INNER = {
         "results": {"stats"},
         "stats": set(),
         "fonts": set(),
+        "suite": {"report", "plots", "results", "stats"},
     },
 }
 # `searchers.py` alone gathers the hybrids, which stand on the other files of `agents`.

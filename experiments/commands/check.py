@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from nasarena.experiments.commands.check_proxy import examine_proxy
-from nasarena.experiments.commands.compare import report_failures, run_missing
 from nasarena.experiments.commands.conformance import Finding, Kit
+from nasarena.experiments.commands.one_comparison import report_failures, run_missing
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS, Entrant, resolve_searcher
 from nasarena.experiments.execution.console import make_console

@@ -17,6 +17,7 @@ from nasarena.search.untrusted.one_line import one_line
 
 if TYPE_CHECKING:
     from nasarena.figures.report.conclusion import Conclusion
+    from nasarena.figures.suite.report import SuiteConclusion
 
 CHECK = "--check"
 
@@ -67,7 +68,12 @@ def existing_folder(command: str, arguments: Sequence[str]) -> Path:
     return folder
 
 
-def _write_all(folder: Path, command: str) -> "Conclusion":
+def _write_all(folder: Path, command: str) -> "Conclusion | SuiteConclusion":
     from nasarena.figures.comparison import write_all
+    from nasarena.figures.suite.report import write_suite
+    from nasarena.figures.suite.results import is_suite, read_suite
+
+    if is_suite(folder):
+        return write_suite(folder, read_suite(folder), command)
 
     return write_all(folder, command, drawer=draw_by_all_cores)

@@ -23,17 +23,24 @@ FILE = "benchmark.json"
 VERSION = 1
 
 
-def write_facts(folder: Path, proxy: Proxy, records: Sequence[RunRecord]) -> None:
+def write_facts(
+    folder: Path,
+    proxy: Proxy,
+    records: Sequence[RunRecord],
+    num_trials: float,
+    is_ranked: bool = True,
+) -> None:
     """Write the file for all runs, the `records`, unless it says all that already.
 
-    Nothing is written where the proxy knows no truth.
+    `num_trials` are those that a run's budget pays for. Ranks in the whole space are left out
+    unless `is_ranked`: they take a pass over it. Nothing is written where the proxy knows no truth.
     """
     if not isinstance(proxy, KnownProxy):
         return
     patterns = find_scored_patterns(records)
     if _is_current(folder / FILE, proxy, patterns):
         return
-    text = json.dumps(collect_facts(proxy, patterns), separators=(",", ":"))
+    text = json.dumps(collect_facts(proxy, patterns, num_trials, is_ranked), separators=(",", ":"))
     try:
         replace_text(folder / FILE, text + "\n")
     except OSError as error:
@@ -51,10 +58,12 @@ def _is_current(file: Path, proxy: KnownProxy, patterns: Sequence[str]) -> bool:
     return about == (VERSION, proxy.name, proxy.version) and covered == list(patterns)
 
 
-def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
+def collect_facts(
+    proxy: KnownProxy, patterns: Sequence[str], num_trials: float, is_ranked: bool = True
+) -> dict[str, Any]:
     """The content of the file; `patterns` are those that a figure may ask for."""
     pattern, score = proxy.optimum()
-    ranks = proxy.ranks(patterns)
+    ranks = proxy.ranks(patterns) if is_ranked else None
     has_record = proxy.num_trainings(pattern) is not None
     trainings = {one: proxy.num_trainings(one) for one in patterns}
     return {
@@ -66,6 +75,7 @@ def collect_facts(proxy: KnownProxy, patterns: Sequence[str]) -> dict[str, Any]:
         "ranks": None if ranks is None else dict(zip(patterns, ranks, strict=True)),
         "trainings": {p: n for p, n in trainings.items() if n} if has_record else None,
         "surrogate": proxy.surrogate_facts(),
+        "difficulty": proxy.difficulty(num_trials),
     }
 
 

@@ -36,7 +36,7 @@ from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.commands import evaluate_settings
-from nasarena.experiments.settings.config import CompareConfig, SearcherConfig
+from nasarena.experiments.settings.config import CompareConfig, LoopConfig, SearcherConfig
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.hashes import config_hash
@@ -50,17 +50,22 @@ from nasarena.search.untrusted.drafts import replace_text
 
 PLAN = "plan.json"
 _REFERENCE_SEEDS = 3  # lines in figures and no entrants: a mean over more would only cost
+_DEFAULT_FINALISTS = LoopSettings(0, Budget("trials", 1)).finalists
 SAME = "same"  # final_proxy: the proxy searched, whatever it stands for
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All cells of a comparison, and where they lie."""
+    """All cells of a comparison, and where they lie.
+
+    `is_ranked`: a benchmark ranks the patterns in its whole space, which takes a pass over it.
+    """
 
     folder: Path
     cells: list[RunSpec]
     budget: Budget
     records: Records = field(repr=False)
+    is_ranked: bool = True
 
     def state(self, cell: RunSpec) -> State:
         """Where a run of it stands."""
@@ -73,7 +78,10 @@ class Comparison:
 
 
 def plan_comparison(
-    config: CompareConfig, command: str, objects: Mapping[str, SearcherSpec] = NO_OBJECTS
+    config: CompareConfig,
+    command: str,
+    objects: Mapping[str, SearcherSpec] = NO_OBJECTS,
+    is_ranked: bool = True,
 ) -> Comparison:
     """The comparison of these settings; nothing is written yet. `objects` as `resolve_searcher`.
 
@@ -84,11 +92,12 @@ def plan_comparison(
     proxy = build_proxy(config.proxy, config.space, config.cache)
     judge = _judge(config, proxy)
     budget, num_trials = price_budget(config.budget, proxy)
+    loop = _with_finalists(config.loop, num_trials)
     entrants = unique_labels(
         [resolve_searcher(searcher, suited, objects, num_trials) for searcher in wanted]
     )
     made_here = provenance(command)
-    name = config.name or _default_name(config, proxy, budget, judge)
+    name = config.name or _default_name(config, loop, proxy, budget, judge)
     folder = Path(config.folder) / name
     if not config.overwrite:
         entrants = number_versions(entrants, folder)
@@ -108,13 +117,26 @@ def plan_comparison(
         )
 
     seeds = range(config.first_seed, config.first_seed + config.seeds)
-    all_settings = [LoopSettings(seed, budget, **asdict(config.loop)) for seed in seeds]
+    all_settings = [LoopSettings(seed, budget, **asdict(loop)) for seed in seeds]
     searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
     references = resolve_searcher(SearcherConfig(REFERENCES, {}))
     scoring = [
         cell(references, settings) for settings in _settings_of_references(config, all_settings)
     ]
-    return Comparison(folder, _order(searching) + scoring, budget, Records(folder))
+    cells = _order(searching) + scoring
+    return Comparison(folder, cells, budget, Records(folder), is_ranked)
+
+
+def _with_finalists(loop: LoopConfig, num_trials: int) -> LoopConfig:
+    """The rules with a number of finalists that a run can have."""
+    if loop.finalists is None:
+        return replace(loop, finalists=min(_DEFAULT_FINALISTS, num_trials))
+    if loop.finalists > num_trials:
+        raise InvalidSetting(
+            f"loop.finalists must be at most the {num_trials} patterns that a run's budget pays "
+            f"for, got {loop.finalists}"
+        )
+    return loop
 
 
 def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | None:
@@ -129,10 +151,14 @@ def _judge(config: CompareConfig, proxy: Proxy) -> tuple[ProxyConfig, str] | Non
 
 
 def _default_name(
-    config: CompareConfig, proxy: Proxy, budget: Budget, judge: tuple[ProxyConfig, str] | None
+    config: CompareConfig,
+    loop: LoopConfig,
+    proxy: Proxy,
+    budget: Budget,
+    judge: tuple[ProxyConfig, str] | None,
 ) -> str:
     """Proxy and a hash of what all runs share: searchers and seeds can be added to it later."""
-    shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(config.loop)}
+    shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(loop)}
     if judge:
         shared["final_proxy"] = judge[1]
     return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
@@ -149,7 +175,7 @@ def _settings_of_references(
         return []
     budget = Budget("trials", count)
     return [
-        replace(settings, budget=budget, initial_design=0, top_k=count)
+        replace(settings, budget=budget, initial_design=0, finalists=count)
         for settings in all_settings[:_REFERENCE_SEEDS]
     ]
 

@@ -129,7 +129,7 @@ def _populations(
 
 def _num_trainings(cell: RunSpec) -> int:
     """At least 1: where nothing is trained, too, there is an end to be recorded."""
-    return max(1, cell.settings.top_k * cell.settings.final_replicates)
+    return max(1, cell.settings.finalists * cell.settings.final_replicates)
 
 
 def _last_progress(cell: RunSpec, news: News, advance: Advance | None) -> Progress:

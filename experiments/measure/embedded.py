@@ -95,7 +95,7 @@ def regret(family: str, entrant: str, seed: int, num_trials: int) -> float:
     name, options = ENTRANTS[entrant]
     spec = load_searcher(name)
     llm = _client() if spec.uses_llm else None
-    settings = LoopSettings(seed, Budget("trials", num_trials), top_k=0)
+    settings = LoopSettings(seed, Budget("trials", num_trials), finalists=0)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", {}, {}) as run:
         trials = run_to_end(
             run,

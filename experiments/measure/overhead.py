@@ -79,7 +79,7 @@ def measure() -> None:
 def loop_times(proxy: Proxy, num_trials: int) -> list[float]:
     """Seconds from each trial to the next of a random search in the real loop."""
     spec = load_searcher("random")
-    settings = LoopSettings(0, Budget("trials", num_trials), top_k=0)
+    settings = LoopSettings(0, Budget("trials", num_trials), finalists=0)
     moments: list[float] = []
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", {}, {}) as run:
         run_to_end(

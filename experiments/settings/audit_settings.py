@@ -102,7 +102,7 @@ class AuditConfig:
     trainings: int = Field(
         3,
         ge=1,
-        description="what a run's final score averages: loop.top_k x loop.final_replicates",
+        description="what a run's final score averages: loop.finalists x loop.final_replicates",
     )
     threshold: float = Field(
         0.85,

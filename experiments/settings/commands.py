@@ -3,8 +3,8 @@
 Arguments of the command line and keywords of Python mean the same and are read by one function for
 each command:
 
-    compare_settings(["proxy=quick", "seeds=5", "budget.patterns=24", "loop.top_k=1"])
-    compare_settings(proxy="quick", seeds=5, budget={"patterns": 24}, loop={"top_k": 1})
+    compare_settings(["proxy=quick", "seeds=5", "budget.patterns=24", "loop.finalists=1"])
+    compare_settings(proxy="quick", seeds=5, budget={"patterns": 24}, loop={"finalists": 1})
     compare_settings(searchers=["random", {"name": "tpe", "options": {"num_startup": 6}}],
                      proxy={"name": "quick", "train": {"steps": 20}})
 

@@ -99,16 +99,15 @@ class LoopConfig:
         ge=0,
         description="seconds after which an ask that has not answered is a failure; 0: never",
     )
-    top_k: int = Field(
-        _LOOP["top_k"],
-        ge=0,
-        description="best patterns to train again on held-out data after the search, not charged; "
-        "1 on patternbench",
+    finalists: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="patterns of a run to train again on held-out data after the search, not "
+        f"charged; null: {_LOOP['finalists']}, or every pattern where the budget pays for fewer",
     )
     final_replicates: int = Field(
         _LOOP["final_replicates"],
         ge=0,
-        description="trainings of each of them; 4 on patternbench",
+        description="trainings of each of them; 1 where trainings take long (quick, mad, text)",
     )
     finalists_by: FinalistRule = Field(
         _LOOP["finalists_by"],

@@ -65,6 +65,8 @@ PROXIES = {
     "text": "nasarena.proxies.presets:TextProxySettings",
     "modern": "nasarena.proxies.presets:TextProxySettings",
     "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "patternbench-quick": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "suite": "nasarena.proxies.patternbench.suite:SuiteSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",
     "motifs": "nasarena.proxies.landscapes:MotifsSettings",

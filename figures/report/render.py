@@ -36,7 +36,7 @@ def render(conclusion: Conclusion) -> str:
     tables, standing = analysis.tables, analysis.standings
     drawings = conclusion.drawings if standing.places else []
     behind_letters = analysis.letter_controls
-    style, script = _read("report.css"), "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
+    style, script = read_page("report.css"), "\n".join(read_page(f"{name}.js") for name in _SCRIPTS)
     template = _environment().get_template("report.html.jinja")
     return template.render(
         conclusion=conclusion,
@@ -63,12 +63,13 @@ def render(conclusion: Conclusion) -> str:
         provenance=_provenance([run.record.header for run in analysis.runs]),
         style=style,
         script=script,
-        style_hash=_policy_hash(style),
-        script_hash=_policy_hash(script),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
     )
 
 
-def _read(name: str) -> str:
+def read_page(name: str) -> str:
+    """A file of the page, as text."""
     return (_PAGE / name).read_text(encoding="utf-8")
 
 
@@ -91,16 +92,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = write_number
     return environment
 
 
-def _number(value: float, form: str = ".4f") -> str:
+def write_number(value: float, form: str = ".4f") -> str:
     """A number as it is printed, nothing where there is none (NaN is unequal to itself)."""
     return "" if value != value else format(value, form)
 
 
-def _policy_hash(text: str) -> str:
+def policy_hash(text: str) -> str:
     """What a content security policy calls this very text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 

@@ -80,11 +80,31 @@ class SurrogateQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Difficulty:
+    """How hard a landscape is.
+
+    `noise` is the standard deviation of one training of the optimum, `share_within_noise` the share
+    of the space not further below it than that. `icc` is the intraclass correlation of one training
+    over uniform patterns, `elite_icc` among the `elite_patterns` best that have `elite_seeds`
+    trainings or more; NaN where there are too few. `random_regret`: the expected regret of the best
+    of as many uniform patterns as a run has trials, picked by their true scores.
+    """
+
+    noise: float
+    share_within_noise: float
+    icc: float
+    elite_icc: float
+    elite_patterns: int
+    elite_seeds: int
+    random_regret: float
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """`best` is the true score of the `optimum`; `scores`, `ranks` (1 is best) by pattern.
 
     `ranks` is empty where the whole space was not ranked; `trainings` counts the real trainings of
-    a pattern, None where there is no such thing.
+    a pattern, None where there is no such thing; so is `difficulty` where nobody worked it out.
     """
 
     proxy: str
@@ -96,6 +116,7 @@ class Benchmark:
     trainings: Mapping[str, int] | None = field(repr=False)
     surrogate: SurrogateQuality | None
     content: str = field(repr=False)
+    difficulty: Difficulty | None = None
 
     def percentile(self, rank: float) -> float:
         """Percent of the space that does not score higher than the pattern of this rank."""
@@ -142,6 +163,21 @@ def _benchmark(facts: Mapping[str, Any], content: str) -> Benchmark:
         trainings=facts["trainings"],
         surrogate=None if surrogate is None else _surrogate(surrogate),
         content=content,
+        difficulty=_difficulty(facts.get("difficulty")),
+    )
+
+
+def _difficulty(facts: Mapping[str, Any] | None) -> Difficulty | None:
+    if facts is None:
+        return None
+    return Difficulty(
+        noise=float(facts["noise"]),
+        share_within_noise=float(facts["share_within_noise"]),
+        icc=_number(facts["icc"]),
+        elite_icc=_number(facts["elite_icc"]),
+        elite_patterns=int(facts["elite_patterns"]),
+        elite_seeds=int(facts["elite_seeds"]),
+        random_regret=float(facts["random_regret"]),
     )
 
 

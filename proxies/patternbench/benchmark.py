@@ -9,7 +9,7 @@ say what stands behind a score. It is charged what the training costs.
 import hashlib
 import time
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from nasarena.proxies.patternbench.held_out import surrogate_facts
+from nasarena.proxies.patternbench.landscape_facts import LandscapeFacts, read_facts
 from nasarena.proxies.patternbench.network import DEPTH, LETTERS
 from nasarena.proxies.patternbench.rows import Row, read_rows
 from nasarena.proxies.patternbench.surrogate import NUM_NOISE_FEATURES, Surrogate
-from nasarena.proxies.patternbench.truth import Truth
+from nasarena.proxies.patternbench.truth import WHOLE, Truth
 from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Abilities, Direction, KnownProxy, Split, TrialSeed
@@ -65,6 +66,7 @@ class PatternBench(KnownProxy):
         alphabet = {"alphabet": space.alphabet, "depth": space.depth}
         described = {"patternbench": files, "code": code_hash(__name__)}
         self.version = config_hash({**described, **alphabet, "noise": noise})
+        self.files = files
         self.truth = Truth(self._surrogate, self._rows, space, config_hash(described))
         self._trained = {
             (pattern, row.seed): row for pattern, rows in self._rows.items() for row in rows
@@ -92,13 +94,18 @@ class PatternBench(KnownProxy):
         """True scores of the whole space in the order of ranks, memory-mapped from the cache."""
         return self.truth.all_scores
 
+    @cached_property
+    def facts(self) -> LandscapeFacts | None:
+        """What the fit worked out once about the whole space; None for another space."""
+        return read_facts(self._data, self.files) if self.space == WHOLE else None
+
     def optimum(self) -> tuple[str, float]:
         """The best pattern of the benchmark and its true score, exact."""
-        return self.truth.optimum
+        return (self.facts.optimum, self.facts.best) if self.facts else self.truth.optimum
 
     def regret(self, pattern: str) -> float:
         """How far the true score of `pattern` is below the optimum, exact; 0 or more."""
-        return self.truth.optimum[1] - self.true_score(pattern)
+        return self.optimum()[1] - self.true_score(pattern)
 
     def percentile(self, pattern: str) -> float:
         """Percent of the space whose true score is not higher, exact; the optimum has 100."""
@@ -108,9 +115,28 @@ class PatternBench(KnownProxy):
         """1 + the number of patterns of the space with a higher true score, exact; 1 is best."""
         return self.truth.ranks([self.space.validate(pattern) for pattern in patterns])
 
+    def difficulty(self, num_trials: float) -> dict[str, Any] | None:
+        """As `LandscapeFacts`, with the regret of random search under this many trials."""
+        facts = self.facts
+        if facts is None:
+            return None
+        return {
+            "noise": facts.noise,
+            "share_within_noise": facts.share_within_noise,
+            "icc": facts.icc,
+            "elite_icc": facts.elite_icc,
+            "elite_patterns": facts.elite_patterns,
+            "elite_seeds": facts.elite_seeds,
+            "random_regret": facts.regret_of_random(num_trials),
+        }
+
     def surrogate_facts(self) -> dict[str, Any]:
         """How good the surrogate is, as plain values; raises ProxyFailed without its report."""
         return surrogate_facts(self._data, self._surrogate, self._rows)
+
+    def spread(self, pattern: str) -> float:
+        """Standard deviation of one training of `pattern`, as the noise model says."""
+        return self._surrogate.noise.spread(pattern, self.true_score(pattern))
 
     def num_trainings(self, pattern: str) -> int:
         """How many real trainings of `pattern` are on record; 0: a surrogate's score."""

@@ -103,7 +103,7 @@ def play(
     **options: Any,
 ) -> list[Trial]:
     """One run of the real loop; the same folder again is a replay."""
-    loop = {"amount": amount, "parallel": parallel, "seed": seed, "top_k": 0}
+    loop = {"amount": amount, "parallel": parallel, "seed": seed, "finalists": 0}
     return run_search(folder, agent, proxy or truth(), options=options, llm=client, **loop)
 
 

@@ -22,7 +22,7 @@ from nasarena.agents.llm.server_client import ServerClient
 from nasarena.agents.llm.weights import active_params
 from nasarena.agents.operators.candidate import candidate_schema
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.commands.compare import run_missing
+from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.comparison.running import Progress
 from nasarena.experiments.settings.commands import compare_settings

@@ -33,7 +33,7 @@ def run(
     folder: Path, name: str, proxy: Landscape, amount: int = 12, **settings: Any
 ) -> list[Trial]:
     """Everything that a searcher with short options asked, in order."""
-    settings = {"top_k": 0, "max_duplicates": 20, **settings}
+    settings = {"finalists": 0, "max_duplicates": 20, **settings}
     return run_search(folder, name, proxy, amount=amount, options=SHORT.get(name), **settings)
 
 
@@ -393,7 +393,7 @@ def test_ngram_thompson_finds_what_its_model_can_say_and_tries_nothing_twice(
 ) -> None:
     """On effects of letters at their places, without noise, it reaches the best of 6,561."""
     landscape = additive(DEEP, interaction=0.0)
-    trials = run_search(tmp_path, "ngram-thompson", landscape, amount=120, top_k=0)
+    trials = run_search(tmp_path, "ngram-thompson", landscape, amount=120, finalists=0)
     patterns = patterns_of(trials)
     assert len(set(patterns)) == 120
     best = max(landscape.true_score(pattern) for pattern in patterns)
@@ -402,7 +402,7 @@ def test_ngram_thompson_finds_what_its_model_can_say_and_tries_nothing_twice(
 
 def test_ngram_thompson_recommends_what_its_model_puts_highest(tmp_path: Path) -> None:
     landscape = additive(DEEP, noise=0.3)
-    run_search(tmp_path, "ngram-thompson", landscape, amount=120, top_k=3)
+    run_search(tmp_path, "ngram-thompson", landscape, amount=120, finalists=3)
     record = read_run(tmp_path)
     (event,) = record.of_kind("recommended")
     regrets = [landscape.regret(pattern) for pattern in event["patterns"]]
@@ -413,5 +413,5 @@ def test_ngram_thompson_recommends_what_its_model_puts_highest(tmp_path: Path) -
 
 def test_ngram_thompson_ends_when_everything_was_tried(tmp_path: Path) -> None:
     space = PatternSpace("AM", 3)
-    trials = run_search(tmp_path, "ngram-thompson", additive(space), amount=50, top_k=0)
+    trials = run_search(tmp_path, "ngram-thompson", additive(space), amount=50, finalists=0)
     assert sorted(patterns_of(trials)) == sorted(space.pattern(index) for index in range(8))

@@ -34,7 +34,7 @@ def make_searcher(space: PatternSpace = DEEP, **options: Any) -> PrunedTPE:
 def run(
     path: Path, name: str, proxy: Landscape, amount: float, seed: int = 0, **options: Any
 ) -> list[Trial]:
-    loop: dict[str, Any] = {"initial_design": 2, "top_k": 0}
+    loop: dict[str, Any] = {"initial_design": 2, "finalists": 0}
     return run_search(
         path, name, proxy, amount=amount, unit="flops", seed=seed, options=options, **loop
     )

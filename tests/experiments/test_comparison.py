@@ -321,7 +321,7 @@ def test_the_number_of_workers_changes_no_event() -> None:
 
 
 def test_another_proxy_may_judge_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["searchers=[random,evolution]", "loop.top_k=2"]
+    arguments = ["searchers=[random,evolution]", "loop.finalists=2"]
     assert compare(*arguments, "final_proxy=nk") == 0
     space = PatternSpace("AMS", 16)
     searched, judge = additive(space), nk(space)
@@ -381,4 +381,4 @@ def test_a_run_is_the_same_alone_and_within_a_comparison() -> None:
         assert main(one) == 0
         alone = read_run(Path("alone/x") / name)
         assert drop_measurements(alone.events) == drop_measurements(record.events)
-        assert sum(1 for _ in record.of_kind("final")) == record.config["loop"]["top_k"]
+        assert sum(1 for _ in record.of_kind("final")) == record.config["loop"]["finalists"]

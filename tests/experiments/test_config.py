@@ -255,9 +255,9 @@ def test_variants_of_one_searcher_get_names_of_their_own() -> None:
 def test_a_comparison_is_as_large_as_its_proxy_allows() -> None:
     on_landscape, on_quick = compare_settings(["proxy=additive"]), compare_settings(["proxy=quick"])
     assert (on_landscape.seeds, on_landscape.budget.patterns) == (20, 72)
-    assert (on_quick.seeds, on_quick.budget.patterns, on_quick.loop.top_k) == (3, 36, 3)
+    assert (on_quick.seeds, on_quick.budget.patterns, on_quick.loop.final_replicates) == (3, 36, 1)
     bare = compare_settings([]).loop
-    assert (bare.top_k, bare.final_replicates) == (1, 4)
+    assert (bare.finalists, bare.final_replicates) == (1, 4)
     given = compare_settings(["proxy=quick", "seeds=5", "budget.patterns=32"])
     assert (given.seeds, given.budget.patterns) == (5, 32)
     assert run_settings(["proxy=quick"]).budget == on_quick.budget

@@ -29,13 +29,13 @@ def cell(tmp_path: Path) -> RunSpec:
     return plan_comparison(config, "test").cells[0]
 
 
-def cells(cell: RunSpec, count: int, top_k: int) -> list[RunSpec]:
-    settings = replace(cell.settings, top_k=top_k, final_replicates=1)
+def cells(cell: RunSpec, count: int, finalists: int) -> list[RunSpec]:
+    settings = replace(cell.settings, finalists=finalists, final_replicates=1)
     return [replace(cell, settings=settings, num_trials=i) for i in range(count)]
 
 
 @pytest.mark.parametrize(
-    ("count", "top_k", "is_last", "parts"),
+    ("count", "finalists", "is_last", "parts"),
     [
         (0, 3, True, []),
         (5, 3, False, []),  # fifteen are to be trained: one more run may come
@@ -53,14 +53,14 @@ def cells(cell: RunSpec, count: int, top_k: int) -> list[RunSpec]:
     ],
 )
 def test_populations_form(
-    cell: RunSpec, count: int, top_k: int, is_last: bool, parts: list[int]
+    cell: RunSpec, count: int, finalists: int, is_last: bool, parts: list[int]
 ) -> None:
-    waiting = cells(cell, count, top_k)
+    waiting = cells(cell, count, finalists)
     before = list(waiting)
     found = _populations(waiting, is_last, num_workers=2, bound=16)
     assert [len(part) for part in found] == parts
     assert [cell for part in found for cell in part] + waiting == before
-    assert all(len(part) == 1 or len(part) * top_k <= 16 for part in found)
+    assert all(len(part) == 1 or len(part) * finalists <= 16 for part in found)
 
 
 @pytest.mark.parametrize("population", [0, 24])
@@ -97,7 +97,7 @@ class PoolHere:
 @pytest.mark.parametrize("how", ["refused", "crashed", "killed"])
 def test_a_run_that_cannot_be_concluded_fails_alone(cell: RunSpec, how: str) -> None:
     pool = PoolHere(bad=2, how=how)
-    news = list(run_cells(cells(cell, 4, top_k=3), pool))
+    news = list(run_cells(cells(cell, 4, finalists=3), pool))
     ends = {each.cell.num_trials: each for each in news if not each.is_working}
     assert pool.concluded[0] == [0, 1, 2, 3]
     assert sorted(pool.concluded[1:]) == [[0], [1], [2], [3]]

@@ -17,8 +17,8 @@ from nasarena.search.errors import InvalidSetting
             ["searchers=[random,{name:tpe,options:{num_startup:6}}]", "seeds=5"],
         ),
         (
-            {"proxy": "quick", "budget": {"patterns": 24}, "loop": {"top_k": 1}},
-            ["proxy=quick", "budget.patterns=24", "loop.top_k=1"],
+            {"proxy": "quick", "budget": {"patterns": 24}, "loop": {"finalists": 1}},
+            ["proxy=quick", "budget.patterns=24", "loop.finalists=1"],
         ),
         (
             {"proxy": {"name": "quick", "train": {"steps": 7}}, "space": "AM", "report": False},

@@ -85,7 +85,7 @@ DAMAGES: dict[str, tuple[Callable[[Lines], Lines], int]] = {
 
 def write(folder: Path, amount: float = 12) -> Path:
     proxy = FakeProxy(SPACE, agreement("AMSAMS"))
-    run_search(folder, Climbing, proxy, amount=amount, top_k=2)
+    run_search(folder, Climbing, proxy, amount=amount, finalists=2)
     return folder
 
 

@@ -168,7 +168,7 @@ def test_without_references_the_noise_is_that_of_repeated_trainings(
     """One pattern trained n times leaves n - 1 degrees of freedom about its own mean."""
     noises = {}
     for count in (3, 4):
-        run = add_run(tmp_path / str(count), "random", 0, top_k=1, replicates=count)
+        run = add_run(tmp_path / str(count), "random", 0, finalists=1, replicates=count)
         scores = [event["outcome"]["score"] for event in read_run(run).of_kind("final")]
         assert len(scores) == count
         noises[count] = noise_floor(read_tables(tmp_path / str(count)), is_final=True)

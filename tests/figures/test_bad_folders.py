@@ -244,7 +244,7 @@ def test_all_failed_but_one_is_a_comparison_of_one(tmp_path: Path, add_run: Add)
 
 def test_partial_trainings_are_nobodys_best_pattern(tmp_path: Path, add_run: Add) -> None:
     """Without re-training the best patterns are taken from the trials: from full ones alone."""
-    run = add_run(tmp_path, "random", 0, top_k=0, space=PatternSpace("AMS", 6))
+    run = add_run(tmp_path, "random", 0, finalists=0, space=PatternSpace("AMS", 6))
     trials = read_run(run).trials()
     best = max((t for t in trials if t.score is not None), key=lambda trial: trial.score or 0.0)
 
@@ -268,7 +268,7 @@ def test_a_pattern_of_which_most_retrainings_diverge_is_not_judged_by_the_others
             event["outcome"]["score"] = float(event["replicate"])
 
     for name in ("random", "lucky"):
-        run = add_run(tmp_path, name, 0, top_k=1, replicates=4)
+        run = add_run(tmp_path, name, 0, finalists=1, replicates=4)
     edit_events(run, diverge)
     tables = read_tables(tmp_path)
     if is_judged:

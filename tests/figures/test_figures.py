@@ -362,7 +362,7 @@ def test_without_re_training_the_verdict_says_that_scores_flatter(
     tmp_path: Path, add_run: Add
 ) -> None:
     for seed in (0, 1):
-        add_run(tmp_path, "random", seed, top_k=0)
+        add_run(tmp_path, "random", seed, finalists=0)
     analysis = analyze(tmp_path)
     assert not analysis.standings.is_final
     assert "their maximum flatters" in verdict(analysis)[-1]

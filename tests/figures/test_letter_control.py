@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from fakes import SEARCHING, SHORT
-from nasarena.experiments.commands.compare import run_missing
+from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters, with_controls
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.execution.console import make_console

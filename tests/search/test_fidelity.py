@@ -44,7 +44,7 @@ NAMES = ["successive-halving", "hyperband"]
 THIRD, NINTH = 1 / 3, 1 / 9
 
 
-run = partial(run_search, initial_design=0, top_k=0)
+run = partial(run_search, initial_design=0, finalists=0)
 
 
 # The loop: increments, duplicates, refusals.
@@ -117,7 +117,7 @@ def test_a_proxy_without_parts_refuses_in_one_line(tmp_path: Path, cached: bool)
 
 
 def test_full_trainings_say_nothing_of_fidelity(tmp_path: Path) -> None:
-    run(tmp_path, "random", additive(SPACE), initial_design=2, top_k=1)
+    run(tmp_path, "random", additive(SPACE), initial_design=2, finalists=1)
     assert "fidelit" not in (tmp_path / "events.jsonl").read_text()
     trial = Trial(0, "AAAAAA", "ok", 1.0, fidelity=THIRD)
     assert Trial.from_json(trial.to_json()) == trial
@@ -411,7 +411,7 @@ def _prices(trials: Sequence[Trial], unit: Unit) -> list[float]:
 def test_resume_from_every_cut_is_identical(tmp_path: Path, name: str) -> None:
     proxy = additive(SPACE, failure_rate=0.1)
     whole = tmp_path / "whole"
-    arguments: dict[str, Any] = {"amount": 6, "parallel": 4, "initial_design": 2, "top_k": 1}
+    arguments: dict[str, Any] = {"amount": 6, "parallel": 4, "initial_design": 2, "finalists": 1}
     run(whole, name, proxy, **arguments)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
     expected = drop_measurements(read_run(whole).events)
@@ -423,7 +423,7 @@ def test_resume_from_every_cut_is_identical(tmp_path: Path, name: str) -> None:
 
 
 def test_a_run_of_real_trainings_resumes_after_its_state_is_lost(tmp_path: Path) -> None:
-    arguments: dict[str, Any] = {"amount": 3, "parallel": 3, "initial_design": 1, "top_k": 1}
+    arguments: dict[str, Any] = {"amount": 3, "parallel": 3, "initial_design": 1, "finalists": 1}
     run(tmp_path, "successive-halving", make_proxy(), **arguments)
     whole = read_run(tmp_path).events
     lines = (tmp_path / "events.jsonl").read_bytes().splitlines(keepends=True)

@@ -73,7 +73,8 @@ def test_a_comparison_trains_again_what_the_model_names(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     base = ["compare", "searchers=[random]", "proxy=additive", "proxy.noise=2", "seeds=1"]
-    base += ["budget.patterns=40", "references=false", "report=false", "loop.top_k=3", "name=x"]
+    base += ["budget.patterns=40", "references=false", "report=false", "name=x"]
+    base += ["loop.finalists=3", "loop.final_replicates=1"]
     named = {}
     for rule in ("score", "model"):
         assert main([*base, f"loop.finalists_by={rule}", f"folder={rule}"]) == 0

@@ -56,7 +56,7 @@ def run(path: Path, target: Any, proxy: FakeProxy | None = None, **settings: Any
 
 
 def test_the_budget_is_used_up_and_never_overspent(tmp_path: Path) -> None:
-    trials = run(tmp_path, random_search, unit="flops", amount=300, top_k=0)
+    trials = run(tmp_path, random_search, unit="flops", amount=300, finalists=0)
     spent = sum(trial.cost.flops for trial in trials)
     assert 300 - 16 < spent <= 300  # the dearest pattern costs 16
     events = read_run(tmp_path).events
@@ -100,7 +100,7 @@ def test_a_duplicate_is_answered_from_the_record_and_free(tmp_path: Path) -> Non
         ["AAAAAA", "MMMMMM", "AAAAAA"],
         proxy,
         initial_design=0,
-        top_k=0,
+        finalists=0,
     )
     assert (third.status, third.score, third.duplicate_of) == ("duplicate", first.score, 0)
     assert third.cost == Cost()
@@ -109,7 +109,7 @@ def test_a_duplicate_is_answered_from_the_record_and_free(tmp_path: Path) -> Non
 
 def test_duplicates_within_one_batch_are_trained_once(tmp_path: Path) -> None:
     proxy = counting()
-    trials = run(tmp_path, ["AAAAAA"] * 3, proxy, initial_design=0, parallel=3, top_k=0)
+    trials = run(tmp_path, ["AAAAAA"] * 3, proxy, initial_design=0, parallel=3, finalists=0)
     assert [trial.status for trial in trials] == ["ok", "duplicate", "duplicate"]
     assert len(proxy.trained) == 1
 
@@ -231,13 +231,13 @@ def test_a_budget_below_one_trial_is_refused(tmp_path: Path) -> None:
 
 def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_path: Path) -> None:
     whole, complete = tmp_path / "whole", counting()
-    run(whole, Sampling, complete, amount=14, parallel=3)
+    run(whole, Sampling, complete, amount=14, parallel=3, finalists=3, final_replicates=1)
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
     expected = drop_measurements(read_run(whole).events)
     for kept in range(len(lines)):
         path = cut_copy(whole, tmp_path / f"cut-{kept}", kept)
         proxy = counting()
-        run(path, Sampling, proxy, amount=14, parallel=3)
+        run(path, Sampling, proxy, amount=14, parallel=3, finalists=3, final_replicates=1)
         assert drop_measurements(read_run(path).events) == expected
         settled = sum(
             b'"event":"settled"' in line and b'"flops":0' not in line for line in lines[:kept]
@@ -251,13 +251,15 @@ def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_pat
 @pytest.mark.parametrize("seconds", [0.2, 2.0])
 def test_a_resumed_run_keeps_what_its_trials_were_charged(tmp_path: Path, seconds: float) -> None:
     """Between the two parts, or on another machine, a training was found to take another time."""
-    run(tmp_path, Sampling, unit="device_seconds", amount=10, parallel=3, top_k=0)
+    run(tmp_path, Sampling, unit="device_seconds", amount=10, parallel=3, finalists=0)
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:12]))
     before = read_run(tmp_path).trials()
     proxy = counting()
     proxy.cost = lambda pattern: Cost(10, 7, seconds)  # type: ignore[method-assign]
-    trials = run(tmp_path, Sampling, proxy, unit="device_seconds", amount=10, parallel=3, top_k=0)
+    trials = run(
+        tmp_path, Sampling, proxy, unit="device_seconds", amount=10, parallel=3, finalists=0
+    )
     assert len(before) > 4 and trials[: len(before)] == before
     new = [trial for trial in trials[len(before) :] if trial.status in ("ok", "failed")]
     assert {trial.cost.device_seconds for trial in new} == {seconds}
@@ -276,7 +278,7 @@ def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_searcher_that_is_not_pure_is_found_out_on_resume(tmp_path: Path) -> None:
-    run(tmp_path, random_search)
+    run(tmp_path, random_search, finalists=3, final_replicates=1)
     events = (tmp_path / "events.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "events.jsonl").write_bytes(b"".join(events[:-8]))
     with pytest.raises(ReplayDiverged, match="at trial 5, the searcher now asks"):
@@ -364,7 +366,7 @@ def test_a_full_disk_is_one_clear_line_and_resumable(tmp_path: Path) -> None:
 
 def test_final_scores_come_from_fresh_seeds_on_held_out_data(tmp_path: Path) -> None:
     proxy = counting()
-    trials = run(tmp_path, random_search, proxy, top_k=2, final_replicates=3)
+    trials = run(tmp_path, random_search, proxy, finalists=2, final_replicates=3)
     finals = list(read_run(tmp_path).of_kind("final"))
     best = best_patterns(trials, 2)
     assert [event["pattern"] for event in finals] == [best[0]] * 3 + [best[1]] * 3

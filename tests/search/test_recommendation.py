@@ -42,7 +42,7 @@ def answering(answer: Callable[[int], Any]) -> type[Recommending]:
     return type("Answering", (Recommending,), {"answer": staticmethod(answer)})
 
 
-def run(folder: Path, target: Any = Recommending, top_k: int = 3) -> list[Trial]:
+def run(folder: Path, target: Any = Recommending, finalists: int = 3) -> list[Trial]:
     proxy = FakeProxy(SPACE, agreement(HIDDEN, noise=0.05))
     config = {"searcher": {"name": "recommending", "options": {}}}
     return run_search(
@@ -52,7 +52,7 @@ def run(folder: Path, target: Any = Recommending, top_k: int = 3) -> list[Trial]
         amount=12,
         config=config,
         initial_design=4,
-        top_k=top_k,
+        finalists=finalists,
         final_replicates=2,
     )
 
@@ -120,7 +120,7 @@ def test_nonsense_is_the_searchers_failure_and_loses_nothing(
 
 
 def test_nobody_is_asked_where_nothing_is_trained_again(tmp_path: Path) -> None:
-    run(tmp_path / "run", answering(lambda k: 1 / 0), top_k=0)
+    run(tmp_path / "run", answering(lambda k: 1 / 0), finalists=0)
     assert read_run(tmp_path / "run").state == "finished"
 
 

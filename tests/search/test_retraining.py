@@ -41,7 +41,9 @@ def score(pattern: str, seed: TrialSeed, split: Split = "search") -> float:
 
 
 def loop_of(seed: int) -> LoopSettings:
-    return LoopSettings(seed, Budget("trials", 6), initial_design=2, top_k=2, final_replicates=2)
+    return LoopSettings(
+        seed, Budget("trials", 6), initial_design=2, finalists=2, final_replicates=2
+    )
 
 
 def search_with(folder: RunFolder, seed: int, proxy: FakeProxy) -> None:

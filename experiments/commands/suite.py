@@ -1,0 +1,105 @@
+"""`nasarena compare proxy=suite`: a comparison on each landscape, then one verdict over all."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from nasarena.experiments.commands.one_comparison import report_failures, run_comparison
+from nasarena.experiments.comparison.plan import Comparison, plan_comparison
+from nasarena.experiments.comparison.running import Progress
+from nasarena.experiments.comparison.suite import (
+    configs_of_landscapes,
+    suite_folder,
+    write_manifest,
+)
+from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.settings.config import CompareConfig
+from nasarena.search.untrusted.one_line import one_line
+
+if TYPE_CHECKING:
+    from nasarena.figures.suite.report import SuiteConclusion
+    from nasarena.figures.suite.results import Landscape, SuiteResults
+
+
+def compare_suite(config: CompareConfig, command: str) -> int:
+    """0, or 2 when a run failed: the others are compared, and stderr says so."""
+    start_s = time.monotonic()
+    folder, console = suite_folder(config), make_console()
+    # All are planned before the first is run: what cannot work is refused at once.
+    plans = {
+        name: (each, plan_comparison(each, command, is_ranked=False))
+        for name, each in configs_of_landscapes(config).items()
+    }
+    write_manifest(folder, list(plans), command)
+    troubles: list[Progress] = []
+    landscapes = []
+    for name, (each, comparison) in plans.items():
+        console.print(f"[bold]{escape(name)}[/bold]")
+        troubles += run_comparison(comparison, each, command, console)
+        landscapes.append(_conclude(name, comparison, command))
+    conclusion = _conclude_all(folder, landscapes, command, config.report)
+    show_suite(conclusion, console)
+    written = folder / ("report.html" if config.report else "report.md")
+    console.print(
+        f"[bold]{escape(str(written))}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
+        soft_wrap=True,
+    )
+    return report_failures(troubles)
+
+
+def show_suite(conclusion: "SuiteConclusion", console: Console) -> None:
+    """The ranking over all landscapes, and the verdict's sentences."""
+    console.print(_ranking(conclusion.results))
+    for sentence in conclusion.verdict:
+        console.print(one_line(sentence), markup=False)
+
+
+def _conclude(name: str, comparison: Comparison, command: str) -> "Landscape":
+    """Table and report of one landscape, without its figures."""
+    from nasarena.figures.comparison import write_all
+    from nasarena.figures.results.analysis import analyze
+    from nasarena.figures.suite.results import landscape_of
+
+    analysis = analyze(comparison.folder, comparison.records.all())
+    write_all(comparison.folder, command, draws=False, analysis=analysis)
+    return landscape_of(name, analysis)
+
+
+def _conclude_all(
+    folder: Path, landscapes: list["Landscape"], command: str, draws: bool
+) -> "SuiteConclusion":
+    from nasarena.figures.results.analysis import analyze
+    from nasarena.figures.suite.report import write_suite
+    from nasarena.figures.suite.results import combine, landscape_of, read_manifest
+
+    known = {each.name: each for each in landscapes}
+    others = [name for name in read_manifest(folder).landscapes if name not in known]
+    for name in others:  # of an earlier command under the same name
+        known[name] = landscape_of(name, analyze(folder / name))
+    results = combine(folder.resolve().name, list(known.values()))
+    return write_suite(folder, results, command, draws)
+
+
+def _ranking(results: "SuiteResults") -> Table:
+    shown = Table(title="ranking over all landscapes", box=None)
+    shown.add_column("rank", justify="right")
+    shown.add_column("", no_wrap=True)
+    for name in ("normalized regret", "95 % interval", *(one.name for one in results.landscapes)):
+        shown.add_column(name, justify="right")
+    for place in results.places:
+        regret = place.regret
+        limits = f"{regret.low:.3f} to {regret.high:.3f}" if regret.low == regret.low else ""
+        means = results.regrets[place.searcher].mean(axis=0)
+        shown.add_row(
+            str(place.rank),
+            Text(one_line(place.searcher)),
+            f"{regret.estimate:.3f}",
+            limits,
+            *(f"{mean:.3f}" for mean in means),
+        )
+    return shown

@@ -1,0 +1,121 @@
+"""The verdict over several landscapes in words, and how hard each of them is.
+
+Sentences are those of one comparison (`report/verdict.py`) put to normalized regret. They never
+claim more than the test.
+"""
+
+import numpy as np
+
+from nasarena.figures.report.verdict import join_names
+from nasarena.figures.stats.multiple import Comparison
+from nasarena.figures.stats.paired import ALPHA
+from nasarena.figures.suite.results import Landscape, SuiteResults
+from nasarena.search.run_config import BASELINE
+
+_AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
+NUM_LEADING = 3
+
+
+def verdict(results: SuiteResults) -> list[str]:
+    """Sentences, the most important first."""
+    sentences = [_leader(results)]
+    if len(results.places) > 1:
+        sentences.append(_pairs(results))
+        sentences += [_against(results, baseline) for baseline in results.against]
+        sentences += _wins_and_losses(results)
+    sentences += [difficulty_in_words(each, results, column) for column, each in _numbered(results)]
+    sentences += [f"{name} is left out: it {why}." for name, why in results.missing.items()]
+    return sentences
+
+
+def _numbered(results: SuiteResults) -> list[tuple[int, Landscape]]:
+    return list(enumerate(results.landscapes))
+
+
+def _leader(results: SuiteResults) -> str:
+    first, *others = results.places
+    found = f"normalized exact regret {first.regret.estimate:.3f}"
+    if not np.isnan(first.regret.low):
+        found += f", 95 % interval {first.regret.low:.3f} to {first.regret.high:.3f}"
+    if not others:
+        return f"{first.searcher} is the only searcher to compare ({found}): there is no ranking."
+    tied = [place.searcher for place in others if place.rank == 1]
+    if not tied:
+        return f"{first.searcher} leads ({found}); every other searcher was shown to be worse."
+    return (
+        f"{first.searcher} has the lowest regret ({found}), but shares the first place: it was not "
+        f"shown to be better than {join_names(tied)}."
+    )
+
+
+def _pairs(results: SuiteResults) -> str:
+    found = sum(pair.is_significant for pair in results.pairs)
+    return (
+        f"{found} of {len(results.pairs)} pairs of searchers "
+        f"{'differs' if found == 1 else 'differ'} significantly over {results.num_blocks} paired "
+        f"blocks (exact paired test on the exact regret of the finalists, Holm-corrected "
+        f"p < {ALPHA:.2g})."
+    )
+
+
+def _against(results: SuiteResults, baseline: str) -> str:
+    pairs = results.against[baseline]
+    words = _AS_WORDS[baseline]
+    different = [_difference(pair) for pair in pairs if pair.is_significant]
+    open_ = [pair.first for pair in pairs if not pair.is_significant]
+    if not different:
+        return f"No searcher is statistically distinguishable from {words}."
+    rest = f"; not: {join_names(open_)}" if open_ else "; so is everyone"
+    return (
+        f"{len(different)} of {len(pairs)} searchers are statistically distinguishable from "
+        f"{words}: {join_names(different)}{rest}."
+    )
+
+
+def _difference(pair: Comparison) -> str:
+    kind = "better" if pair.favours_first else "worse"
+    return (
+        f"{pair.first} ({kind} by {abs(pair.difference.estimate):.3f}, effect "
+        f"{abs(pair.effect):.2g}, p = {pair.p_holm:.2g})"
+    )
+
+
+def _wins_and_losses(results: SuiteResults) -> list[str]:
+    """On which landscapes a searcher does significantly better or worse than random search."""
+    if BASELINE not in results.searchers:
+        return []
+    found = []
+    for column, landscape in _numbered(results):
+        better: list[str] = []
+        worse: list[str] = []
+        for pair in results.on(column):
+            if pair.is_significant:
+                (better if pair.favours_first else worse).append(pair.first)
+        words = f"better than random search: {join_names(better)}" if better else "nobody is better"
+        if worse:
+            words += f"; worse: {join_names(worse)}"
+        found.append(f"On {landscape.name} alone ({len(results.seeds)} seeds), {words}.")
+    return found
+
+
+def difficulty_in_words(landscape: Landscape, results: SuiteResults, column: int) -> str:
+    """How hard a landscape is, in a sentence."""
+    hard = landscape.difficulty
+    words = (
+        f"{landscape.name}: {hard.share_within_noise:.2%} of all patterns lie within the noise of "
+        f"one training ({hard.noise:.4f}) of the optimum; the intraclass correlation of one "
+        f"training is {_number(hard.icc)} over uniform patterns and {_number(hard.elite_icc)} "
+        f"among {hard.elite_patterns} of the best"
+    )
+    effects = {pair.first: pair.effect for pair in _on(results, column)}
+    if "evolution" in effects:
+        words += f"; evolution's effect over random search here is {effects['evolution']:.2f}"
+    return words + "."
+
+
+def _on(results: SuiteResults, column: int) -> list[Comparison]:
+    return results.on(column) if BASELINE in results.searchers else []
+
+
+def _number(value: float) -> str:
+    return "not known" if np.isnan(value) else f"{value:.2f}"
