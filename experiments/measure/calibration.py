@@ -5,13 +5,16 @@ shared by all searchers of the seed, re-trainings with noise, and reference patt
 noise floor is taken. `results.standings.decide` judges it, as it judges the runs of `compare`.
 
     A/A       one searcher under two names: how often do they differ significantly?
-    whole A/A one searcher under ten names, as many as bare `compare` has: how often does any of the
-              45 pairs differ significantly, Holm's correction included?
+    whole A/A one searcher under twelve names, as many as bare `compare` has: how often does any of
+              the 66 pairs differ significantly, Holm's correction included?
+    blocks    the same two questions over landscapes whose scales differ, a few seeds on each
     planted   a true gap of 0.5, 1 and 2 standard deviations of the paired differences: is it found
               as often as the planner promised, at usual numbers of seeds and at the planned one?
     intervals how often does a 95 % interval hold the truth?
 
-Run it: `python -m nasarena.experiments.measure.calibration [--save]` (15 minutes on one core)
+A run's score is the mean over its finalists, each of which was trained again several times.
+
+Run it: `python -m nasarena.experiments.measure.calibration [--save]` (25 minutes on one core)
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +28,7 @@ from nasarena.figures.results.rows import REFERENCE_COLUMNS, RUN_COLUMNS, TRIAL_
 from nasarena.figures.results.standings import Decision, decide
 from nasarena.figures.results.tables import Tables
 from nasarena.figures.stats.intervals import LEVEL, Floats, interval
+from nasarena.figures.stats.multiple import compare_all
 from nasarena.figures.stats.paired import mean_difference
 from nasarena.figures.stats.power import power, seeds_for
 from nasarena.search.seeding import stream
@@ -32,15 +36,19 @@ from nasarena.search.seeding import stream
 NUM_COMPARISONS = 1_000
 NUM_INTERVALS = 3_000
 EFFECTS = (0.5, 1.0, 2.0)
-NAMES = tuple(f"searcher {number}" for number in range(10))
-# Comparisons by their seeds; with fewer than 12 none of 45 pairs can differ significantly.
+NAMES = tuple(f"searcher {number}" for number in range(12))
+# Comparisons by their seeds; with fewer than 12 none of 66 pairs can differ significantly.
 NUM_WHOLE = {12: 1_000, 20: 400}
 SEEDS = (6, 8, 10, 20)  # the fewest that can tell anything apart, and what people run
-NUM_TRAININGS = 3  # re-trainings that the final score of a run averages
-# Standard deviations: of a seed's landscape, of a searcher's luck on it, of one re-training.
-SHARED, LUCK, NOISE = 1.0, 1.0, 0.8
-# Of the paired difference of two runs: luck and re-training of both, the shared part gone.
-DIFFERENCE = float(np.sqrt(2 * (LUCK**2 + NOISE**2 / NUM_TRAININGS)))
+NUM_FINALISTS, NUM_REPLICATES = 5, 4
+NUM_TRAININGS = NUM_FINALISTS * NUM_REPLICATES  # that the final score of a run averages
+# Standard deviations: of a seed's landscape, of a searcher's luck on it, of the finalists of a run
+# about their mean, of one re-training.
+SHARED, LUCK, SPREAD, NOISE = 1.0, 1.0, 0.5, 0.8
+# Of the paired difference of two runs, the shared part gone.
+DIFFERENCE = float(np.sqrt(2 * (LUCK**2 + SPREAD**2 / NUM_FINALISTS + NOISE**2 / NUM_TRAININGS)))
+SCALES = (0.3, 0.5, 0.8, 1.0, 1.5, 2.5)  # of luck on the landscapes of a suite
+NUM_SEEDS_OF_BLOCKS = 4
 
 Draw = Callable[[np.random.Generator, int], Floats]
 # How the scores of a searcher scatter about its true level; the second is skewed, as maxima are.
@@ -55,9 +63,11 @@ def main() -> None:
     rows = [
         *_same_searchers(),
         *_same_comparisons(),
+        *_same_over_landscapes(),
         *_measure_planted_gaps(),
         *_score_coverage(),
         *_difference_coverage(),
+        *_coverage_over_landscapes(),
     ]
     same = [row for row in rows if row["question"] == "A/A"]
     whole = [row for row in rows if row["question"] == "whole A/A"]
@@ -68,6 +78,9 @@ def main() -> None:
         / sum(row["cases"] for row in same),
         "aa_false_share_worst": max(row["found"] for row in same),
         "whole_aa_false_share_worst": max(row["found"] for row in whole),
+        "blocks_false_share_worst": max(
+            row["found"] for row in rows if row["question"].startswith("blocks")
+        ),
         "power_gap": max((row["found"] - row["promised"] for row in planted), key=abs),
         "coverage_gap": max((row["found"] - row["promised"] for row in covered), key=abs),
     }
@@ -93,6 +106,39 @@ def _same_comparisons() -> Iterator[dict[str, Any]]:
             decision = simulate(rng, num_seeds, dict.fromkeys(NAMES, 0.0), "gumbel")
             found.append(any(pair.is_significant for pair in decision.pairs))
         yield _row("whole A/A", "gumbel", num_seeds, 0.0, np.array(found, float), 1 - LEVEL)
+
+
+def _same_over_landscapes() -> Iterator[dict[str, Any]]:
+    """One searcher under two and under twelve names, over landscapes of different scales."""
+    for names in (NAMES[:2], NAMES):
+        found = []
+        for number in range(NUM_COMPARISONS if len(names) == 2 else NUM_WHOLE[20]):
+            rng = stream(number, "calibration", "blocks", len(names))
+            scores = {name: draw_blocks(rng, "gumbel").ravel() for name in names}
+            found.append(any(pair.is_significant for pair in compare_all(scores)))
+        question = f"blocks, {len(names)} searchers"
+        yield _row(question, "gumbel", NUM_SEEDS_OF_BLOCKS, 0.0, np.array(found, float), 1 - LEVEL)
+
+
+def draw_blocks(rng: np.random.Generator, shape: str) -> Floats:
+    """Scores of one searcher on every seed of every landscape, `(seeds, landscapes)`."""
+    size = NUM_SEEDS_OF_BLOCKS * len(SCALES)
+    return np.array(SCALES) * SHAPES[shape](rng, size).reshape(NUM_SEEDS_OF_BLOCKS, -1)
+
+
+def _coverage_over_landscapes() -> Iterator[dict[str, Any]]:
+    """Stratified intervals of the interquartile mean over all blocks."""
+    for shape, draw in SHAPES.items():
+        rng = stream(0, "population of blocks", shape)
+        size = NUM_POPULATION // len(SCALES)
+        pooled = np.sort(np.concatenate([scale * draw(rng, size) for scale in SCALES]))
+        quarter = len(pooled) // 4
+        truth = pooled[quarter:-quarter].mean()
+        limits = [
+            interval(draw_blocks(rng, shape), rng, num_repeats=1_000) for _ in range(NUM_INTERVALS)
+        ]
+        held = np.array([each.low <= truth <= each.high for each in limits], dtype=np.float64)
+        yield _row("interval over landscapes", shape, NUM_SEEDS_OF_BLOCKS, 0.0, held, LEVEL)
 
 
 def _measure_planted_gaps() -> Iterator[dict[str, Any]]:
@@ -122,7 +168,9 @@ def simulate(
     shared = rng.normal(scale=SHARED, size=num_seeds)
     runs, seeds = [], range(num_seeds)
     for name, level in levels.items():
-        true = level + shared + LUCK * SHAPES[shape](rng, num_seeds)
+        luck = LUCK * SHAPES[shape](rng, num_seeds)
+        finalists = rng.normal(scale=SPREAD, size=(num_seeds, NUM_FINALISTS))
+        true = level + shared + luck + finalists.mean(axis=1)
         noise = rng.normal(scale=NOISE, size=(num_seeds, NUM_TRAININGS)).mean(axis=1)
         runs += [
             {

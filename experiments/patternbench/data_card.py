@@ -20,8 +20,8 @@ fitted to them. Written by `nasarena.experiments.patternbench.fit`; do not edit.
 | device | {device} |
 | cost | {core_seconds:.0f} s of single-threaded training, as the clock said |
 | packages | {packages} |
-| text trained on | sources of the Python 3.11.7 standard library; none of it is in these files |
-| personal data | none |
+| trained on | {data} |
+{elite}| personal data | none |
 | licence | Apache-2.0, as the code |
 
 ## Columns of `rows.csv.xz`
@@ -88,6 +88,8 @@ def card(header: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         last_seed=sample["seeds"] - 1,
         proxy=header["proxy"],
         version=header["version"],
+        data=_data(header["settings"]["data"]),
+        elite=_elite(header),
         roles=", ".join(f"{count} {role}" for role, count in sample["roles"].items()),
         date=header["date"],
         commit=header["commit"],
@@ -109,6 +111,29 @@ def card(header: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         cost_device=_device(costs["hardware"]),
         seconds=_seconds(costs),
         settings=json.dumps(header["settings"], indent=1),
+    )
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    """What the models were trained on."""
+    if data.get("tasks"):
+        return f"made by MAD's tasks: {', '.join(data['tasks'])}; no text"
+    if data.get("path") or data.get("dataset") or data.get("shards"):
+        return "a text of the user's own; none of it is in these files"
+    text = {
+        "prose": "addresses of presidents of the United States to Congress, 1790 to 2021",
+    }.get(data.get("shipped", ""), "sources of the Python 3.11.7 standard library")
+    return f"{text}; none of it is in these files"
+
+
+def _elite(header: Mapping[str, Any]) -> str:
+    """A row on the elite round, where it was trained by another version than the rest."""
+    if "elite" not in header:
+        return ""
+    elite = header["elite"]
+    return (
+        f"| elite round | trained {elite['date']} by version `{elite['version']}`, commit "
+        f"`{elite['commit']}`, whose scores differ by rounding |\n"
     )
 
 

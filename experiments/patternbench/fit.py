@@ -3,11 +3,15 @@
     python -m nasarena.experiments.patternbench.fit [rows=FILE] [data=FOLDER]
     python -m nasarena.experiments.patternbench.fit only=noise [data=FOLDER]
 
+`data` may be a new folder: that of a landscape of one's own, for `nasarena compare proxy=suite
+proxy.landscapes=[quick,FOLDER]`.
+
 `rows` is what the training script wrote (default: the newest of runs/patternbench); `data` is where
 the proxy reads (default: the package's own folder). Written are the rows, compressed; the
-surrogate; `fit.json` with every number of the comparison; and the data card. Test patterns are
-looked at once, at the end. `only=noise` takes rows, network and comparison as they are in `data`
-and works out the rest anew: noise, discrepancy, costs, the judgement on test patterns, the card.
+surrogate; `fit.json` with every number of the comparison; the data card; and `landscape.json`. Test
+patterns are looked at once, at the end. `only=noise` takes rows, network and comparison as they are
+in `data` and works out the rest anew: noise, discrepancy, costs, the judgement on test patterns,
+the card.
 """
 
 import json
@@ -21,6 +25,7 @@ import numpy as np
 
 from nasarena.experiments.patternbench.costs import measure_costs
 from nasarena.experiments.patternbench.data_card import card
+from nasarena.experiments.patternbench.difficulty import describe
 from nasarena.experiments.patternbench.distillation import Lesson, distill, fidelity
 from nasarena.experiments.patternbench.features import Digits, digits_of
 from nasarena.experiments.patternbench.kinds import KINDS, Kind
@@ -132,6 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     words = dict(argument.partition("=")[::2] for argument in arguments)
     try:
         report = _run(words)
+        describe(_folder(words))
     except NasArenaError as error:
         print(f"nasarena: {error}", file=sys.stderr)
         return 2
@@ -145,7 +151,7 @@ def _run(words: Mapping[str, str]) -> dict[str, Any]:
         raise InvalidSetting(
             f"no setting is called {word!r}; expected rows=FILE, data=FOLDER, only=noise"
         )
-    data = Path(words.get("data", DATA))
+    data = _folder(words)
     if "only" not in words:
         return fit(Path(words["rows"]) if "rows" in words else _newest_rows(), data)
     if words["only"] != "noise":
@@ -153,6 +159,10 @@ def _run(words: Mapping[str, str]) -> dict[str, Any]:
     if "rows" in words:
         raise InvalidSetting("only=noise reads the rows in data; leave out rows=FILE")
     return fit_noise(data)
+
+
+def _folder(words: Mapping[str, str]) -> Path:
+    return Path(words.get("data", DATA))
 
 
 if __name__ == "__main__":

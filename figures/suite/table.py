@@ -13,52 +13,57 @@ TABLE_COLUMNS = (
     "search_score searcher_seconds llm_calls llm_tokens"
 ).split()
 
+_MEANS = ["searcher_seconds", "llm_calls", "llm_tokens"]
+
 
 def suite_table(results: SuiteResults) -> pd.DataFrame:
     """`regret` is normalized; differences from random search are too, and positive is better.
 
     `final_score`, `exact_regret` and `search_score` are in the units of the landscape.
     """
-    rows: list[dict[str, object]] = []
-    against = {pair.first: pair for pair in results.against.get(BASELINE, [])}
-    for place in results.places:
-        rows.append(
-            {
-                "landscape": ALL,
-                "name": place.searcher,
-                "rank": place.rank,
-                "blocks": results.num_blocks,
-                "regret": place.regret.estimate,
-                "regret_low": place.regret.low,
-                "regret_high": place.regret.high,
-                **_against(against.get(place.searcher)),
-            }
-        )
-    for column, landscape in enumerate(results.landscapes):
-        pairs = {}
-        if BASELINE in results.searchers:
-            pairs = {pair.first: pair for pair in results.on(column)}
-        standings = {one.searcher: one for one in landscape.analysis.standings.places}
-        runs = landscape.analysis.tables.runs
-        for place in results.places:
-            own = runs[runs["searcher"] == place.searcher]
-            regret = float(results.regrets[place.searcher][:, column].mean())
-            rows.append(
-                {
-                    "landscape": landscape.name,
-                    "name": place.searcher,
-                    "blocks": len(results.seeds),
-                    "regret": regret,
-                    **_against(pairs.get(place.searcher)),
-                    "final_score": standings[place.searcher].score.estimate,
-                    "exact_regret": regret * landscape.difficulty.random_regret,
-                    "search_score": standings[place.searcher].search.estimate,
-                    "searcher_seconds": own["searcher_seconds"].mean(),
-                    "llm_calls": own["llm_calls"].mean(),
-                    "llm_tokens": own["llm_tokens"].mean(),
-                }
-            )
+    rows = _overall(results)
+    for column in range(len(results.landscapes)):
+        rows += _on_landscape(results, column)
     return pd.DataFrame(rows, columns=TABLE_COLUMNS)
+
+
+def _overall(results: SuiteResults) -> list[dict[str, object]]:
+    against = {pair.first: pair for pair in results.against.get(BASELINE, [])}
+    return [
+        {
+            "landscape": ALL,
+            "name": place.searcher,
+            "rank": place.rank,
+            "blocks": results.num_blocks,
+            "regret": place.regret.estimate,
+            "regret_low": place.regret.low,
+            "regret_high": place.regret.high,
+            **_against(against.get(place.searcher)),
+        }
+        for place in results.places
+    ]
+
+
+def _on_landscape(results: SuiteResults, column: int) -> list[dict[str, object]]:
+    landscape = results.landscapes[column]
+    has_random = BASELINE in results.searchers
+    pairs = {pair.first: pair for pair in results.on(column)} if has_random else {}
+    standings = {one.searcher: one for one in landscape.analysis.standings.places}
+    runs = landscape.analysis.tables.runs.groupby("searcher")
+    return [
+        {
+            "landscape": landscape.name,
+            "name": name,
+            "blocks": len(results.seeds),
+            "regret": (regret := float(results.regrets[name][:, column].mean())),
+            **_against(pairs.get(name)),
+            "final_score": standings[name].score.estimate,
+            "exact_regret": regret * landscape.difficulty.random_regret,
+            "search_score": standings[name].search.estimate,
+            **{key: runs.get_group(name)[key].mean() for key in _MEANS},
+        }
+        for name in (place.searcher for place in results.places)
+    ]
 
 
 def _against(pair: Comparison | None) -> dict[str, float]:

@@ -34,15 +34,21 @@ def test_a_plain_gap_is_found_and_none_is_not() -> None:
 def test_a_whole_comparison_has_every_pair_and_its_correction() -> None:
     levels = dict.fromkeys(calibration.NAMES, 0.0) | {"searcher 3": 5 * calibration.DIFFERENCE}
     pairs = calibration.simulate(stream(0, "whole"), 12, levels, "normal").pairs
-    assert len(pairs) == 45
+    assert len(pairs) == 66
     significant = [pair for pair in pairs if pair.is_significant]
-    assert len(significant) == 9
+    assert len(significant) == 11
     assert all("searcher 3" in (pair.first, pair.second) for pair in significant)
     smallest = min(pair.p_holm for pair in pairs)
-    assert smallest == pytest.approx(45 * 2 / 2**12)  # the smallest p of 12 pairs, times 45
+    assert smallest == pytest.approx(66 * 2 / 2**12)  # the smallest p of 12 pairs, times 66
 
 
 @pytest.mark.parametrize("shape", calibration.SHAPES)
 def test_shapes_have_mean_zero_and_unit_spread(shape: str) -> None:
     values = calibration.SHAPES[shape](stream(0, shape), 200_000)
     assert (values.mean(), values.std()) == (pytest.approx(0, abs=0.01), pytest.approx(1, abs=0.01))
+
+
+def test_blocks_have_the_scales_of_their_landscapes() -> None:
+    rng = stream(0, "blocks")
+    drawn = np.concatenate([calibration.draw_blocks(rng, "normal") for _ in range(2_000)])
+    assert drawn.std(axis=0) == pytest.approx(np.array(calibration.SCALES), rel=0.05)

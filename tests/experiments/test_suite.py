@@ -101,8 +101,10 @@ def test_a_searcher_that_joins_moves_nobody(folder: Path, tmp_path: Path) -> Non
     about_the_set = ["rank", "p_vs_random"]
     kept = after[after["name"] != "evolution"].drop(columns=about_the_set)
     key = ["landscape", "name"]
-    assert kept.set_index(key).sort_index().equals(
-        before.drop(columns=about_the_set).set_index(key).sort_index()
+    assert (
+        kept.set_index(key)
+        .sort_index()
+        .equals(before.drop(columns=about_the_set).set_index(key).sort_index())
     )
 
 
