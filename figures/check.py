@@ -5,8 +5,9 @@ by byte. Nothing in the folder is touched. Other versions of matplotlib or its f
 bytes; then the check says so, and drawing again settles it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,8 @@ from PIL import Image
 from nasarena.figures.comparison import draw_into
 from nasarena.figures.plots.figure_files import SUFFIXES, Source
 from nasarena.figures.results.analysis import analyze
+from nasarena.figures.suite import report
+from nasarena.figures.suite.results import is_suite, read_suite
 from nasarena.search.errors import NasArenaError
 
 
@@ -34,15 +37,23 @@ def check_figures(folder: Path) -> list[Checked]:
     kept = sorted(path for path in (folder / "figures").glob("*") if path.suffix in SUFFIXES)
     if not kept:
         raise NasArenaError(f"{folder} has no figures to check; draw them: nasarena figures DIR")
-    analysis = analyze(folder)
-    data_hash = analysis.tables.data_hash
+    data_hash, draw = _what_to_draw(folder)
     command, data = read_source(kept)
     if data != f"data {data_hash}":
         words = f"drawn from other runs ({data}, the runs here are data {data_hash})"
         return [Checked(path, words) for path in kept]
     with TemporaryDirectory() as fresh:
-        draw_into(analysis, Path(fresh), Source(command, data_hash))
+        draw(Path(fresh), Source(command, data_hash))
         return list(_compare(folder / "figures", Path(fresh), kept))
+
+
+def _what_to_draw(folder: Path) -> tuple[str, Callable[[Path, Source], object]]:
+    """The hash of what was read, and what draws all of its figures into a folder."""
+    if is_suite(folder):
+        results = read_suite(folder)
+        return report.data_hash(results), partial(report.draw_into, results)
+    analysis = analyze(folder)
+    return analysis.tables.data_hash, partial(draw_into, analysis)
 
 
 def read_source(files: list[Path]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ tied, and too few seeds are called that.
 import numpy as np
 
 from nasarena.figures.report.benchmark import surrogate_in_words, winners_in_words
+from nasarena.figures.report.difficulty import difficulty_in_words
 from nasarena.figures.results.analysis import Analysis
 from nasarena.figures.results.standings import Standings
 from nasarena.figures.stats.multiple import Comparison, compare_to
@@ -91,7 +92,13 @@ def _benchmark(analysis: Analysis) -> list[str]:
     known = analysis.tables.benchmark
     if known is None or known.surrogate is None:
         return []
-    return [*surrogate_in_words(known), winners_in_words(analysis)]
+    hard = known.difficulty
+    against = _exact_pairs(analysis) if analysis.standings.num_seeds > 1 else []
+    return [
+        *surrogate_in_words(known),
+        *([difficulty_in_words(known.proxy, hard, against)] if hard else []),
+        winners_in_words(analysis),
+    ]
 
 
 def _power(standing: Standings) -> str:
@@ -181,15 +188,10 @@ def _against(standing: Standings, baseline: str) -> list[str]:
 def _exactly(analysis: Analysis) -> list[str]:
     """The same question put to the truth of a benchmark: there the noise of a training is gone,
     that of the search is not."""
-    exact = analysis.exact
-    if exact is None or analysis.standings.num_seeds < 2:
-        return []
-    scores = {name: -np.array(of_runs) for name, of_runs in exact.deciding_regrets.items()}
-    whole = {name: own for name, own in scores.items() if np.isfinite(own).all()}
-    if BASELINE not in whole or len(whole) < 2:
+    exact, pairs = analysis.exact, _exact_pairs(analysis)
+    if exact is None or not pairs or analysis.standings.num_seeds < 2:
         return []
     words = _AS_WORDS[BASELINE]
-    pairs = compare_to(whole, BASELINE)
     different = [_difference(pair) for pair in pairs if pair.is_significant]
     found = f"no searcher differs significantly from {words}"
     if different:
@@ -198,6 +200,15 @@ def _exactly(analysis: Analysis) -> list[str]:
         f"By the true score in {exact.known.proxy} of what each run handed in "
         f"(exact paired test, Holm-corrected), {found}."
     ]
+
+
+def _exact_pairs(analysis: Analysis) -> list[Comparison]:
+    """Everyone against random search by the exact regret of what decides; empty without both."""
+    if analysis.exact is None:
+        return []
+    regrets = analysis.exact.deciding_regrets
+    whole = {name: -np.array(own) for name, own in regrets.items() if np.isfinite(own).all()}
+    return compare_to(whole, BASELINE) if BASELINE in whole else []
 
 
 def _difference(pair: Comparison) -> str:

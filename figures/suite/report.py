@@ -51,10 +51,11 @@ def write_suite(
 
     Raises NasArenaError where the folder cannot be written.
     """
-    hashes = [each.analysis.tables.data_hash for each in results.landscapes]
-    source = Source(command, hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16])
+    source = Source(command, data_hash(results))
     try:
-        drawings = _draw(folder, results, source) if draws else []
+        if draws:
+            make_subfolder(folder, "figures")
+        drawings = draw_into(results, folder / "figures", source) if draws else []
         conclusion = SuiteConclusion(
             results, verdict(results), suite_table(results), drawings, source
         )
@@ -68,12 +69,18 @@ def write_suite(
     return conclusion
 
 
-def _draw(folder: Path, results: SuiteResults, source: Source) -> list[Drawing]:
-    make_subfolder(folder, "figures")
+def data_hash(results: SuiteResults) -> str:
+    """Hash of everything that was read."""
+    hashes = [each.analysis.tables.data_hash for each in results.landscapes]
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16]
+
+
+def draw_into(results: SuiteResults, folder: Path, source: Source) -> list[Drawing]:
+    """Save the figures into `folder`, which must exist."""
     return [
         Drawing(
             part.TITLE,
-            *save_figure(part.draw(results), folder / "figures" / name, part.TITLE, source),
+            *save_figure(part.draw(results), folder / name, part.TITLE, source),
         )
         for name, part in _FIGURES
     ]

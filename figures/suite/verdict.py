@@ -6,6 +6,7 @@ claim more than the test.
 
 import numpy as np
 
+from nasarena.figures.report.difficulty import difficulty_in_words
 from nasarena.figures.report.verdict import join_names
 from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.paired import ALPHA
@@ -23,7 +24,10 @@ def verdict(results: SuiteResults) -> list[str]:
         sentences.append(_pairs(results))
         sentences += [_against(results, baseline) for baseline in results.against]
         sentences += _wins_and_losses(results)
-    sentences += [difficulty_in_words(each, results, column) for column, each in _numbered(results)]
+    sentences += [
+        difficulty_in_words(each.name, each.difficulty, _on(results, column))
+        for column, each in _numbered(results)
+    ]
     sentences += [f"{name} is left out: it {why}." for name, why in results.missing.items()]
     return sentences
 
@@ -98,24 +102,5 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
     return found
 
 
-def difficulty_in_words(landscape: Landscape, results: SuiteResults, column: int) -> str:
-    """How hard a landscape is, in a sentence."""
-    hard = landscape.difficulty
-    words = (
-        f"{landscape.name}: {hard.share_within_noise:.2%} of all patterns lie within the noise of "
-        f"one training ({hard.noise:.4f}) of the optimum; the intraclass correlation of one "
-        f"training is {_number(hard.icc)} over uniform patterns and {_number(hard.elite_icc)} "
-        f"among {hard.elite_patterns} of the best"
-    )
-    effects = {pair.first: pair.effect for pair in _on(results, column)}
-    if "evolution" in effects:
-        words += f"; evolution's effect over random search here is {effects['evolution']:.2f}"
-    return words + "."
-
-
 def _on(results: SuiteResults, column: int) -> list[Comparison]:
     return results.on(column) if BASELINE in results.searchers else []
-
-
-def _number(value: float) -> str:
-    return "not known" if np.isnan(value) else f"{value:.2f}"

@@ -85,6 +85,7 @@ def test_drawing_again_gives_the_same_bytes(folder: Path) -> None:
     assert main(["figures", str(folder)]) == 0
     before = {file: file.read_bytes() for file in sorted((folder / "figures").iterdir())}
     page, table = (folder / "report.html").read_bytes(), (folder / "table.csv").read_bytes()
+    assert main(["figures", "--check", str(folder)]) == 0
     assert main(["figures", str(folder)]) == 0
     assert {file: file.read_bytes() for file in sorted((folder / "figures").iterdir())} == before
     assert (folder / "report.html").read_bytes() == page
@@ -119,7 +120,10 @@ def forget_facts(folder: Path) -> None:
         (["proxy.landscapes=[./gone]"], "there is no folder './gone'"),
         (["proxy.landscapes=[quick,quick]"], "two landscapes have the same name"),
         (["proxy.landscapes=[]"], "landscapes"),
-        (["budget.amount=1e12", "budget.patterns=null"], "would buy another number of patterns on each landscape"),
+        (
+            ["budget.amount=1e12", "budget.patterns=null"],
+            "would buy another number",
+        ),
         (["loop.finalists=25"], "finalists must be at most the 24 patterns"),
     ],
 )

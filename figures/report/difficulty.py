@@ -1,0 +1,24 @@
+"""How hard a landscape is, in a sentence of the verdict."""
+
+import numpy as np
+
+from nasarena.figures.results.benchmark import Difficulty
+from nasarena.figures.stats.multiple import Comparison
+
+
+def difficulty_in_words(name: str, hard: Difficulty, against_random: list[Comparison]) -> str:
+    """Of the landscape `name`; evolution's effect is taken from the comparison at hand."""
+    words = (
+        f"{name}: {hard.share_within_noise:.2%} of all patterns lie within the noise of one "
+        f"training ({hard.noise:.4f}) of the optimum; the intraclass correlation of one training "
+        f"is {_number(hard.icc)} over uniform patterns and {_number(hard.elite_icc)} among "
+        f"{hard.elite_patterns} of the best"
+    )
+    effects = {pair.first: pair.effect for pair in against_random}
+    if "evolution" in effects:
+        words += f"; evolution's effect over random search here is {effects['evolution']:.2f}"
+    return f"{words}."
+
+
+def _number(value: float) -> str:
+    return "not known" if np.isnan(value) else f"{value:.2f}"
