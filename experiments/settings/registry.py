@@ -32,6 +32,7 @@ SEARCHERS = {
     "local-search": "nasarena.baselines.local_search:local_search",
     "evolution": "nasarena.baselines.evolution:regularized_evolution",
     "genetic": "nasarena.baselines.genetic:genetic_algorithm",
+    "sequence-gp": "nasarena.baselines.sequence_gp.sequence_search:SequenceGP",
     "ngram-thompson": "nasarena.baselines.ngram_thompson:NgramThompson",
     "tpe": "nasarena.baselines.optuna_study:TPE",
     "gp-optuna": "nasarena.baselines.optuna_study:GaussianProcess",
