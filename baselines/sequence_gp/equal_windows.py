@@ -5,25 +5,33 @@ a few operations on words whatever the window. Deeper patterns take further word
 begins where the windows counted in the one before end.
 """
 
+from collections.abc import Sequence
+from functools import cached_property, reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
 Digits = NDArray[np.int64]
 Words = NDArray[np.uint64]
+Window = tuple[int, ...]
 _WORD = 64  # bits
 
 
 class EqualWindows:
-    """Counts for patterns of `depth` layers over `num_letters` letters, windows up to `widest`."""
+    """Counts for patterns of `depth` layers over `num_letters` letters.
 
-    def __init__(self, depth: int, num_letters: int, widest: int) -> None:
-        self.depth, self.widest = depth, widest
+    A window is the layers it looks at, relative to its first: (0, 1) are two neighbours, (0, 2) two
+    with one between them. The last offset is the highest.
+    """
+
+    def __init__(self, depth: int, num_letters: int, windows: Sequence[Window]) -> None:
+        self.windows = tuple(windows)
         self._num_planes = max(1, (num_letters - 1).bit_length())
-        step = _WORD - widest + 1  # window starts of one word; their ends are in it too
+        step = _WORD - max(window[-1] for window in windows)  # starts in one word, with their ends
         self._firsts = range(0, depth, step)
-        # masks[word][width - 1]: the starts in this word at which a window of `width` fits.
+        # masks[word][window]: the starts in this word at which the window fits.
         self._masks = [
-            [_bits(min(step, depth - width + 1 - first), _WORD) for width in range(1, widest + 1)]
+            [_bits(min(step, depth - window[-1] - first)) for window in self.windows]
             for first in self._firsts
         ]
 
@@ -39,23 +47,26 @@ class EqualWindows:
         return words
 
     def counts(self, first: Words, second: Words) -> list[NDArray[np.intp]]:
-        """Equal windows of 1, 2, ... `widest` layers, each of shape `(M, N)`."""
-        totals: list[NDArray[np.intp]] = []
+        """In how many places each window is equal, one array of shape `(M, N)` for each."""
+        shape = (first.shape[2], second.shape[2])
+        totals = [np.zeros(shape, np.intp) for _ in self.windows]
         for one, other, masks in zip(first, second, self._masks, strict=True):
             differ_MN = one[0][:, None] ^ other[0][None]
             for plane in range(1, self._num_planes):
                 differ_MN |= one[plane][:, None] ^ other[plane][None]
             equal_MN = ~differ_MN
-            run_MN = equal_MN
-            found = []
-            for width, mask in enumerate(masks, start=1):
-                if width > 1:
-                    run_MN = run_MN & (equal_MN >> np.uint64(width - 1))
-                found.append(np.bitwise_count(run_MN & mask).astype(np.intp))
-            totals = found if not totals else [a + b for a, b in zip(totals, found, strict=True)]
+            shifted = {offset: equal_MN >> np.uint64(offset) for offset in self._offsets}
+            for total_MN, window, mask in zip(totals, self.windows, masks, strict=True):
+                total_MN += np.bitwise_count(
+                    reduce(np.bitwise_and, [shifted[offset] for offset in window]) & mask
+                )
         return totals
 
+    @cached_property
+    def _offsets(self) -> set[int]:
+        return {offset for window in self.windows for offset in window}
 
-def _bits(count: int, width: int) -> np.uint64:
+
+def _bits(count: int) -> np.uint64:
     """A word whose lowest `count` bits are 1."""
-    return np.uint64((1 << min(max(count, 0), width)) - 1)
+    return np.uint64((1 << max(count, 0)) - 1)

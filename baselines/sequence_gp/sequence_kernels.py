@@ -6,6 +6,7 @@
 | letters, pairs, quads | share of layers with equal letters, to the powers 1, 2 and 4 |
 | near, nearest | exp(-distance / scale), layers that differ, scale depth / 4 and depth / 12 |
 | bigrams, trigrams, fourgrams | share of equal n-grams at the same place |
+| two apart, three apart | share of places where two letters so far apart are both equal |
 | letter counts, bigram counts, gapped counts, halves, centres | exp(-squared distance / scale) |
 
 The last ones compare features: how often each letter, pair of neighbours and pair of layers 2 to 4
@@ -21,11 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.baselines.sequence_gp.equal_windows import Digits, EqualWindows, Words
+from nasarena.baselines.sequence_gp.equal_windows import Digits, EqualWindows, Window, Words
 from nasarena.search.seeding import stream
 
 Floats = NDArray[np.float64]
-_WIDEST = 4  # n-gram, layers
+_WINDOWS: dict[str, Window] = {
+    "bigrams": (0, 1),
+    "trigrams": (0, 1, 2),
+    "fourgrams": (0, 1, 2, 3),
+    "two apart": (0, 2),
+    "three apart": (0, 3),
+}
 _GAPS = (2, 3, 4)  # layers
 _NUM_UNIFORM = 512
 _SCALE = 2.0  # of the count kernels, in mean squared distances of uniform patterns
@@ -54,22 +61,24 @@ class SequenceKernels:
 
     def __init__(self, depth: int, num_letters: int) -> None:
         self.depth, self.num_letters = depth, num_letters
-        self._windows = EqualWindows(depth, num_letters, _WIDEST)
-        # Functions of the number of equal windows, tabulated: (width, table of 0..depth).
+        # Functions of the number of places where a window is equal, tabulated for 0..depth.
         equal = np.arange(depth + 1.0)
         share, distance = equal / depth, depth - equal
         self._tables = {
-            "constant": (1, np.ones(depth + 1)),
-            "letters": (1, share),
-            "pairs": (1, share**2),
-            "quads": (1, share**4),
-            "near": (1, np.exp(-distance / (depth / 4))),
-            "nearest": (1, np.exp(-distance / (depth / 12))),
+            "constant": ((0,), np.ones(depth + 1)),
+            "letters": ((0,), share),
+            "pairs": ((0,), share**2),
+            "quads": ((0,), share**4),
+            "near": ((0,), np.exp(-distance / (depth / 4))),
+            "nearest": ((0,), np.exp(-distance / (depth / 12))),
         } | {
-            name: (width, np.minimum(1.0, equal / (depth - width + 1)))
-            for name, width in (("bigrams", 2), ("trigrams", 3), ("fourgrams", 4))
-            if depth >= width
+            name: (window, np.minimum(1.0, equal / (depth - window[-1])))
+            for name, window in _WINDOWS.items()
+            if depth > window[-1]
         }
+        self._windows = EqualWindows(
+            depth, num_letters, list(dict.fromkeys(window for window, _ in self._tables.values()))
+        )
         self._blocks = ["letter counts", "halves", "centres"]
         if depth >= 2:
             self._blocks.append("bigram counts")
@@ -93,24 +102,25 @@ class SequenceKernels:
 
     def grams(self, first: Encoded, second: Encoded) -> Floats:
         """Every kernel, shape `(kernels, M, N)`."""
-        counts = self._windows.counts(first.words, second.words)
-        tabulated = [table[counts[width - 1]] for width, table in self._tables.values()]
+        counts = self._counts(first, second)
+        tabulated = [table[counts[window]] for window, table in self._tables.values()]
         return np.stack([*tabulated, *map(_similarity, first.blocks, second.blocks)])
 
     def mixed(self, weights_K: Floats, first: Encoded, second: Encoded) -> Floats:
         """The sum of all kernels times their weights, shape `(M, N)`."""
-        counts = self._windows.counts(first.words, second.words)
-        total = np.zeros(counts[0].shape)
-        for width, count in enumerate(counts, start=1):
+        total = np.zeros((first.words.shape[2], second.words.shape[2]))
+        for window, count in self._counts(first, second).items():
             tables = zip(weights_K, self._tables.values(), strict=False)
-            mine = [weight * table for weight, (own, table) in tables if own == width]
-            if mine:
-                total += np.sum(mine, axis=0)[count]
+            total += sum(weight * table for weight, (own, table) in tables if own == window)[count]
         of_blocks = zip(weights_K[len(self._tables) :], first.blocks, second.blocks, strict=True)
         for weight, one, other in of_blocks:
             if weight > _NEGLIGIBLE:
                 total += weight * _similarity(one, other)
         return total
+
+    def _counts(self, first: Encoded, second: Encoded) -> dict[Window, NDArray[np.intp]]:
+        counts = self._windows.counts(first.words, second.words)
+        return dict(zip(self._windows.windows, counts, strict=True))
 
     def _raw(self, digits_NT: Digits) -> tuple[Floats, ...]:
         """Blocks of features over their scales."""
