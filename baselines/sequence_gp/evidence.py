@@ -14,7 +14,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import Bounds, minimize
 
 Floats = NDArray[np.float64]
-# Most kernels explain nothing of most landscapes. Of six synthetic landscapes, 8 seeds each, four had
+# Most kernels explain nothing of most landscapes. Of six synthetic ones, 8 seeds each, four had
 # less regret after 200 trials than with a centre of 0.1 (NK with K = 2: 0.23 and 0.68), two more.
 WEIGHT_CENTRE, WEIGHT_SPREAD = np.log(0.02), 2.0
 NOISE_CENTRE, NOISE_SPREAD = np.log(0.05), 1.5

@@ -46,6 +46,7 @@ SEARCHERS = {
     "composer-end": "nasarena.baselines.composer:ComposerEnd",
     "composer-middle": "nasarena.baselines.composer:ComposerMiddle",
     "references": "nasarena.baselines.references:References",
+    "teacher": "nasarena.agents.teacher_searcher:TeacherSearch",
     "agent-one-shot": "nasarena.agents.searchers:OneShotAgent",
     "agent-iid": "nasarena.agents.searchers:IidAgent",
     "agent-sequential": "nasarena.agents.searchers:SequentialAgent",
