@@ -28,7 +28,7 @@ NEVER = "(?!)"
 
 CLASSICAL = [name for name, place in SEARCHERS.items() if place.startswith("nasarena.baselines.")]
 SEARCHING = [name for name in CLASSICAL if name != "references"]
-MODELS = ["botorch", "composer", "composer-end", "composer-middle"]
+MODELS = ["sequence-gp", "botorch", "composer", "composer-end", "composer-middle"]
 # Small enough that a short run reaches what the searcher does after its random start.
 SHORT: dict[str, dict[str, Any]] = {
     "evolution": {"population": 6, "tournament": 3},

@@ -1,0 +1,1 @@
+"""A Gaussian process over patterns with sequence kernels; imports `search` and `baselines`."""
