@@ -32,7 +32,7 @@ def is_reference(config: Config) -> bool:
 
 
 def control_of(config: Config) -> str:
-    """What the harness hid from the searcher; empty where nothing was."""
+    """What the harness changed for the searcher (`permuted_letters`, `seeded`); empty: nothing."""
     return str(config["searcher"].get("control") or "")
 
 

@@ -31,6 +31,7 @@ from nasarena.experiments.comparison.resolved_searcher import (
     unique_labels,
 )
 from nasarena.experiments.comparison.run_spec import RunSpec
+from nasarena.experiments.comparison.seeded import refuse_senseless_seeds
 from nasarena.experiments.comparison.versions import number_versions
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
@@ -87,6 +88,10 @@ def plan_comparison(
     entrants = unique_labels(
         [resolve_searcher(searcher, suited, objects, num_trials) for searcher in wanted]
     )
+    for entrant in entrants:
+        if entrant.control == "seeded":
+            design = config.loop.initial_design
+            refuse_senseless_seeds(entrant.name, config.space, design, num_trials)
     made_here = provenance(command)
     name = config.name or _default_name(config, proxy, budget, judge)
     folder = Path(config.folder) / name

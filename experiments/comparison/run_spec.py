@@ -19,6 +19,7 @@ from nasarena.agents.notebook import write_notebook
 from nasarena.experiments.comparison.llm import Access, recording
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters
 from nasarena.experiments.comparison.resolved_searcher import Entrant
+from nasarena.experiments.comparison.seeded import PROVENANCE, Seeded, seed_patterns
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
@@ -32,6 +33,8 @@ from nasarena.search.run_folder import RunFolder, read_run
 from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
+
+_GIVEN = ("initial_design", PROVENANCE)  # trials that come before the searcher's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ def _leave_nothing_if_refused(cell: RunSpec) -> Iterator[None]:
     try:
         yield
     except InvalidSetting:
-        if is_new and len(read_run(cell.path).trials()) <= cell.settings.initial_design:
+        if is_new and all(trial.provenance in _GIVEN for trial in read_run(cell.path).trials()):
             shutil.rmtree(cell.path)
             with suppress(OSError):  # other seeds lie there
                 cell.path.parent.rmdir()
@@ -185,9 +188,11 @@ def _searcher(
     if spec.uses_llm and "inner" in options:
         options["inner"] = partial(_inner, options["inner"])
     built = build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials, llm=client)
-    if cell.entrant.control == "none":
-        return built
-    return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
+    if cell.entrant.control == "permuted_letters":
+        return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
+    if cell.entrant.control == "seeded":
+        return Seeded(built, seed_patterns(cell.space))
+    return built
 
 
 def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Generator) -> Searcher:

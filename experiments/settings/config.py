@@ -19,7 +19,7 @@ from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
 Positive = Annotated[float, Field(gt=0)]
-Control = Literal["none", "permuted_letters"]
+Control = Literal["none", "permuted_letters", "seeded"]
 # The defaults of a run's rules stand in the loop.
 _LOOP: dict[str, Any] = {one.name: one.default for one in fields(LoopSettings)}
 
@@ -122,7 +122,8 @@ class SearcherConfig:
     """One searcher: a name, or a file of the user's as `my_file.py:my_searcher`.
 
     `label` is what tables call it and where its runs lie; `control` makes it a control of itself
-    (`nasarena.experiments.comparison.permuted`), which is shown beside it and never ranked.
+    (`nasarena.experiments.comparison.permuted`, `.seeded`), which is shown beside it and never
+    ranked.
     """
 
     name: str
@@ -206,10 +207,10 @@ class CompareConfig(_Comparison):
         "{name:evolution,options:{population:20},label:small}",
     )
     searcher: OwnSearcher = OwnSearcher()
-    controls: tuple[Literal["permuted_letters"], ...] = Field(
+    controls: tuple[Literal["permuted_letters", "seeded"], ...] = Field(
         (),
-        description="[permuted_letters]: each searcher once more, shown permuted letters; not "
-        "ranked",
+        description="each searcher once more, not ranked: [permuted_letters] shows it permuted "
+        "letters, [seeded] tells it the hand-made patterns first, charged",
     )
     seeds: int = Field(
         20,

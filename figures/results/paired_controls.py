@@ -1,9 +1,14 @@
-"""Every searcher beside itself behind permuted letters, seed by seed: the paired difference.
+"""Every searcher beside itself under a control of the harness, seed by seed: paired differences.
 
-The proxy saw true patterns, the searcher saw each letter under the name of another. For one that
-knows letters only by their place in the alphabet nothing has changed, so the paired difference
-should be nothing but noise; a language model that knows what the letters stand for is misled. Each
-difference has the exact paired test of the ranking, corrected over the letter controls alone.
+Permuted letters: the proxy saw true patterns, the searcher saw each letter under the name of
+another. For one that knows letters only by their place in the alphabet nothing has changed, so the
+paired difference should be nothing but noise; a language model that knows what the letters stand
+for is misled.
+
+Seeded: the searcher was told the hand-made patterns first, at its own cost. Who gains by that began
+with less knowledge than it could have had.
+
+Each difference has the exact paired test of the ranking, corrected over the controls of its kind.
 """
 
 from collections.abc import Sequence
@@ -15,9 +20,11 @@ from nasarena.figures.stats.intervals import Interval, interval
 from nasarena.figures.stats.multiple import Comparison, compare_pairs
 from nasarena.search.seeding import stream
 
+SEEDED = "with the hand-made patterns told first"
+
 
 @dataclass(frozen=True, slots=True)
-class LetterControl:
+class PairedControl:
     """A searcher `real` and its `control`; `pair` is real less control on the deciding score.
 
     `seeds` holds (seed, score of the real thing, score of the control); `score` is the control's.
@@ -30,20 +37,36 @@ class LetterControl:
     seeds: tuple[tuple[int, float, float], ...]
 
 
-def letter_controls(tables: Tables, standing: Standings) -> list[LetterControl]:
+def has_control(tables: Tables, kind: str) -> bool:
+    """Whether any searcher was run under this control."""
+    return not tables.controls.empty and kind in set(tables.controls["control"])
+
+
+def letter_controls(tables: Tables, standing: Standings) -> list[PairedControl]:
+    """Every searcher that was run behind permuted letters."""
+    return _paired_controls(tables, standing, "permuted_letters")
+
+
+def seeded_controls(tables: Tables, standing: Standings) -> list[PairedControl]:
+    """Every searcher that was told the hand-made patterns first."""
+    return _paired_controls(tables, standing, "seeded")
+
+
+def _paired_controls(tables: Tables, standing: Standings, kind: str) -> list[PairedControl]:
     """Every control that has its real thing on all seeds, in order of the standings."""
-    if tables.controls.empty:
+    if not has_control(tables, kind):
         return []
+    controls = tables.controls[tables.controls["control"] == kind]
     column = "final" if standing.is_final else "best_search"
-    blinded = tables.controls.pivot(index="seed", columns="searcher", values=column)
-    real_of = tables.controls.drop_duplicates("searcher").set_index("searcher")["real"]
+    blinded = controls.pivot(index="seed", columns="searcher", values=column)
+    real_of = controls.drop_duplicates("searcher").set_index("searcher")["real"]
     place = {each.searcher: number for number, each in enumerate(standing.places)}
     names = sorted(map(str, blinded.columns), key=lambda name: (place[real_of[name]], name))
     own = {name: blinded[name].astype(float).tolist() for name in names}
     pairs = [(str(real_of[name]), name) for name in names]
     found = compare_pairs(pairs, {**standing.scores, **own}, standing.rope)
     return [
-        LetterControl(
+        PairedControl(
             control=pair.second,
             real=pair.first,
             score=interval(own[pair.second], stream(0, "bootstrap", pair.second, "score")),
@@ -56,7 +79,7 @@ def letter_controls(tables: Tables, standing: Standings) -> list[LetterControl]:
     ]
 
 
-def in_words(controls: Sequence[LetterControl]) -> str:
+def in_words(controls: Sequence[PairedControl], how: str = "behind permuted letters") -> str:
     """How many searchers lost, gained, or were shown to lose nothing that counts."""
     lost = [each.real for each in controls if each.pair.is_significant and each.pair.favours_first]
     gained = [
@@ -64,7 +87,7 @@ def in_words(controls: Sequence[LetterControl]) -> str:
     ]
     same = sum(each.pair.is_equivalent for each in controls)
     words = [
-        f"{len(lost)} of {len(controls)} searchers did worse behind permuted letters"
+        f"{len(lost)} of {len(controls)} searchers did worse {how}"
         + (f" ({', '.join(lost)})" if lost else "")
     ]
     if gained:
