@@ -36,6 +36,14 @@ def control_of(config: Config) -> str:
     return str(config["searcher"].get("control") or "")
 
 
+def all_options(config: Config) -> list[Config]:
+    """The options of a searcher, or of both where one goes on when the other ends."""
+    options = config["searcher"]["options"]
+    parts = [options.get(part) for part in ("first", "then")]
+    found = [part["options"] for part in parts if isinstance(part, Mapping) and "options" in part]
+    return found or [options]
+
+
 def options_apart(options: Config, others: Iterable[Config]) -> list[str]:
     """The options, as `key=value`, in which a searcher differs from others of the same name."""
     others = list(others)

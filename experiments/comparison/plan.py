@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from nasarena.experiments.comparison.budget import price_budget
+from nasarena.experiments.comparison.continued_run import refuse_foreign_records, resolve_entrant
 from nasarena.experiments.comparison.llm import (
     Access,
     default_agent_options,
@@ -86,7 +87,7 @@ def plan_comparison(
     judge = _judge(config, proxy)
     budget, num_trials = price_budget(config.budget, proxy)
     entrants = unique_labels(
-        [resolve_searcher(searcher, suited, objects, num_trials) for searcher in wanted]
+        [resolve_entrant(searcher, suited, objects, num_trials) for searcher in wanted]
     )
     for entrant in entrants:
         if entrant.control == "seeded":
@@ -115,6 +116,7 @@ def plan_comparison(
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     all_settings = [LoopSettings(seed, budget, **asdict(config.loop)) for seed in seeds]
     searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
+    refuse_foreign_records(config.searchers, searching)
     references = resolve_searcher(SearcherConfig(REFERENCES, {}))
     scoring = [
         cell(references, settings) for settings in _settings_of_references(config, all_settings)
