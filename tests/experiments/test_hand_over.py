@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import nasarena
 from fakes import Listing
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.compare import run_missing
@@ -202,6 +203,19 @@ def test_a_continued_run_needs_the_old_folder_no_more(tmp_path: Path) -> None:
     again = run(tmp_path, "then=tpe", f"then.record={moved}")
     assert again.path == new.path
     assert drop_measurements(again.events) == drop_measurements(new.events)
+
+
+def test_functions_take_over_too(tmp_path: Path) -> None:
+    def all_mlp(history: Any, space: Any, rng: Any) -> str:
+        return str(space.mutate("M" * space.depth, rng, 1 + len(history) % 5))
+
+    settings: dict[str, Any] = {"proxy": "additive", "budget": {"patterns": 12}}
+    settings |= {"folder": tmp_path, "progress": False}
+    one = nasarena.run("tpe", then={"name": all_mlp, "share": 0.7}, **settings)
+    assert one.folder.parent.name == "tpe-then-all_mlp"
+    entries = ["random", {"name": all_mlp, "then": "evolution"}]
+    many = nasarena.compare(entries, seeds=1, references=False, name="many", **settings)
+    assert set(many.runs["searcher"]) == {"random", "all_mlp-then-evolution"}
 
 
 @pytest.mark.parametrize(
