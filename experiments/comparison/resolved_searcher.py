@@ -92,7 +92,7 @@ class Entrant:
             "name": self.name,
             "options": dict(self.options),
             "budget_aware": self.budget_aware,
-            "uses_llm": self.uses_llm,
+            "uses_llm": self.uses_llm or any(ask.llm for one in self.parts for ask in one.asks),
         }
         if self.label != self.name:
             values["label"] = self.label

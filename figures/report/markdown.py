@@ -11,6 +11,7 @@ from nasarena.figures.results.paired_controls import SEEDED, PairedControl, in_w
 from nasarena.figures.results.run_selection import ExcludedRun
 from nasarena.figures.results.standings import Standings
 from nasarena.figures.results.tables import Tables
+from nasarena.figures.stats.multiple import Comparison
 from nasarena.search.run_config import BASELINE
 from nasarena.search.untrusted.one_line import one_line
 
@@ -40,6 +41,7 @@ def markdown(conclusion: Conclusion) -> str:
         *_fairness(conclusion.fairness),
         *_controls("permuted letters", analysis.letter_controls),
         *_controls("seeded", analysis.seeded_controls, SEEDED),
+        *_head_starts(analysis.agents_against_seeded),
         *_apart(tables.excluded),
         *[
             "## Provenance",
@@ -116,6 +118,17 @@ def _controls(
         for each in controls
     ]
     return [f"## Controls: {kind}", "", escape(in_words(controls, how)), "", *lines, ""]
+
+
+def _head_starts(pairs: Sequence[Comparison]) -> list[str]:
+    if not pairs:
+        return []
+    lines = [
+        f"- {escape(pair.first)} less {escape(pair.second)}: {pair.difference}, "
+        f"p = {pair.p_holm:.2g}"
+        for pair in pairs
+    ]
+    return ["Agents as they are against others that were told the patterns:", "", *lines, ""]
 
 
 def _apart(runs: Sequence[ExcludedRun]) -> list[str]:

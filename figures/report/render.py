@@ -55,6 +55,7 @@ def render(conclusion: Conclusion) -> str:
         benchmark=benchmark_part(analysis),
         controls=controls(analysis),
         letter_words=in_words(behind_letters) if behind_letters else "",
+        head_starts=analysis.agents_against_seeded,
         seeded_words=in_words(seeded, SEEDED) if seeded else "",
         figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",

@@ -14,6 +14,7 @@ from nasarena.figures.results.anchors import FILE_NAME, Anchors, Scale, load_anc
 from nasarena.figures.results.exact import ExactStanding, ExactValues, judge_incumbents
 from nasarena.figures.results.paired_controls import (
     PairedControl,
+    agents_against_seeded,
     letter_controls,
     seeded_controls,
 )
@@ -23,6 +24,7 @@ from nasarena.figures.results.run_selection import Run, select_runs
 from nasarena.figures.results.running_times import areas, running_times
 from nasarena.figures.results.standings import Standings, deciding_scale, standings
 from nasarena.figures.results.tables import Tables, make_tables
+from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.runtime import RunningTime
 from nasarena.search.run_folder import RunRecord, read_runs
 
@@ -81,6 +83,11 @@ class Analysis:
     def seeded_controls(self) -> list[PairedControl]:
         """Searchers beside themselves with the hand-made patterns told, in order of the places."""
         return seeded_controls(self.tables, self.standings)
+
+    @cached_property
+    def agents_against_seeded(self) -> list[Comparison]:
+        """Agents as they are, beside others that were told the hand-made patterns."""
+        return agents_against_seeded(self.tables, self.standings)
 
     @cached_property
     def running_times(self) -> Mapping[str, RunningTime]:

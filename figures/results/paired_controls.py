@@ -6,7 +6,8 @@ paired difference should be nothing but noise; a language model that knows what 
 for is misled.
 
 Seeded: the searcher was told the hand-made patterns first, at its own cost. Who gains by that began
-with less knowledge than it could have had.
+with less knowledge than it could have had. An agent, which may know such patterns by heart, is also
+held against the seeded twins of the others: what it leads them by is no head start.
 
 Each difference has the exact paired test of the ranking, corrected over the controls of its kind.
 """
@@ -50,6 +51,19 @@ def letter_controls(tables: Tables, standing: Standings) -> list[PairedControl]:
 def seeded_controls(tables: Tables, standing: Standings) -> list[PairedControl]:
     """Every searcher that was told the hand-made patterns first."""
     return _paired_controls(tables, standing, "seeded")
+
+
+def agents_against_seeded(tables: Tables, standing: Standings) -> list[Comparison]:
+    """Each agent as it is, less the seeded twin of each searcher without a language model.
+
+    Corrected over these comparisons alone, in order of the standings.
+    """
+    uses_llm = dict(zip(tables.runs["searcher"], tables.runs["uses_llm"], strict=True))
+    twins = [each for each in seeded_controls(tables, standing) if not uses_llm[each.real]]
+    agents = [place.searcher for place in standing.places if uses_llm[place.searcher]]
+    own = {each.control: [score for _, _, score in each.seeds] for each in twins}
+    pairs = [(agent, each.control) for agent in agents for each in twins]
+    return compare_pairs(pairs, {**standing.scores, **own}, standing.rope) if pairs else []
 
 
 def _paired_controls(tables: Tables, standing: Standings, kind: str) -> list[PairedControl]:

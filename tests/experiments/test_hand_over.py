@@ -186,6 +186,7 @@ def test_a_recorded_run_is_continued_and_charged_again(tmp_path: Path) -> None:
         details = {key: text for key, text in ours.details.items() if key != "by"}
         assert replace(ours, details=details) == theirs
     assert [event["spent"] for event in new.of_kind("settled")][-1] == 20
+    assert new.config["searcher"]["uses_llm"] and "llm" not in new.config  # nobody is asked
     assert new.config["searcher"]["options"]["first"]["options"]["of"] == old.header["config_hash"]
     # The same with a live first searcher: only the configuration says what it was.
     live = run(tmp_path, "searcher=agent-sequential", "then=evolution", "then.share=0.4", "seed=1")

@@ -7,7 +7,7 @@ import pytest
 from fakes import Listing
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.compare import run_missing
-from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.comparison.seeded import Seeded, seed_patterns
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import compare_settings
@@ -100,6 +100,23 @@ def test_seeded_searchers_are_paired_shown_and_never_ranked(folder: Path) -> Non
     report = (folder / "report.md").read_text()
     assert "## Controls: seeded" in report and "permuted" not in report
     assert "hand-made patterns told first" in (folder / "report.html").read_text()
+
+
+def test_an_agent_is_held_against_the_seeded_twins_of_the_others(tmp_path: Path) -> None:
+    settings = arguments(tmp_path, "searchers=[random,agent-sequential]", "seeds=2")
+    config = compare_settings(settings)
+    with with_model(plan_comparison(config, "command"), config, make_console()) as comparison:
+        assert run_missing(comparison, "command", make_console(), 1, False) == []
+    analysis = analyze(tmp_path / "x")
+    (pair,) = analysis.agents_against_seeded
+    assert (pair.first, pair.second) == ("agent-sequential", "random-seeded")
+    (twin,) = (each for each in analysis.seeded_controls if each.real == "random")
+    scores = zip(analysis.standings.scores["agent-sequential"], twin.seeds, strict=True)
+    differences = [own - seeded for own, (_, _, seeded) in scores]
+    assert pair.difference.estimate == pytest.approx(sum(differences) / 2)
+    write_all(tmp_path / "x", "command", only=("ranking",))
+    assert "- agent-sequential less random-seeded: " in (tmp_path / "x" / "report.md").read_text()
+    assert "agent-sequential less random-seeded" in (tmp_path / "x" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
