@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from nasarena.agents.consultant import Consultant
+from nasarena.agents.context.view import View
 from nasarena.agents.flat_signature import flat_signature
 from nasarena.agents.llm.client import Answer, Client
 from nasarena.agents.llm.text import one_line
@@ -90,19 +91,26 @@ class LlmSearcher:
         budget_left = self._remaining_budget(index)
         learned, cost = self._lesson(known, index) if variant == 0 else ({}, LlmCost())
         view = self.sight.build(known, move, pending, budget_left=budget_left, wish=wish)
+        view, asked, spent = self.take_readings(view, known, pending, index)
         tried: set[str] = {one.pattern for one in self.trials}
         tried |= {one.pattern for one in pending}
         answer = self.consultant.candidate(
             move.operator, view, (index, variant), lambda text: self.sight.reveal(text) in tried
         )
-        details = {"operator": move.operator, **move.details, **learned}
+        details = {"operator": move.operator, **move.details, **learned, **asked}
         return Proposal(
             self._pattern(answer),
             answer.provenance,
             move.parents,
             details | _reply_details(answer),
-            answer.cost + cost,
+            answer.cost + cost + spent,
         )
+
+    def take_readings(
+        self, view: View, known: Sequence[Trial], pending: Sequence[Proposal], index: int
+    ) -> tuple[View, dict[str, str], LlmCost]:
+        """The view as a subclass's instrument completes it, details, and the cost; here nothing."""
+        return view, {}, LlmCost()
 
     def _pattern(self, answer: Answer[Candidate]) -> str:
         """The true pattern, or the beginning of a text that was none, even where it looks so."""

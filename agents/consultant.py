@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nasarena.agents.context import compact_prompt as compact
+from nasarena.agents.context.instrument import Query
 from nasarena.agents.context.view import View
 from nasarena.agents.llm.client import Answer, Client, Request, ask_and_parse
 from nasarena.agents.llm.messages import call_seed
-from nasarena.agents.operators import analyze, draft
+from nasarena.agents.operators import analyze, draft, query
 from nasarena.agents.operators.analyze import Lesson
 from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.operators.catalogue import OPERATORS
@@ -67,6 +68,11 @@ class Consultant:
         request = self._request(analyze.build(view), "analyze", place, 0)
         return ask_and_parse(self._client, request, lambda text: analyze.parse(text, view))
 
+    def query(self, view: View, num_left: int, place: tuple[int, int]) -> Answer[Query]:
+        """A question to the instrument, one of `num_left`; asked for once, mended once."""
+        request = self._request(query.build(view, num_left), "query", place, 0)
+        return ask_and_parse(self._client, request, lambda text: query.parse(text, view))
+
     def draft_with_logprobs(self, view: View, place: tuple[int, int]) -> Answer[Candidate]:
         """A draft together with the log-probabilities of its tokens, for a prior."""
         prompt = self._prompt("draft", view)
@@ -77,7 +83,8 @@ class Consultant:
         prompt = OPERATORS[operator].build(view)
         if self._options.prompt == "full":
             return prompt
-        text = compact.render(view.space, view.trials)
+        expected = [one for reading in view.readings for one in reading.predictions]
+        text = compact.render(view.space, view.trials, expected=expected)
         return Prompt(({"role": "user", "content": text},), prompt.schema, "compact")
 
     def _request(

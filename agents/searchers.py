@@ -4,6 +4,7 @@ They all need `llm`, a client; every field of their policy and of `AgentOptions`
 """
 
 from nasarena.agents.agent_searcher import Agent
+from nasarena.agents.instrumented_agent import AgentWithInstrument
 from nasarena.agents.policies.evolution import Evolution
 from nasarena.agents.policies.greedy import Greedy
 from nasarena.agents.policies.independent import DraftForEver
@@ -44,6 +45,13 @@ class PacedAgent(Agent):
     """The sequential agent, which is also told how much of the budget is left."""
 
     policy_class = DraftForEver
+    defaults = _WHOLE_HISTORY
+
+
+@searcher("agent-instrumented", uses_llm=True)
+class InstrumentedAgent(AgentWithInstrument):
+    """The sequential agent, which may also question a model of the scores before it proposes."""
+
     defaults = _WHOLE_HISTORY
 
 

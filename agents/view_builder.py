@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from nasarena.agents.context.controls import Disguise, shuffle_scores
-from nasarena.agents.context.view import View, legend
+from nasarena.agents.context.view import Section, View, legend
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, best, operator_of
 from nasarena.search.seeding import stream
@@ -66,6 +66,17 @@ class ViewBuilder:
             pending=tuple(one.pattern for one in pending if one.pattern in self._space),
             num_siblings=_num_siblings(move, known, pending),
             wish=wish,
+        )
+        return self._disguise.view(view) if self._disguise else view
+
+    def show_all(self, known: Sequence[Trial], pending: Sequence[Proposal] = ()) -> View:
+        """Every trial that the model may know, and what is pending, in the letters it is shown."""
+        if self._options.control == "no_history":
+            known = pending = ()
+        view = View(
+            self._space,
+            sections=(Section("all", tuple(known)),),
+            pending=tuple(one.pattern for one in pending if one.pattern in self._space),
         )
         return self._disguise.view(view) if self._disguise else view
 

@@ -32,7 +32,7 @@ from nasarena.experiments.settings.commands import (
     run_settings,
 )
 from nasarena.outcome import Check, Comparison, Run
-from nasarena.own_searchers import Entry, SearcherLike, name_object, name_objects
+from nasarena.own_searchers import Entry, SearcherLike, name_entry, name_object, name_objects
 from nasarena.search.errors import InvalidSetting, SearcherFailed
 from nasarena.search.machine import thread_environment
 from nasarena.search.notation import expand
@@ -99,6 +99,8 @@ def run(
     where = "path" if objects or ".py" in target else "name"
     given = {"searcher": {where: target, "options": dict(options or {})}}
     given |= _given(proxy=proxy, seed=seed, budget=budget, name=name, folder=_text(folder))
+    if "then" in settings:
+        settings["then"] = name_entry(settings["then"], objects)
     given |= settings
     command = _call("run", given)
     config = run_settings(**given)

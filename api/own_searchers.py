@@ -22,7 +22,7 @@ def name_objects(entries: Iterable[Entry]) -> tuple[list[Any], dict[str, Searche
     Raises InvalidSetting for an object that is no searcher or whose name is taken.
     """
     objects: dict[str, SearcherSpec] = {}
-    return [_named(entry, objects) for entry in entries], objects
+    return [name_entry(entry, objects) for entry in entries], objects
 
 
 def name_object(target: SearcherLike, objects: dict[str, SearcherSpec]) -> str:
@@ -42,10 +42,13 @@ def name_object(target: SearcherLike, objects: dict[str, SearcherSpec]) -> str:
     return name
 
 
-def _named(entry: Entry, objects: dict[str, SearcherSpec]) -> Any:
-    if isinstance(entry, Mapping):
-        return {**entry, "name": name_object(entry["name"], objects)} if "name" in entry else entry
-    return name_object(entry, objects)
+def name_entry(entry: Entry, objects: dict[str, SearcherSpec]) -> Any:
+    """The entry with names in the place of objects, also of one that goes on after it (`then`)."""
+    if not isinstance(entry, Mapping):
+        return name_object(entry, objects)
+    names = {"name": name_object(entry["name"], objects)} if "name" in entry else {}
+    after = {"then": name_entry(entry["then"], objects)} if "then" in entry else {}
+    return {**entry, **names, **after}
 
 
 def _call_it(name: str) -> str:

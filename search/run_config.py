@@ -32,8 +32,16 @@ def is_reference(config: Config) -> bool:
 
 
 def control_of(config: Config) -> str:
-    """What the harness hid from the searcher; empty where nothing was."""
+    """What the harness changed for the searcher (`permuted_letters`, `seeded`); empty: nothing."""
     return str(config["searcher"].get("control") or "")
+
+
+def all_options(config: Config) -> list[Config]:
+    """The options of a searcher, or of both where one goes on when the other ends."""
+    options = config["searcher"]["options"]
+    parts = [options.get(part) for part in ("first", "then")]
+    found = [part["options"] for part in parts if isinstance(part, Mapping) and "options" in part]
+    return found or [options]
 
 
 def options_apart(options: Config, others: Iterable[Config]) -> list[str]:

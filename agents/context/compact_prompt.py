@@ -8,7 +8,9 @@
 First the depth and the letters of the space, then the best trial in full, then the others by what
 they change of the best, each behind its level: 99 for the best and 00 for the worst line shown,
 linear in the score between. A trial that failed has the level `--`. Only differences are written,
-so lines grow shorter as a search closes in, and what two lines share is seen at once.
+so lines grow shorter as a search closes in, and what two lines share is seen at once. The list has
+no words for what is expected and not scored: patterns with an expected score stand among the others
+as if they had been tried.
 
 The text is a pure function of the space and the trials: no seed, no clock, no names.
 """
@@ -33,9 +35,19 @@ class Shown:
     failed: tuple[str, ...] = ()
 
 
-def render(space: PatternSpace, trials: Iterable[Trial], limit: int = SHOWN) -> str:
-    """The prompt for these trials, at most `limit` scored ones of them."""
-    return write(space, select(space, trials, limit))
+def render(
+    space: PatternSpace,
+    trials: Iterable[Trial],
+    limit: int = SHOWN,
+    expected: Sequence[tuple[str, float]] = (),
+) -> str:
+    """The prompt for these trials, at most `limit` lines with a level.
+
+    `expected` are untried patterns with the scores that they would have; each takes a line.
+    """
+    shown = select(space, trials, limit - len(expected))
+    scored = sorted([*shown.scored, *expected], key=lambda one: -one[1])  # stable: trials first
+    return write(space, Shown(tuple(scored), shown.failed))
 
 
 def select(space: PatternSpace, trials: Iterable[Trial], limit: int = SHOWN) -> Shown:

@@ -22,6 +22,15 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What an instrument said: a heading, lines, and the patterns with the scores expected."""
+
+    heading: str
+    lines: tuple[str, ...]
+    predictions: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The run as one prompt shows it.
 
@@ -32,6 +41,7 @@ class View:
     is the standard deviation of a score over seeds, if known; `budget_left` the share of the
     budget that is left, only for a searcher that is declared budget-aware; `wish` a score to aim
     at. `legend` says what letters stand for; it is empty when they are to stay anonymous.
+    `readings` are what an instrument said to this agent, in the letters of the view.
     """
 
     space: PatternSpace
@@ -45,6 +55,7 @@ class View:
     budget_left: float | None = None
     wish: float | None = None
     legend: tuple[tuple[str, str], ...] = ()
+    readings: tuple[Reading, ...] = ()
 
     @property
     def trials(self) -> tuple[Trial, ...]:

@@ -69,4 +69,7 @@ def _memory(view: View) -> list[str]:
         parts.append(prompts.BEST.format(line=trial_line(view.best, view.noise)))
     if view.budget_left is not None:
         parts.append(prompts.BUDGET.format(left=f"{view.budget_left:.0%}"))
+    if view.readings:
+        said = [line for one in view.readings for line in (f"{one.heading}:", *one.lines)]
+        parts.append("\n".join([f"{prompts.READINGS_HEADING}:", *said]))
     return parts

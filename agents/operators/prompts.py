@@ -43,8 +43,17 @@ Answer with one JSON object and nothing else. Its keys, in this order:
 "evidence": which of the patterns above you compare, at most {evidence_length} characters;
 "lesson": what follows for patterns not tried yet, at most {lesson_length} characters."""
 
+REPLY_QUERY = """\
+Answer with one JSON object and nothing else. Its keys:
+"query": "predict" (which score each of some patterns would have), "best" (which patterns not tried
+would score highest), "effect" (what each letter does at one position) or "none";
+"patterns": with "predict", a list of at most {most} patterns, each of {depth} letters from
+{alphabet};
+"position": with "effect", a number from 1 to {depth}."""
+
 LESSONS_HEADING = "Lessons so far"
 PENDING_HEADING = "Being scored now, not to be repeated"
+READINGS_HEADING = "Estimates that you asked for (not scores; +- is one standard deviation)"
 BEST = "The best so far: {line}"
 BUDGET = "{left} of the budget is left."
 
@@ -56,6 +65,12 @@ CUE_COMBINED = "Combine two ideas, each with a part of the pattern to itself."
 CUE_BOLD = (
     "The plain ideas are taken: be bold, and choose an arrangement that is far from all of them."
 )
+
+QUERY = """\
+Soon you will propose one new pattern. Before that you may ask an estimator, which was fitted to all
+scored patterns of this search and can be far off where few are like the one in question. Asking
+uses up nothing of the budget. Questions left: {left}. Ask what would change your mind, or "none"
+if you know what to propose."""
 
 IMPROVE = """\
 Start from this pattern:

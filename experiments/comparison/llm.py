@@ -23,6 +23,7 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
+from nasarena.search.run_config import all_options
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
 from nasarena.search.settings import build
 
@@ -63,7 +64,8 @@ def default_agent_options(config: LlmConfig) -> dict[str, Any]:
     """Defaults of agents that go with a model: the embedded one reads compact prompts only."""
     if config.name == "replay":
         records = [read_run(path) for path in find_runs(_replay_folder(config))]
-        prompts = {record.config["searcher"]["options"].get("prompt") for record in records}
+        found = [options for record in records for options in all_options(record.config)]
+        prompts = {options.get("prompt") for options in found}
         is_compact = "compact" in prompts and "full" not in prompts
     else:
         is_compact = config.name == "scribe" or (

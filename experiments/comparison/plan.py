@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from nasarena.experiments.comparison.budget import price_budget
+from nasarena.experiments.comparison.continued_run import refuse_foreign_records, resolve_entrant
 from nasarena.experiments.comparison.llm import (
     Access,
     default_agent_options,
@@ -31,6 +32,7 @@ from nasarena.experiments.comparison.resolved_searcher import (
     unique_labels,
 )
 from nasarena.experiments.comparison.run_spec import RunSpec
+from nasarena.experiments.comparison.seeded import refuse_senseless_seeds
 from nasarena.experiments.comparison.versions import number_versions
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
@@ -94,8 +96,12 @@ def plan_comparison(
     budget, num_trials = price_budget(config.budget, proxy)
     loop = _with_finalists(config.loop, num_trials)
     entrants = unique_labels(
-        [resolve_searcher(searcher, suited, objects, num_trials) for searcher in wanted]
+        [resolve_entrant(searcher, suited, objects, num_trials) for searcher in wanted]
     )
+    for entrant in entrants:
+        if entrant.control == "seeded":
+            design = config.loop.initial_design
+            refuse_senseless_seeds(entrant.name, config.space, design, num_trials)
     made_here = provenance(command)
     name = config.name or _default_name(config, loop, proxy, budget, judge)
     folder = Path(config.folder) / name
@@ -119,6 +125,7 @@ def plan_comparison(
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     all_settings = [LoopSettings(seed, budget, **asdict(loop)) for seed in seeds]
     searching = [cell(entrant, settings) for settings in all_settings for entrant in entrants]
+    refuse_foreign_records(config.searchers, searching)
     references = resolve_searcher(SearcherConfig(REFERENCES, {}))
     scoring = [
         cell(references, settings) for settings in _settings_of_references(config, all_settings)

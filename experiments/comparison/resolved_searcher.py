@@ -18,8 +18,10 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_config import options_apart
 from nasarena.search.searcher import SearcherSpec, refuse_missing_package, spec_of
 from nasarena.search.settings import ByBudget
+from nasarena.search.trial import Proposal
 
 NO_OBJECTS: Mapping[str, SearcherSpec] = {}
+RECORD = "record"  # the target of a searcher of which there are recorded proposals alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Entrant:
     """`target` is what `load_searcher` takes; `source` hashes the file of a user's searcher.
 
     A searcher that is a Python object is `own`; `stays_here` says why no worker can be sent it.
+    Two searchers of which one goes on where the other ends are `parts`; `asks` are the proposals of
+    a recorded run that is the first of them.
     """
 
     label: str
@@ -40,6 +44,31 @@ class Entrant:
     control: Control = "none"
     own: Callable[..., Any] | None = None
     stays_here: str | None = None
+    parts: tuple["Entrant", ...] = ()
+    asks: tuple[Proposal, ...] = ()
+
+    @property
+    def is_of_the_user(self) -> bool:
+        """Whether code runs in it that is not ours."""
+        return any(one.source is not None for one in self.parts or (self,))
+
+    @property
+    def max_parallel(self) -> int | None:
+        """How many patterns one ask may be for; two parts mind their own bounds."""
+        return None if self.parts else self.spec().max_parallel
+
+    @property
+    def noise(self) -> float:
+        """What it was told of the noise of scores; 0 where nothing was."""
+        return max(one.options.get("noise") or 0.0 for one in self.parts or (self,))
+
+    @property
+    def distinguishing_options(self) -> Mapping[str, Any]:
+        """What joins its label where another has the same one."""
+        if not self.parts:
+            return self.options
+        own = {f"{part.name}.{k}": v for part in self.parts for k, v in part.options.items()}
+        return {"share": self.options["share"], **{k: v for k, v in own.items() if "asks" not in k}}
 
     def spec(self) -> SearcherSpec:
         """What its author declared, its code included."""
@@ -47,6 +76,9 @@ class Entrant:
 
     def random_fill(self) -> dict[str, int]:
         """The options that say how many random patterns it begins with, by name."""
+        if self.parts:
+            fills = {part.name: part.random_fill() for part in self.parts if part.target != RECORD}
+            return {f"{name}.{key}": fill[key] for name, fill in fills.items() for key in fill}
         declared = self.spec().options()
         return {
             name: value
@@ -60,7 +92,7 @@ class Entrant:
             "name": self.name,
             "options": dict(self.options),
             "budget_aware": self.budget_aware,
-            "uses_llm": self.uses_llm,
+            "uses_llm": self.uses_llm or any(ask.llm for one in self.parts for ask in one.asks),
         }
         if self.label != self.name:
             values["label"] = self.label
@@ -96,9 +128,8 @@ def resolve_searcher(
     if spec.uses_llm and "inner" in options:
         options["inner"] = complete_inner(options["inner"], num_trials)
     options = _plain(f"searcher {name!r}", options)
-    suffix = "" if config.control == "none" else f"-{config.control}"
     return Entrant(
-        label=(config.label or name) + suffix,
+        label=(config.label or name) + label_suffix(config.control),
         name=name,
         target=_target(config.name, own is not None),
         options=options,
@@ -110,6 +141,11 @@ def resolve_searcher(
         own=own.target if own else None,
         stays_here=_why_unsendable(own.target) if own else None,
     )
+
+
+def label_suffix(control: Control) -> str:
+    """What the label of a control ends with."""
+    return "" if control == "none" else f"-{control}"
 
 
 def _why_unsendable(target: Callable[..., Any]) -> str | None:
@@ -155,7 +191,9 @@ def unique_labels(entrants: Sequence[Entrant]) -> list[Entrant]:
     labelled = []
     for entrant in entrants:
         twins = [other for other in entrants if other.label == entrant.label]
-        differing = options_apart(entrant.options, [other.options for other in twins])
+        differing = options_apart(
+            entrant.distinguishing_options, [other.distinguishing_options for other in twins]
+        )
         label = "-".join([entrant.label, *differing]).replace("/", "_")
         labelled.append(replace(entrant, label=label))
     labels = [entrant.label for entrant in labelled]

@@ -16,9 +16,11 @@ import numpy as np
 
 from nasarena.agents.llm.client import Client
 from nasarena.agents.notebook import write_notebook
+from nasarena.experiments.comparison.hand_over import HandOver, Part, RecordedAsks
 from nasarena.experiments.comparison.llm import Access, recording
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters
-from nasarena.experiments.comparison.resolved_searcher import Entrant
+from nasarena.experiments.comparison.resolved_searcher import RECORD, Entrant
+from nasarena.experiments.comparison.seeded import PROVENANCE, Seeded, seed_patterns
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
@@ -29,9 +31,12 @@ from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, load_finished_search, search
 from nasarena.search.retraining import NameFinalists, best_patterns, retrain_best
 from nasarena.search.run_folder import RunFolder, read_run
-from nasarena.search.searcher import Searcher, SearcherSpec, build_searcher
+from nasarena.search.searcher import Searcher, build_searcher
+from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
+
+_GIVEN = ("initial_design", PROVENANCE)  # trials that come before the searcher's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def _with_version(proxy: ProxyConfig, version: str) -> dict[str, Any]:
 def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
     """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
     proxy = build_proxy(cell.proxy, cell.space, cell.cache)
-    spec = cell.entrant.spec()
+    bound = cell.entrant.max_parallel
     loop, advance = cell.settings, Advance()
 
     def watch(trial: Trial, ledger: Ledger) -> None:
@@ -123,9 +128,9 @@ def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
     with _leave_nothing_if_refused(cell), ExitStack() as stack:
         journal = Journal(stack.enter_context(cell.open()))
         client = stack.enter_context(_client(cell, journal))
-        make = partial(_searcher, cell, spec, client)
+        make = partial(_searcher, cell, client)
         try:
-            found = search(journal, make, proxy, loop, max_parallel=spec.max_parallel, watch=watch)
+            found = search(journal, make, proxy, loop, max_parallel=bound, watch=watch)
         finally:
             if cell.access is not None:
                 _keep_notebook(cell)
@@ -143,7 +148,7 @@ def _leave_nothing_if_refused(cell: RunSpec) -> Iterator[None]:
     try:
         yield
     except InvalidSetting:
-        if is_new and len(read_run(cell.path).trials()) <= cell.settings.initial_design:
+        if is_new and all(trial.provenance in _GIVEN for trial in read_run(cell.path).trials()):
             shutil.rmtree(cell.path)
             with suppress(OSError):  # other seeds lie there
                 cell.path.parent.rmdir()
@@ -178,16 +183,45 @@ def _client(cell: RunSpec, journal: Journal) -> AbstractContextManager[Client | 
     return nullcontext() if cell.access is None else recording(cell.access, journal)
 
 
-def _searcher(
-    cell: RunSpec, spec: SearcherSpec, client: Client | None, rng: np.random.Generator
+def _searcher(cell: RunSpec, client: Client | None, rng: np.random.Generator) -> Searcher:
+    if cell.entrant.parts:
+        built: Searcher = _two_searchers(cell, client, rng)
+    else:
+        built = _one_searcher(cell, cell.entrant, client, rng, cell.num_trials)
+    if cell.entrant.control == "permuted_letters":
+        return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
+    if cell.entrant.control == "seeded":
+        return Seeded(built, seed_patterns(cell.space))
+    return built
+
+
+def _one_searcher(
+    cell: RunSpec,
+    entrant: Entrant,
+    client: Client | None,
+    rng: np.random.Generator,
+    num_trials: int,
 ) -> Searcher:
-    options = dict(cell.entrant.options)
+    spec, options = entrant.spec(), dict(entrant.options)
     if spec.uses_llm and "inner" in options:
         options["inner"] = partial(_inner, options["inner"])
-    built = build_searcher(spec, cell.space, rng, options, num_trials=cell.num_trials, llm=client)
-    if cell.entrant.control == "none":
-        return built
-    return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
+    return build_searcher(spec, cell.space, rng, options, num_trials=num_trials, llm=client)
+
+
+def _two_searchers(cell: RunSpec, client: Client | None, rng: np.random.Generator) -> HandOver:
+    """The first begins as it would alone; the second has a random stream of its own."""
+    first, then = cell.entrant.parts
+    share, budget = cell.entrant.options["share"], cell.settings.budget
+    if first.target == RECORD:
+        beginning = Part(first.name, RecordedAsks(first.asks))
+    else:
+        own_trials = max(1, round(share * cell.num_trials))
+        searcher = _one_searcher(cell, first, client, rng, own_trials)
+        beginning = Part(first.name, searcher, first.max_parallel)
+    other = stream(cell.seed, "searcher", "then")
+    searcher = _one_searcher(cell, then, client, other, cell.num_trials)
+    end = Part(then.name, searcher, then.max_parallel)
+    return HandOver(beginning, end, budget, share * budget.amount)
 
 
 def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Generator) -> Searcher:
@@ -198,4 +232,4 @@ def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Genera
 def _keep_notebook(cell: RunSpec) -> None:
     """Also of a run that was cut off; a full disk has been complained about already."""
     with suppress(OSError):
-        write_notebook(read_run(cell.path), cell.entrant.options.get("noise") or 0.0)
+        write_notebook(read_run(cell.path), cell.entrant.noise)

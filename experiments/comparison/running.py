@@ -45,7 +45,7 @@ class Search:
     @property
     def leaves_traces(self) -> bool:
         """Whether its searcher is code of the user's: defaults of torch, threads, folders."""
-        return self.cell.entrant.source is not None
+        return self.cell.entrant.is_of_the_user
 
     def __call__(self, report: Report) -> Advance:
         return search_cell(self.cell, report)

@@ -46,7 +46,15 @@ Settings = TypeVar("Settings")
 
 def compare_settings(arguments: Sequence[str] = (), /, **values: Any) -> CompareConfig:
     """Settings of `nasarena compare`: `searchers`, `proxy`, `seeds`, `budget`, `loop`, ..."""
-    config = _read(CompareConfig, "compare", _asked(arguments, values))
+    asked = _asked(arguments, values)
+    if "then" in asked.choices:
+        raise InvalidSetting(
+            "then= belongs to nasarena run; in a comparison a searcher is continued as "
+            "searchers=[random,{name:random,then:evolution}]"
+        )
+    config = _read(CompareConfig, "compare", asked)
+    if any(searcher.then.record for searcher in config.searchers):
+        raise InvalidSetting("then.record continues one run: give it to nasarena run")
     own = config.searcher
     if own.path is not None:
         searcher = SearcherConfig(own.path, own.options)
@@ -66,10 +74,14 @@ def run_settings(arguments: Sequence[str] = (), /, **values: Any) -> CompareConf
     own = config.searcher
     if own.path is not None and "searcher" in asked.choices:
         raise InvalidSetting("give either searcher=NAME or searcher.path=FILE:NAME, not both")
-    own_names = ("searcher", "seed")
+    if config.then.record is not None and (own.path is not None or "searcher" in asked.choices):
+        raise InvalidSetting(
+            "give either a searcher or the run to continue (then.record), not both"
+        )
+    own_names = ("searcher", "then", "seed")
     shared = {one.name: getattr(config, one.name) for one in fields(RunConfig)}
     shared = {name: value for name, value in shared.items() if name not in own_names}
-    searcher = SearcherConfig(own.path or own.name, own.options)
+    searcher = SearcherConfig(own.path or own.name, own.options, then=config.then)
     return CompareConfig(
         **shared, searchers=(searcher,), seeds=1, first_seed=config.seed, references=False
     )

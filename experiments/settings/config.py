@@ -19,7 +19,7 @@ from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
 Positive = Annotated[float, Field(gt=0)]
-Control = Literal["none", "permuted_letters"]
+Control = Literal["none", "permuted_letters", "seeded"]
 # The defaults of a run's rules stand in the loop.
 _LOOP: dict[str, Any] = {one.name: one.default for one in fields(LoopSettings)}
 
@@ -117,17 +117,52 @@ class LoopConfig:
 
 
 @settings
+class Successor:
+    """Who continues a run on the same record and budget; nobody where it has no name."""
+
+    name: str | None = Field(
+        None,
+        description="then=NAME, or a file: a searcher that goes on with the run, told all trials",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="its options, as then.options.population=20"
+    )
+    share: float = Field(
+        0.5, gt=0, lt=1, description="of the budget, spent before it takes over from the first"
+    )
+    record: str | None = Field(
+        None,
+        description="in the place of a first searcher: the folder of a finished run, as "
+        "runs/NAME/SEARCHER/seed-0, whose trials are asked and charged again",
+    )
+
+    def __post_init__(self) -> None:
+        if self.name is None and (self.options or self.record or self.share != 0.5):
+            raise InvalidSetting(
+                "name must say which searcher goes on, as then=evolution, got none with "
+                "settings of its own"
+            )
+
+
+def _successor(entry: Any) -> Any:
+    return {"name": entry} if isinstance(entry, str) else entry
+
+
+@settings
 class SearcherConfig:
     """One searcher: a name, or a file of the user's as `my_file.py:my_searcher`.
 
     `label` is what tables call it and where its runs lie; `control` makes it a control of itself
-    (`nasarena.experiments.comparison.permuted`), which is shown beside it and never ranked.
+    (`nasarena.experiments.comparison.permuted`, `.seeded`), which is shown beside it and never
+    ranked. `then` is who goes on after a share of the budget (`.hand_over`), a name or
+    {name:evolution,options:{population:20},share:0.5}.
     """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     label: str | None = None
     control: Control = "none"
+    then: Annotated[Successor, BeforeValidator(_successor)] = Successor()
 
 
 def _named(entry: Any) -> Any:
@@ -202,13 +237,13 @@ class CompareConfig(_Comparison):
         (),
         min_length=1,
         description="names, files as my_file.py:my_searcher, or "
-        "{name:evolution,options:{population:20},label:small}",
+        "{name:evolution,options:{population:20},label:small}; then:NAME continues one by another",
     )
     searcher: OwnSearcher = OwnSearcher()
-    controls: tuple[Literal["permuted_letters"], ...] = Field(
+    controls: tuple[Literal["permuted_letters", "seeded"], ...] = Field(
         (),
-        description="[permuted_letters]: each searcher once more, shown permuted letters; not "
-        "ranked",
+        description="each searcher once more, not ranked: [permuted_letters] shows it permuted "
+        "letters, [seeded] tells it the hand-made patterns first, charged",
     )
     seeds: int = Field(
         20,
@@ -234,6 +269,7 @@ class RunConfig(_Comparison):
     """`nasarena run`: a searcher on a seed of a comparison."""
 
     searcher: ChosenSearcher = ChosenSearcher()
+    then: Successor = Successor()
     seed: int = Field(
         0,
         ge=0,

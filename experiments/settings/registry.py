@@ -51,6 +51,7 @@ SEARCHERS = {
     "agent-iid": "nasarena.agents.searchers:IidAgent",
     "agent-sequential": "nasarena.agents.searchers:SequentialAgent",
     "agent-paced": "nasarena.agents.searchers:PacedAgent",
+    "agent-instrumented": "nasarena.agents.searchers:InstrumentedAgent",
     "agent-greedy": "nasarena.agents.searchers:GreedyAgent",
     "agent-mcts": "nasarena.agents.searchers:MctsAgent",
     "agent-islands": "nasarena.agents.searchers:IslandsAgent",

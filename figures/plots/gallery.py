@@ -88,6 +88,12 @@ FIGURES = (
     _curves("profiles", "Performance profiles", profiles.prepare),
     FigureSpec("critical", critical.TITLE, critical.draw, critical.is_shown),
     FigureSpec("controls", letter_control.TITLE, letter_control.draw, letter_control.is_shown),
+    FigureSpec(
+        "seeded",
+        letter_control.SEEDED_TITLE,
+        letter_control.draw_seeded,
+        letter_control.is_seeded_shown,
+    ),
     FigureSpec("cost", "Regret against total cost", cost.draw),
     FigureSpec("budget", "What the budget was spent on", budget.draw),
     FigureSpec("behaviour", "How they search", behaviour.draw),

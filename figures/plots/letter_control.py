@@ -1,7 +1,9 @@
-"""The letter control: what each searcher loses behind permuted letters, with every seed.
+"""Controls of the harness: what permuted letters cost each searcher, what references give it.
 
-`results/letter_controls.py` says what is compared, and what it means.
+`results/paired_controls.py` says what is compared, and what it means.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,27 +21,49 @@ from nasarena.figures.plots.style import (
     shorten,
 )
 from nasarena.figures.results.analysis import Analysis
-from nasarena.figures.results.letter_controls import LetterControl, in_words
+from nasarena.figures.results.paired_controls import SEEDED, PairedControl, has_control, in_words
 from nasarena.figures.results.standings import Standings
 from nasarena.figures.results.tables import Tables
 
 TITLE = "Letters permuted: what a searcher loses"
+SEEDED_TITLE = "References told first: what a searcher gains"
 
 
 def is_shown(analysis: Analysis) -> bool:
     """Whether any searcher was run behind permuted letters."""
-    return not analysis.tables.controls.empty
+    return has_control(analysis.tables, "permuted_letters")
+
+
+def is_seeded_shown(analysis: Analysis) -> bool:
+    """Whether any searcher was told the hand-made patterns first."""
+    return has_control(analysis.tables, "seeded")
 
 
 def draw(analysis: Analysis) -> Figure:
     """The figure: the paired difference of each searcher with its interval, and every seed."""
-    tables, standing, found = analysis.tables, analysis.standings, analysis.letter_controls
+    found = analysis.letter_controls
     if not found:
         return nothing_to_show(TITLE, "No searcher was run behind permuted letters.")
+    axis = "true letters less permuted (0: letters do not matter)"
+    return _draw(analysis, found, TITLE, in_words(found), axis)
+
+
+def draw_seeded(analysis: Analysis) -> Figure:
+    """The same figure for searchers that were told the hand-made patterns first."""
+    found = analysis.seeded_controls
+    if not found:
+        return nothing_to_show(SEEDED_TITLE, "No searcher was told the hand-made patterns.")
+    axis = "as it is less seeded (below 0: the patterns helped)"
+    return _draw(analysis, found, SEEDED_TITLE, in_words(found, SEEDED), axis)
+
+
+def _draw(
+    analysis: Analysis, found: Sequence[PairedControl], title: str, words: str, axis: str
+) -> Figure:
+    tables, standing = analysis.tables, analysis.standings
     with house_style():
         figure = new_figure(7.6, 1.5 + 0.34 * len(found))
-        detail = f"{in_words(found)} {_detail(tables, standing)}"
-        headline(figure, TITLE, detail, tables.ground)
+        headline(figure, title, f"{words} {_detail(tables, standing)}", tables.ground)
         axes = figure.subplots()
         if standing.rope:
             axes.axvspan(-standing.rope, standing.rope, color="#f1f1f1", lw=0, zorder=0)
@@ -49,15 +73,12 @@ def draw(analysis: Analysis) -> Figure:
             _draw_row(axes, row, each, style[each.real].color)
         axes.set_yticks(range(len(found)), [shorten(each.real, 30) for each in found])
         axes.set_ylim(len(found) - 0.4, -0.6)
-        axes.set_xlabel(
-            f"{standing.score_name}{tables.unit_in_brackets}, true letters less permuted "
-            f"(0: letters do not matter)"
-        )
+        axes.set_xlabel(f"{standing.score_name}{tables.unit_in_brackets}, {axis}")
         axes.set_ylabel("searcher")
     return figure
 
 
-def _draw_row(axes: Axes, row: int, each: LetterControl, color: str) -> None:
+def _draw_row(axes: Axes, row: int, each: PairedControl, color: str) -> None:
     differences = [real - blinded for _, real, blinded in each.seeds]
     axes.plot(differences, np.full(len(differences), row), "|", ms=9, color=FAINT, mew=1.2)
     difference = each.pair.difference

@@ -2,8 +2,9 @@
 
 An agent blinds itself: its option `control` is other than `none`, it is ranked like everyone, and
 the real thing is the searcher of the same name whose other options are equal. Any searcher can be
-put behind permuted letters by the harness (`letter_control.py`); such runs are never ranked. What
-is left of the advantage over random search under a control does not come from what was withheld.
+put behind permuted letters by the harness, or be told the hand-made patterns first
+(`paired_controls.py`); such runs are never ranked. What is left of the advantage over random search
+under a control does not come from what was withheld.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nasarena.figures.results.analysis import Analysis
-from nasarena.figures.results.letter_controls import LetterControl
+from nasarena.figures.results.paired_controls import PairedControl
 from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.multiple import Comparison
 
@@ -20,6 +21,7 @@ WITHHELD = {
     "anonymous_letters": "what the letters mean, and which is which",
     "no_history": "every earlier trial",
     "permuted_letters": "which letter is which: each is shown under the name of another",
+    "seeded": "nothing: the hand-made patterns were told first, at its own cost",
 }
 
 
@@ -46,7 +48,7 @@ class Blinded:
 
 
 def controls(analysis: Analysis) -> list[Blinded]:
-    """Every control: agents that blind themselves by name, then permuted letters by standing."""
+    """Every control: agents that blind themselves by name, the others by standing."""
     standing, seeds = analysis.standings, analysis.tables.seeds
     places = {place.searcher: place for place in standing.places}
     settings = {
@@ -69,13 +71,14 @@ def controls(analysis: Analysis) -> list[Blinded]:
             )
         found.append(blinded)
     scores_of = {name: place.score for name, place in places.items()}
-    return found + [_behind_letters(each, scores_of) for each in analysis.letter_controls]
+    kinds = {"permuted_letters": analysis.letter_controls, "seeded": analysis.seeded_controls}
+    return found + [_paired(kind, each, scores_of) for kind in kinds for each in kinds[kind]]
 
 
-def _behind_letters(each: LetterControl, scores: Mapping[str, Interval]) -> Blinded:
+def _paired(kind: str, each: PairedControl, scores: Mapping[str, Interval]) -> Blinded:
     return Blinded(
-        control="permuted_letters",
-        withheld=WITHHELD["permuted_letters"],
+        control=kind,
+        withheld=WITHHELD[kind],
         searcher=each.control,
         score=each.score,
         real=each.real,

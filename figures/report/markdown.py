@@ -7,10 +7,11 @@ from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import Point
 from nasarena.figures.report.verdict import num_leading
 from nasarena.figures.results.analysis import Analysis
-from nasarena.figures.results.letter_controls import LetterControl, in_words
+from nasarena.figures.results.paired_controls import SEEDED, PairedControl, in_words
 from nasarena.figures.results.run_selection import ExcludedRun
 from nasarena.figures.results.standings import Standings
 from nasarena.figures.results.tables import Tables
+from nasarena.figures.stats.multiple import Comparison
 from nasarena.search.run_config import BASELINE
 from nasarena.search.untrusted.one_line import one_line
 
@@ -38,7 +39,9 @@ def markdown(conclusion: Conclusion) -> str:
         ),
         *[*figures, ""],
         *_fairness(conclusion.fairness),
-        *_controls(analysis.letter_controls),
+        *_controls("permuted letters", analysis.letter_controls),
+        *_controls("seeded", analysis.seeded_controls, SEEDED),
+        *_head_starts(analysis.agents_against_seeded),
         *_apart(tables.excluded),
         *[
             "## Provenance",
@@ -104,7 +107,9 @@ def _fairness(points: Sequence[Point]) -> list[str]:
     return ["## Fairness", "", *lines, "", legend, ""]
 
 
-def _controls(controls: Sequence[LetterControl]) -> list[str]:
+def _controls(
+    kind: str, controls: Sequence[PairedControl], how: str = "behind permuted letters"
+) -> list[str]:
     if not controls:
         return []
     lines = [
@@ -112,7 +117,18 @@ def _controls(controls: Sequence[LetterControl]) -> list[str]:
         f"p = {each.pair.p_holm:.2g}"
         for each in controls
     ]
-    return ["## Controls: permuted letters", "", escape(in_words(controls)), "", *lines, ""]
+    return [f"## Controls: {kind}", "", escape(in_words(controls, how)), "", *lines, ""]
+
+
+def _head_starts(pairs: Sequence[Comparison]) -> list[str]:
+    if not pairs:
+        return []
+    lines = [
+        f"- {escape(pair.first)} less {escape(pair.second)}: {pair.difference}, "
+        f"p = {pair.p_holm:.2g}"
+        for pair in pairs
+    ]
+    return ["Agents as they are against others that were told the patterns:", "", *lines, ""]
 
 
 def _apart(runs: Sequence[ExcludedRun]) -> list[str]:

@@ -23,7 +23,7 @@ from nasarena.figures.report.figures import data_url, pack_figures
 from nasarena.figures.report.strips import curse_strips, score_strips
 from nasarena.figures.report.trials import pack_trials
 from nasarena.figures.report.verdict import num_leading
-from nasarena.figures.results.letter_controls import in_words
+from nasarena.figures.results.paired_controls import SEEDED, in_words
 from nasarena.figures.results.tables import Tables
 
 _SCRIPTS = "data zoom filters explorer plot curves notebooks".split()
@@ -35,7 +35,7 @@ def render(conclusion: Conclusion) -> str:
     analysis, table = conclusion.analysis, conclusion.table
     tables, standing = analysis.tables, analysis.standings
     drawings = conclusion.drawings if standing.places else []
-    behind_letters = analysis.letter_controls
+    behind_letters, seeded = analysis.letter_controls, analysis.seeded_controls
     style, script = read_page("report.css"), "\n".join(read_page(f"{name}.js") for name in _SCRIPTS)
     template = _environment().get_template("report.html.jinja")
     return template.render(
@@ -55,6 +55,8 @@ def render(conclusion: Conclusion) -> str:
         benchmark=benchmark_part(analysis),
         controls=controls(analysis),
         letter_words=in_words(behind_letters) if behind_letters else "",
+        head_starts=analysis.agents_against_seeded,
+        seeded_words=in_words(seeded, SEEDED) if seeded else "",
         figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
         curves=pack_curves(analysis, {drawing.png.stem for drawing in drawings}),

@@ -12,13 +12,19 @@ from pathlib import Path
 
 from nasarena.figures.results.anchors import FILE_NAME, Anchors, Scale, load_anchors
 from nasarena.figures.results.exact import ExactStanding, ExactValues, judge_incumbents
-from nasarena.figures.results.letter_controls import LetterControl, letter_controls
+from nasarena.figures.results.paired_controls import (
+    PairedControl,
+    agents_against_seeded,
+    letter_controls,
+    seeded_controls,
+)
 from nasarena.figures.results.proposals import RandomBeginning, random_beginnings
 from nasarena.figures.results.retrained_winners import Winner, winners
 from nasarena.figures.results.run_selection import Run, select_runs
 from nasarena.figures.results.running_times import areas, running_times
 from nasarena.figures.results.standings import Standings, deciding_scale, standings
 from nasarena.figures.results.tables import Tables, make_tables
+from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.runtime import RunningTime
 from nasarena.search.run_folder import RunRecord, read_runs
 
@@ -69,9 +75,19 @@ class Analysis:
         return [] if known is None else winners(self.tables, known)
 
     @cached_property
-    def letter_controls(self) -> list[LetterControl]:
+    def letter_controls(self) -> list[PairedControl]:
         """Searchers beside themselves behind permuted letters, in order of the places."""
         return letter_controls(self.tables, self.standings)
+
+    @cached_property
+    def seeded_controls(self) -> list[PairedControl]:
+        """Searchers beside themselves with the hand-made patterns told, in order of the places."""
+        return seeded_controls(self.tables, self.standings)
+
+    @cached_property
+    def agents_against_seeded(self) -> list[Comparison]:
+        """Agents as they are, beside others that were told the hand-made patterns."""
+        return agents_against_seeded(self.tables, self.standings)
 
     @cached_property
     def running_times(self) -> Mapping[str, RunningTime]:

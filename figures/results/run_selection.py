@@ -5,7 +5,7 @@ that most share (proxy version, space, budget, loop settings); and does it lie i
 complete block of searchers x seeds, so that all searchers kept have the same seeds. A run that
 fails one is excluded with the reason in words. Reference patterns need the same proxy and space
 only: they search nothing and are never ranked. Nor are controls (a searcher behind permuted
-letters): each needs its real thing beside it, on every seed.
+letters, or told the references first): each needs its real thing beside it, on every seed.
 """
 
 import json

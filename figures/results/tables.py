@@ -45,8 +45,8 @@ class Tables:
     `worth` is what the incumbent is worth: on a benchmark its true score, else `best_so_far`.
     `finals`: one row per re-training. `references`: name, pattern, seed and `score` of each
     reference pattern, and `final`, the mean of `trainings` re-trainings. `condition` is what all
-    kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers behind
-    permuted letters, with `control` (what was hidden) and `real` (the searcher without it).
+    kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers under
+    a control of the harness, with `control` (what was hidden) and `real` (the searcher without it).
     `benchmark`: what is known exactly, None where the proxy is trained. `score_unit`: `nats` where
     a score is a loss turned round, `accuracy` where it is one, `value` where it is the value of a
     synthetic landscape, else empty.

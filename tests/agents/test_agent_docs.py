@@ -9,9 +9,11 @@ import pytest
 
 from nasarena.agents.context.controls import CONTROLS
 from nasarena.agents.context.memory import MEMORY_VIEWS
+from nasarena.agents.context.view import View
 from nasarena.agents.operators.analyze import lesson_schema
 from nasarena.agents.operators.candidate import candidate_schema
 from nasarena.agents.operators.catalogue import OPERATORS
+from nasarena.agents.operators.query import query_schema
 from nasarena.agents.options import AgentOptions
 from nasarena.experiments.settings.registry import SEARCHERS
 from nasarena.search.space import PatternSpace
@@ -19,7 +21,7 @@ from nasarena.search.space import PatternSpace
 PAGE = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
 
 
-@pytest.mark.parametrize("operator", [*OPERATORS, "analyze"])
+@pytest.mark.parametrize("operator", [*OPERATORS, "analyze", "query"])
 def test_every_operator_is_described(operator: str) -> None:
     assert f"\n| {operator.capitalize()} | " in PAGE
 
@@ -29,10 +31,17 @@ def test_every_agent_is_described(name: str) -> None:
     assert f"| `{name}` |" in PAGE or re.search(rf"\*\*.*`{name}`.*\*\*", PAGE)
 
 
-@pytest.mark.parametrize("schema", [candidate_schema(PatternSpace("AMS", 16)), lesson_schema()])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        candidate_schema(PatternSpace("AMS", 16)),
+        lesson_schema(),
+        query_schema(View(PatternSpace())),
+    ],
+)
 def test_every_key_of_a_reply_is_described(schema: dict[str, Any]) -> None:
     form = PAGE.split("## Prompts and schemas")[1]
-    assert set(schema["required"]) <= set(re.findall(r"`(\w+)`", form))
+    assert set(schema["properties"]) <= set(re.findall(r"`(\w+)`", form))
 
 
 def test_every_option_is_described_with_its_default() -> None:

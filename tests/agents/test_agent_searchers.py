@@ -1,15 +1,14 @@
 """Agents as searchers in the real loop, with a scripted client: a deterministic model in Python."""
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fakes import NEVER, FakeProxy, agreement, cut_copy, run_search
+from fakes import cut_copy
 from nasarena.agents import searchers
 from nasarena.agents.hybrids.llambo import Llambo
 from nasarena.agents.hybrids.override import Override
@@ -21,94 +20,32 @@ from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import build_searcher, searcher, spec_of
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import LlmCost, Trial
+from nasarena.search.trial import Trial
+from scripted_model import (
+    SPACE,
+    Model,
+    ScriptedClient,
+    answer,
+    by_agent,
+    climbing,
+    guessing,
+    play,
+    reply_of,
+    space_of_request,
+    truth,
+)
 
-SPACE = PatternSpace("AMS", 6)
 AGENTS = [
     searchers.OneShotAgent,
     searchers.IidAgent,
     searchers.SequentialAgent,
     searchers.PacedAgent,
+    searchers.InstrumentedAgent,
     searchers.GreedyAgent,
     searchers.MctsAgent,
     searchers.IslandsAgent,
 ]
 HYBRIDS = [Llambo, PriorEvolution, PriorBo]
-
-Model = Callable[[Request, np.random.Generator], str]
-
-
-class ScriptedClient:
-    """A client whose model is a pure function of the request and its seed."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.requests: list[Request] = []
-
-    def complete(self, request: Request) -> Reply:
-        self.requests.append(request)
-        return reply_of(self._model(request, stream(request.seed, "model")))
-
-    @property
-    def prompts(self) -> list[str]:
-        return ["\n".join(one["content"] for one in request.messages) for request in self.requests]
-
-
-def reply_of(text: str) -> Reply:
-    return Reply(text, LlmCost(calls=1, prompt_tokens=100, completion_tokens=10, flops=7))
-
-
-def answer(pattern: str, expected: str = "better") -> str:
-    said = {"name": f"try {pattern[:3]}", "hypothesis": "it may help", "expected": expected}
-    return json.dumps({**said, "pattern": pattern})
-
-
-def space_of_request(request: Request) -> PatternSpace:
-    """The letters and the depth that the schema of a request allows."""
-    signs, depth = request.schema["properties"]["pattern"]["pattern"][2:-2].split("]{")
-    return PatternSpace(signs, int(depth))
-
-
-def guessing(request: Request, rng: np.random.Generator) -> str:
-    """A model that proposes at random, whatever it is shown."""
-    if "lesson" in request.schema["properties"]:
-        return json.dumps({"evidence": "all of them", "lesson": f"lesson {rng.integers(99)}"})
-    return answer(space_of_request(request).sample(rng))
-
-
-def climbing(request: Request, rng: np.random.Generator) -> str:
-    """A model that changes one letter of the best pattern in its prompt."""
-    space = space_of_request(request)
-    words = "\n".join(one["content"] for one in request.messages)
-    line = rf"\b([{space.alphabet}]{{{space.depth}}}) (-?\d+\.\d+)"
-    scored = {pattern: float(score) for pattern, score in re.findall(line, words)}
-    if not scored:
-        return answer(space.sample(rng))
-    return answer(space.mutate(max(scored, key=lambda pattern: scored[pattern]), rng))
-
-
-def truth(space: PatternSpace = SPACE, fails: str = NEVER) -> FakeProxy:
-    """A proxy without noise."""
-    return FakeProxy(space, agreement(space.sample(stream(5, "hidden"))), fails=fails)
-
-
-def play(
-    folder: Path,
-    agent: Any,
-    client: ScriptedClient,
-    amount: int = 20,
-    parallel: int = 1,
-    proxy: FakeProxy | None = None,
-    seed: int = 0,
-    **options: Any,
-) -> list[Trial]:
-    """One run of the real loop; the same folder again is a replay."""
-    loop = {"amount": amount, "parallel": parallel, "seed": seed, "finalists": 0}
-    return run_search(folder, agent, proxy or truth(), options=options, llm=client, **loop)
-
-
-def by_agent(trials: Sequence[Trial]) -> list[Trial]:
-    return [trial for trial in trials if trial.provenance != "initial_design"]
 
 
 @pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.__name__)
@@ -224,7 +161,7 @@ def test_no_agent_lets_the_true_letters_slip_when_they_are_anonymous(
         said = json.loads(guessing(request, rng))
         return json.dumps(
             {
-                key: f"{text} Mamba" if key != "pattern" and key != "expected" else text
+                key: f"{text} Mamba" if key in ("name", "hypothesis", "lesson") else text
                 for key, text in said.items()
             }
         )

@@ -32,7 +32,14 @@ from nasarena.search.space import PatternSpace
 
 SPACE = PatternSpace("AMS", 16)
 SMALL = "proxy=additive space.depth=6 budget=trials loop.initial_design=2 references=false".split()
-AGENTS = ["agent-iid", "agent-greedy", "agent-prior-evolution", "agent-override", "random"]
+AGENTS = [
+    "agent-iid",
+    "agent-greedy",
+    "agent-instrumented",
+    "agent-prior-evolution",
+    "agent-override",
+    "random",
+]
 START = Callable[..., "subprocess.Popen[str]"]
 HALTED = tuple["subprocess.Popen[str]", threading.Thread]  # joined when it has been halted
 

@@ -27,7 +27,7 @@ def test_it_beats_random_search_and_tries_nothing_twice(tmp_path: Path) -> None:
         landscape = additive(DEEP, landscape_seed=seed)
         for name, found in regrets.items():
             folder = tmp_path / f"{name}-{seed}"
-            trials = run_search(folder, name, landscape, amount=50, top_k=2, seed=seed)
+            trials = run_search(folder, name, landscape, amount=50, finalists=2, seed=seed)
             assert len({trial.pattern for trial in trials}) == 50
             found.append(min(landscape.regret(trial.pattern) for trial in trials))
     assert np.mean(regrets["teacher"]) < 0.3 * np.mean(regrets["random"])

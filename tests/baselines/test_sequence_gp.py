@@ -192,7 +192,7 @@ def test_it_finds_the_best_of_an_additive_landscape_and_tries_nothing_twice(
     tmp_path: Path,
 ) -> None:
     landscape = additive(SPACE, landscape_seed=3)
-    trials = run_search(tmp_path, "sequence-gp", landscape, amount=110, top_k=1)
+    trials = run_search(tmp_path, "sequence-gp", landscape, amount=110, finalists=1)
     assert len({trial.pattern for trial in trials}) == 110
     assert min(landscape.regret(trial.pattern) for trial in trials) == 0
     (event,) = read_run(tmp_path).of_kind("recommended")
@@ -201,13 +201,13 @@ def test_it_finds_the_best_of_an_additive_landscape_and_tries_nothing_twice(
 
 def test_it_finds_letters_far_apart_that_must_agree(tmp_path: Path) -> None:
     landscape = motifs(DEEP, motifs=2, length=4, landscape_seed=1)
-    trials = run_search(tmp_path, "sequence-gp", landscape, amount=100, top_k=0)
+    trials = run_search(tmp_path, "sequence-gp", landscape, amount=100, finalists=0)
     assert min(landscape.regret(trial.pattern) for trial in trials) == 0
 
 
 def test_it_ends_when_everything_was_tried(tmp_path: Path) -> None:
     space = PatternSpace("AM", 3)
-    trials = run_search(tmp_path, "sequence-gp", additive(space, noise=1.0), amount=50, top_k=0)
+    trials = run_search(tmp_path, "sequence-gp", additive(space, noise=1.0), amount=50, finalists=0)
     patterns = [trial.pattern for trial in trials]
     assert sorted(patterns) == [space.pattern(index) for index in range(8)]
 

@@ -24,7 +24,7 @@ from nasarena.search.run_folder import find_runs, read_run
 Add = Callable[..., Path]
 PARTS = (
     "deciding_scale", "standings", "judge_incumbents", "winners", "letter_controls",
-    "running_times", "areas", "make_tables", "select_runs",
+    "seeded_controls", "running_times", "areas", "make_tables", "select_runs",
 )  # fmt: skip
 
 
@@ -86,7 +86,8 @@ def test_the_parts_are_those_of_the_tables(comparison: Path) -> None:
     for name, scores in analysis.standings.scores.items():
         assert scores == finals[name].tolist()
     assert analysis.exact is None and analysis.exact_standings == [] and analysis.winners == []
-    assert analysis.letter_controls == [] and set(analysis.areas) == set(tables.searchers)
+    assert analysis.letter_controls == analysis.seeded_controls == []
+    assert set(analysis.areas) == set(tables.searchers)
     assert [run.record.path for run in analysis.runs if run.searcher != "references"] == [
         comparison / name / f"seed-{seed}" for name in tables.searchers for seed in tables.seeds
     ]

@@ -23,7 +23,7 @@ from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.letter_control import draw
 from nasarena.figures.report.controls import controls
 from nasarena.figures.results.analysis import analyze
-from nasarena.figures.results.letter_controls import in_words
+from nasarena.figures.results.paired_controls import in_words
 from nasarena.figures.results.tables import read_tables
 from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
