@@ -6,7 +6,7 @@ import pytest
 
 from fakes import Listing
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.commands.compare import run_missing
+from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison, with_model
 from nasarena.experiments.comparison.seeded import Seeded, seed_patterns
 from nasarena.experiments.execution.console import make_console

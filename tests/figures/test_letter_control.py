@@ -228,7 +228,7 @@ def test_controls_are_paired_and_never_ranked(comparison_folder: Path) -> None:
         differences = np.subtract(standing.scores[name], finals)
         assert each.pair.difference.estimate == pytest.approx(differences.mean())
         assert each.pair.difference.low < differences.mean() < each.pair.difference.high
-        assert not each.pair.is_significant  # classical searchers do not care
+        assert each.pair.p > 0.01  # classical searchers do not care; luck hardly gets that far
     assert in_words(list(found.values())).startswith("0 of 2 searchers did worse")
     assert [each.searcher for each in controls(analysis)] == [
         found[place.searcher].control for place in standing.places
