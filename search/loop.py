@@ -133,18 +133,22 @@ def search(
 
 
 def load_finished_search(
-    folder: RunFolder, settings: LoopSettings, name: NameFinalists = best_patterns
+    folder: RunFolder,
+    settings: LoopSettings,
+    name: NameFinalists = best_patterns,
+    trains_others: bool = True,
 ) -> FinishedSearch:
     """What `search` returned when it ended in this folder, maybe in another process.
 
-    `name` finds the patterns that are to be trained again.
+    `name` finds the patterns that are to be trained again; `trains_others` as of FinishedSearch.
 
     Raises NasArenaError while the search has not ended.
     """
     journal = Journal(folder)
     if not journal.is_searched:
         raise NasArenaError(f"{folder.path}: its search has not ended; run the same command again")
-    return _finish_search(journal, journal.trials_on_record(), settings, name)
+    trials = journal.trials_on_record()
+    return _finish_search(journal, trials, settings, name, trains_others)
 
 
 def _finish_search(
@@ -152,9 +156,17 @@ def _finish_search(
     trials: list[Trial],
     settings: LoopSettings,
     name: NameFinalists = best_patterns,
+    trains_others: bool = True,
 ) -> FinishedSearch:
-    finalists, replicates = settings.finalists, settings.final_replicates
-    return FinishedSearch(journal, trials, settings.seed, finalists, replicates, name)
+    return FinishedSearch(
+        journal,
+        trials,
+        settings.seed,
+        settings.finalists,
+        settings.final_replicates,
+        name,
+        trains_others,
+    )
 
 
 @dataclass(slots=True)

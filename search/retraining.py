@@ -40,7 +40,8 @@ class FinishedSearch:
     """A run whose search has ended; its best patterns are to be trained again.
 
     `num_finalists` patterns that `name` finds in its trials, `num_replicates` times each. They
-    decide; the highest observed one and those that the searcher recommends are trained beside them.
+    decide; the highest observed one and those that the searcher recommends are trained beside them,
+    unless `trains_others` is false: where a benchmark knows what they are worth.
     """
 
     journal: Journal
@@ -49,9 +50,10 @@ class FinishedSearch:
     num_finalists: int
     num_replicates: int
     name: NameFinalists = best_patterns
+    trains_others: bool = True
 
     def choice(self) -> dict[str, list[str]]:
-        """The patterns that are to be trained again, by who names them; `finalists` decide."""
+        """The patterns of the run, by who names them; `finalists` decide."""
         best = best_patterns(self.trials, min(1, self.num_finalists))
         finalists = self.name(self.trials, self.num_finalists)
         return {"finalists": finalists, "best": best, "recommended": self.journal.recommended}
@@ -62,7 +64,8 @@ class FinishedSearch:
         Raises ReplayDiverged where others are on record.
         """
         choice = self.choice()
-        patterns = dict.fromkeys(pattern for named in choice.values() for pattern in named)
+        groups = choice.values() if self.trains_others else [choice["finalists"]]
+        patterns = dict.fromkeys(pattern for named in groups for pattern in named)
         wanted = [(pattern, i) for pattern in patterns for i in range(self.num_replicates)]
         if self.journal.num_finals(wanted) == len(wanted):
             return []

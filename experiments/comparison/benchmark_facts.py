@@ -80,9 +80,16 @@ def collect_facts(
 
 
 def find_scored_patterns(records: Sequence[RunRecord]) -> list[str]:
-    """Every pattern that any run scored or trained again, sorted."""
+    """Every pattern that any run scored, handed in or trained again, sorted."""
     found = {
         trial.pattern for record in records for trial in record.trials() if trial.score is not None
     }
     again = {event["pattern"] for record in records for event in record.of_kind("final")}
-    return sorted(found | again)
+    named = {
+        pattern
+        for record in records
+        for event in record.of_kind("chosen")
+        for name in ("finalists", "best", "recommended")
+        for pattern in event[name]
+    }
+    return sorted(found | again | named)

@@ -158,13 +158,16 @@ def _leave_nothing_if_refused(cell: RunSpec) -> Iterator[None]:
 def conclude_cells(cells: Sequence[RunSpec]) -> None:
     """Train the best patterns of cells that were searched again, in one population.
 
-    They are cells of one comparison: what trains them is the same for all.
+    They are cells of one comparison: what trains them is the same for all. Where that is another
+    proxy, the one searched is a benchmark and knows what the other patterns are worth.
     """
     proxy = build_proxy(cells[0].final_proxy, cells[0].space, cells[0].cache)
     with ExitStack() as stack:
         folders = [stack.enter_context(cell.open()) for cell in cells]
         runs = [
-            load_finished_search(folder, cell.settings, _finalists(cell))
+            load_finished_search(
+                folder, cell.settings, _finalists(cell), trains_others=cell.judge is None
+            )
             for folder, cell in zip(folders, cells, strict=True)
         ]
         retrain_best(runs, proxy)

@@ -100,10 +100,10 @@ def judge_incumbents(tables: Tables, known: Benchmark) -> ExactValues:
 
 def _chosen(tables: Tables, regrets: Mapping[str, float], name: str) -> dict[str, list[float]]:
     """Mean regret of the patterns of each run that were named by `name`."""
-    once = tables.finals_named_by(name).drop_duplicates(["searcher", "seed", "pattern"])
+    named = tables.choices[tables.choices["named_by"] == name]
     found = {
         key: float(np.mean([regrets.get(str(pattern), np.nan) for pattern in group["pattern"]]))
-        for key, group in once.groupby(["searcher", "seed"])
+        for key, group in named.groupby(["searcher", "seed"])
     }
     return {
         searcher: [found.get((searcher, seed), float("nan")) for seed in tables.seeds]

@@ -54,6 +54,7 @@ TRIAL_COLUMNS = (
 CONTROL_COLUMNS = [*RUN_COLUMNS, "control", "real"]
 FINAL_COLUMNS = "searcher seed pattern replicate status score search_score named_by".split()
 FINALISTS, BEST, RECOMMENDED = "finalists", "best", "recommended"  # who names what is trained again
+CHOICE_COLUMNS = "searcher seed pattern named_by".split()
 REFERENCE_COLUMNS = "name pattern seed score final trainings".split()
 
 
@@ -146,16 +147,26 @@ def final_rows(record: RunRecord) -> list[dict[str, Any]]:
     ]
 
 
-def _named_by(record: RunRecord) -> dict[str, str]:
-    """Who named each pattern that was trained again, in words of the event `chosen`.
+def choice_rows(record: RunRecord) -> list[dict[str, str]]:
+    """A pattern and who named it, by the event `chosen`.
 
-    Records from before there was one have finalists alone.
+    Records from before there was one have finalists alone: what was trained again.
     """
+    chosen = [
+        {"pattern": pattern, "named_by": name}
+        for event in record.of_kind("chosen")
+        for name in (FINALISTS, BEST, RECOMMENDED)
+        for pattern in event[name]
+    ]
+    again = dict.fromkeys(event["pattern"] for event in record.of_kind("final"))
+    return chosen or [{"pattern": pattern, "named_by": FINALISTS} for pattern in again]
+
+
+def _named_by(record: RunRecord) -> dict[str, str]:
+    """Who named each pattern, all of them in one text."""
     found: dict[str, list[str]] = {}
-    for event in record.of_kind("chosen"):
-        for name in (FINALISTS, BEST, RECOMMENDED):
-            for pattern in event[name]:
-                found.setdefault(pattern, []).append(name)
+    for row in choice_rows(record):
+        found.setdefault(row["pattern"], []).append(row["named_by"])
     return {pattern: " ".join(names) for pattern, names in found.items()}
 
 

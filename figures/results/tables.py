@@ -18,12 +18,14 @@ import pandas as pd
 
 from nasarena.figures.results.benchmark import Benchmark, read_benchmark
 from nasarena.figures.results.rows import (
+    CHOICE_COLUMNS,
     CONTROL_COLUMNS,
     FINAL_COLUMNS,
     METERS,
     REFERENCE_COLUMNS,
     RUN_COLUMNS,
     TRIAL_COLUMNS,
+    choice_rows,
     final_rows,
     reference_rows,
     totals,
@@ -43,7 +45,8 @@ class Tables:
     of `METERS` as cumulative columns; `incumbent`, the best pattern so far, and `best_so_far`, its
     score (NaN before the first full score: a partial training, `fidelity` below 1, never counts);
     `worth` is what the incumbent is worth: on a benchmark its true score, else `best_so_far`.
-    `finals`: one row per re-training. `references`: name, pattern, seed and `score` of each
+    `finals`: one row per re-training; `choices`: one per pattern that somebody named at the end of
+    a run, trained again or not. `references`: name, pattern, seed and `score` of each
     reference pattern, and `final`, the mean of `trainings` re-trainings. `condition` is what all
     kept runs share; `seeds` are the paired seeds. `controls`: as `runs`, for searchers under
     a control of the harness, with `control` (what was hidden) and `real` (the searcher without it).
@@ -65,6 +68,7 @@ class Tables:
     controls: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
     benchmark: Benchmark | None = field(default=None, repr=False)
     score_unit: str = ""
+    choices: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @property
     def searchers(self) -> list[str]:
@@ -170,13 +174,14 @@ def read_tables(folder: Path) -> Tables:
 def make_tables(selection: RunSelection, folder: Path) -> Tables:
     """The tables of runs that were read; from `folder` comes only what a benchmark knows."""
     benchmark = read_benchmark(folder, selection.condition)
-    runs, trials, finals = [], [], []
+    runs, trials, finals, choices = [], [], [], []
     for run in selection.ranked:
         key = {"searcher": run.searcher, "seed": run.seed}
         own_trials, own_finals = trial_rows(run.record), final_rows(run.record)
         runs.append(key | totals(run.record, own_trials, own_finals))
         trials += [key | row for row in own_trials]
         finals += [key | row for row in own_finals]
+        choices += [key | row for row in choice_rows(run.record)]
     references = [row for run in selection.references for row in reference_rows(run.record)]
     return Tables(
         runs=_table(runs, RUN_COLUMNS),
@@ -192,6 +197,7 @@ def make_tables(selection: RunSelection, folder: Path) -> Tables:
         controls=_controls(selection),
         benchmark=benchmark,
         score_unit=_score_unit(selection),
+        choices=_table(choices, CHOICE_COLUMNS),
     )
 
 

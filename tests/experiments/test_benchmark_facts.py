@@ -404,3 +404,18 @@ def test_the_truth_tells_apart_what_noise_hides() -> None:
     assert "blunt (+0.0200," in sentence and "sharp" not in sentence
     analysis.exact = None
     assert verdict_words._exactly(analysis) == []
+
+
+def test_only_finalists_are_trained_where_a_benchmark_knows_the_others(
+    comparison_folder: Path,
+) -> None:
+    for path in find_runs(comparison_folder):
+        record = read_run(path)
+        (chosen,) = record.of_kind("chosen")
+        trained = {event["pattern"] for event in record.of_kind("final")}
+        assert trained == set(chosen["finalists"])
+    tables = analyze(comparison_folder).tables
+    assert set(tables.choices["named_by"]) == {"finalists", "best"}
+    assert set(tables.choices["pattern"]) <= set(
+        tables.benchmark.scores if tables.benchmark else ()
+    )
