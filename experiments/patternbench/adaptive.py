@@ -56,7 +56,7 @@ def elite_round(
 ) -> list[Training]:
     """The last round: the best patterns get their missing trainings, up to `elite_seeds` each.
 
-    A search is decided among them, and a mean of several seeds is what tells them apart.
+    A search is decided among them, and a mean of several seeds is what distinguishes them.
     """
     earlier = sorted(
         (row for row in rows if row.round < number), key=lambda row: (row.pattern, row.seed)
