@@ -8,7 +8,7 @@ from typing import Any
 
 REFERENCES = "references"  # the pseudo-searcher whose runs score hand-made patterns
 BASELINE = "random"  # the searcher that every other is measured against
-BASELINES = (BASELINE, "evolution")  # those with comparisons and words of their own
+BASELINES = (BASELINE, "evolution", "local-search")  # those with comparisons and words of their own
 
 Config = Mapping[str, Any]
 

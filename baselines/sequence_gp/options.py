@@ -12,6 +12,10 @@ RefitGrowth = Annotated[
     float, Field(ge=1, description="weights are fitted again after this growth of the trials")
 ]
 FitSteps = Annotated[int, Field(ge=1, description="most steps of L-BFGS in a fit of the weights")]
+DeviationScale = Annotated[
+    float,
+    Field(gt=0, description="the posterior's deviation counts so many times; above 1: explore"),
+]
 NicheDistance = Annotated[
     float,
     Field(

@@ -4,8 +4,9 @@ The kernels (sequence_kernels.py) span what a score of layer patterns may depend
 places, n-grams at places, layers anywhere together, and counts that know no places. How much of
 each there is, and the noise, are refitted whenever the trials have grown by a tenth. The next
 pattern maximizes log expected improvement (Ament et al. 2023) over the best posterior mean of the
-tried, because observed scores are noisy. Where hardly any improvement is expected, every other ask
-looks in a niche: only among patterns far from the best one, against the best of the tried there.
+tried, because observed scores are noisy. The deviation is enlarged, because a single fit of fifteen
+weights is surer of itself than it should be. Where hardly any improvement is expected, every other
+ask looks in a niche: among patterns far from the best one, against the best of those tried there.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from nasarena.baselines.sequence_gp.equal_windows import Digits
 from nasarena.baselines.sequence_gp.evidence import Hyperparameters, fit
 from nasarena.baselines.sequence_gp.improvement import log_expected_improvement
 from nasarena.baselines.sequence_gp.options import (
+    DeviationScale,
     FitSteps,
     NicheBelow,
     NicheDistance,
@@ -71,6 +73,7 @@ class SequenceGP:
         num_climbers: NumClimbers = 6,
         refit_growth: RefitGrowth = 1.1,
         fit_steps: FitSteps = 30,
+        deviation_scale: DeviationScale = 1.5,
         niche_distance: NicheDistance = 0.375,
         niche_below: NicheBelow = 0.002,
         trust_radius: TrustRadius = None,
@@ -80,7 +83,7 @@ class SequenceGP:
         self._num_starts, self._num_climbers = num_starts, num_climbers
         self._growth, self._fit_steps = refit_growth, fit_steps
         self._niche_distance, self._niche_below = niche_distance, np.log(niche_below)
-        self._trust_radius = trust_radius
+        self._trust_radius, self._deviation_scale = trust_radius, deviation_scale
         self._untried = Untried(space)
         self._closed = set[bytes]()  # the same as bytes of digits, which are quicker to look up
         self._patterns: list[str] = []
@@ -190,7 +193,7 @@ class SequenceGP:
         def values(digits_MT: Digits) -> Floats:
             encoded = self._kernels.encode(digits_MT)
             mean_M, deviation_M = belief.process.predict(encoded, belief.weights_N)
-            return log_expected_improvement(mean_M, deviation_M, best)
+            return log_expected_improvement(mean_M, self._deviation_scale * deviation_M, best)
 
         order = rivals[np.argsort(-belief.means_N[rivals], kind="stable")][:_NUM_BEST]
         starts = draw_starts(self._space, self._rng, belief.digits_NT[order], self._num_starts)

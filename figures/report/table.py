@@ -15,7 +15,8 @@ TABLE_COLUMNS = (
     "exact_regret exact_regret_low exact_regret_high exact_rank exact_percentile "
     "exact_regret_of_finalists exact_regret_of_recommended vs_random vs_random_low vs_random_high "
     "p_vs_random effect_vs_random wins_vs_random vs_evolution vs_evolution_low vs_evolution_high "
-    "p_vs_evolution area area_low area_high ert_budgets ert_at_least ert_successes trials failed "
+    "p_vs_evolution vs_local-search vs_local-search_low vs_local-search_high p_vs_local-search "
+    "area area_low area_high ert_budgets ert_at_least ert_successes trials failed "
     "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
 ).split()
 
@@ -27,11 +28,11 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
     random search); `score_of_best` and `score_of_recommended` are final scores of the highest
     observed pattern and of those that a searcher recommends; `exact_regret`, `exact_rank` and
     `exact_percentile` judge each run's best pattern by its true score where a benchmark knows it
-    (the last two are medians), `exact_regret_of_finalists` the patterns that decide; `vs_random`
-    and `vs_evolution` are mean paired differences with their Holm-corrected p; `area` is the mean
-    regret over the budget and `ert_budgets` the expected number of budgets, with restarts, to the
-    median best search score of random search (`ert_at_least` without a success); counts and
-    seconds are means per run. `kind` is searcher, reference or excluded.
+    (the last two are medians), `exact_regret_of_finalists` the patterns that decide; `vs_random`,
+    `vs_evolution` and `vs_local-search` are mean paired differences with their Holm-corrected p;
+    `area` is the mean regret over the budget and `ert_budgets` the expected number of budgets, with
+    restarts, to the median best search score of random search (`ert_at_least` without a success);
+    counts and seconds are means per run. `kind` is searcher, reference or excluded.
     """
     tables, standing = analysis.tables, analysis.standings
     rows = [_place_row(tables, standing, number) for number in range(len(standing.places))]

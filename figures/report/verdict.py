@@ -18,7 +18,11 @@ from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_ef
 from nasarena.search.run_config import BASELINE
 
 _NUM_LEADING = 2
-_AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
+_AS_WORDS = {
+    BASELINE: "random search",
+    "evolution": "regularized evolution",
+    "local-search": "local search",
+}
 
 
 def verdict(analysis: Analysis) -> list[str]:

@@ -165,6 +165,20 @@ def test_a_clear_winner_is_called_one(tmp_path: Path, add_comparison: Add) -> No
     )
 
 
+def test_local_search_is_a_reference_beside_random_search(
+    tmp_path: Path, add_comparison: Add
+) -> None:
+    """Whoever beats random search and not it has found no more than single changes do."""
+    rates = {"random": 0.0, "climber": 0.95, "local-search": 0.95}
+    analysis = analyze(add_comparison(tmp_path, rates, seeds=8, amount=60))
+    text = " ".join(verdict(analysis))
+    assert "Statistically distinguishable from random search: climber" in text
+    assert "istinguishable from local search: random" in text.replace("Not s", "not s")
+    rows = standings_table(analysis).set_index("name")
+    assert np.isfinite(rows.loc["climber", "p_vs_local-search"])
+    assert np.isnan(rows.loc["local-search", "p_vs_local-search"])
+
+
 def test_budget_shares_add_up(comparison: Path) -> None:
     shares = budget.composition(read_tables(comparison))
     assert shares.sum(axis=1).to_numpy() == pytest.approx(1.0)
