@@ -88,7 +88,7 @@ def card(header: Mapping[str, Any], report: Mapping[str, Any]) -> str:
         last_seed=sample["seeds"] - 1,
         proxy=header["proxy"],
         version=header["version"],
-        data=_data(header["settings"]["data"]),
+        data=_data(header["settings"].get("data", {})),
         elite=_elite(header),
         roles=", ".join(f"{count} {role}" for role, count in sample["roles"].items()),
         date=header["date"],

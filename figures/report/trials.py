@@ -1,9 +1,10 @@
 """Every trial of every run as columns, compressed, for the page's explorer and notebooks.
 
 Columns are equally long lists over all trials, run after run; what few trials have (parents,
-texts, notes) is keyed by row. Numbers are rounded for reading, the run folders hold them exactly.
-Long texts are cut, and cut shorter where all of them together would not fit: first what language
-models were asked and answered, then what searchers wrote.
+texts) is keyed by row, and what many trials share (origins, notes) is listed once. Numbers are
+rounded for reading, the run folders hold them exactly. Long texts are cut, and cut shorter where
+all of them together would not fit: first what language models were asked and answered, then what
+searchers wrote.
 """
 
 import base64
@@ -26,6 +27,8 @@ from nasarena.search.trial import Trial
 
 _MAX_CHARACTERS = 2_000_000  # of the report's five megabytes
 _TEXT_LIMITS = (1000, 400, 160, 60, 20)
+_LONGEST = _TEXT_LIMITS[0]
+_EFFORT = 6  # of gzip: 9 takes three times as long and saves a hundredth
 _DIALOGUE_LIMITS = (6000, 1500, 400, 0)  # of a prompt, and of a reply
 _ENTRY = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 _JUDGED = re.compile(r"^Expected .*$", re.MULTILINE)
@@ -37,16 +40,15 @@ class _Columns:
 
     dense: dict[str, list[Any]] = field(default_factory=dict)
     sparse: dict[str, dict[int, Any]] = field(default_factory=dict)
-    origins: list[str] = field(default_factory=list)
+    origins: dict[str, int] = field(default_factory=dict)  # with their places
+    notes: dict[str, int] = field(default_factory=dict)
     length: int = 0
 
-    def add(self, trial: Trial, event: Mapping[str, Any], price: float, limit: int) -> None:
+    def add(self, trial: Trial, event: Mapping[str, Any], price: float) -> None:
         """One settled trial; what it lacks is left out."""
-        if trial.provenance not in self.origins:
-            self.origins.append(trial.provenance)
         dense = {
             "index": trial.index,
-            "pattern": trial.pattern[:limit],
+            "pattern": trial.pattern[:_LONGEST],
             "status": trial.status,
             "score": _round(trial.score),
             "fidelity": trial.fidelity,
@@ -55,18 +57,23 @@ class _Columns:
             "tokens": trial.cost.tokens,
             "device_s": _round(trial.cost.device_seconds, 4),
             "measured_s": _round(float(event.get("measured", {}).get("s", 0.0)), 3),
-            "origin": self.origins.index(trial.provenance),
+            "origin": self.origins.setdefault(trial.provenance, len(self.origins)),
+            "note": self.notes.setdefault(trial.note[:_LONGEST], len(self.notes)),
         }
         for key, value in dense.items():
             self.dense.setdefault(key, []).append(value)
-        metrics = {key: _round(value) for key, value in trial.metrics.items()}
-        if set(metrics.values()) == {dense["score"]}:
-            metrics = {}  # the score again, under its own name
+        # Not the score again, under its own name or turned round, and nothing that is zero.
+        metrics = {
+            key: _round(value)
+            for key, value in trial.metrics.items()
+            if value and abs(value) != abs(trial.score or 0.0)
+        }
         sparse = {
             "parents": list(trial.parents),
             "repeats": trial.duplicate_of,
-            "texts": {key[:40]: str(text)[:limit] for key, text in trial.details.items() if text},
-            "note": trial.note[:limit],
+            "texts": {
+                key[:40]: str(text)[:_LONGEST] for key, text in trial.details.items() if text
+            },
             "metrics": metrics,
             "llm": trial.llm and [trial.llm.calls, _llm_tokens(trial)],
         }
@@ -97,20 +104,24 @@ def pack_trials(analysis: Analysis, colors: Mapping[str, str]) -> Trials:
     reasons = {(run.searcher, run.seed): run.reason for run in tables.excluded}
     said = [dialogues(run.record) for run in runs]
     limits = [(limit, _TEXT_LIMITS[0]) for limit in _DIALOGUE_LIMITS if any(said)]
+    data = _collect(runs, reasons)
+    data |= _truth(data["dense"].get("pattern", []), tables.benchmark)
+    data |= {
+        "unit": METERS[tables.unit].unit,
+        "alphabet": (tables.condition["space"] or {}).get("alphabet", ""),
+        "letters": {}
+        if tables.is_synthetic
+        else {letter: row.name for letter, row in LETTERS.items()},
+        "colors": dict(colors),
+    }
+    texts = data["sparse"].get("texts", {})
     for dialogue_limit, limit in [*limits, *((0, limit) for limit in _TEXT_LIMITS)]:
-        data = _collect(runs, reasons, limit)
         data["sparse"]["dialogue"] = _dialogue(data["runs"], said, dialogue_limit)
-        data |= _truth(data["dense"].get("pattern", []), tables.benchmark)
-        data |= {
-            "unit": METERS[tables.unit].unit,
-            "alphabet": (tables.condition["space"] or {}).get("alphabet", ""),
-            "letters": {}
-            if tables.is_synthetic
-            else {letter: row.name for letter, row in LETTERS.items()},
-            "colors": dict(colors),
+        data["sparse"]["texts"] = {
+            row: {key: text[:limit] for key, text in own.items()} for row, own in texts.items()
         }
         text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-        content = base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+        content = base64.b64encode(gzip.compress(text.encode(), _EFFORT, mtime=0)).decode()
         if len(content) <= _MAX_CHARACTERS:
             break
     has_notebooks = bool(data["sparse"].get("texts") or data["sparse"].get("parents"))
@@ -148,9 +159,7 @@ def _truth(patterns: Sequence[str], known: Benchmark | None) -> dict[str, Any]:
     return {"truth": {"score": scores, "rank": ranks, "size": known.size, "best": best}}
 
 
-def _collect(
-    runs: Sequence[Run], reasons: Mapping[tuple[str, int | None], str], limit: int
-) -> dict[str, Any]:
+def _collect(runs: Sequence[Run], reasons: Mapping[tuple[str, int | None], str]) -> dict[str, Any]:
     columns, described = _Columns(), []
     verdicts: dict[int, str] = {}
     for run in runs:
@@ -160,7 +169,7 @@ def _collect(
             trial = Trial.from_json(event["trial"])
             if trial.index in judged:
                 verdicts[columns.length] = judged[trial.index]
-            columns.add(trial, event, event["spent"] - spent, limit)
+            columns.add(trial, event, event["spent"] - spent)
             spent = event["spent"]
         settings = run.record.config["searcher"]
         described.append(
@@ -181,7 +190,8 @@ def _collect(
         "runs": described,
         "dense": columns.dense,
         "sparse": columns.sparse | {"verdict": verdicts},
-        "origins": columns.origins,
+        "origins": list(columns.origins),
+        "notes": list(columns.notes),
         "length": columns.length,
     }
 

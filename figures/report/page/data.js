@@ -49,12 +49,13 @@ const MAX_CELLS = 64; // a longer candidate is shown as text
 class Trials {
   constructor(data) {
     Object.assign(this, data.dense);
-    for (const name of ["parents", "repeats", "texts", "note", "metrics", "llm", "verdict", "dialogue"]) {
+    for (const name of ["parents", "repeats", "texts", "metrics", "llm", "verdict", "dialogue"]) {
       this[name] = data.sparse[name] || {};
     }
     this.length = data.length;
     this.runs = data.runs;
     this.origins = data.origins;
+    this.note = (this.note || []).map((place) => data.notes[place]);
     this.unit = data.unit;
     this.alphabet = [...data.alphabet];
     this.letters = data.letters;
