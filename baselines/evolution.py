@@ -6,8 +6,8 @@ random patterns fill the population first; a failed pattern never enters it.
 
 The paper runs P = 100 and S = 25 for 20,000 models. Here a whole budget may be 72 trials, and with
 P = 50 most of them would be the random fill; so the default is a ninth of the budget's patterns, 8
-to 50, and a tournament of a third of that. `experiments/benchmarks/evolution.py` runs the published
-values.
+to 50, and a tournament of half of that: the best of those tried on synthetic landscapes
+(`measure.searcher_settings`). `experiments/benchmarks/evolution.py` runs the published values.
 """
 
 from collections import deque
@@ -34,9 +34,7 @@ def regularized_evolution(
     ] = ByBudget(1 / 9, least=8, most=50),
     tournament: Annotated[
         Annotated[int, Field(ge=1)] | None,
-        Field(
-            description="members drawn, the best of which is mutated; null: a third of population"
-        ),
+        Field(description="members drawn, the best of which is mutated; null: half of population"),
     ] = None,
 ) -> Generator[str | Proposal, Trial, None]:
     """Regularized evolution, Real et al. 2019, Alg. 1.
@@ -47,7 +45,7 @@ def regularized_evolution(
     1 <= tournament <= population.
     """
     if tournament is None:
-        tournament = max(1, round(population / 3))
+        tournament = max(1, round(population / 2))
     if not 1 <= tournament <= population:
         raise InvalidSetting(
             f"evolution needs 1 <= tournament <= population, got {tournament} and {population}"

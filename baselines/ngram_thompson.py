@@ -12,16 +12,18 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nasarena.baselines.options import NUM_STARTUP, NumStartup
+from nasarena.baselines.options import NumStartup
 from nasarena.baselines.untried import Untried
 from nasarena.search.models.linear_model import Posterior, fit
 from nasarena.search.models.pattern_features import Block, Features
 from nasarena.search.searcher import searcher
+from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 _BLOCKS: tuple[Block, ...] = ("counts", "bigrams", "smooth", "positions")
 Row = np.ndarray[tuple[int], np.dtype[np.float64]]
+_NUM_STARTUP = ByBudget(1 / 10, least=4, most=20)
 _REDRAWS = 8  # of weights whose best pattern was tried before
 
 
@@ -33,7 +35,7 @@ class NgramThompson:
         self,
         space: PatternSpace,
         rng: np.random.Generator,
-        num_startup: NumStartup = NUM_STARTUP,
+        num_startup: NumStartup = _NUM_STARTUP,
         trigrams: Annotated[bool, Field(description="also model triples of neighbours")] = False,
     ) -> None:
         self._features = Features(space, (*_BLOCKS, "trigrams") if trigrams else _BLOCKS)

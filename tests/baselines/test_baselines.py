@@ -405,10 +405,10 @@ def test_ngram_thompson_recommends_what_its_model_puts_highest(tmp_path: Path) -
     run_search(tmp_path, "ngram-thompson", landscape, amount=120, finalists=3)
     record = read_run(tmp_path)
     (event,) = record.of_kind("recommended")
-    regrets = [landscape.regret(pattern) for pattern in event["patterns"]]
-    observed = max(record.trials(), key=lambda trial: trial.score or -np.inf)
-    assert len(regrets) == 3 and np.mean(regrets) < landscape.regret(observed.pattern) + 0.1
-    assert min(regrets) <= landscape.regret(observed.pattern)
+    assert len(set(event["patterns"])) == 3
+    assert min(landscape.percentile(pattern) for pattern in event["patterns"]) > 98
+    tried = [landscape.percentile(trial.pattern) for trial in record.trials()]
+    assert np.mean(tried) < 95
 
 
 def test_ngram_thompson_ends_when_everything_was_tried(tmp_path: Path) -> None:
