@@ -18,7 +18,7 @@ from nasarena.figures.stats.power import MAX_SEEDS_PLANNED, POWER, detectable_ef
 from nasarena.search.run_config import BASELINE
 
 _NUM_LEADING = 2
-_AS_WORDS = {
+AS_WORDS = {
     BASELINE: "random search",
     "evolution": "regularized evolution",
     "local-search": "local search",
@@ -169,14 +169,14 @@ def _against_baselines(standing: Standings) -> list[str]:
         return []
     if found or len(standing.places) < 4:
         return [sentence for name in baselines for sentence in _against(standing, name)]
-    words = " or from ".join(_AS_WORDS[name] for name in baselines)
+    words = " or from ".join(AS_WORDS[name] for name in baselines)
     return [f"No searcher is statistically distinguishable from {words}."]
 
 
 def _against(standing: Standings, baseline: str) -> list[str]:
     names = [place.searcher for place in standing.places if place.searcher != baseline]
     pairs = [standing.to_baseline(name, baseline) for name in names]
-    words = _AS_WORDS[baseline]
+    words = AS_WORDS[baseline]
     different = [_difference(pair) for pair in pairs if pair.is_significant]
     open_ = [pair.first for pair in pairs if not pair.is_significant]
     sentences = []
@@ -195,7 +195,7 @@ def _exactly(analysis: Analysis) -> list[str]:
     exact, pairs = analysis.exact, _exact_pairs(analysis)
     if exact is None or not pairs or analysis.standings.num_seeds < 2:
         return []
-    words = _AS_WORDS[BASELINE]
+    words = AS_WORDS[BASELINE]
     different = [_difference(pair) for pair in pairs if pair.is_significant]
     found = f"no searcher differs significantly from {words}"
     if different:

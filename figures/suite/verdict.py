@@ -7,13 +7,12 @@ claim more than the test.
 import numpy as np
 
 from nasarena.figures.report.difficulty import difficulty_in_words
-from nasarena.figures.report.verdict import join_names
+from nasarena.figures.report.verdict import AS_WORDS, join_names
 from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.paired import ALPHA
 from nasarena.figures.suite.results import Landscape, SuiteResults
 from nasarena.search.run_config import BASELINE
 
-_AS_WORDS = {BASELINE: "random search", "evolution": "regularized evolution"}
 NUM_LEADING = 3
 
 
@@ -64,7 +63,7 @@ def _pairs(results: SuiteResults) -> str:
 
 def _against(results: SuiteResults, baseline: str) -> str:
     pairs = results.against[baseline]
-    words = _AS_WORDS[baseline]
+    words = AS_WORDS[baseline]
     different = [_difference(pair) for pair in pairs if pair.is_significant]
     open_ = [pair.first for pair in pairs if not pair.is_significant]
     if not different:

@@ -54,7 +54,9 @@ def text_task(settings: TextSettings, batch_size: int) -> ByteText | TokenText:
     """
     task: ByteText | TokenText
     if settings.is_in_memory:
-        task = ByteText(settings.paths or None, settings.length, settings.shipped)
+        task = ByteText(
+            None if settings.path is None else settings.paths, settings.length, settings.shipped
+        )
     else:
         task = TokenText(open_corpus(settings), settings.length)
     needed = batch_size * settings.length + 1
@@ -106,7 +108,9 @@ class _Source:
         self.description: dict[str, Any]
         if settings.dataset is None:
             files = (
-                find_files(settings.paths) if settings.paths else shipped_files(settings.shipped)
+                shipped_files(settings.shipped)
+                if settings.path is None
+                else find_files(settings.paths)
             )
             self.origin = ", ".join(settings.paths) or "the shipped text"
             self.documents = lambda: file_documents(files, settings.documents)

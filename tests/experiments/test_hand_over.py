@@ -181,7 +181,8 @@ def test_a_recorded_run_is_continued_and_charged_again(tmp_path: Path) -> None:
     chosen = ["then=evolution", f"then.record={old.path}", "then.share=0.4", "seed=1"]
     new = run(tmp_path, *chosen)
     assert {file: file.read_bytes() for file in old.path.rglob("*") if file.is_file()} == before
-    assert by(new) == [""] * 4 + ["agent-sequential"] * 4 + ["evolution"] * 12
+    who = by(new)
+    assert who[:8] == [""] * 4 + ["agent-sequential"] * 4 and set(who[8:]) == {"evolution"}
     for ours, theirs in zip(new.trials()[:8], old.trials()[:8], strict=True):
         details = {key: text for key, text in ours.details.items() if key != "by"}
         assert replace(ours, details=details) == theirs
