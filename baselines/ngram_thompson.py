@@ -2,8 +2,10 @@
 
 Each turn draws one set of weights from the posterior of all scores so far (Thompson 1933; linear
 models: Agrawal and Goyal 2013) and tries the best of all patterns under them, which dynamic
-programming finds exactly. Exploration is the posterior's own uncertainty; nothing is tuned.
-It cannot see what no window of neighbours shows, such as two letters far apart that must agree.
+programming finds exactly. Exploration is the posterior's own uncertainty, cooled: under whole
+samples most of 200 noisy trials go far from the best (`measure.searcher_settings` chose the
+temperature). It cannot see what no window of neighbours shows, such as two letters far apart
+that must agree.
 """
 
 from collections.abc import Sequence
@@ -36,11 +38,15 @@ class NgramThompson:
         space: PatternSpace,
         rng: np.random.Generator,
         num_startup: NumStartup = _NUM_STARTUP,
-        trigrams: Annotated[bool, Field(description="also model triples of neighbours")] = False,
+        trigrams: Annotated[bool, Field(description="also model triples of neighbours")] = True,
+        temperature: Annotated[
+            float,
+            Field(ge=0, description="of the posterior's spread; 1 samples it, 0 takes its mean"),
+        ] = 0.3,
     ) -> None:
         self._features = Features(space, (*_BLOCKS, "trigrams") if trigrams else _BLOCKS)
         self._untried, self._rng = Untried(space), rng
-        self._num_startup = max(2, num_startup)
+        self._num_startup, self._temperature = max(2, num_startup), temperature
         self._patterns: list[str] = []
         self._rows: list[Row] = []
         self._scores: list[float] = []
@@ -51,7 +57,10 @@ class NgramThompson:
         if len(self._scores) < self._num_startup:
             pattern = self._untried.draw(self._rng)
         else:
-            pattern = _choose(self._features, self._fit(), self._untried, self._rng)
+            posterior = self._fit()
+            pattern = _choose(
+                self._features, posterior, self._temperature, self._untried, self._rng
+            )
         return [] if pattern is None else [pattern]
 
     def tell(self, trials: Sequence[Trial]) -> None:
@@ -79,11 +88,15 @@ class NgramThompson:
 
 
 def _choose(
-    features: Features, posterior: Posterior, untried: Untried, rng: np.random.Generator
+    features: Features,
+    posterior: Posterior,
+    temperature: float,
+    untried: Untried,
+    rng: np.random.Generator,
 ) -> str | None:
     """An untried pattern that is best under drawn weights, else the best untried beside one."""
     for _ in range(_REDRAWS):
-        weights_F = posterior.sample(rng)
+        weights_F = posterior.mean_F + temperature * (posterior.sample(rng) - posterior.mean_F)
         pattern = features.optimum(weights_F)
         if pattern in untried:
             return pattern

@@ -72,7 +72,11 @@ CANDIDATES: Mapping[str, tuple[Options, ...]] = {
             )
         ),
     ),
-    "ngram-thompson": ({}, {"trigrams": True}, {"num_startup": 20}),
+    "ngram-thompson": (
+        {},
+        {"trigrams": False},
+        *({"temperature": value} for value in (1.0, 0.5, 0.2, 0.1)),
+    ),
     "botorch": ({}, {"num_startup": 6}, {"num_startup": 20}),
     "composer": ({}, {"num_startup": 6}, {"num_startup": 20}),
 }

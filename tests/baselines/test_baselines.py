@@ -415,3 +415,16 @@ def test_ngram_thompson_ends_when_everything_was_tried(tmp_path: Path) -> None:
     space = PatternSpace("AM", 3)
     trials = run_search(tmp_path, "ngram-thompson", additive(space), amount=50, finalists=0)
     assert sorted(patterns_of(trials)) == sorted(space.pattern(index) for index in range(8))
+
+
+def test_a_cooler_ngram_thompson_stays_closer_to_its_best(tmp_path: Path) -> None:
+    """Of the trials after the start, those of temperature 0 score higher on average."""
+    landscape = additive(PatternSpace("AMS", 16), noise=0.3)
+    means = {}
+    for temperature in (0.0, 1.0):
+        trials = run_search(
+            tmp_path / str(temperature), "ngram-thompson", landscape, amount=80, finalists=0,
+            options={"temperature": temperature},
+        )  # fmt: skip
+        means[temperature] = np.mean([landscape.true_score(t.pattern) for t in trials[20:]])
+    assert means[0.0] > means[1.0] + 0.2
