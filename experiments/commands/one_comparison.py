@@ -89,18 +89,23 @@ def conclude(
 ) -> "Conclusion":
     """Write table, figures and report of a comparison, and print its ranking."""
     from nasarena.experiments.commands.ranking import ranking
-    from nasarena.figures.comparison import write_all
-    from nasarena.figures.results.analysis import analyze
 
-    folder = comparison.folder
-    analysis = analyze(folder, comparison.records.all())
-    conclusion = write_all(
-        folder, command, draws=draws, drawer=draw_by_all_cores, analysis=analysis
-    )
+    conclusion = write_conclusion(comparison, command, draws)
     console.print(ranking(conclusion.table))
     for sentence in conclusion.verdict:
         console.print(one_line(sentence), markup=False)
     return conclusion
+
+
+def write_conclusion(comparison: Comparison, command: str, draws: bool) -> "Conclusion":
+    """Write table and report of a comparison, and with `draws` its figures."""
+    from nasarena.figures.comparison import write_all
+    from nasarena.figures.results.analysis import analyze
+
+    analysis = analyze(comparison.folder, comparison.records.all())
+    return write_all(
+        comparison.folder, command, draws=draws, drawer=draw_by_all_cores, analysis=analysis
+    )
 
 
 def report_failures(troubles: Sequence[Progress]) -> int:

@@ -9,7 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from nasarena.experiments.commands.one_comparison import report_failures, run_comparison
+from nasarena.experiments.commands.one_comparison import (
+    report_failures,
+    run_comparison,
+    write_conclusion,
+)
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.running import Progress
 from nasarena.experiments.comparison.suite import (
@@ -61,13 +65,9 @@ def show_suite(conclusion: "SuiteConclusion", console: Console) -> None:
 
 def _conclude(name: str, comparison: Comparison, command: str) -> "Landscape":
     """Table and report of one landscape, without its figures."""
-    from nasarena.figures.comparison import write_all
-    from nasarena.figures.results.analysis import analyze
     from nasarena.figures.suite.results import landscape_of
 
-    analysis = analyze(comparison.folder, comparison.records.all())
-    write_all(comparison.folder, command, draws=False, analysis=analysis)
-    return landscape_of(name, analysis)
+    return landscape_of(name, write_conclusion(comparison, command, draws=False).analysis)
 
 
 def _conclude_all(

@@ -34,9 +34,9 @@ class Part:
         answer = self.searcher.ask(min(n, self.max_parallel or n))
         if isinstance(answer, str) or not isinstance(answer, Sequence):
             return answer
-        return [self._signed(item) for item in answer]
+        return [self._sign(item) for item in answer]
 
-    def _signed(self, item: Any) -> Proposal:
+    def _sign(self, item: Any) -> Proposal:
         proposal = item if isinstance(item, Proposal) else Proposal(item)
         return replace(proposal, details={**proposal.details, BY: self.name})
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nasarena.experiments.patternbench.report import find_test_places, pairs_of
 from nasarena.experiments.patternbench.sample import Sample, sample_of
 from nasarena.figures.stats.agreement import icc1
-from nasarena.proxies.patternbench.benchmark import DATA, PatternBench
+from nasarena.proxies.patternbench.benchmark import DATA, ROWS, PatternBench
 from nasarena.proxies.patternbench.landscape_facts import FACTS, VERSION
 from nasarena.proxies.patternbench.rows import Row, read_rows
 from nasarena.proxies.patternbench.truth import WHOLE
@@ -34,7 +34,7 @@ _FEWEST = 10  # patterns that a correlation is given of
 def describe(data: Path) -> dict[str, Any]:
     """Write `landscape.json` of the fitted landscape in `data`; its content."""
     proxy = PatternBench("patternbench", WHOLE, data)
-    _, rows = read_rows(data / "rows.csv.xz")
+    _, rows = read_rows(data / ROWS)
     scores = proxy.truth.materialize()
     best = int(np.argmax(scores))
     pattern = WHOLE.pattern(best)

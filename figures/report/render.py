@@ -37,7 +37,7 @@ def render(conclusion: Conclusion) -> str:
     drawings = conclusion.drawings if standing.places else []
     behind_letters, seeded = analysis.letter_controls, analysis.seeded_controls
     style, script = read_page("report.css"), "\n".join(read_page(f"{name}.js") for name in _SCRIPTS)
-    template = _environment().get_template("report.html.jinja")
+    template = environment_of("nasarena.figures.report").get_template("report.html.jinja")
     return template.render(
         conclusion=conclusion,
         leading=num_leading(analysis),
@@ -86,19 +86,20 @@ def _colors(tables: Tables) -> dict[str, str]:
     return {name: look.color for name, look in looks(tables.searchers).items()}
 
 
-def _environment() -> Environment:
+def environment_of(package: str) -> Environment:
+    """What renders the pages of a package: every value is escaped, and none may be missing."""
     environment = Environment(
-        loader=PackageLoader("nasarena.figures.report", "page"),
+        loader=PackageLoader(package, "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = write_number
+    environment.filters["number"] = _number
     return environment
 
 
-def write_number(value: float, form: str = ".4f") -> str:
+def _number(value: float, form: str = ".4f") -> str:
     """A number as it is printed, nothing where there is none (NaN is unequal to itself)."""
     return "" if value != value else format(value, form)
 

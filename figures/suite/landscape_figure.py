@@ -22,9 +22,13 @@ def draw(results: SuiteResults) -> Figure:
     names = [place.searcher for place in results.places]
     means = np.array([results.regrets[name].mean(axis=0) for name in names])
     marks = [
-        [f"{means[row, column]:.2f}{_mark(results, column, name)}" for column in _columns(results)]
-        for row, name in enumerate(names)
+        [
+            f"{mean:.2f}{arrow(against.get(name))}"
+            for mean, against in zip(own, results.against_random, strict=True)
+        ]
+        for name, own in zip(names, means, strict=True)
     ]
+    columns = range(len(results.landscapes))
     with house_style():
         width = max(5.0, 2.6 + 0.95 * len(results.landscapes))
         figure = new_figure(width, 1.9 + 0.32 * len(names))
@@ -36,7 +40,7 @@ def draw(results: SuiteResults) -> Figure:
             cbar_kws={"label": "normalized regret (lower is better)", "shrink": 0.8},
         )  # fmt: skip
         axes.set_xticks(
-            [column + 0.5 for column in _columns(results)],
+            [column + 0.5 for column in columns],
             [shorten(each.name, 14) for each in results.landscapes],
             rotation=0,
         )
@@ -45,20 +49,9 @@ def draw(results: SuiteResults) -> Figure:
     return figure
 
 
-def _columns(results: SuiteResults) -> range:
-    return range(len(results.landscapes))
-
-
-def _mark(results: SuiteResults, column: int, name: str) -> str:
-    if BASELINE not in results.searchers or name == BASELINE:
-        return ""
-    found = next(one for one in results.on(column) if one.first == name)
-    return arrow(found)
-
-
-def arrow(pair: Comparison) -> str:
+def arrow(pair: Comparison | None) -> str:
     """Up where the first of a pair is significantly better, down where it is worse."""
-    if not pair.is_significant:
+    if pair is None or not pair.is_significant:
         return ""
     return " ▲" if pair.favours_first else " ▼"
 

@@ -10,20 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nasarena.figures.plots.figure_files import Source, save_figure
 from nasarena.figures.report.conclusion import Drawing
 from nasarena.figures.report.figures import data_url
 from nasarena.figures.report.markdown import escape
-from nasarena.figures.report.render import policy_hash, read_page, write_number
+from nasarena.figures.report.render import environment_of, policy_hash, read_page
 from nasarena.figures.suite import anytime_figure, landscape_figure, ranking_figure
 from nasarena.figures.suite.landscape_figure import arrow
 from nasarena.figures.suite.results import SuiteResults
 from nasarena.figures.suite.table import ALL, suite_table
 from nasarena.figures.suite.verdict import NUM_LEADING, verdict
 from nasarena.search.errors import NasArenaError
-from nasarena.search.run_config import BASELINE
 from nasarena.search.untrusted.drafts import make_subfolder, replace_text
 
 _FIGURES = (
@@ -113,16 +111,12 @@ def markdown(conclusion: SuiteConclusion) -> str:
 
 def cells_of(results: SuiteResults) -> list[tuple[str, list[str]]]:
     """Mean normalized regret by landscape, with an arrow where it differs from random search."""
-    pairs = [
-        {pair.first: pair for pair in results.on(column)} if BASELINE in results.searchers else {}
-        for column in range(len(results.landscapes))
-    ]
     found = []
     for place in results.places:
         name, means = place.searcher, results.regrets[place.searcher].mean(axis=0)
         cells = [
-            f"{mean:.3f}{arrow(own[name]) if name in own else ''}"
-            for mean, own in zip(means, pairs, strict=True)
+            f"{mean:.3f}{arrow(against.get(name))}"
+            for mean, against in zip(means, results.against_random, strict=True)
         ]
         found.append((name, cells))
     return found
@@ -132,24 +126,20 @@ def render(conclusion: SuiteConclusion) -> str:
     """The text of report.html: one file, no script, opened without a network."""
     results, table = conclusion.results, conclusion.table
     style = read_page("report.css")
-    environment = Environment(
-        loader=PackageLoader("nasarena.figures.suite", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = write_number
-    return environment.get_template("suite.html.jinja").render(
-        results=results,
-        verdict=conclusion.verdict,
-        leading=NUM_LEADING,
-        rows=table[table["landscape"] == ALL].to_dict("records"),
-        by_landscape=cells_of(results),
-        figures=_embed(conclusion.drawings),
-        source=conclusion.source,
-        style=style,
-        style_hash=policy_hash(style),
+    return (
+        environment_of("nasarena.figures.suite")
+        .get_template("suite.html.jinja")
+        .render(
+            results=results,
+            verdict=conclusion.verdict,
+            leading=NUM_LEADING,
+            rows=table[table["landscape"] == ALL].to_dict("records"),
+            by_landscape=cells_of(results),
+            figures=_embed(conclusion.drawings),
+            source=conclusion.source,
+            style=style,
+            style_hash=policy_hash(style),
+        )
     )
 
 

@@ -95,9 +95,15 @@ class SuiteResults:
         scores = self._scores(range(len(self.landscapes)))
         return {name: compare_to(scores, name) for name in BASELINES if name in scores}
 
-    def on(self, place: int, baseline: str = BASELINE) -> list[Comparison]:
-        """Everyone against a baseline on the landscape of this place alone."""
-        return compare_to(self._scores([place]), baseline)
+    @cached_property
+    def against_random(self) -> list[dict[str, Comparison]]:
+        """On each landscape alone, everyone against random search by name; empty without it."""
+        if BASELINE not in self.searchers:
+            return [{} for _ in self.landscapes]
+        return [
+            {pair.first: pair for pair in compare_to(self._scores([place]), BASELINE)}
+            for place in range(len(self.landscapes))
+        ]
 
     @cached_property
     def places(self) -> list[Place]:

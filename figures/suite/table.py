@@ -46,8 +46,7 @@ def _overall(results: SuiteResults) -> list[dict[str, object]]:
 
 def _on_landscape(results: SuiteResults, column: int) -> list[dict[str, object]]:
     landscape = results.landscapes[column]
-    has_random = BASELINE in results.searchers
-    pairs = {pair.first: pair for pair in results.on(column)} if has_random else {}
+    pairs = results.against_random[column]
     standings = {one.searcher: one for one in landscape.analysis.standings.places}
     runs = landscape.analysis.tables.runs.groupby("searcher")
     return [

@@ -10,7 +10,7 @@ from nasarena.figures.report.difficulty import difficulty_in_words
 from nasarena.figures.report.verdict import AS_WORDS, join_names
 from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.paired import ALPHA
-from nasarena.figures.suite.results import Landscape, SuiteResults
+from nasarena.figures.suite.results import SuiteResults
 from nasarena.search.run_config import BASELINE
 
 NUM_LEADING = 3
@@ -24,15 +24,11 @@ def verdict(results: SuiteResults) -> list[str]:
         sentences += [_against(results, baseline) for baseline in results.against]
         sentences += _wins_and_losses(results)
     sentences += [
-        difficulty_in_words(each.name, each.difficulty, _on(results, column))
-        for column, each in _numbered(results)
+        difficulty_in_words(each.name, each.difficulty, list(against.values()))
+        for each, against in zip(results.landscapes, results.against_random, strict=True)
     ]
     sentences += [f"{name} is left out: it {why}." for name, why in results.missing.items()]
     return sentences
-
-
-def _numbered(results: SuiteResults) -> list[tuple[int, Landscape]]:
-    return list(enumerate(results.landscapes))
 
 
 def _leader(results: SuiteResults) -> str:
@@ -88,10 +84,10 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
     if BASELINE not in results.searchers:
         return []
     found = []
-    for column, landscape in _numbered(results):
+    for landscape, against in zip(results.landscapes, results.against_random, strict=True):
         better: list[str] = []
         worse: list[str] = []
-        for pair in results.on(column):
+        for pair in against.values():
             if pair.is_significant:
                 (better if pair.favours_first else worse).append(pair.first)
         words = f"better than random search: {join_names(better)}" if better else "nobody is better"
@@ -99,7 +95,3 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
             words += f"; worse: {join_names(worse)}"
         found.append(f"On {landscape.name} alone ({len(results.seeds)} seeds), {words}.")
     return found
-
-
-def _on(results: SuiteResults, column: int) -> list[Comparison]:
-    return results.on(column) if BASELINE in results.searchers else []
