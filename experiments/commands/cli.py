@@ -54,6 +54,11 @@ COMMANDS = {
     "report": Command(
         "figures:report", "DIR", "write report.html and report.md of a comparison again"
     ),
+    "export": Command(
+        "export:export",
+        "CHECKPOINT DIR [tokenizer=FILE]",
+        "a model trained at scale as a checkpoint that transformers and vLLM load",
+    ),
     "serve": Command(
         "serve:serve",
         "MODEL [key=value ...] | --install [FOLDER]",

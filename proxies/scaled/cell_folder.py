@@ -1,6 +1,7 @@
 """The folder of one cell of a grid: one pattern at one size with one seed, for all its budgets.
 
     cell.json                    what is trained; written first
+    tokenizer.json               of its tokens, where they are not bytes
     losses.jsonl                 append-only, a line for each step
     trunk.safetensors            newest state of the trunk
     decay-<steps>.safetensors    newest state of a budget's decay, while it runs
@@ -24,6 +25,7 @@ from nasarena.search.errors import ProxyFailed, RunFolderRefused
 from nasarena.search.untrusted.drafts import replace_text
 
 TRUNK = "trunk"
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def decay_part(steps: int) -> str:
 
 
 @contextmanager
-def open_cell(path: Path, identity: Identity) -> Iterator[CellFolder]:
+def open_cell(path: Path, identity: Identity, tokenizer: str | None = None) -> Iterator[CellFolder]:
     """Make the folder, or open the one in which `identity` was trained before.
 
     Raises InvalidSetting for a folder of another cell, RunFolderRefused for one in which another
@@ -106,7 +108,7 @@ def open_cell(path: Path, identity: Identity) -> Iterator[CellFolder]:
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        _prepare(path, log, identity)
+        _prepare(path, log, identity, tokenizer)
         yield CellFolder(path, log)
     finally:
         try:
@@ -115,7 +117,7 @@ def open_cell(path: Path, identity: Identity) -> Iterator[CellFolder]:
             pass  # bytes that a full disk refused once are refused again; `record` has said so
 
 
-def _prepare(path: Path, log: IO[bytes], identity: Identity) -> None:
+def _prepare(path: Path, log: IO[bytes], identity: Identity, tokenizer: str | None) -> None:
     try:
         fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -127,6 +129,8 @@ def _prepare(path: Path, log: IO[bytes], identity: Identity) -> None:
         if header.exists():
             refuse_another(_read_json(header), json.loads(json.dumps(identity)), path)
         else:
+            if tokenizer is not None:
+                replace_text(path / TOKENIZER, tokenizer)
             replace_text(header, json.dumps(identity, indent=1) + "\n")
         for draft in path.glob(".*.draft"):  # of a process that was killed while it wrote
             draft.unlink()

@@ -50,13 +50,17 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is trained. Raises InvalidSetting where the task does not suit the shape."""
+    """What is trained. Raises InvalidSetting where the task does not suit the shape.
+
+    `tokenizer` is the JSON of the task's tokens, kept in the folder for exports; None: bytes.
+    """
 
     pattern: str
     shape: ScaledShape
     settings: ScaledSettings
     seed: int
     task: Task
+    tokenizer: str | None = None
 
     def __post_init__(self) -> None:
         if self.task.head != "language_model":
@@ -125,7 +129,7 @@ def train_cell(
     precision = precision or choose_precision("auto", device)
     budgets = cell.budgets(num_tokens)
     identity = cell.identity(device, precision)
-    with open_cell(folder, identity) as opened:
+    with open_cell(folder, identity, cell.tokenizer) as opened:
         if all(opened.result(budget.steps) for budget in budgets):
             return
         _LOG.info("%s: the scan by %s, %s", cell.pattern, scan_words(device), precision)
