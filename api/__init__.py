@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nasarena.outcome import Check, Comparison, Run
     from nasarena.search.errors import NasArenaError
     from nasarena.search.searcher import searcher
+    from nasarena.suite_outcome import Suite
 
     __version__: str
 
@@ -27,6 +28,7 @@ __all__ = [
     "Comparison",
     "NasArenaError",
     "Run",
+    "Suite",
     "__version__",
     "check",
     "compare",
@@ -39,6 +41,7 @@ __all__ = [
 _PLACES = {
     **dict.fromkeys(("check", "compare", "evaluate", "load", "run"), "nasarena.calls"),
     **dict.fromkeys(("Check", "Comparison", "Run"), "nasarena.outcome"),
+    "Suite": "nasarena.suite_outcome",
     "NasArenaError": "nasarena.search.errors",
     "searcher": "nasarena.search.searcher",
 }

@@ -23,7 +23,9 @@ from nasarena.experiments.commands.one_comparison import (
     run_comparison,
     run_one,
 )
+from nasarena.experiments.commands.suite import run_suite
 from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.suite import is_over_landscapes, suite_folder
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import (
     check_settings,
@@ -31,12 +33,14 @@ from nasarena.experiments.settings.commands import (
     evaluate_settings,
     run_settings,
 )
+from nasarena.figures.suite.results import is_suite
 from nasarena.outcome import Check, Comparison, Run
 from nasarena.own_searchers import Entry, SearcherLike, name_entry, name_object, name_objects
 from nasarena.search.errors import InvalidSetting, SearcherFailed
 from nasarena.search.machine import thread_environment
 from nasarena.search.notation import expand
 from nasarena.search.searcher import SearcherSpec
+from nasarena.suite_outcome import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,27 +60,34 @@ def compare(
     name: str | None = None,
     progress: bool = True,
     **settings: Any,
-) -> Comparison:
+) -> Comparison | Suite:
     """Run every searcher on every seed under one budget, and compare.
 
     `searchers` are names, `my_file.py:my_searcher`, functions, generator functions, classes, or
     `{"name": one of these, "options": {...}, "label": "..."}`. A function or class is sent to the
     worker processes; one that cannot be sent (it holds a lock, say) runs in this process. `None`
     stands for the default everywhere. Runs that are there already are not run again. Figures and
-    `report.html` are made when they are asked for; `report=True` makes them now.
+    `report.html` are made when they are asked for; `report=True` makes them now. Over several
+    landscapes (`proxy="suite"`, the default) a `Suite` comes back, else a `Comparison`.
     """
     entries, objects = (None, {}) if searchers is None else name_objects(_listed(searchers))
     given = _given(searchers=entries, proxy=proxy, seeds=seeds, budget=budget, name=name)
     given |= _given(folder=_text(folder)) | settings
     command = _call("compare", given)
     config = compare_settings(**{"report": False} | given)
+    result: Comparison | Suite
     with _environment():
-        comparison = plan_comparison(config, command, objects)
-        troubles = run_comparison(comparison, config, command, _console(progress))
-    report_failures(troubles)
-    if len(troubles) == len(comparison.cells):
-        raise SearcherFailed(f"no run finished: {failures(troubles)[0]}")
-    result = Comparison(comparison.folder, command, failures(troubles))
+        if is_over_landscapes(config):
+            _, troubles = run_suite(config, command, _console(progress), objects)
+            report_failures(troubles)
+            result = Suite(suite_folder(config), command, failures(troubles))
+        else:
+            comparison = plan_comparison(config, command, objects)
+            troubles = run_comparison(comparison, config, command, _console(progress))
+            report_failures(troubles)
+            if len(troubles) == len(comparison.cells):
+                raise SearcherFailed(f"no run finished: {failures(troubles)[0]}")
+            result = Comparison(comparison.folder, command, failures(troubles))
     result.write(figures=config.report)
     return result
 
@@ -139,9 +150,10 @@ def evaluate(
     )
 
 
-def load(folder: str | Path) -> Comparison:
+def load(folder: str | Path) -> Comparison | Suite:
     """The comparison in a folder, from disk: nothing is run and nothing is written."""
-    return Comparison(existing_folder("load", [str(folder)]))
+    path = existing_folder("load", [str(folder)])
+    return Suite(path) if is_suite(path) else Comparison(path)
 
 
 def check(searcher: SearcherLike, **settings: Any) -> Check:

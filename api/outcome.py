@@ -93,7 +93,7 @@ class Comparison:
 
         for spec in gallery(self._analysis):
             if spec.name == name:
-                _show_figures_in_notebooks()
+                show_figures_in_notebooks()
                 return spec.draw(self._analysis)
         raise InvalidSetting(f"no figure is called {name!r}; {nearest(name, self.plots)}")
 
@@ -209,7 +209,7 @@ class Check:
         return str(self.table.to_html(index=False, border=0))
 
 
-def _show_figures_in_notebooks() -> None:
+def show_figures_in_notebooks() -> None:
     """Have IPython show a figure that is the value of a cell; only pyplot would ask for it."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None

@@ -7,7 +7,8 @@ same test is asked the same question. `make first-figure` draws README's first p
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -23,8 +24,10 @@ from nasarena.figures.plots.style import (
     new_figure,
     shorten,
 )
-from nasarena.figures.results.analysis import Analysis, analyze
+from nasarena.figures.results.analysis import analyze
 from nasarena.figures.stats.multiple import Comparison
+from nasarena.figures.suite.ranking_figure import ground
+from nasarena.figures.suite.results import is_suite, read_suite
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_config import BASELINE
 
@@ -32,19 +35,55 @@ TITLE = "Who beats random search? The same test on {count} problems"
 _ROW_INCHES = 0.3
 
 
-def draw(analyses: Sequence[Analysis]) -> Figure:
+@dataclass(frozen=True)
+class Panel:
+    """What is drawn of a comparison; `ground` says what it ran on and over how many seeds."""
+
+    name: str
+    against: Mapping[str, Sequence[Comparison]]
+    searchers: Sequence[str]
+    ground: str
+    axis: str
+
+    @property
+    def pairs(self) -> list[Comparison]:
+        """Every searcher against random search, the best first."""
+        against = self.against.get(BASELINE)
+        if not against:
+            raise NasArenaError(f"{self.name} has nobody to compare with random search")
+        return sorted(against, key=lambda pair: -pair.difference.estimate)
+
+
+def draw(panels: Sequence[Panel]) -> Figure:
     """A panel for each comparison. Raises NasArenaError for one without random search."""
-    pairs = [_pairs(analysis) for analysis in analyses]
     with house_style():
-        num_rows = max(map(len, pairs))
-        figure = new_figure(4.9 * len(analyses), 2.1 + _ROW_INCHES * num_rows)
-        count = {2: "two", 3: "three"}.get(len(analyses), str(len(analyses)))
+        num_rows = max(len(panel.pairs) for panel in panels)
+        figure = new_figure(4.9 * len(panels), 2.1 + _ROW_INCHES * num_rows)
+        count = {2: "two", 3: "three"}.get(len(panels), str(len(panels)))
         headline(figure, TITLE.format(count=count), _DETAIL)
-        panels = figure.subplots(1, len(analyses), squeeze=False)[0]
-        for axes, analysis, found in zip(panels, analyses, pairs, strict=True):
-            _draw_panel(axes, analysis, found)
+        for axes, panel in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            _draw_panel(axes, panel)
             axes.set_ylim(num_rows - 0.4, -0.6)
     return figure
+
+
+def panel_of(folder: Path) -> Panel:
+    """The comparison, or the comparison over landscapes, in a folder."""
+    if is_suite(folder):
+        suite = read_suite(folder)
+        axis = "normalized regret below random search's"
+        return Panel(suite.name, suite.against, suite.searchers, ground(suite), axis)
+    analysis = analyze(folder)
+    tables, standings = analysis.tables, analysis.standings
+    return Panel(
+        tables.name,
+        standings.against,
+        tables.searchers,
+        f"{tables.ground}, {tables.seeds_in_words}",
+        f"{standings.score_name} above random search's{tables.unit_in_brackets}",
+    )
 
 
 _DETAIL = (
@@ -53,16 +92,8 @@ _DETAIL = (
 )
 
 
-def _pairs(analysis: Analysis) -> list[Comparison]:
-    """Every searcher against random search, the best first."""
-    against = analysis.standings.against.get(BASELINE)
-    if not against:
-        raise NasArenaError(f"{analysis.tables.name} has nobody to compare with random search")
-    return sorted(against, key=lambda pair: -pair.difference.estimate)
-
-
-def _draw_panel(axes: Axes, analysis: Analysis, pairs: Sequence[Comparison]) -> None:
-    tables, style = analysis.tables, looks(analysis.tables.searchers)
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    pairs, style = panel.pairs, looks(panel.searchers)
     axes.axvline(0, color=INK, lw=0.9)
     for row, pair in enumerate(pairs):
         look, found = style[pair.first], pair.difference
@@ -76,11 +107,9 @@ def _draw_panel(axes: Axes, analysis: Analysis, pairs: Sequence[Comparison]) -> 
     axes.set_yticks(range(len(pairs)), [shorten(pair.first, 24) for pair in pairs])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel(
-        f"{analysis.standings.score_name} above random search's{tables.unit_in_brackets}"
-    )
+    axes.set_xlabel(panel.axis)
     axes.set_title(f"{_answer(pairs)}\n", fontweight="bold")
-    axes.annotate(f"{tables.ground}, {tables.seeds_in_words}", (0, 1), (0, 5), fontsize=7,
+    axes.annotate(panel.ground, (0, 1), (0, 5), fontsize=7,
                   xycoords="axes fraction", textcoords="offset points", color=MUTED)  # fmt: skip
 
 
@@ -97,7 +126,7 @@ def main(arguments: Sequence[str]) -> None:
         raise SystemExit("give the folders of comparisons, then the file to draw into")
     *folders, file = map(Path, arguments)
     with matplotlib.rc_context({"axes.unicode_minus": False}):
-        draw([analyze(folder) for folder in folders]).savefig(file, dpi=150)
+        draw([panel_of(folder) for folder in folders]).savefig(file, dpi=150)
 
 
 if __name__ == "__main__":

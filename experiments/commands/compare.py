@@ -15,10 +15,10 @@ from nasarena.experiments.commands.one_comparison import (
 )
 from nasarena.experiments.commands.suite import compare_suite
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
+from nasarena.experiments.comparison.suite import is_over_landscapes
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.settings.commands import compare_settings, run_settings
-from nasarena.proxies.patternbench.suite import SuiteSettings
 from nasarena.search.fidelity import comparable
 from nasarena.search.incumbent import best_first
 from nasarena.search.run_folder import find_runs
@@ -30,7 +30,7 @@ def compare(arguments: Sequence[str]) -> int:
     start_s = time.monotonic()
     config = compare_settings(arguments)
     command = command_line(["compare", *arguments])
-    if isinstance(config.proxy.settings, SuiteSettings):
+    if is_over_landscapes(config):
         return compare_suite(config, command)
     comparison = plan_comparison(config, command)
     console = make_console()

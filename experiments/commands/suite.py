@@ -1,6 +1,7 @@
 """`nasarena compare proxy=suite`: a comparison on each landscape, then one verdict over all."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from nasarena.experiments.commands.one_comparison import (
     write_conclusion,
 )
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
+from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS
 from nasarena.experiments.comparison.running import Progress
 from nasarena.experiments.comparison.suite import (
     configs_of_landscapes,
@@ -23,6 +25,7 @@ from nasarena.experiments.comparison.suite import (
 )
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.search.searcher import SearcherSpec
 from nasarena.search.untrusted.one_line import one_line
 
 if TYPE_CHECKING:
@@ -34,19 +37,8 @@ def compare_suite(config: CompareConfig, command: str) -> int:
     """0, or 2 when a run failed: the others are compared, and stderr says so."""
     start_s = time.monotonic()
     folder, console = suite_folder(config), make_console()
-    # All are planned before the first is run: what cannot work is refused at once.
-    plans = {
-        name: (each, plan_comparison(each, command, is_ranked=False))
-        for name, each in configs_of_landscapes(config).items()
-    }
-    write_manifest(folder, list(plans), command)
-    troubles: list[Progress] = []
-    landscapes = []
-    for name, (each, comparison) in plans.items():
-        console.print(f"[bold]{escape(name)}[/bold]")
-        troubles += run_comparison(comparison, each, command, console)
-        landscapes.append(_conclude(name, comparison, command))
-    conclusion = _conclude_all(folder, landscapes, command, config.report)
+    landscapes, troubles = run_suite(config, command, console)
+    conclusion = conclude_suite(folder, landscapes, command, config.report)
     show_suite(conclusion, console)
     written = folder / ("report.html" if config.report else "report.md")
     console.print(
@@ -54,6 +46,28 @@ def compare_suite(config: CompareConfig, command: str) -> int:
         soft_wrap=True,
     )
     return report_failures(troubles)
+
+
+def run_suite(
+    config: CompareConfig,
+    command: str,
+    console: Console,
+    objects: Mapping[str, SearcherSpec] = NO_OBJECTS,
+) -> tuple[list["Landscape"], list[Progress]]:
+    """Run what is missing on each landscape, write its table and report; what did not finish."""
+    # All are planned before the first is run: what cannot work is refused at once.
+    plans = {
+        name: (each, plan_comparison(each, command, objects, is_ranked=False))
+        for name, each in configs_of_landscapes(config).items()
+    }
+    write_manifest(suite_folder(config), list(plans), command)
+    troubles: list[Progress] = []
+    landscapes = []
+    for name, (each, comparison) in plans.items():
+        console.print(f"[bold]{escape(name)}[/bold]")
+        troubles += run_comparison(comparison, each, command, console)
+        landscapes.append(_conclude(name, comparison, command))
+    return landscapes, troubles
 
 
 def show_suite(conclusion: "SuiteConclusion", console: Console) -> None:
@@ -70,9 +84,10 @@ def _conclude(name: str, comparison: Comparison, command: str) -> "Landscape":
     return landscape_of(name, write_conclusion(comparison, command, draws=False).analysis)
 
 
-def _conclude_all(
+def conclude_suite(
     folder: Path, landscapes: list["Landscape"], command: str, draws: bool
 ) -> "SuiteConclusion":
+    """Write the suite's table and report, and with `draws` its figures."""
     from nasarena.figures.results.analysis import analyze
     from nasarena.figures.suite.report import write_suite
     from nasarena.figures.suite.results import combine, landscape_of, read_manifest

@@ -21,6 +21,11 @@ from nasarena.search.proxy import KnownProxy, Proxy
 from nasarena.search.untrusted.drafts import replace_text
 
 
+def is_over_landscapes(config: CompareConfig) -> bool:
+    """Whether these are the settings of a suite, and not of one comparison."""
+    return isinstance(config.proxy.settings, SuiteSettings)
+
+
 def suite_folder(config: CompareConfig) -> Path:
     """Where the comparisons of the landscapes lie: named by the user, or by what they share."""
     shared = {

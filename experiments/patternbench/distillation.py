@@ -33,7 +33,7 @@ class Lesson:
 
     num_patterns: int = 120_000
     num_best: int = 30_000
-    plan: TrainPlan = TrainPlan(members=1, units=96, decay=0.0, epochs=12, batch=512, rate=0.003)
+    plan: TrainPlan = TrainPlan(members=1, units=96, decay=0.0, epochs=30, batch=512, rate=0.003)
 
 
 def distill(teacher: Predictor, sample: Sample, lesson: Lesson) -> WindowNetwork:

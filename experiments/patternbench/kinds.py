@@ -2,6 +2,9 @@
 
 A fitted surrogate is a function of digits `(patterns, 16)` to scores. Libraries do the fitting;
 what is served is distilled from the winner (`distillation.py`).
+
+A setting with `log` fits the logarithm of the distance to somewhat above the best score instead.
+Scores crowd at the top and spread at the bottom, and squared errors would be those of bad patterns.
 """
 
 import warnings
@@ -61,6 +64,15 @@ def fit_trees(digits: Digits, scores: Floats, leaves: int, rounds: int) -> Predi
     return lambda others: np.asarray(model.predict(tree_features(others)))
 
 
+def fit_forest(digits: Digits, scores: Floats) -> Predictor:
+    """Extremely randomized trees on n-gram and position features."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    model = ExtraTreesRegressor(300, min_samples_leaf=3, max_features=0.5, random_state=0)
+    model.fit(tree_features(digits), scores)
+    return lambda others: np.asarray(model.predict(tree_features(others)))
+
+
 def fit_process(digits: Digits, scores: Floats, length: float, noise: float) -> Predictor:
     """Gaussian process with a squared-exponential kernel on letters, pairs and counts.
 
@@ -110,15 +122,20 @@ KINDS = (
         "boosted trees",
         fit_trees,
         [
-            {"leaves": 12, "rounds": 400},
-            {"leaves": 6, "rounds": 600},
-            {"leaves": 24, "rounds": 300},
+            {"leaves": leaves, "rounds": rounds, "log": log}
+            for leaves, rounds in ((12, 400), (6, 600), (24, 300))
+            for log in (False, True)
         ],
     ),
+    Kind("extra trees", fit_forest, [{"log": False}, {"log": True}]),
     Kind(
         "gaussian process",
         fit_process,
-        [{"length": length, "noise": noise} for length in (8.0, 16.0) for noise in (0.03, 0.1)],
+        [
+            {"length": length, "noise": noise, "log": log}
+            for length, noise in ((8.0, 0.03), (8.0, 0.1), (12.0, 0.01), (16.0, 0.03))
+            for log in (False, True)
+        ],
     ),
     Kind(
         "networks",
@@ -129,12 +146,18 @@ KINDS = (
 # Means of kinds, made of the same fits: an ensemble has no settings of its own.
 ENSEMBLES = {
     "trees + process": ("boosted trees", "gaussian process"),
+    "two kinds of trees + process": ("boosted trees", "extra trees", "gaussian process"),
     "trees + process + networks": ("boosted trees", "gaussian process", "networks"),
 }
 
 
 def fit_kind(kind: Kind, digits: Digits, scores: Floats, setting: Mapping[str, Any]) -> Predictor:
     """Fit one kind; complaints of the libraries about nothing are kept from the screen."""
+    own = {key: value for key, value in setting.items() if key != "log"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return kind.fit(digits, scores, **setting)
+        if not setting.get("log"):
+            return kind.fit(digits, scores, **own)
+        top = scores.max() + scores.std()
+        logarithm = kind.fit(digits, np.log(top - scores), **own)
+    return lambda others: np.asarray(top - np.exp(logarithm(others)))

@@ -69,6 +69,7 @@ PROXIES = {
     "modern": "nasarena.proxies.presets:TextProxySettings",
     "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "patternbench-quick": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "patternbench-long": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "suite": "nasarena.proxies.patternbench.suite:SuiteSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",

@@ -5,9 +5,10 @@ bytes. A landscape's own table and report lie in its folder.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -24,10 +25,14 @@ from nasarena.figures.suite.verdict import NUM_LEADING, verdict
 from nasarena.search.errors import NasArenaError
 from nasarena.search.untrusted.drafts import make_subfolder, replace_text
 
-_FIGURES = (
-    ("ranking", ranking_figure),
-    ("landscapes", landscape_figure),
-    ("anytime", anytime_figure),
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Name, title and how it is drawn.
+FIGURES: tuple[tuple[str, str, Callable[[SuiteResults], "Figure"]], ...] = (
+    ("ranking", ranking_figure.TITLE, ranking_figure.draw),
+    ("landscapes", landscape_figure.TITLE, landscape_figure.draw),
+    ("anytime", anytime_figure.TITLE, anytime_figure.draw),
 )
 
 
@@ -76,11 +81,8 @@ def data_hash(results: SuiteResults) -> str:
 def draw_into(results: SuiteResults, folder: Path, source: Source) -> list[Drawing]:
     """Save the figures into `folder`, which must exist."""
     return [
-        Drawing(
-            part.TITLE,
-            *save_figure(part.draw(results), folder / name, part.TITLE, source),
-        )
-        for name, part in _FIGURES
+        Drawing(title, *save_figure(draw(results), folder / name, title, source))
+        for name, title, draw in FIGURES
     ]
 
 

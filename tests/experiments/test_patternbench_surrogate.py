@@ -227,9 +227,24 @@ def test_every_kind_learns(kind: Kind) -> None:
     patterns = [SPACE.sample(rng) for _ in range(400)]
     scores = np.array([true_score(pattern) for pattern in patterns])
     digits = digits_of(patterns)
-    predict = fit_kind(kind, digits[:300], scores[:300], kind.settings[0])
-    assert kendall(predict(digits[300:]), scores[300:]) > 0.7
-    np.testing.assert_array_equal(predict(digits[300:]), predict(digits[300:]))
+    for setting in (kind.settings[0], kind.settings[-1]):
+        predict = fit_kind(kind, digits[:300], scores[:300], setting)
+        assert kendall(predict(digits[300:]), scores[300:]) > 0.7
+        np.testing.assert_array_equal(predict(digits[300:]), predict(digits[300:]))
+
+
+def test_scores_that_crowd_at_the_top_are_fitted_by_their_logarithm() -> None:
+    digits = stream(5, "patterns").integers(3, size=(400, 16))
+    scores = -1.0 - np.exp((digits == 1).sum(axis=1) / 2 - 4)
+    kind = Kind("ridge", fit_ridge)
+    top = scores > np.median(scores)
+    errors = [
+        np.std(fit_kind(kind, digits, scores, setting)(digits[top]) - scores[top])
+        for setting in (
+            {"features": "letters", "penalty": 1.0, "log": log} for log in (True, False)
+        )
+    ]
+    assert errors[0] < 0.5 * errors[1]
 
 
 def test_the_fit_finds_the_truth_behind_the_rows(data: Path) -> None:

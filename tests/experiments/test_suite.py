@@ -11,6 +11,7 @@ import pytest
 
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.patternbench.difficulty import expected_regrets
+from nasarena.figures.side_by_side import draw, panel_of
 from nasarena.figures.suite.results import read_suite
 from nasarena.proxies.patternbench.benchmark import DATA, PatternBench
 from nasarena.proxies.patternbench.landscape_facts import FACTS, LandscapeFacts, read_facts
@@ -90,6 +91,16 @@ def test_drawing_again_gives_the_same_bytes(folder: Path) -> None:
     assert {file: file.read_bytes() for file in sorted((folder / "figures").iterdir())} == before
     assert (folder / "report.html").read_bytes() == page
     assert (folder / "table.csv").read_bytes() == table
+
+
+def test_it_stands_beside_other_comparisons_against_random_search(folder: Path) -> None:
+    panel = panel_of(folder)
+    (pair,) = panel.pairs
+    regrets = read_suite(folder).regrets
+    expected = regrets["random"].mean() - regrets["local-search"].mean()
+    assert pair.first == "local-search"
+    assert pair.difference.estimate == pytest.approx(expected)
+    assert "regret below random search's" in draw([panel]).axes[0].get_xlabel()
 
 
 def test_a_searcher_that_joins_moves_nobody(folder: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from nasarena.figures.results.benchmark import Benchmark
 from nasarena.figures.results.exact import judge_incumbents
 from nasarena.figures.results.rows import METERS
 from nasarena.figures.results.tables import Tables, read_tables
+from nasarena.figures.side_by_side import panel_of
 from nasarena.figures.stats.curves import Curve
 from nasarena.search.errors import NasArenaError
 
@@ -175,7 +176,7 @@ def test_comparisons_stand_side_by_side(
     comparison: Path, tmp_path: Path, add_comparison: Callable[..., Path]
 ) -> None:
     clear = add_comparison(tmp_path, {"random": 0.0, "climber": 0.95}, seeds=8, amount=60)
-    figure = side_by_side.draw([analyze(clear), analyze(comparison)])
+    figure = side_by_side.draw([panel_of(clear), panel_of(comparison)])
     assert [axes.get_title(loc="left").strip() for axes in figure.axes] == [
         "1 of 1 beat it",
         "None of 2 is distinguishable from it",
@@ -188,4 +189,4 @@ def test_comparisons_stand_side_by_side(
     assert f"p = {p:.1g}" in all_text(figure) and all_text(figure).count("p = ") == 1
     shutil.rmtree(tmp_path / "random")
     with pytest.raises(NasArenaError, match="nobody to compare with random search"):
-        side_by_side.draw([analyze(tmp_path)])
+        side_by_side.draw([panel_of(tmp_path)])
