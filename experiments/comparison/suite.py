@@ -15,6 +15,7 @@ from nasarena.experiments.settings.choices import ProxyConfig, choose_proxy
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.figures.suite.results import MANIFEST, VERSION
 from nasarena.proxies.patternbench.suite import SuiteSettings, is_folder, short_name
+from nasarena.proxies.patternbench.truth import WHOLE
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.hashes import config_hash
 from nasarena.search.proxy import KnownProxy, Proxy
@@ -41,11 +42,17 @@ def suite_folder(config: CompareConfig) -> Path:
 def configs_of_landscapes(config: CompareConfig) -> dict[str, CompareConfig]:
     """The settings of the comparison on each landscape, by its name.
 
-    Raises InvalidSetting for a budget that means something else on each of them.
+    Raises InvalidSetting for a budget that means something else on each of them, and for another
+    space than theirs.
     """
     settings = config.proxy.settings
     assert isinstance(settings, SuiteSettings)
-    if config.budget.amount is not None:
+    if config.space != WHOLE:
+        raise InvalidSetting(
+            f"proxy={config.proxy.name} compares over {WHOLE.depth} layers of {WHOLE.alphabet}, "
+            f"whose regret is known; for a part of that space give proxy=patternbench"
+        )
+    if config.budget.amount is not None and config.budget.unit != "trials":
         raise InvalidSetting(
             f"budget.amount={config.budget.amount:g} would buy another number of patterns on each "
             f"landscape; give budget.patterns"

@@ -1,7 +1,8 @@
 """Bare `nasarena compare`, cold: no run folder and no cache from before.
 
 `python -m nasarena.experiments.measure.compare [--save] [proxy=quick]`; with another proxy than the
-bare one its name joins that of the measurement.
+bare one its name joins that of the measurement. Over landscapes it also counts who is
+distinguishable from random search.
 """
 
 import os
@@ -14,6 +15,8 @@ from typing import Any
 
 from nasarena.experiments.commands.status import statuses
 from nasarena.experiments.measure.record import record
+from nasarena.figures.suite.results import MANIFEST, read_suite
+from nasarena.search.run_config import BASELINE
 from nasarena.search.run_folder import RunRecord, read_run
 
 
@@ -24,6 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wall_s, exit_code = _run_compare(Path(folder), settings)
         rows, summary = summarize(Path(folder) / "runs")
+        summary |= count_distinguishable(Path(folder) / "runs")
     if exit_code != (2 if summary["unfinished"] else 0):
         raise SystemExit(f"nasarena compare ended with exit code {exit_code}, as said above")
     summary = {"wall_s": wall_s, **summary}
@@ -49,6 +53,25 @@ def summarize(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         "fewest_trials_of_a_run": min(row["fewest_trials"] for row in rows),
         "unfinished": len(found) - len(finished),
         "largest_rest_in_trials": max(row["largest_rest_in_trials"] for row in rows),
+    }
+
+
+def count_distinguishable(folder: Path) -> dict[str, Any]:
+    """Searchers that Holm's test tells from random search over all landscapes and on each.
+
+    Empty where no comparison in `folder` is one over landscapes.
+    """
+    suites = [path.parent for path in folder.glob(f"*/{MANIFEST}")]
+    if not suites:
+        return {}
+    results = read_suite(suites[0])
+    return {
+        "blocks": results.num_blocks,
+        "distinguishable": sum(pair.is_significant for pair in results.against[BASELINE]),
+        "distinguishable_on": {
+            landscape.name: sum(pair.is_significant for pair in against.values())
+            for landscape, against in zip(results.landscapes, results.against_random, strict=True)
+        },
     }
 
 

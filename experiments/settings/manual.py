@@ -80,6 +80,8 @@ def manual(command: str, usage: str, summary: str, arguments: Sequence[str] | No
         choice = given.get(name, group.default)
         lines += ["", *_group(name, group, choice if choice in group.names else group.default)]
     if command == "compare":
+        full = f"scale=full: {description('scale', 'full')}"
+        lines += ["", *wrap(full, _WIDTH)]
         lines += ["", "nasarena run searcher=NAME --help shows the options of a searcher"]
     return "\n".join(lines)
 
@@ -162,10 +164,10 @@ def preset_of(file: str) -> dict[str, Any]:
 
 
 def description(group: str, choice: str) -> str:
-    """The comment at the top of a preset, as one line."""
+    """The comment at the top of a preset, as one line; what is meant for hydra is left out."""
     lines = (CONF / group / f"{choice}.yaml").read_text().splitlines()
     comment = takewhile(lambda line: line.startswith("#"), lines)
-    return " ".join(line.lstrip("# ") for line in comment)
+    return " ".join(line.lstrip("# ") for line in comment if not line.startswith("# @"))
 
 
 def _first_paragraph(target: Any) -> str:

@@ -97,17 +97,19 @@ def compose(command: str, asked: Asked) -> dict[str, Any]:
 
 
 def groups_of(command: str) -> dict[str, str]:
-    """Groups with presets that a command chooses from, each with its default choice."""
+    """Groups with presets that a command chooses from, each with its default choice.
+
+    One that is optional follows another choice unless it is chosen: `scale`.
+    """
     from yaml import safe_load
 
     file = CONF / f"{command}.yaml"
     defaults = safe_load(file.read_text()).get("defaults", []) if file.exists() else []
     return {
-        group: choice
+        group.removeprefix("optional "): choice
         for entry in defaults
         if entry != "_self_"
         for group, choice in entry.items()
-        if not group.startswith("optional ")  # follows another choice, is not one
     }
 
 

@@ -31,6 +31,7 @@ from nasarena.experiments.settings.manual import (
 )
 from nasarena.experiments.settings.overrides import CONF, choices_of
 from nasarena.experiments.settings.registry import PROXIES, SEARCHERS, load_proxy_settings
+from nasarena.proxies.patternbench.suite import SUITE, SuiteSettings
 from nasarena.proxies.presets import MadProxySettings
 from nasarena.search.errors import InvalidSetting, setting_names
 from nasarena.search.run_folder import read_run
@@ -256,8 +257,13 @@ def test_a_comparison_is_as_large_as_its_proxy_allows() -> None:
     on_landscape, on_quick = compare_settings(["proxy=additive"]), compare_settings(["proxy=quick"])
     assert (on_landscape.seeds, on_landscape.budget.patterns) == (20, 72)
     assert (on_quick.seeds, on_quick.budget.patterns, on_quick.loop.final_replicates) == (3, 36, 1)
-    bare = compare_settings([]).loop
-    assert (bare.finalists, bare.final_replicates) == (None, 1)  # as many as the budget allows
+    bare = compare_settings([])
+    settings = bare.proxy.settings
+    assert isinstance(settings, SuiteSettings) and settings.landscapes == SUITE
+    assert bare.seeds * len(SUITE) >= 20 and bare.budget.patterns == 200
+    assert (bare.loop.finalists, bare.loop.final_replicates) == (None, 1)  # as the budget allows
+    full = compare_settings(["scale=full"])
+    assert (full.seeds, full.loop.final_replicates) == (20, 4)
     given = compare_settings(["proxy=quick", "seeds=5", "budget.patterns=32"])
     assert (given.seeds, given.budget.patterns) == (5, 32)
     assert run_settings(["proxy=quick"]).budget == on_quick.budget

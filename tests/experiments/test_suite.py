@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from nasarena.experiments.commands.cli import main
+from nasarena.experiments.comparison.suite import configs_of_landscapes
+from nasarena.experiments.measure.compare import count_distinguishable
 from nasarena.experiments.patternbench.difficulty import expected_regrets
+from nasarena.experiments.settings.commands import compare_settings
 from nasarena.figures.side_by_side import draw, panel_of
 from nasarena.figures.suite.results import read_suite
 from nasarena.proxies.patternbench.benchmark import DATA, PatternBench
@@ -103,6 +106,14 @@ def test_it_stands_beside_other_comparisons_against_random_search(folder: Path) 
     assert "regret below random search's" in draw([panel]).axes[0].get_xlabel()
 
 
+def test_who_is_distinguishable_from_random_search_is_counted(folder: Path) -> None:
+    counted = count_distinguishable(folder.parent)
+    assert counted["blocks"] == 4 and set(counted["distinguishable_on"]) == {"one", "two"}
+    verdicts = read_suite(folder).against["random"]
+    assert counted["distinguishable"] == sum(pair.p_holm < 0.05 for pair in verdicts)
+    assert count_distinguishable(folder) == {}
+
+
 def test_a_searcher_that_joins_moves_nobody(folder: Path, tmp_path: Path) -> None:
     root = folder.parent
     shutil.copytree(folder, tmp_path / "s")
@@ -120,6 +131,12 @@ def test_a_searcher_that_joins_moves_nobody(folder: Path, tmp_path: Path) -> Non
     )
 
 
+def test_a_number_of_trials_is_the_same_on_every_landscape() -> None:
+    words = ["proxy=suite", "proxy.landscapes=[quick]", "budget.unit=trials", "budget.amount=30"]
+    (config,) = configs_of_landscapes(compare_settings(words)).values()
+    assert (config.budget.unit, config.budget.amount) == ("trials", 30)
+
+
 def forget_facts(folder: Path) -> None:
     (folder / FACTS).unlink()
 
@@ -135,6 +152,7 @@ def forget_facts(folder: Path) -> None:
             ["budget.amount=1e12", "budget.patterns=null"],
             "would buy another number",
         ),
+        (["space=AM"], "for a part of that space give proxy=patternbench"),
         (["loop.finalists=25"], "finalists must be at most the 24 patterns"),
     ],
 )
