@@ -46,6 +46,12 @@ COMMANDS = {
         "how far a proxy can be trusted: noise against signal, rank agreement across seeds",
         has_settings=True,
     ),
+    "aggregate": Command(
+        "aggregate:aggregate",
+        "DIR... [key=value ...]",
+        "one pattern of all finalists, by Composer's rule and its rivals, each scored",
+        has_settings=True,
+    ),
     "figures": Command(
         "figures:figures",
         "[--check] DIR",

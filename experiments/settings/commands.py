@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nasarena.agents.llm.server import ServerSettings
+from nasarena.experiments.settings.aggregate_settings import AggregateConfig
 from nasarena.experiments.settings.audit_settings import AuditConfig
 from nasarena.experiments.settings.choices import (
     LlmConfig,
@@ -95,6 +96,11 @@ def evaluate_settings(arguments: Sequence[str] = (), /, **values: Any) -> Evalua
 def audit_settings(arguments: Sequence[str] = (), /, **values: Any) -> AuditConfig:
     """Settings of `nasarena audit`: `proxy`, `patterns`, `seeds`, `axes`, ..."""
     return _read(AuditConfig, "audit", _asked(arguments, values))
+
+
+def aggregate_settings(arguments: Sequence[str] = (), /, **values: Any) -> AggregateConfig:
+    """Settings of `nasarena aggregate`: `seeds`, `clusters`, `out`, ..."""
+    return _read(AggregateConfig, "aggregate", _asked(arguments, values))
 
 
 def check_settings(arguments: Sequence[str] = (), /, **values: Any) -> CheckConfig:

@@ -12,6 +12,7 @@ from itertools import takewhile
 from textwrap import wrap
 from typing import Any
 
+from nasarena.experiments.settings.aggregate_settings import AggregateConfig
 from nasarena.experiments.settings.audit_settings import AuditConfig
 from nasarena.experiments.settings.choices import LLMS, LlmConfig
 from nasarena.experiments.settings.config import (
@@ -40,6 +41,7 @@ COMMANDS: dict[str, type[Any]] = {
     "run": RunConfig,
     "evaluate": EvaluateConfig,
     "audit": AuditConfig,
+    "aggregate": AggregateConfig,
     "check": CheckConfig,
     "serve": ServeConfig,
 }
