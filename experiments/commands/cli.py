@@ -13,6 +13,7 @@ from importlib import import_module
 
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.search.errors import InvalidSetting, NasArenaError
+from nasarena.search.machine import default_to_one_thread
 from nasarena.search.untrusted.one_line import one_line
 
 
@@ -20,13 +21,15 @@ from nasarena.search.untrusted.one_line import one_line
 class Command:
     """`place` is module:function, which is called with the arguments and answers the exit code.
 
-    `has_settings`: it takes key=value.
+    `has_settings`: it takes key=value. `one_thread`: it works with many small matrices, on which
+    the threads of a linear algebra library mostly wait for one another.
     """
 
     place: str
     usage: str
     summary: str
     has_settings: bool = False
+    one_thread: bool = False
 
 
 COMMANDS = {
@@ -51,6 +54,7 @@ COMMANDS = {
         "DIR... [key=value ...]",
         "one pattern of all finalists, by Composer's rule and its rivals, each scored",
         has_settings=True,
+        one_thread=True,
     ),
     "figures": Command(
         "figures:figures",
@@ -149,6 +153,8 @@ def _main(arguments: Sequence[str]) -> int:
         chosen = rest if command.has_settings else None
         print(manual(name, command.usage, command.summary, chosen))
         return 0
+    if command.one_thread:
+        default_to_one_thread()  # before the library is loaded
     module, _, function = command.place.partition(":")
     execute: Callable[[list[str]], int] = getattr(
         import_module(f"nasarena.experiments.commands.{module}"), function

@@ -11,15 +11,16 @@ patterns that a rule puts level, the one of the best finalist is taken.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 
 import numpy as np
 
 from nasarena.experiments.scaling.clusters import top_cluster_size
-from nasarena.experiments.scaling.winners import Pool
+from nasarena.experiments.scaling.winners import Floats, Pool, ScoredTrials
 from nasarena.search.models.linear_model import fit
 from nasarena.search.models.pattern_features import Block, Features
+from nasarena.search.space import PatternSpace
 
 _BLOCKS: tuple[Block, ...] = ("counts", "bigrams", "trigrams", "smooth")  # as score_model.py
 BEST = "best single"
@@ -88,6 +89,7 @@ def medoid(pool: Pool, num_top: int) -> Aggregate:
     return Aggregate(voters[int(np.argmin(sums))], len(voters))
 
 
+@cache
 def edit_distance(first: str, second: str) -> int:
     """Fewest insertions, deletions and replacements of a letter between two patterns."""
     above = list(range(len(second) + 1))
@@ -105,10 +107,21 @@ def model_optimum(pool: Pool) -> Aggregate:
     The model is the linear part of the one that names finalists (search/models/score_model.py);
     its optimum over the whole space is found by dynamic programming.
     """
-    patterns, scores = zip(*pool.trials, strict=True)
-    features = Features(pool.space, _BLOCKS)
-    posterior = fit(features, features(patterns), np.array(scores))
-    return Aggregate(features.optimum(posterior.mean_F), len(set(patterns)))
+    features = _features(pool.space)
+    rows_NF = np.concatenate([_rows(pool.space, trials) for trials in pool.trials])
+    posterior = fit(features, rows_NF, np.concatenate([one.scores_N for one in pool.trials]))
+    num_patterns = len({pattern for trials in pool.trials for pattern in trials.patterns})
+    return Aggregate(features.optimum(posterior.mean_F), num_patterns)
+
+
+@cache
+def _features(space: PatternSpace) -> Features:
+    return Features(space, _BLOCKS)
+
+
+@cache  # resamples come back to the same runs
+def _rows(space: PatternSpace, trials: ScoredTrials) -> Floats:
+    return _features(space)(trials.patterns)
 
 
 def skeleton(pool: Pool) -> Aggregate:

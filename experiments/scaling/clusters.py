@@ -20,21 +20,14 @@ def top_cluster_size(falling_N: Floats, num_clusters: int) -> int:
     values_M, counts_M = np.unique(-falling_N, return_counts=True)
     k = min(num_clusters, len(values_M))
     costs_MM = _range_costs(values_M, counts_M.astype(np.float64))
-    # best_M[i]: the least cost of the values from i on in the clusters there are so far; one value
-    # is left for each cluster before them, for a cluster is never empty.
+    # best_M[i]: the least cost of the values from i on, in as many clusters as there are so far.
     best_M = costs_MM[:, -1]
     for _ in range(k - 2):
-        best_M = np.array([_split(costs_MM[i], best_M, i) for i in range(len(values_M))])
+        best_M = np.min(costs_MM[:, :-1] + best_M[1:], axis=1)
     if k == 1:
         return int(counts_M.sum())
     totals = costs_MM[0, :-1] + best_M[1:]
     return int(counts_M[: int(np.argmin(totals)) + 1].sum())
-
-
-def _split(costs_M: Floats, best_M: Floats, start: int) -> float:
-    """Least cost of a first cluster that begins at `start` and the best of what follows it."""
-    totals = costs_M[start:-1] + best_M[start + 1 :]
-    return float(totals.min()) if len(totals) else float("inf")
 
 
 def _range_costs(values_M: Floats, counts_M: Floats) -> Floats:

@@ -29,14 +29,22 @@ Floats = NDArray[np.float64]
 _SHARED = ("proxy", "final_proxy", "space")  # what a finalist's score depends on besides its seed
 
 
+@dataclass(frozen=True, slots=True, eq=False)  # one run's are themselves alone, and can be a key
+class ScoredTrials:
+    """The full trainings of a run's search: N patterns, one as often as it was trained."""
+
+    patterns: Sequence[str]
+    scores_N: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class RunWinners:
-    """One run: held-out scores of its finalists, and its full trials by pattern and score."""
+    """One run: held-out scores of its finalists, and its trials."""
 
     searcher: str
     is_agent: bool
     finalists: Mapping[str, list[float]]
-    trials: Sequence[tuple[str, float]] = field(repr=False)
+    trials: ScoredTrials = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +70,13 @@ class Winners:
 class Pool:
     """What a rule is given: N different finalists, best first, each once with its mean score.
 
-    Equal scores stand in the order of the alphabet. `trials` are the pattern and score of every
-    full training of the same runs.
+    Equal scores stand in the order of the alphabet. `trials` are those of the same runs.
     """
 
     space: PatternSpace
     patterns: Sequence[str]
     scores_N: Floats = field(repr=False)
-    trials: Sequence[tuple[str, float]] = field(repr=False)
+    trials: Sequence[ScoredTrials] = field(repr=False)
 
 
 def make_pool(space: PatternSpace, runs: Sequence[RunWinners]) -> Pool:
@@ -81,7 +88,7 @@ def make_pool(space: PatternSpace, runs: Sequence[RunWinners]) -> Pool:
     means = {pattern: float(np.mean(own)) for pattern, own in scores.items()}
     ranked = sorted(means, key=lambda pattern: (-means[pattern], pattern))
     scores_N = np.array([means[pattern] for pattern in ranked])
-    return Pool(space, ranked, scores_N, [trial for run in runs for trial in run.trials])
+    return Pool(space, ranked, scores_N, [run.trials for run in runs])
 
 
 def read_winners(folders: Sequence[Path]) -> Winners:
@@ -159,7 +166,9 @@ def _winners_of(run: Run) -> RunWinners:
         searcher=run.searcher,
         is_agent=bool(run.record.config["searcher"].get("uses_llm", False)),
         finalists=finalists,
-        trials=[(trial.pattern, float(trial.score or 0.0)) for trial in trials],
+        trials=ScoredTrials(
+            [trial.pattern for trial in trials], np.array([trial.score for trial in trials])
+        ),
     )
 
 
