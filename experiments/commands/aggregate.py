@@ -5,9 +5,9 @@ seeds for all; where the searched proxy is a benchmark it is judged by its exact
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from nasarena.experiments.commands.evaluate import score_patterns
@@ -19,20 +19,20 @@ from nasarena.experiments.scaling.aggregate import Rule, make_rules
 from nasarena.experiments.scaling.resampling import (
     ALL,
     Group,
-    Worth,
     apply_rules,
-    estimated_worth,
     judge,
     make_groups,
     resampled_worths,
 )
 from nasarena.experiments.scaling.sizes import published_size
 from nasarena.experiments.scaling.winners import (
+    Floats,
     Winners,
     make_pool,
     read_winners,
     refuse_small_pool,
 )
+from nasarena.experiments.scaling.worth import Worth, estimated_worth, exact_worth
 from nasarena.experiments.settings.aggregate_settings import AggregateConfig
 from nasarena.experiments.settings.commands import aggregate_settings
 from nasarena.search.errors import InvalidSetting, NasArenaError
@@ -41,14 +41,6 @@ from nasarena.search.seeding import stream_seed
 from nasarena.search.untrusted.drafts import replace_text
 
 _SEEDS_OF_TRAINING, _SEEDS_OF_FORMULA = 4, 20
-
-
-@dataclass(frozen=True, slots=True)
-class FreshScores:
-    """Scores by pattern on seeds that no searcher saw; trainings that failed are left out."""
-
-    by_pattern: Mapping[str, Sequence[float]]
-    num_seeds: int
 
 
 def aggregate(arguments: Sequence[str]) -> int:
@@ -63,7 +55,8 @@ def aggregate(arguments: Sequence[str]) -> int:
     console = make_console()
     _announce(winners, groups, console)
     fresh = _score(winners, groups, config, console)
-    rows_of = _judge(winners, groups, rules, fresh, config)
+    worth = _worth(winners, fresh, config)
+    rows_of = _judge(groups, rules, fresh, worth, config)
     best = report.best_row(rows_of[ALL]).pattern
     at_scale = report.scale_rows(best, sizes) if sizes else []
     source = provenance(command_line(["aggregate", *arguments]))
@@ -71,7 +64,7 @@ def aggregate(arguments: Sequence[str]) -> int:
         winners.name,
         groups,
         rows_of,
-        [*left_out, *_notes(winners, fresh, config)],
+        [*left_out, *_notes(winners, fresh, worth, config)],
         at_scale,
         source,
     )
@@ -125,8 +118,8 @@ def _announce(winners: Winners, groups: Sequence[Group], console: Console) -> No
 
 def _score(
     winners: Winners, groups: Sequence[Group], config: AggregateConfig, console: Console
-) -> FreshScores:
-    """Every pattern once, whoever named it, all of them on the same seeds."""
+) -> dict[str, Floats]:
+    """Scores `(n,)` of every pattern on the same fresh seeds, each once; NaN: failed."""
     named = dict.fromkeys(made.pattern for group in groups for made in group.aggregates.values())
     trains = build_proxy(winners.judge, winners.space, config.cache).abilities.trains
     count = config.seeds or (_SEEDS_OF_TRAINING if trains else _SEEDS_OF_FORMULA)
@@ -135,23 +128,32 @@ def _score(
         list(named), seeds, winners.judge, winners.space, config.cache, config.workers, console,
         "held_out",
     )  # fmt: skip
-    scores = {
-        pattern: [outcome.score for outcome in own if outcome.score is not None]
+    return {
+        pattern: np.array([_number(outcome.score) for outcome in own])
         for pattern, own in zip(named, outcomes, strict=True)
     }
-    return FreshScores(scores, count)
+
+
+def _number(score: float | None) -> float:
+    return float("nan") if score is None else score
+
+
+def _worth(winners: Winners, fresh: Mapping[str, Floats], config: AggregateConfig) -> Worth:
+    """Exact where the searched proxy knows the truth."""
+    proxy = build_proxy(winners.proxy, winners.space, config.cache)
+    if isinstance(proxy, KnownProxy):
+        return exact_worth(proxy, config.resamples)
+    return estimated_worth(winners, fresh, config.resamples)
 
 
 def _judge(
-    winners: Winners,
     groups: Sequence[Group],
     rules: Mapping[str, Rule],
-    fresh: FreshScores,
+    fresh: Mapping[str, Floats],
+    worth: Worth,
     config: AggregateConfig,
 ) -> dict[str, list[report.RuleRow]]:
     """The rows of each group's table."""
-    exact = _exact_worth(winners)
-    worth = exact or estimated_worth(winners, fresh.by_pattern)
     rows_of = {}
     for group in groups:
         resampled = resampled_worths(group, rules, worth, config.resamples)
@@ -159,39 +161,33 @@ def _judge(
         rows_of[group.name] = [
             report.RuleRow(
                 rule, made.pattern, made.num_voters, standings[rule],
-                fresh.by_pattern[made.pattern], exact is not None,
+                [score for score in fresh[made.pattern].tolist() if np.isfinite(score)],
+                worth.is_exact,
             )
             for rule, made in group.aggregates.items()
         ]  # fmt: skip
     return rows_of
 
 
-def _exact_worth(winners: Winners) -> Worth | None:
-    """Minus the exact regret, where the searched proxy knows it."""
-    proxy = build_proxy(winners.proxy, winners.space, True)
-    if not isinstance(proxy, KnownProxy):
-        return None
-    best = proxy.optimum()[1]
-    return lambda pattern: min(0.0, proxy.true_score(pattern) - best)
-
-
-def _notes(winners: Winners, fresh: FreshScores, config: AggregateConfig) -> list[str]:
+def _notes(
+    winners: Winners, fresh: Mapping[str, Floats], worth: Worth, config: AggregateConfig
+) -> list[str]:
     """What the tables rest on, in words."""
-    is_exact = _exact_worth(winners) is not None
+    num_seeds = len(next(iter(fresh.values())))
     notes = [
         "made of: how many different patterns a rule looked at; each has one vote.",
-        f"score: mean and standard error on {fresh.num_seeds} fresh seeds of {winners.judge.name}, "
+        f"score: mean and standard error on {num_seeds} fresh seeds of {winners.judge.name}, "
         "held-out data, the same seeds for all rules.",
     ]
-    if is_exact:
+    if worth.is_exact:
         notes.append(
             f"exact regret: how far the true score is below the optimum of {winners.proxy.name}; 0 "
             "is the best pattern of the space."
         )
     else:
         notes.append(
-            "in resamples a pattern that was scored here counts with that score, every other with "
-            "the posterior mean of one model of the finalists' held-out scores."
+            "in resamples the fresh seeds are drawn again too; a pattern that was not scored on "
+            "them counts with the posterior mean of one model of the finalists' held-out scores."
         )
     notes.append(
         f"95 % over searchers: {config.resamples} draws of the searchers with all their runs, the "

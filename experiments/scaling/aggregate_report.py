@@ -60,8 +60,12 @@ class RuleRow:
 
 
 def best_row(rows: Sequence[RuleRow]) -> RuleRow:
-    """The row of the best pattern; of equal ones the best single finalist, then the first."""
-    return max(rows, key=lambda row: (round(row.gain.estimate, 9), row.rule == BEST))
+    """The row of the best pattern; of equal ones the best single finalist, then the first.
+
+    Patterns whose trainings all failed come last, whatever else is known of them.
+    """
+    sound = [row for row in rows if row.scores] or rows
+    return max(sound, key=lambda row: (round(row.gain.estimate, 9), row.rule == BEST))
 
 
 def table(rows_of: Mapping[str, Sequence[RuleRow]]) -> "pd.DataFrame":

@@ -1,14 +1,15 @@
 """How good each rule's pattern is, and how much that hangs on which searchers took part.
 
 Searchers are drawn again with all their runs, as many as there are, and every rule is applied to
-the finalists of those drawn. The limits are quantiles of what its patterns are then worth.
+the finalists of those drawn; where scores are no exact values, their seeds are drawn again too.
+The limits are quantiles of what the patterns are then worth.
 
 The best of several rules is better than the best single finalist by luck already. So that is called
 shown only where its lower limit stays above 0 after Bonferroni's correction for all rules, and
 never for fewer than six searchers: of five pairs none can reach p < 0.05 in an exact test.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,13 +17,11 @@ import numpy as np
 
 from nasarena.experiments.scaling.aggregate import BEST, Aggregate, Rule
 from nasarena.experiments.scaling.winners import Floats, RunWinners, Winners, make_pool
+from nasarena.experiments.scaling.worth import Worth
 from nasarena.figures.stats.intervals import LEVEL, Interval
-from nasarena.search.models.score_model import FEWEST, ScoreModel
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
 
-Worth = Callable[[str], float]  # what a pattern is worth; higher is better
 ALL, CLASSICAL, AGENTIC = "together", "classical", "agentic"
 FEWEST_SEARCHERS = 6
 
@@ -78,11 +77,16 @@ def resampled_worths(
     drawn_RS = rng.integers(len(names), size=(num_resamples, len(names)))
 
     @cache
-    def worths(drawn: tuple[int, ...]) -> list[float]:
+    def patterns(drawn: tuple[int, ...]) -> list[str]:
         pool = make_pool(group.space, [run for i in drawn for run in by_searcher[names[i]]])
-        return [worth(rule(pool).pattern) for rule in rules.values()]
+        return [rule(pool).pattern for rule in rules.values()]
 
-    found_RK = np.array([worths(tuple(sorted(row.tolist()))) for row in drawn_RS])
+    found_RK = np.array(
+        [
+            [worth.repeats(pattern)[place] for pattern in patterns(tuple(sorted(row.tolist())))]
+            for place, row in enumerate(drawn_RS)
+        ]
+    )
     return dict(zip(rules, found_RK.T, strict=True))
 
 
@@ -101,7 +105,7 @@ class Standing:
 
 def judge(group: Group, worth: Worth, resampled: Mapping[str, Floats]) -> dict[str, Standing]:
     """The standing of each rule, by name."""
-    own = {rule: worth(made.pattern) for rule, made in group.aggregates.items()}
+    own = {rule: worth.estimate(made.pattern) for rule, made in group.aggregates.items()}
     num_searchers = len(group.searchers)
     tail = (1 - LEVEL) / 2 / max(1, len(own) - 1)
     found = {}
@@ -120,29 +124,3 @@ def _interval(estimate: float, values_R: Floats, num_searchers: int) -> Interval
         return Interval(estimate, float("nan"), float("nan"))
     low, high = np.quantile(values_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(estimate, float(low), float(high))
-
-
-def estimated_worth(winners: Winners, fresh: Mapping[str, Sequence[float]]) -> Worth:
-    """What patterns are worth where no score is exact.
-
-    The mean of its fresh scores, where a pattern has any. Every other pattern, as only resamples
-    name it, has the posterior mean of one model of the held-out scores of all finalists: their own
-    mean would favour those that were lucky.
-    """
-    scores = [
-        (pattern, score)
-        for run in winners.runs
-        for pattern, own in run.finalists.items()
-        for score in own
-    ]
-    assert len(scores) >= FEWEST
-    trials = [Trial(i, pattern, "ok", score) for i, (pattern, score) in enumerate(scores)]
-    model = ScoreModel(winners.space, trials)
-
-    @cache
-    def worth(pattern: str) -> float:
-        if fresh.get(pattern):
-            return float(np.mean(fresh[pattern]))
-        return float(model.predict([pattern])[0][0])
-
-    return worth

@@ -27,6 +27,7 @@ from nasarena.experiments.scaling.resampling import (
     resampled_worths,
 )
 from nasarena.experiments.scaling.winners import Pool, RunWinners, ScoredTrials, make_pool
+from nasarena.experiments.scaling.worth import Worth
 from nasarena.search.space import PatternSpace
 
 
@@ -160,11 +161,14 @@ def judged(searchers: Sequence[dict[str, list[float]]]) -> dict[str, Standing]:
     runs = [run(f"s{i}", finalists) for i, finalists in enumerate(searchers)]
     rules = make_rules(num_clusters=2, num_top=2)
     group = apply_rules("together", PatternSpace("AM", 4), runs, rules)
-    return judge(group, worth, resampled_worths(group, rules, worth, num_resamples=40))
+    return judge(group, WORTH, resampled_worths(group, rules, WORTH, num_resamples=40))
 
 
-def worth(pattern: str) -> float:
+def number_of_m(pattern: str) -> float:
     return float(pattern.count("M"))
+
+
+WORTH = Worth(number_of_m, lambda pattern: np.full(40, number_of_m(pattern)), is_exact=True)
 
 
 def test_resamples_draw_searchers_and_apply_the_rule_again() -> None:

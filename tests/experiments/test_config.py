@@ -14,6 +14,7 @@ from nasarena.experiments.comparison.resolved_searcher import resolve_searcher, 
 from nasarena.experiments.comparison.run_spec import conclude_cells, search_cell
 from nasarena.experiments.settings.choices import LLMS
 from nasarena.experiments.settings.commands import (
+    aggregate_settings,
     audit_settings,
     check_settings,
     compare_settings,
@@ -41,6 +42,7 @@ READ: dict[str, Callable[[list[str]], Any]] = {
     "run": run_settings,
     "evaluate": evaluate_settings,
     "audit": audit_settings,
+    "aggregate": aggregate_settings,
     "check": check_settings,
     "serve": lambda arguments: serve_settings("org/model", arguments),
 }
