@@ -23,7 +23,7 @@ ALLOWED = {
 INNER = {
     "search": {"untrusted": set(), "models": {"."}},
     "proxies": {
-        "scaled": {"training", "models", "data"},
+        "scaled": {"training", "native", "models", "data"},
         "training": {"native", "mad", "models", "data"},
         "native": {"models", "data"},
         "mad": {"models", "data"},

@@ -32,7 +32,8 @@ TOKENIZER = "tokenizer.json"
 class StepRecord:
     """One step: `part` is `trunk` or `decay-<steps>`; `step` counts from 1, the trunk's included.
 
-    `loss` is before the update, in nats; `norm` is the gradient's before clipping.
+    `loss` is before the update, in nats; `norm` is the gradient's before clipping, None from the
+    CPU's kernels, which do not say it.
     """
 
     part: str
@@ -40,7 +41,7 @@ class StepRecord:
     tokens: int
     loss: float
     rate: float
-    norm: float
+    norm: float | None
     tokens_per_s: float
 
 

@@ -31,7 +31,7 @@ Identity = Mapping[str, Any]  # plain values by name: what was trained, on what,
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Tensors by name, on the CPU, after `step` steps of what `identity` says."""
+    """Tensors by name after `step` steps of what `identity` says; loaded ones are on the CPU."""
 
     step: int
     tensors: Mapping[str, Tensor]
@@ -43,7 +43,7 @@ def save_checkpoint(file: Path, checkpoint: Checkpoint) -> None:
 
     Raises ProxyFailed where that fails, for example on a full disk.
     """
-    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     metadata = {
         "format": FORMAT,
         "step": str(checkpoint.step),

@@ -35,14 +35,13 @@ from nasarena.proxies.scaled.checkpoint import (
     refuse_another,
     save_checkpoint,
 )
-from nasarena.proxies.scaled.mamba2 import scan_words
-from nasarena.proxies.scaled.model import build_model
+from nasarena.proxies.scaled.engine_choice import Engine, begin_state, choose_engine
 from nasarena.proxies.scaled.scaled_settings import Budget, ScaledSettings
 from nasarena.proxies.scaled.shape import ScaledShape
 from nasarena.proxies.scaled.train_state import TrainState, train_batch
 from nasarena.proxies.training.devices import Precision, choose_precision
 from nasarena.proxies.training.torch_state import known_torch_state
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, ProxyFailed
 from nasarena.search.hashes import code_hash
 
 _LOG = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ class Cell:
         made = {self.settings.budget(each, self.tokens_per_step) for each in num_tokens}
         return sorted(made, key=lambda budget: budget.steps)
 
-    def identity(self, device: torch.device, precision: Precision) -> Identity:
+    def identity(self, device: torch.device, precision: Precision, engine: Engine) -> Identity:
         """All that losses depend on, in plain values."""
         return {
             "pattern": self.pattern,
@@ -91,6 +90,7 @@ class Cell:
             "task": self.task.fingerprint,
             "device": device.type,
             "precision": precision,
+            "engine": engine,
             "code": code_hash(__name__),
         }
 
@@ -117,10 +117,12 @@ def train_cell(
     device: torch.device | None = None,
     precision: Precision | None = None,
     checkpoint_every: int = 200,
+    engine: str = "auto",
 ) -> Iterator[Progress]:
     """Train what is missing of a cell, a step each turn; results stand in `folder`.
 
-    `num_tokens` are the budgets; a later call may name more of them. Raises InvalidSetting for a
+    `num_tokens` are the budgets; a later call may name more of them. `engine` is auto, native (the
+    proxies' CPU kernels) or torch. Raises InvalidSetting for a
     folder or checkpoint of another cell, other settings or other code; ProxyFailed for a damaged
     checkpoint, a full disk and a loss that diverges; RunFolderRefused while another process trains
     here. Nothing that stands in the folder is lost by any of these.
@@ -128,16 +130,18 @@ def train_cell(
     device = device or torch.device("cpu")
     precision = precision or choose_precision("auto", device)
     budgets = cell.budgets(num_tokens)
-    identity = cell.identity(device, precision)
+    chosen = choose_engine(engine, cell.pattern, cell.shape, device, precision)
+    identity = cell.identity(device, precision, chosen)
     with open_cell(folder, identity, cell.tokenizer) as opened:
         if all(opened.result(budget.steps) for budget in budgets):
             return
-        _LOG.info("%s: the scan by %s, %s", cell.pattern, scan_words(device), precision)
 
         def begin() -> TrainState:
             with known_torch_state():
-                model = build_model(cell.pattern, cell.shape, cell.seed, device)
-                return TrainState(model, cell.settings, device, precision)
+                return begin_state(
+                    cell.pattern, cell.shape, cell.settings, cell.seed, cell.task.length,
+                    chosen, device, precision,
+                )  # fmt: skip
 
         yield from _Training(cell, opened, identity, begin, checkpoint_every).run(budgets)
 
@@ -227,5 +231,10 @@ class _Training:
         return True
 
     def _save(self, part: str) -> None:
-        checkpoint = Checkpoint(self._state.step, self._state.tensors(), self._identity)
-        save_checkpoint(self._folder.checkpoint(part), checkpoint)
+        step, tensors = self._state.step, self._state.tensors()
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+            raise ProxyFailed(
+                f"weights of {self._cell.pattern} must be numbers, got others after step {step}: "
+                f"try a smaller learning_rate; the checkpoint before is kept"
+            )
+        save_checkpoint(self._folder.checkpoint(part), Checkpoint(step, tensors, self._identity))

@@ -17,12 +17,15 @@ import torch
 from nasarena.proxies.data.text_data import ByteText
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
+from nasarena.proxies.native.library import native_library
 from nasarena.proxies.scaled import training
 from nasarena.proxies.scaled.cell_folder import StepRecord, read_losses, read_results
+from nasarena.proxies.scaled.engine_choice import choose_engine
 from nasarena.proxies.scaled.model import build_model, engine_weights
 from nasarena.proxies.scaled.scaled_settings import Budget, ScaledSettings
 from nasarena.proxies.scaled.shape import scaled_shape
-from nasarena.proxies.scaled.train_state import TrainState, train_batch
+from nasarena.proxies.scaled.torch_engine import TorchState
+from nasarena.proxies.scaled.train_state import train_batch
 from nasarena.proxies.scaled.training import Cell, Progress, train_cell
 from nasarena.proxies.training.adamw import FlatAdamW
 from nasarena.proxies.training.train_step import TrainStep
@@ -38,8 +41,13 @@ BUDGETS = [SMALL, LARGE]
 NUM_STEPS = 16 + 2 + 4  # trunk, and two decays
 
 
-def train(folder: Path, cell: Cell = CELL, budgets: list[int] = BUDGETS) -> list[Progress]:
-    return list(train_cell(cell, budgets, folder, checkpoint_every=4))
+ENGINES = ["torch"] + (["native"] if native_library() else [])
+
+
+def train(
+    folder: Path, cell: Cell = CELL, budgets: list[int] = BUDGETS, engine: str = "torch"
+) -> list[Progress]:
+    return list(train_cell(cell, budgets, folder, checkpoint_every=3, engine=engine))
 
 
 def without_times(folder: Path) -> list[StepRecord]:
@@ -49,11 +57,18 @@ def without_times(folder: Path) -> list[StepRecord]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a cell that was trained at once."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    train(folder)
-    return folder
+def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of a cell that was trained at once, by engine."""
+    folders = {engine: tmp_path_factory.mktemp(engine) for engine in ENGINES}
+    for engine, folder in folders.items():
+        train(folder, engine=engine)
+    return folders
+
+
+@pytest.fixture
+def undisturbed(at_once: dict[str, Path]) -> Path:
+    """The one that was trained through torch."""
+    return at_once["torch"]
 
 
 @contextmanager
@@ -111,7 +126,7 @@ def test_it_steps_as_the_proxies_engine_does() -> None:
     model = build_model("AMS", scaled_shape(PROXY, 256), seed=0)
     weights = engine_weights(models)
     model.load_state_dict({name: tensor.detach().clone() for name, tensor in weights.items()})
-    ours = TrainState(model, settings, CPU, "float32")
+    ours = TorchState(model, settings, CPU, "float32")
     engine = TrainStep(models, FlatAdamW(models, (0.9, 0.95), 0.5, 0.5), limit=100.0)
     for step in range(6):
         batch = train_batch(TASK, 0, step, 2)
@@ -119,6 +134,34 @@ def test_it_steps_as_the_proxies_engine_does() -> None:
         tokens = [torch.tensor(part)[None] for part in (batch.inputs, batch.targets)]
         wanted = engine(tokens[0], tokens[1], settings.trunk_rate(step))
         assert loss == pytest.approx(float(wanted), abs=1e-4)
+
+
+@pytest.mark.skipif(native_library() is None, reason="needs a C++ compiler")
+def test_the_kernels_train_as_torch_does(at_once: dict[str, Path]) -> None:
+    """Losses of all steps and of held-out text, from the same initial weights."""
+    ours, wanted = (read_losses(at_once[engine]) for engine in ("native", "torch"))
+    assert [(step.part, step.step) for step in ours] == [(step.part, step.step) for step in wanted]
+    assert [step.loss for step in ours] == pytest.approx([s.loss for s in wanted], abs=1e-4)
+    scores = [[one.loss for one in read_results(at_once[name])] for name in ("native", "torch")]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+def test_small_models_on_a_cpu_are_trained_by_the_kernels() -> None:
+    def chosen(cell: Cell, name: str = "auto", device: str = "cpu") -> str:
+        return choose_engine(name, cell.pattern, cell.shape, torch.device(device), "float32")
+
+    assert chosen(CELL) == ENGINES[-1]
+    assert chosen(CELL, "torch") == "torch"
+    assert chosen(CELL, device="cuda") == "torch"
+    large = replace(CELL, shape=replace(CELL.shape, width=1024, mlp_hidden=8192, mamba_heads=256))
+    assert chosen(replace(large, pattern="M")) == ENGINES[-1]  # 17 million
+    assert chosen(replace(large, pattern="MM")) == "torch"
+    other = replace(CELL, shape=replace(CELL.shape, norm_eps=1e-6))
+    assert chosen(other) == "torch"
+    with pytest.raises(InvalidSetting, match="use engine=torch"):
+        chosen(other, "native")
+    with pytest.raises(InvalidSetting, match="engine must be auto, native or torch, got 'tpu'"):
+        chosen(CELL, "tpu")
 
 
 def test_windows_depend_on_seed_and_step_alone() -> None:
@@ -165,21 +208,23 @@ def test_a_kill_changes_no_loss_by_a_bit(tmp_path: Path, undisturbed: Path) -> N
     assert read_results(tmp_path) == read_results(undisturbed)
 
 
-@pytest.mark.parametrize("num_steps", [3, 6, 9, 12, 19])  # in each part, before and after a save
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("num_steps", [3, 7, 9, 12, 21])  # in each part, before and after a save
 def test_stops_at_any_step_change_nothing(
-    num_steps: int, tmp_path: Path, undisturbed: Path
+    num_steps: int, engine: str, tmp_path: Path, at_once: dict[str, Path]
 ) -> None:
-    stopped = train_cell(CELL, BUDGETS, tmp_path, checkpoint_every=4)
+    undisturbed = at_once[engine]
+    stopped = train_cell(CELL, BUDGETS, tmp_path, checkpoint_every=3, engine=engine)
     for _ in range(num_steps):
         next(stopped)
     stopped.close()
     with open(tmp_path / "losses.jsonl", "a") as log:
         log.write('{"part":"tr')  # as a kill may leave it
     (tmp_path / ".trunk.safetensors.0a.draft").touch()
-    left = train(tmp_path)
+    left = train(tmp_path, engine=engine)
     assert left[-1].share == 1
     # At most the steps since the newest checkpoint are trained again.
-    assert len(left) <= NUM_STEPS - num_steps + 4
+    assert len(left) <= NUM_STEPS - num_steps + 3
     assert without_times(tmp_path) == without_times(undisturbed)
     assert read_results(tmp_path) == read_results(undisturbed)
     assert not list(tmp_path.glob("*.draft")) and not list(tmp_path.glob("decay*"))
@@ -253,12 +298,13 @@ def test_a_full_disk_keeps_the_checkpoint_before(half: Path, undisturbed: Path) 
     assert without_times(half) == without_times(undisturbed)
 
 
-def test_a_loss_that_diverges_is_said_and_keeps_what_was_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_that_diverges_is_said_and_keeps_what_was_there(engine: str, tmp_path: Path) -> None:
     cell = replace(CELL, settings=replace(SETTINGS, learning_rate=1e4, warmup_steps=6, clip=None))
     found = []
     for _ in range(2):  # and again from the checkpoint
         with pytest.raises(ProxyFailed) as error:
-            train(tmp_path, cell)
+            train(tmp_path, cell, engine=engine)
         assert_one_line(error, "the loss of AMS must stay below", "at step", "learning_rate")
         found.append(str(error.value))
     assert found[0] == found[1]
