@@ -126,7 +126,7 @@ def test_without_a_truth_scores_decide_and_a_model_answers_for_resamples(
     table = pd.read_csv(tmp_path / "aggregate.csv")
     assert table["regret"].isna().all() and (table["num_scores"] == 3).all()
     assert "posterior mean" in (tmp_path / "aggregate.md").read_text()
-    assert "At scale" not in (tmp_path / "aggregate.md").read_text()
+    assert "at scale" not in (tmp_path / "aggregate.md").read_text()
     # Scores tell A from the others well enough for the whole space's best.
     assert table.set_index("rule").loc["model optimum", "pattern"].count("A") >= 5
 
