@@ -11,8 +11,8 @@ def difficulty_in_words(name: str, hard: Difficulty, against_random: list[Compar
     words = (
         f"{name}: {100 * hard.share_within_noise:.2g} % of all patterns lie within the noise of "
         f"one training ({hard.noise:.4f}) of the optimum; the intraclass correlation of one "
-        f"training is {_number(hard.icc)} over uniform patterns and {_number(hard.elite_icc)} among "
-        f"{hard.elite_patterns} of the best"
+        f"training is {_number(hard.icc)} over uniform patterns and {_number(hard.elite_icc)} "
+        f"among {hard.elite_patterns} of the best"
     )
     effects = {pair.first: pair.effect for pair in against_random}
     if "evolution" in effects:
