@@ -8,11 +8,11 @@ from nasarena.figures.stats.multiple import Comparison
 
 def difficulty_in_words(name: str, hard: Difficulty, against_random: list[Comparison]) -> str:
     """Of the landscape `name`; evolution's effect is taken from the comparison at hand."""
+    share = f"{100 * hard.share_within_noise:.2g} % of all patterns"
     words = (
-        f"{name}: {100 * hard.share_within_noise:.2g} % of all patterns lie within the noise of "
-        f"one training ({hard.noise:.4f}) of the optimum; the intraclass correlation of one "
-        f"training is {_number(hard.icc)} over uniform patterns and {_number(hard.elite_icc)} "
-        f"among {hard.elite_patterns} of the best"
+        f"{name}: {share} lie within the noise of one training ({hard.noise:.4f}) of the optimum; "
+        f"the intraclass correlation of one training is {_number(hard.icc)} over uniform patterns "
+        f"and {_number(hard.elite_icc)} among {hard.elite_patterns} of the best"
     )
     effects = {pair.first: pair.effect for pair in against_random}
     if "evolution" in effects:
