@@ -25,11 +25,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 compare: install ## the main job: every searcher under one budget, with table, figures and report
 	$(BIN)/nasarena compare
 
-first-figure: install ## README's first picture: a landscape where searchers differ, then the main job
+first-figure: install ## README's first picture: a landscape that is a formula, then the main job
 	$(BIN)/nasarena compare name=first-landscape proxy=additive seeds=20 budget.patterns=100 \
 	  'searchers=[random,evolution,genetic,local-search,tpe,nevergrad]'
-	$(BIN)/nasarena compare name=first-benchmark
-	$(BIN)/python -m nasarena.figures.side_by_side runs/first-landscape runs/first-benchmark \
+	$(BIN)/nasarena compare name=first-suite
+	$(BIN)/python -m nasarena.figures.side_by_side runs/first-landscape runs/first-suite \
 	  docs/figures/first.png
 
 test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict and the whole test suite
