@@ -26,7 +26,6 @@ from nasarena.experiments.scaling.resampling import (
 )
 from nasarena.experiments.scaling.sizes import published_size
 from nasarena.experiments.scaling.winners import (
-    Floats,
     Winners,
     make_pool,
     read_winners,
@@ -35,6 +34,7 @@ from nasarena.experiments.scaling.winners import (
 from nasarena.experiments.scaling.worth import Worth, estimated_worth, exact_worth
 from nasarena.experiments.settings.aggregate_settings import AggregateConfig
 from nasarena.experiments.settings.commands import aggregate_settings
+from nasarena.figures.stats.intervals import Floats
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.proxy import KnownProxy
 from nasarena.search.seeding import stream_seed
@@ -94,7 +94,7 @@ def _make_groups(
     groups, left_out = [], []
     for name, runs in make_groups(winners).items():
         try:
-            refuse_small_pool(make_pool(winners.space, runs), fewest, [winners.name])
+            refuse_small_pool(make_pool(winners.space, runs), fewest, winners.name)
         except NasArenaError as error:
             if name == ALL:
                 raise

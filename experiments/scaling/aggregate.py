@@ -17,7 +17,8 @@ from itertools import groupby
 import numpy as np
 
 from nasarena.experiments.scaling.clusters import top_cluster_size
-from nasarena.experiments.scaling.winners import Floats, Pool, ScoredTrials
+from nasarena.experiments.scaling.winners import Pool, ScoredTrials
+from nasarena.figures.stats.intervals import Floats
 from nasarena.search.models.linear_model import fit
 from nasarena.search.models.pattern_features import Block, Features
 from nasarena.search.space import PatternSpace

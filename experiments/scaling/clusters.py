@@ -6,9 +6,8 @@ no start and no random numbers, unlike the k-means of scipy and scikit-learn.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from nasarena.figures.stats.intervals import Floats
 
 
 def top_cluster_size(falling_N: Floats, num_clusters: int) -> int:

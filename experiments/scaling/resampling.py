@@ -16,9 +16,9 @@ from functools import cache
 import numpy as np
 
 from nasarena.experiments.scaling.aggregate import BEST, Aggregate, Rule
-from nasarena.experiments.scaling.winners import Floats, RunWinners, Winners, make_pool
+from nasarena.experiments.scaling.winners import RunWinners, Winners, make_pool
 from nasarena.experiments.scaling.worth import Worth
-from nasarena.figures.stats.intervals import LEVEL, Interval
+from nasarena.figures.stats.intervals import LEVEL, Floats, Interval
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 

@@ -6,18 +6,18 @@ condition, with the same seeds for every searcher.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig, choose_proxy
 from nasarena.figures.results.rows import FINALISTS, final_rows, finals_of, valid_retrainings
 from nasarena.figures.results.run_selection import Run, select_runs
+from nasarena.figures.stats.intervals import Floats
 from nasarena.figures.suite.results import is_suite, read_manifest
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.fidelity import comparable
@@ -25,7 +25,6 @@ from nasarena.search.run_config import condition, difference
 from nasarena.search.run_folder import read_runs
 from nasarena.search.space import PatternSpace
 
-Floats = NDArray[np.float64]
 _SHARED = ("proxy", "final_proxy", "space")  # what a finalist's score depends on besides its seed
 
 
@@ -99,7 +98,7 @@ def read_winners(folders: Sequence[Path]) -> Winners:
     """
     found: list[Run] = []
     num_excluded = 0
-    for folder in dict.fromkeys(path.resolve() for path in folders):
+    for folder in {path.resolve(): path for path in folders}.values():
         runs, num_others = _read_comparison(folder)
         found += runs
         num_excluded += num_others
@@ -172,11 +171,11 @@ def _winners_of(run: Run) -> RunWinners:
     )
 
 
-def refuse_small_pool(pool: Pool, fewest: int, where: Collection[str]) -> None:
+def refuse_small_pool(pool: Pool, fewest: int, name: str) -> None:
     """Raise NasArenaError where there are fewer different finalists than rules need."""
     if len(pool.patterns) < fewest:
         raise NasArenaError(
-            f"{', '.join(where)} has {len(pool.patterns)} different finalists with a held-out "
+            f"{name} has {len(pool.patterns)} different finalists with a held-out "
             f"score, and {fewest} clusters need as many; compare with loop.finalists="
             f"{fewest} or more and loop.final_replicates=1, or give clusters=2"
         )

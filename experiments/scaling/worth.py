@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from scipy import stats as scipy_stats
 
-from nasarena.experiments.scaling.winners import Floats, Winners
-from nasarena.figures.stats.intervals import LEVEL
+from nasarena.experiments.scaling.winners import Winners
+from nasarena.figures.stats.intervals import LEVEL, Floats
 from nasarena.search.models.score_model import FEWEST, ScoreModel
 from nasarena.search.proxy import KnownProxy
 from nasarena.search.seeding import stream
