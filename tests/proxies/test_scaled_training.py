@@ -20,6 +20,7 @@ from nasarena.proxies.models.population import Population
 from nasarena.proxies.native.library import native_library
 from nasarena.proxies.scaled import training
 from nasarena.proxies.scaled.cell_folder import StepRecord, read_losses, read_results
+from nasarena.proxies.scaled.checkpoint import load_checkpoint
 from nasarena.proxies.scaled.engine_choice import choose_engine
 from nasarena.proxies.scaled.model import build_model, engine_weights
 from nasarena.proxies.scaled.scaled_settings import Budget, ScaledSettings
@@ -176,6 +177,21 @@ def test_a_step_in_parts_is_the_step_at_once(tmp_path: Path, undisturbed: Path) 
     train(tmp_path, cell)
     pairs = zip(read_losses(tmp_path), read_losses(undisturbed), strict=True)
     assert all(part.loss == pytest.approx(whole.loss, abs=1e-5) for part, whole in pairs)
+
+
+def test_products_in_bfloat16_train_about_as_well(tmp_path: Path) -> None:
+    """What a GPU does, on the CPU: more than a chunk of positions, weights kept in float32."""
+    cell = replace(CELL, shape=replace(CELL.shape, mamba_groups=2), task=ByteText(length=70))
+    budget = [10 * cell.tokens_per_step]
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        folder = tmp_path / precision
+        steps = list(train_cell(cell, budget, folder, precision=precision, engine="torch"))
+        losses.append([step.step.loss for step in steps])
+        saved = load_checkpoint(folder / "final-10.safetensors")
+        assert {tensor.dtype for tensor in saved.tensors.values()} == {torch.float32}
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
 
 
 def test_a_budget_costs_the_same_beside_others_and_alone(tmp_path: Path, undisturbed: Path) -> None:
