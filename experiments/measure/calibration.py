@@ -47,8 +47,11 @@ NUM_TRAININGS = NUM_FINALISTS * NUM_REPLICATES  # that the final score of a run 
 SHARED, LUCK, SPREAD, NOISE = 1.0, 1.0, 0.5, 0.8
 # Of the paired difference of two runs, the shared part gone.
 DIFFERENCE = float(np.sqrt(2 * (LUCK**2 + SPREAD**2 / NUM_FINALISTS + NOISE**2 / NUM_TRAININGS)))
-SCALES = (0.3, 0.5, 0.8, 1.0, 1.5, 2.5)  # of luck on the landscapes of a suite
-NUM_SEEDS_OF_BLOCKS = 4
+# Suites: the scales of luck on their landscapes, and the seeds on each.
+SUITES = {
+    "2 landscapes": ((0.5, 1.5), 10),
+    "6 landscapes": ((0.3, 0.5, 0.8, 1.0, 1.5, 2.5), 4),
+}
 
 Draw = Callable[[np.random.Generator, int], Floats]
 # How the scores of a searcher scatter about its true level; the second is skewed, as maxima are.
@@ -110,35 +113,39 @@ def _same_comparisons() -> Iterator[dict[str, Any]]:
 
 def _same_over_landscapes() -> Iterator[dict[str, Any]]:
     """One searcher under two and under twelve names, over landscapes of different scales."""
-    for names in (NAMES[:2], NAMES):
-        found = []
-        for number in range(NUM_COMPARISONS if len(names) == 2 else NUM_WHOLE[20]):
-            rng = stream(number, "calibration", "blocks", len(names))
-            scores = {name: draw_blocks(rng, "gumbel").ravel() for name in names}
-            found.append(any(pair.is_significant for pair in compare_all(scores)))
-        question = f"blocks, {len(names)} searchers"
-        yield _row(question, "gumbel", NUM_SEEDS_OF_BLOCKS, 0.0, np.array(found, float), 1 - LEVEL)
+    for suite, (_, num_seeds) in SUITES.items():
+        for names in (NAMES[:2], NAMES):
+            found = []
+            for number in range(NUM_COMPARISONS if len(names) == 2 else NUM_WHOLE[20]):
+                rng = stream(number, "calibration", "blocks", suite, len(names))
+                scores = {name: draw_blocks(rng, "gumbel", suite).ravel() for name in names}
+                found.append(any(pair.is_significant for pair in compare_all(scores)))
+            question = f"blocks on {suite}, {len(names)} searchers"
+            yield _row(question, "gumbel", num_seeds, 0.0, np.array(found, float), 1 - LEVEL)
 
 
-def draw_blocks(rng: np.random.Generator, shape: str) -> Floats:
+def draw_blocks(rng: np.random.Generator, shape: str, suite: str) -> Floats:
     """Scores of one searcher on every seed of every landscape, `(seeds, landscapes)`."""
-    size = NUM_SEEDS_OF_BLOCKS * len(SCALES)
-    return np.array(SCALES) * SHAPES[shape](rng, size).reshape(NUM_SEEDS_OF_BLOCKS, -1)
+    scales, num_seeds = SUITES[suite]
+    drawn = SHAPES[shape](rng, num_seeds * len(scales))
+    return np.array(scales) * drawn.reshape(num_seeds, -1)
 
 
 def _coverage_over_landscapes() -> Iterator[dict[str, Any]]:
     """Stratified intervals of the interquartile mean over all blocks."""
-    for shape, draw in SHAPES.items():
-        rng = stream(0, "population of blocks", shape)
-        size = NUM_POPULATION // len(SCALES)
-        pooled = np.sort(np.concatenate([scale * draw(rng, size) for scale in SCALES]))
-        quarter = len(pooled) // 4
-        truth = pooled[quarter:-quarter].mean()
-        limits = [
-            interval(draw_blocks(rng, shape), rng, num_repeats=1_000) for _ in range(NUM_INTERVALS)
-        ]
-        held = np.array([each.low <= truth <= each.high for each in limits], dtype=np.float64)
-        yield _row("interval over landscapes", shape, NUM_SEEDS_OF_BLOCKS, 0.0, held, LEVEL)
+    for suite, (scales, num_seeds) in SUITES.items():
+        for shape, draw in SHAPES.items():
+            rng = stream(0, "population of blocks", shape, suite)
+            size = NUM_POPULATION // len(scales)
+            pooled = np.sort(np.concatenate([scale * draw(rng, size) for scale in scales]))
+            quarter = len(pooled) // 4
+            truth = pooled[quarter:-quarter].mean()
+            limits = [
+                interval(draw_blocks(rng, shape, suite), rng, num_repeats=1_000)
+                for _ in range(NUM_INTERVALS)
+            ]
+            held = np.array([each.low <= truth <= each.high for each in limits], float)
+            yield _row(f"interval over {suite}", shape, num_seeds, 0.0, held, LEVEL)
 
 
 def _measure_planted_gaps() -> Iterator[dict[str, Any]]:

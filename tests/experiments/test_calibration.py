@@ -50,5 +50,7 @@ def test_shapes_have_mean_zero_and_unit_spread(shape: str) -> None:
 
 def test_blocks_have_the_scales_of_their_landscapes() -> None:
     rng = stream(0, "blocks")
-    drawn = np.concatenate([calibration.draw_blocks(rng, "normal") for _ in range(2_000)])
-    assert drawn.std(axis=0) == pytest.approx(np.array(calibration.SCALES), rel=0.05)
+    for suite, (scales, num_seeds) in calibration.SUITES.items():
+        drawn = [calibration.draw_blocks(rng, "normal", suite) for _ in range(2_000)]
+        assert drawn[0].shape == (num_seeds, len(scales))
+        assert np.concatenate(drawn).std(axis=0) == pytest.approx(np.array(scales), rel=0.05)
