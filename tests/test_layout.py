@@ -63,7 +63,7 @@ INNER = {
         "scaling": {"execution", "settings"},
         "comparison": {"execution", "settings"},
         "audit": {"execution", "settings"},
-        "patternbench": {"execution", "settings"},
+        "patternbench": {"audit", "execution", "settings"},
         "execution": {"settings"},
         "settings": set(),
     },

@@ -5,8 +5,9 @@
 One pass over all 43 million true scores gives the optimum, how much of the space lies within the
 noise of one training of it, and the regret that the best of n uniform patterns is expected to have.
 The rows give the intraclass correlation of one training: over the uniform test patterns, and among
-the best patterns of the elite round. They stand in `landscape.json`, so that a comparison over many
-landscapes need not compute all their scores. The fit writes it last.
+the best patterns of the elite round. Orders of patterns that were published at scale are counted
+where the landscape has them too. All of it stands in `landscape.json`, so that a comparison over
+many landscapes need not compute all their scores. The fit writes it last.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.experiments.audit.anchors import PUBLISHED, load_comparisons
 from nasarena.experiments.patternbench.report import find_test_places, pairs_of
 from nasarena.experiments.patternbench.sample import Sample, sample_of
 from nasarena.figures.stats.agreement import icc1
@@ -50,6 +52,7 @@ def describe(data: Path) -> dict[str, Any]:
         "random_regret": expected_regrets(scores, score),
         "icc": _icc_of_tests(sample),
         **_elite(rows, sample),
+        **_agreement_at_scale(proxy),
     }
     (data / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
@@ -85,6 +88,18 @@ def _elite(rows: Sequence[Row], sample: Sample) -> dict[str, Any]:
     several = {pattern: own for pattern, own in fresh.items() if len(own) >= 2}
     icc = _unbalanced_icc(several) if len(several) >= _FEWEST else None
     return {"elite_patterns": len(fresh), "elite_seeds": num_seeds, "elite_icc": icc}
+
+
+def _agreement_at_scale(proxy: PatternBench) -> dict[str, int]:
+    """How many orders that were published at scale the true scores have too, at equal depth."""
+    differences = [
+        proxy.true_score(one.patterns[better].pattern)
+        - proxy.true_score(one.patterns[worse].pattern)
+        for one in load_comparisons(PUBLISHED, WHOLE)
+        for better, worse in one.orders()
+    ]
+    agreeing = sum(difference > 0 for difference in differences)
+    return {"orders": len(differences), "orders_agreeing": agreeing}
 
 
 def _unbalanced_icc(scores: Mapping[str, Sequence[float]]) -> float:

@@ -17,6 +17,9 @@ def difficulty_in_words(name: str, hard: Difficulty, against_random: list[Compar
     effects = {pair.first: pair.effect for pair in against_random}
     if "evolution" in effects:
         words += f"; evolution's effect over random search here is {effects['evolution']:.2f}"
+    if hard.orders:
+        found = f"it has {hard.orders_agreeing} of {hard.orders}"
+        words += f"; of the orders of patterns published at scale {found}"
     return f"{words}."
 
 

@@ -86,8 +86,9 @@ class Difficulty:
     `noise` is the standard deviation of one training of the optimum, `share_within_noise` the share
     of the space not further below it than that. `icc` is the intraclass correlation of one training
     over uniform patterns, `elite_icc` among the `elite_patterns` best that have `elite_seeds`
-    trainings or more; NaN where there are too few. `random_regret`: the expected regret of the best
-    of as many uniform patterns as a run has trials, picked by their true scores.
+    trainings or more; NaN where there are too few. Of `orders` of patterns published at scale,
+    `orders_agreeing` hold here; 0 where nobody asked. `random_regret`: the expected regret of the
+    best of as many uniform patterns as a run has trials, picked by their true scores.
     """
 
     noise: float
@@ -96,6 +97,8 @@ class Difficulty:
     elite_icc: float
     elite_patterns: int
     elite_seeds: int
+    orders: int
+    orders_agreeing: int
     random_regret: float
 
 
@@ -177,6 +180,8 @@ def _difficulty(facts: Mapping[str, Any] | None) -> Difficulty | None:
         elite_icc=_number(facts["elite_icc"]),
         elite_patterns=int(facts["elite_patterns"]),
         elite_seeds=int(facts["elite_seeds"]),
+        orders=int(facts.get("orders", 0)),
+        orders_agreeing=int(facts.get("orders_agreeing", 0)),
         random_regret=float(facts["random_regret"]),
     )
 

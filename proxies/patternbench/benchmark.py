@@ -127,6 +127,8 @@ class PatternBench(KnownProxy):
             "elite_icc": facts.elite_icc,
             "elite_patterns": facts.elite_patterns,
             "elite_seeds": facts.elite_seeds,
+            "orders": facts.orders,
+            "orders_agreeing": facts.orders_agreeing,
             "random_regret": facts.regret_of_random(num_trials),
         }
 

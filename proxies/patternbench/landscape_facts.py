@@ -15,7 +15,7 @@ import numpy as np
 from nasarena.search.errors import ProxyFailed
 
 FACTS = "landscape.json"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class LandscapeFacts:
     of the space whose true score is not further than that below the optimum's. `icc` is that of one
     training over uniform patterns, `elite_icc` the same among the best that were found, which are
     `elite_patterns` with `elite_seeds` trainings or more each; None: too few to say.
+    Of `orders` of patterns published at scale, `orders_agreeing` have the sign of true scores here.
     `random_regret` holds the expected exact regret of the best of n uniform patterns, by n.
     """
 
@@ -37,6 +38,8 @@ class LandscapeFacts:
     elite_icc: float | None
     elite_patterns: int
     elite_seeds: int
+    orders: int
+    orders_agreeing: int
     random_regret: dict[int, float] = field(repr=False)
 
     def regret_of_random(self, num_patterns: float) -> float:
@@ -80,5 +83,7 @@ def _facts(content: dict[str, Any]) -> LandscapeFacts:
         elite_icc=content["elite_icc"],
         elite_patterns=int(content["elite_patterns"]),
         elite_seeds=int(content["elite_seeds"]),
+        orders=int(content["orders"]),
+        orders_agreeing=int(content["orders_agreeing"]),
         random_regret={int(draws): float(r) for draws, r in content["random_regret"].items()},
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nasarena.experiments.audit.anchors import PUBLISHED, load_comparisons
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison.suite import configs_of_landscapes
 from nasarena.experiments.measure.compare import count_distinguishable
@@ -215,7 +216,7 @@ def test_the_expected_regret_of_random_draws_is_that_of_counting() -> None:
 
 
 def test_the_regret_of_random_lies_between_the_powers_of_two() -> None:
-    facts = LandscapeFacts("", 0.0, 0.0, 0.0, None, None, 0, 0, {1: 4.0, 4: 2.0, 16: 1.0})
+    facts = LandscapeFacts("", 0.0, 0.0, 0.0, None, None, 0, 0, 0, 0, {1: 4.0, 4: 2.0, 16: 1.0})
     assert facts.regret_of_random(4) == 2.0 and facts.regret_of_random(1) == 4.0
     assert facts.regret_of_random(8) == pytest.approx(1.5)
     assert facts.regret_of_random(1000) == 1.0
@@ -231,5 +232,12 @@ def test_what_ships_is_what_its_files_say() -> None:
     assert facts.share_within_noise == pytest.approx(within)
     draws = np.random.default_rng(0).choice(bench.truth.all_scores, (4096, 64)).max(axis=1)
     assert facts.regret_of_random(64) == pytest.approx(score - draws.mean(), rel=0.03)
+    differences = [
+        bench.true_score(one.patterns[better].pattern)
+        - bench.true_score(one.patterns[worse].pattern)
+        for one in load_comparisons(PUBLISHED, bench.space)
+        for better, worse in one.orders()
+    ]
+    assert (facts.orders, facts.orders_agreeing) == (15, sum(each > 0 for each in differences))
     with pytest.raises(ProxyFailed, match="another version"):
         read_facts(DATA, "of other files")
