@@ -58,13 +58,13 @@ def _pairs(results: SuiteResults) -> str:
 
 
 def _against(results: SuiteResults, baseline: str) -> str:
-    pairs = results.against[baseline]
+    pairs = sorted(results.against[baseline], key=lambda pair: -pair.difference.estimate)
     words = AS_WORDS[baseline]
     different = [_difference(pair) for pair in pairs if pair.is_significant]
     open_ = [pair.first for pair in pairs if not pair.is_significant]
     if not different:
         return f"No searcher is statistically distinguishable from {words}."
-    rest = f"; not: {join_names(open_)}" if open_ else "; so is everyone"
+    rest = f"; not: {join_names(open_)}" if open_ else ""
     return (
         f"{len(different)} of {len(pairs)} searchers are statistically distinguishable from "
         f"{words}: {join_names(different)}{rest}."
