@@ -75,6 +75,7 @@ INNER = {
         "stats": set(),
         "fonts": set(),
         "suite": {"report", "plots", "results", "stats"},
+        "scaling": {"report", "plots", "results", "stats"},
     },
 }
 # `searchers.py` alone gathers the hybrids, which stand on the other files of `agents`.

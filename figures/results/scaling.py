@@ -79,7 +79,15 @@ def read_scaling(path: Path, counted: Counted = "matrices") -> ScalingTable:
     """
     if counted not in get_args(Counted):
         raise InvalidSetting(f"counted must be matrices or all, got {counted!r}")
-    file = path / "scale.csv" if path.is_dir() else path
+    frame, digest = read_frame(path / "scale.csv" if path.is_dir() else path)
+    return make_scaling(frame, path.resolve().stem, counted, digest)
+
+
+def read_frame(file: Path) -> tuple[pd.DataFrame, str]:
+    """A table of comma-separated values, all cells as text without blanks around; and its hash.
+
+    Raises NasArenaError where it cannot be read, InvalidSetting where it is no such table.
+    """
     try:
         content = file.read_bytes()
         frame = pd.read_csv(StringIO(content.decode()), dtype=str, keep_default_na=False)
@@ -87,23 +95,24 @@ def read_scaling(path: Path, counted: Counted = "matrices") -> ScalingTable:
         raise NasArenaError(f"cannot read {file}: {error.strerror}") from error
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         words = " ".join(str(error).split())
-        raise NasArenaError(f"{file} must be a table of comma-separated values: {words}") from None
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    return make_scaling(frame, path.resolve().stem, counted, digest)
+        raise InvalidSetting(f"{file} must be a table of comma-separated values: {words}") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus for an index
+        raise InvalidSetting(f"{file} must have a name in its first line for every cell of a row")
+    return _strip(frame), hashlib.sha256(content).hexdigest()[:16]
 
 
 def make_scaling(
     frame: pd.DataFrame, name: str, counted: Counted = "matrices", data_hash: str = ""
 ) -> ScalingTable:
     """The table of a frame whose cells are text or numbers; errors as for `read_scaling`."""
-    text = frame.astype(str).apply(lambda column: column.str.strip()).reset_index(drop=True)
+    text = _strip(frame)
     assumed = list(_fill_in(text, name, counted))
     rows = pd.DataFrame({column: text[column] for column in COLUMNS})
     for column in ("params_counted", "params_all", "tokens", "flops"):
-        rows[column] = _numbers(text[column], name)
+        rows[column] = read_numbers(text[column], name)
     rows["seed"] = _seeds(text["seed"], name)
     is_ok = rows["status"] == OK
-    rows["loss"] = _numbers(text["loss"].where(is_ok, "1"), name).where(is_ok)
+    rows["loss"] = read_numbers(text["loss"].where(is_ok, "1"), name).where(is_ok)
     rows["params"] = rows[_COLUMN_OF[counted]]
     _refuse_repeats(rows, name)
     rows["budget"] = budgets_of(rows["flops"].to_numpy(dtype=np.float64))
@@ -127,6 +136,10 @@ def budgets_of(flops: Floats) -> list[float]:
     return [float(f"{budget:.3g}") for budget in budgets]
 
 
+def _strip(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({name: frame[name].astype(str).str.strip() for name in frame.columns})
+
+
 def _fill_in(text: pd.DataFrame, name: str, counted: Counted) -> Iterator[str]:
     """Add the columns that may be left out; yields what was assumed."""
     columns = set(text.columns)
@@ -148,7 +161,9 @@ def _fill_in(text: pd.DataFrame, name: str, counted: Counted) -> Iterator[str]:
     if "size" not in columns:
         text["size"] = text[_COLUMN_OF[counted]]
     if "flops" not in columns:
-        products = 6 * _numbers(text[_COLUMN_OF[counted]], name) * _numbers(text["tokens"], name)
+        products = (
+            6 * read_numbers(text[_COLUMN_OF[counted]], name) * read_numbers(text["tokens"], name)
+        )
         text["flops"] = products.map(repr)
         yield "FLOPs are 6 x parameters x tokens: the table has none"
     if "seed" not in columns:
@@ -158,13 +173,13 @@ def _fill_in(text: pd.DataFrame, name: str, counted: Counted) -> Iterator[str]:
         text["status"] = np.where(text["loss"] == "", "missing", OK)
 
 
-def _numbers(column: "pd.Series[str]", name: str) -> "pd.Series[float]":
-    """Positive finite numbers. Raises InvalidSetting with the first line that has none."""
+def read_numbers(column: "pd.Series[str]", name: str, positive: bool = True) -> "pd.Series[float]":
+    """Finite numbers, by default positive. Raises InvalidSetting with the first row of another."""
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
     values = numbers.to_numpy()
-    wrong = ~(np.isfinite(values) & (values > 0))
+    wrong = ~(np.isfinite(values) & ((values > 0) | (not positive)))
     if wrong.any():
-        _refuse(name, wrong, column, "a positive number")
+        _refuse(name, wrong, column, "a positive number" if positive else "a number")
     return numbers
 
 

@@ -70,6 +70,7 @@ class ScalingStudy:
     parabolas: Mapping[str, ParabolaFrontier] = field(repr=False)
     equal_tokens: tuple[EqualTokens, ...] = field(repr=False)
     not_shown: tuple[str, ...]
+    reference: str | None = None
 
     def law_number(self, label: str) -> int | None:
         """Its place in `laws`; None where it has no law."""
@@ -97,9 +98,8 @@ def study(
     gaps = _gaps(table)
     laws = _laws(table, options, gaps)
     parabolas = _parabolas(table, options, gaps)
-    return ScalingStudy(
-        table, options, laws, parabolas, tuple(_equal_tokens(table, reference)), tuple(gaps)
-    )
+    tokens = tuple(_equal_tokens(table, reference))
+    return ScalingStudy(table, options, laws, parabolas, tokens, tuple(gaps), reference)
 
 
 def pairs_of(laws: LawStudy) -> list[tuple[int, int]]:
@@ -107,7 +107,7 @@ def pairs_of(laws: LawStudy) -> list[tuple[int, int]]:
     return list(combinations(range(len(laws.laws.names)), 2))
 
 
-def parabola_interval(frontier: ParabolaFrontier, place: int, laws: LawStudy | None) -> Interval:
+def parabola_interval(frontier: ParabolaFrontier, place: int) -> Interval:
     """Allocation (0) or slope (1) of a frontier through optima, with percentiles of its repeats."""
     estimate = (frontier.allocation, frontier.slope)[place]
     repeats = frontier.repeats[:, place]

@@ -65,9 +65,22 @@ class LawStudy:
 
     def frontier(self, group: int, products: Floats) -> tuple[Floats, Floats, Floats]:
         """Least loss at each N x D `(K,)`, with the limits of its band."""
-        curves = np.array([_least(laws, group, products) for laws in (self.laws, *self.repeats)])
-        middle, repeats = curves[0], curves[1:]
-        low, high = np.nanquantile(repeats, _TAILS, axis=0)
+        return self._band(self._curves(group, products))
+
+    def frontier_difference(
+        self, first: int, second: int, products: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats, Floats]:
+        """Least loss of the first less the second's, each at its own N x D `(K,)`, and a band."""
+        return self._band(self._curves(first, products[0]) - self._curves(second, products[1]))
+
+    def _curves(self, group: int, products: Floats) -> Floats:
+        """Frontiers of the laws and of all repeats, `(1 + R, K)`."""
+        every = (self.laws, *self.repeats)
+        return np.array([laws.losses(group, *laws.optimum(group, products)) for laws in every])
+
+    def _band(self, curves: Floats) -> tuple[Floats, Floats, Floats]:
+        middle = curves[0]
+        low, high = np.nanquantile(curves[1:], _TAILS, axis=0)
         return middle, middle - self._scale * (middle - low), middle + self._scale * (high - middle)
 
     @property
@@ -125,12 +138,6 @@ def fitted_losses(laws: Laws, cells: Cells) -> Floats:
         own = cells.group == group
         found[own] = laws.losses(group, cells.params[own], cells.tokens[own])
     return found
-
-
-def _least(laws: Laws, group: int, products: Floats) -> Floats:
-    """Loss at the optimum; where a term is gone, what is left of it."""
-    params, tokens = laws.optimum(group, products)
-    return laws.losses(group, params, tokens)
 
 
 def _num_parameters(size: int, sharing: Sharing) -> int:

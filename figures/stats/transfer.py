@@ -61,6 +61,28 @@ def agreement(
     return Agreement(_limits(taus, size), _limits(rhos, size), size)
 
 
+def right_pairs(
+    pair: Pair, rng: np.random.Generator, share: float = 1.0, num_repeats: int = NUM_REPEATS
+) -> Interval:
+    """Share of pairs of patterns that the first scoring puts in the order of the second.
+
+    A tie of the first is half right, a tie of the second no pair. 0.5 is chance. `share` and the
+    limits are those of `agreement`.
+    """
+    x, y = pair
+    size = int(np.ceil(share * len(x) - 1e-9))
+    if size < MIN_PATTERNS and share < 1:
+        return UNKNOWN
+    drawn = rng.multinomial(len(x), [1 / len(x)] * len(x), size=num_repeats)
+    weights = _of_best(np.vstack([np.ones(len(x)), drawn]).astype(np.float64), y, size)
+    signs_x, signs_y = np.sign(x[:, None] - x), np.sign(y[:, None] - y)
+    agreed, decided = (
+        ((weights @ matrix) * weights).sum(axis=1) for matrix in (signs_x * signs_y, abs(signs_y))
+    )
+    found = _limits(_ratio(agreed, decided**2), size)
+    return Interval(*((limit + 1) / 2 for limit in (found.estimate, found.low, found.high)))
+
+
 def kendall(x: Floats, y: Floats) -> float:
     """Kendall's tau-b; NaN for fewer than 3 patterns, or where one scoring is constant."""
     return float(kendalltau(x, y).statistic) if len(x) >= 3 else float("nan")

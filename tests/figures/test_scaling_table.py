@@ -52,7 +52,8 @@ def test_budgets_are_flops_within_ten_percent() -> None:
     ("text", "words"),
     [
         ("", "must be a table of comma-separated values"),
-        ("a,b\n1,2,3\n1\n\x00", "must have a column 'tokens'"),
+        ("a,b\n1,2,3\n4,5,6\n", "must have a name in its first line for every cell"),
+        ("a,b\n1,2\n4,5,6\n", "must be a table of comma-separated values"),
         ("token,loss\n1,2\n", "must have a column 'tokens'; nearest: token"),
         ("tokens,loss\n1,2\n", "must have a column 'label' or 'pattern'"),
         ("label,tokens,loss\nx,1,2\n", "must have a column 'params_counted' or 'params_all'"),
