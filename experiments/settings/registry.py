@@ -37,6 +37,7 @@ SEARCHERS = {
     "tpe": "nasarena.baselines.optuna_study:TPE",
     "gp-optuna": "nasarena.baselines.optuna_study:GaussianProcess",
     "nevergrad": "nasarena.baselines.nevergrad_search:Nevergrad",
+    "smac": "nasarena.baselines.smac_search:Smac",
     "nevergrad-choice": "nasarena.baselines.nevergrad_search:NevergradChoice",
     "botorch": "nasarena.baselines.botorch_gp:BotorchSearch",
     "successive-halving": "nasarena.baselines.successive_halving:SuccessiveHalving",
