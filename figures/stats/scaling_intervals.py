@@ -12,6 +12,7 @@ its own: intervals of differences are then wider than need be, never narrower.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from scipy import stats as scipy_stats
@@ -80,7 +81,7 @@ class LawStudy:
 
     def _band(self, curves: Floats) -> tuple[Floats, Floats, Floats]:
         middle = curves[0]
-        low, high = np.nanquantile(curves[1:], _TAILS, axis=0)
+        low, high = np.nanquantile(curves[1:], _TAILS, axis=0, method=_METHOD)
         return middle, middle - self._scale * (middle - low), middle + self._scale * (high - middle)
 
     @property
@@ -90,13 +91,15 @@ class LawStudy:
     def _limits(self, estimate: float, repeats: Floats) -> Interval:
         if self.freedom < 2 or not np.isfinite(estimate):
             return Interval(estimate, float("nan"), float("nan"))
-        low, high = np.quantile(repeats[np.isfinite(repeats)], _TAILS)
+        low, high = np.quantile(repeats[np.isfinite(repeats)], _TAILS, method=_METHOD)
         scale = self._scale
         return Interval(
             estimate, estimate - scale * (estimate - low), estimate + scale * (high - estimate)
         )
 
 
+# Beyond this quantile lies the share of its name, on average; numpy's default lies too far inside.
+_METHOD: Literal["weibull"] = "weibull"
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 

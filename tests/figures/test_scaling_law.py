@@ -1,5 +1,7 @@
 """Scaling laws: planted ones are found again, by hand where that can be done, with intervals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -187,3 +189,29 @@ def test_intervals_of_the_measurement_hold_their_truth() -> None:
     """Exactly as the measurement asks, on one draw."""
     hits = planted.covers("half by training", 0, num_repeats=40)
     assert len(hits) == 13 and sum(hits.values()) >= 10
+
+
+def test_few_seeds_widen_intervals_by_students_quantile() -> None:
+    many = replace(study_laws(grid(TRUTH, 0.01), stream(0, "study"), num_repeats=40), freedom=10**9)
+    few = replace(many, freedom=4)
+    for wide, narrow in ((few.of("a", 0), many.of("a", 0)),
+                         (few.difference("b", 0, 1), many.difference("b", 0, 1))):  # fmt: skip
+        ratio = (wide.high - wide.estimate) / (narrow.high - narrow.estimate)
+        assert ratio == pytest.approx(2.776445 / 1.959964, rel=1e-5)
+    assert np.isnan(replace(many, freedom=1).of("a", 0).low)
+
+
+def test_a_cell_counts_by_its_seeds() -> None:
+    """Two seeds of one cell weigh as the same two trainings in two cells would."""
+    params = np.repeat(SIZES[:3], 3)
+    tokens = np.tile([2e7, 1e8, 5e8], 3)
+    losses = TRUTH.losses(0, params, tokens) + 0.05 * stream(0, "x").normal(size=9)
+    again = np.array([4])
+    seeds = np.array([0] * 9 + [1])
+    both = make_cells(["x"] * 10, np.append(params, params[again]), np.append(tokens, tokens[again]),
+                      seeds, np.append(losses, losses[again] + 0.1))  # fmt: skip
+    apart = make_cells(["x"] * 10, np.append(params, params[again]),
+                       np.append(tokens, tokens[again] * (1 + 1e-9)), np.zeros(10, dtype=np.int64),
+                       np.append(losses, losses[again] + 0.1))  # fmt: skip
+    assert len(both.group) == 9 and len(apart.group) == 10
+    assert fit_laws(both).a == pytest.approx(fit_laws(apart).a, rel=1e-4)
