@@ -7,7 +7,8 @@ random patterns fill the population first; a failed pattern never enters it.
 The paper runs P = 100 and S = 25 for 20,000 models. Here a whole budget may be 72 trials, and with
 P = 50 most of them would be the random fill; so the default is a ninth of the budget's patterns, 8
 to 50, and a tournament of half of that: the best of those tried on synthetic landscapes
-(`measure.searcher_settings`). `experiments/benchmarks/evolution.py` runs the published values.
+(`measure.searchers.searcher_settings`). `experiments/benchmarks/evolution.py` runs the published
+values.
 """
 
 from collections import deque

@@ -3,8 +3,8 @@
 Each turn draws one set of weights from the posterior of all scores so far (Thompson 1933; linear
 models: Agrawal and Goyal 2013) and tries the best of all patterns under them, which dynamic
 programming finds exactly. Exploration is the posterior's own uncertainty, cooled: under whole
-samples most of 200 noisy trials go far from the best (`measure.searcher_settings` chose the
-temperature). It cannot see what no window of neighbours shows, such as two letters far apart
+samples most of 200 noisy trials go far from the best (`measure.searchers.searcher_settings` chose
+the temperature). It cannot see what no window of neighbours shows, such as two letters far apart
 that must agree.
 """
 

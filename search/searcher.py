@@ -157,7 +157,8 @@ def refuse_missing_package(spec: SearcherSpec) -> None:
     if spec.requires is not None and find_spec(spec.requires) is None:
         raise InvalidSetting(
             f"searcher {spec.name!r} needs the package {spec.requires!r}, which is not installed: "
-            f"pip install {spec.requires}, or all of them by pip install 'nasarena[optimizers]'"
+            f"pip install {spec.requires}, or all that the default comparison needs by "
+            f"pip install 'nasarena[optimizers]'"
         )
 
 

@@ -31,7 +31,7 @@ INNER = {
         "data": set(),
         "patternbench": set(),
     },
-    "baselines": {"sequence_gp": {"."}},
+    "baselines": {"libraries": {"."}, "sequence_gp": {"."}},
     "agents": {
         "hybrids": {".", "operators", "policies", "scribe", "surrogates", "context", "llm"},
         "operators": {"context", "llm"},

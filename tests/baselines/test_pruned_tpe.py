@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from fakes import run_search
-from nasarena.baselines.pruned_tpe import PrunedTPE
+from nasarena.baselines.libraries.pruned_tpe import PrunedTPE
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscape import Landscape
 from nasarena.proxies.landscapes import additive

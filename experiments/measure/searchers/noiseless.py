@@ -4,7 +4,7 @@ A run is worth the exact regret of the best pattern that it tried: how hard a pr
 apart from how hard it is to judge. Three families of synthetic landscapes, a landscape a seed, and
 PatternBench's landscapes with their true scores. None of these settings were chosen here.
 
-    python -m nasarena.experiments.measure.noiseless [--save] [random sequence-gp ...]
+    python -m nasarena.experiments.measure.searchers.noiseless [--save] [random sequence-gp ...]
 
 (20 minutes on two cores)
 """
@@ -21,8 +21,8 @@ import numpy as np
 from nasarena.experiments.execution.pool import Report, results
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.searcher_settings import FAMILIES
-from nasarena.experiments.measure.synthetic import BEST_OF_LIBRARIES, SEARCHERS
+from nasarena.experiments.measure.searchers.searcher_settings import FAMILIES
+from nasarena.experiments.measure.searchers.synthetic import BEST_OF_LIBRARIES, SEARCHERS
 from nasarena.experiments.settings.choices import choose_proxy
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.patternbench.suite import SUITE
@@ -93,7 +93,7 @@ def measure(names: list[str]) -> None:
         if row["searcher"] == "sequence-gp" and libraries
         for problem in PROBLEMS
     }
-    record("noiseless", rows, summary)
+    record("noiseless", rows, summary, module="searchers.noiseless")
 
 
 if __name__ == "__main__":

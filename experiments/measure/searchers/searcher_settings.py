@@ -6,7 +6,7 @@ regret of its five finalists, divided by the expected regret of the best of as m
 patterns. A candidate replaces the default only where it is better by more than one standard error
 of the paired difference; what is chosen stands in `conf/compare.yaml`.
 
-    python -m nasarena.experiments.measure.searcher_settings [--save] [evolution tpe ...]
+    python -m nasarena.experiments.measure.searchers.searcher_settings [--save] [evolution tpe ...]
 
 (half an hour on two cores for all)
 """
@@ -132,7 +132,7 @@ def measure(names: list[str]) -> None:
         for options in CANDIDATES[name]:
             rows.append(_row(name, options, found))
     chosen = {name: _choose([row for row in rows if row["searcher"] == name]) for name in names}
-    record("searcher_settings", rows, {"chosen": chosen})
+    record("searcher_settings", rows, {"chosen": chosen}, module="searchers.searcher_settings")
 
 
 def _row(name: str, options: Options, found: Mapping[Case, float]) -> dict[str, Any]:

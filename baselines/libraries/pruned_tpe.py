@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from nasarena.baselines.libraries.optuna_study import OptunaSearch, tpe_sampler
 from nasarena.baselines.options import NUM_STARTUP, Multivariate, NumRungs, NumStartup, Reduction
-from nasarena.baselines.optuna_study import OptunaSearch, tpe_sampler
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace

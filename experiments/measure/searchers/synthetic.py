@@ -3,7 +3,7 @@
 The landscapes, their noise and the unit of regret are those on which settings are chosen
 (`searcher_settings.py`); each searcher has its default settings, 200 trials a run.
 
-    python -m nasarena.experiments.measure.synthetic [--save] [random sequence-gp ...]
+    python -m nasarena.experiments.measure.searchers.synthetic [--save] [random sequence-gp ...]
 """
 
 import sys
@@ -14,7 +14,7 @@ import numpy as np
 from nasarena.experiments.execution.pool import results
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.searcher_settings import FAMILIES, NUM_SEEDS, Case
+from nasarena.experiments.measure.searchers.searcher_settings import FAMILIES, NUM_SEEDS, Case
 from nasarena.figures.stats.paired import cohen_dz, sign_flip_p
 from nasarena.search.run_config import BASELINE
 from nasarena.search.seeding import stream
@@ -58,7 +58,7 @@ def measure(names: list[str]) -> None:
         if name in of and libraries
         for family in FAMILIES
     }
-    record("synthetic", rows, summary)
+    record("synthetic", rows, summary, module="searchers.synthetic")
 
 
 if __name__ == "__main__":

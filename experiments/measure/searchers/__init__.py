@@ -1,0 +1,1 @@
+"""Searchers on synthetic landscapes and tables: their settings, and how they do."""
