@@ -206,12 +206,10 @@ def test_a_cell_counts_by_its_seeds() -> None:
     params = np.repeat(SIZES[:3], 3)
     tokens = np.tile([2e7, 1e8, 5e8], 3)
     losses = TRUTH.losses(0, params, tokens) + 0.05 * stream(0, "x").normal(size=9)
-    again = np.array([4])
-    seeds = np.array([0] * 9 + [1])
-    both = make_cells(["x"] * 10, np.append(params, params[again]), np.append(tokens, tokens[again]),
-                      seeds, np.append(losses, losses[again] + 0.1))  # fmt: skip
-    apart = make_cells(["x"] * 10, np.append(params, params[again]),
-                       np.append(tokens, tokens[again] * (1 + 1e-9)), np.zeros(10, dtype=np.int64),
-                       np.append(losses, losses[again] + 0.1))  # fmt: skip
+    params, tokens = (np.append(each, each[4]) for each in (params, tokens))
+    losses = np.append(losses, losses[4] + 0.1)
+    both = make_cells(["x"] * 10, params, tokens, np.array([0] * 9 + [1]), losses)
+    tokens[9] *= 1 + 1e-9
+    apart = make_cells(["x"] * 10, params, tokens, np.zeros(10, dtype=np.int64), losses)
     assert len(both.group) == 9 and len(apart.group) == 10
     assert fit_laws(both).a == pytest.approx(fit_laws(apart).a, rel=1e-4)
