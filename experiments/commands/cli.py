@@ -65,9 +65,21 @@ COMMANDS = {
         "figures:report", "DIR", "write report.html and report.md of a comparison again"
     ),
     "export": Command(
-        "export:export",
+        "saved_models:export",
         "CHECKPOINT DIR [tokenizer=FILE]",
         "a model trained at scale as a checkpoint that transformers and vLLM load",
+    ),
+    "downstream": Command(
+        "saved_models:downstream",
+        "CHECKPOINT [key=value ...]",
+        "accuracy of a model trained at scale on six tasks, against chance, and bits per byte",
+        has_settings=True,
+    ),
+    "inference": Command(
+        "saved_models:inference",
+        "CHECKPOINT... [key=value ...]",
+        "speed and memory of models trained at scale when they read and write text",
+        has_settings=True,
     ),
     "serve": Command(
         "serve:serve",
@@ -163,7 +175,7 @@ def _main(arguments: Sequence[str]) -> int:
 
 
 def _overview() -> str:
-    lines = [f"  {name:10}{command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:11}{command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "Searchers of layer patterns, classical and agentic, on one metered training budget.",

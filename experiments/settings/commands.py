@@ -38,6 +38,7 @@ from nasarena.experiments.settings.config import (
     SpaceConfig,
 )
 from nasarena.experiments.settings.overrides import Asked, compose, parse_overrides
+from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
 from nasarena.search.errors import InvalidSetting, setting_names
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
@@ -101,6 +102,16 @@ def audit_settings(arguments: Sequence[str] = (), /, **values: Any) -> AuditConf
 def aggregate_settings(arguments: Sequence[str] = (), /, **values: Any) -> AggregateConfig:
     """Settings of `nasarena aggregate`: `seeds`, `clusters`, `out`, ..."""
     return _read(AggregateConfig, "aggregate", _asked(arguments, values))
+
+
+def downstream_settings(arguments: Sequence[str] = (), /, **values: Any) -> DownstreamConfig:
+    """Settings of `nasarena downstream`: `tasks`, `questions`, `text`, ..."""
+    return _read(DownstreamConfig, "downstream", _asked(arguments, values))
+
+
+def inference_settings(arguments: Sequence[str] = (), /, **values: Any) -> InferenceConfig:
+    """Settings of `nasarena inference`: `contexts`, `batch`, `new_tokens`, ..."""
+    return _read(InferenceConfig, "inference", _asked(arguments, values))
 
 
 def check_settings(arguments: Sequence[str] = (), /, **values: Any) -> CheckConfig:

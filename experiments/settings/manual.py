@@ -33,6 +33,7 @@ from nasarena.experiments.settings.registry import (
     load_proxy_settings,
     load_searcher,
 )
+from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
 from nasarena.search.errors import classes_in
 from nasarena.search.settings import ByBudget
 
@@ -42,6 +43,8 @@ COMMANDS: dict[str, type[Any]] = {
     "evaluate": EvaluateConfig,
     "audit": AuditConfig,
     "aggregate": AggregateConfig,
+    "downstream": DownstreamConfig,
+    "inference": InferenceConfig,
     "check": CheckConfig,
     "serve": ServeConfig,
 }

@@ -18,7 +18,9 @@ from nasarena.experiments.settings.commands import (
     audit_settings,
     check_settings,
     compare_settings,
+    downstream_settings,
     evaluate_settings,
+    inference_settings,
     run_settings,
     serve_settings,
 )
@@ -43,6 +45,8 @@ READ: dict[str, Callable[[list[str]], Any]] = {
     "evaluate": evaluate_settings,
     "audit": audit_settings,
     "aggregate": aggregate_settings,
+    "downstream": downstream_settings,
+    "inference": inference_settings,
     "check": check_settings,
     "serve": lambda arguments: serve_settings("org/model", arguments),
 }
