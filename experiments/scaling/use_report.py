@@ -89,7 +89,7 @@ def show(rows: Sequence[UseRow]) -> Table:
 def draw(rows: Sequence[UseRow], folder: Path, command: str) -> list[Path]:
     """Save the figure of loss against cost; returns its files."""
     from nasarena.figures.plots.figure_files import Source, save_figure
-    from nasarena.figures.plots.inference import TITLE, draw_pareto
+    from nasarena.figures.scaling.inference_figure import TITLE, draw_pareto
 
     content = table(rows)
     data_hash = hashlib.sha256(content.to_csv(index=False).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ import torch
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.scaling import cost_at_use
 from nasarena.experiments.scaling.cost_at_use import measure_use
-from nasarena.figures.plots.inference import draw_pareto, pareto_front
+from nasarena.figures.scaling.inference_figure import draw_pareto, pareto_front
 from nasarena.proxies.scaled.checkpoint import Checkpoint, save_checkpoint
 from nasarena.proxies.scaled.decoding import Memory
 from nasarena.proxies.scaled.model import ScaledModel, build_model
