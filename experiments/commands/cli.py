@@ -56,6 +56,13 @@ COMMANDS = {
         has_settings=True,
         one_thread=True,
     ),
+    "scale": Command(
+        "scale:scale",
+        "[key=value ...]",
+        "train patterns at several sizes and budgets: isoToken, isoFLOP, does the ranking hold?",
+        has_settings=True,
+        one_thread=True,
+    ),
     "figures": Command(
         "figures:figures",
         "[--check] DIR",

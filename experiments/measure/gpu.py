@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
+from nasarena.experiments.execution.peaks import copy_bandwidth, matmul_flops, synchronize
 from nasarena.experiments.measure import memory
-from nasarena.experiments.measure.engine.peaks import copy_bandwidth, matmul_flops
 from nasarena.experiments.measure.engine.timed_trainings import proxy_of, random_patterns
-from nasarena.experiments.measure.engine.transformers_baseline import baseline_seconds, synchronize
+from nasarena.experiments.measure.engine.transformers_baseline import baseline_seconds
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.measure.throughput import FIXED, shares_of_peaks
 from nasarena.proxies.models.population import Population

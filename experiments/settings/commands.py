@@ -39,6 +39,7 @@ from nasarena.experiments.settings.config import (
 )
 from nasarena.experiments.settings.overrides import Asked, compose, parse_overrides
 from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
+from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.errors import InvalidSetting, setting_names
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
@@ -112,6 +113,11 @@ def downstream_settings(arguments: Sequence[str] = (), /, **values: Any) -> Down
 def inference_settings(arguments: Sequence[str] = (), /, **values: Any) -> InferenceConfig:
     """Settings of `nasarena inference`: `contexts`, `batch`, `new_tokens`, ..."""
     return _read(InferenceConfig, "inference", _asked(arguments, values))
+
+
+def scale_settings(arguments: Sequence[str] = (), /, **values: Any) -> ScaleConfig:
+    """Settings of `nasarena scale`: `preset`, `patterns`, `sizes`, `budgets`, `seeds`, ..."""
+    return _read(ScaleConfig, "scale", _asked(arguments, values))
 
 
 def check_settings(arguments: Sequence[str] = (), /, **values: Any) -> CheckConfig:

@@ -34,6 +34,7 @@ from nasarena.experiments.settings.registry import (
     load_searcher,
 )
 from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
+from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.errors import classes_in
 from nasarena.search.settings import ByBudget
 
@@ -45,6 +46,7 @@ COMMANDS: dict[str, type[Any]] = {
     "aggregate": AggregateConfig,
     "downstream": DownstreamConfig,
     "inference": InferenceConfig,
+    "scale": ScaleConfig,
     "check": CheckConfig,
     "serve": ServeConfig,
 }
@@ -84,6 +86,9 @@ def manual(command: str, usage: str, summary: str, arguments: Sequence[str] | No
     for name, group in groups.items():
         choice = given.get(name, group.default)
         lines += ["", *_group(name, group, choice if choice in group.names else group.default)]
+    if command == "scale":
+        for choice in choices_of("preset"):
+            lines += ["", *_entry(f"preset={choice}", description("preset", choice))]
     if command == "compare":
         full = f"scale=full: {description('scale', 'full')}"
         lines += ["", *wrap(full, _WIDTH)]

@@ -32,7 +32,7 @@ class Asked:
     def put(self, key: str, value: Any) -> None:
         """Add a value; a mapping joins what is there. The name of a choice goes to the choices."""
         group, _, rest = key.partition(".")
-        if group in (*NAMED, "space", "budget", "scale") and not rest:
+        if group in (*NAMED, "space", "budget", "scale", "preset") and not rest:
             if isinstance(value, Mapping) and "name" in value:
                 self.put(group, value["name"])
                 value = {inner: one for inner, one in value.items() if inner != "name"}

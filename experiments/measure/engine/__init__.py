@@ -1,1 +1,1 @@
-"""What measurements of the training engine share: trainings with a clock, a baseline, peaks."""
+"""What measurements of the training engine share: trainings with a clock, a baseline."""

@@ -136,7 +136,7 @@ def measure_peaks() -> tuple[float, float, float]:
     """FLOPs a second of torch's batched products and of the fastest at hand, and bytes a second."""
     import torch
 
-    from nasarena.experiments.measure.engine.peaks import (
+    from nasarena.experiments.execution.peaks import (
         copy_bandwidth,
         matmul_flops,
         native_matmul_flops,

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nasarena.experiments.execution.peaks import synchronize
 from nasarena.proxies.data.task import IGNORE, Task, TaskSplit
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.training.train_settings import TrainSettings
@@ -81,12 +82,6 @@ def _as_usual() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(was_deterministic)
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until everything asked of the device is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _train(

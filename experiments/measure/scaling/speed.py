@@ -3,7 +3,7 @@
 The same pattern at the same sizes, forward, backward and AdamW on the same tokens, one thread, step
 by step in turn; medians are compared. Ours through torch and by the CPU's kernels; transformers
 with what it finds by itself, which on a CPU are plain torch functions. The share of the peak is
-that of the fastest matrix products at hand (engine/peaks.py).
+that of the fastest matrix products at hand (execution/peaks.py).
 
     python -m nasarena.experiments.measure.scaling.speed [--save]
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from nasarena.experiments.measure.engine.peaks import matmul_flops, native_matmul_flops
+from nasarena.experiments.execution.peaks import matmul_flops, native_matmul_flops
 from nasarena.experiments.measure.engine.transformers_baseline import nemotron
 from nasarena.experiments.measure.record import record
 from nasarena.proxies.data.task import Batch

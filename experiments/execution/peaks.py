@@ -11,7 +11,6 @@ from statistics import median
 
 import torch
 
-from nasarena.experiments.measure.engine.transformers_baseline import synchronize
 from nasarena.proxies.native.library import native_library
 from nasarena.proxies.native.products import products
 
@@ -66,3 +65,9 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
         synchronize(device)
         times_s.append(time.perf_counter() - start)
     return median(times_s)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until everything asked of the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

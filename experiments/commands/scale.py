@@ -1,0 +1,83 @@
+"""`nasarena scale`: patterns x sizes x budgets x seeds, trained cell by cell.
+
+Finished cells are kept, those that were cut off go on from their checkpoints. A cell that fails
+leaves the others alone.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.execution.pool import News, Pool, results
+from nasarena.experiments.execution.provenance import command_line, provenance
+from nasarena.experiments.execution.workers import LocalPool
+from nasarena.experiments.scaling.cell_task import measure_peak
+from nasarena.experiments.scaling.grid import Grid, GridCell, make_grid, sweep_cells
+from nasarena.experiments.scaling.grid_display import GridDisplay, show_losses, show_plan
+from nasarena.experiments.scaling.grid_folder import GridFolder, grid_folder, open_grid
+from nasarena.experiments.scaling.grid_run import choose_rates, estimate_time, train_cells
+from nasarena.experiments.settings.commands import scale_settings
+from nasarena.experiments.settings.scale_settings import ScaleConfig
+from nasarena.search.machine import default_to_one_thread
+
+
+def scale(arguments: Sequence[str]) -> int:
+    """0, or 2 where a training failed."""
+    default_to_one_thread()
+    config, console = scale_settings(arguments), make_console()
+    grid = make_grid(config)
+    with LocalPool(config.workers) as pool:
+        if config.plan:
+            _plan(grid, config, GridFolder(grid_folder(config), {}), pool, console)
+            return 0
+        with open_grid(config, provenance(command_line(["scale", *arguments]))) as folder:
+            failures = _train(grid, config, folder, pool, console)
+    return 2 if failures else 0
+
+
+def _plan(
+    grid: Grid, config: ScaleConfig, folder: GridFolder, pool: Pool, console: Console
+) -> float | None:
+    """Say what is to be done and how long it takes; the peak of a core, None for a GPU."""
+    swept = [cell for cells in sweep_cells(config, grid).values() for cell in cells]
+    waiting = _unfinished([*swept, *grid.cells], folder)
+    peak = results([measure_peak], pool)[0] if waiting and config.device == "cpu" else None
+    estimate = estimate_time(waiting, config, pool)
+    show_plan(grid, folder.path, estimate, peak, pool.num_workers, console)
+    return peak
+
+
+def _train(
+    grid: Grid, config: ScaleConfig, folder: GridFolder, pool: Pool, console: Console
+) -> dict[Path, str]:
+    """Train what is missing, the sweep first; what failed, by place."""
+    folder.write_header(grid, [])
+    peak = _plan(grid, config, folder, pool, console)
+    failures: dict[Path, str] = {}
+
+    def train(cells: Sequence[GridCell]) -> None:
+        waiting = _unfinished(cells, folder)
+        with GridDisplay(waiting, peak, console) as display:
+
+            def watch(cell: GridCell, news: News) -> None:
+                display.update(cell, news)
+                if news.kind != "working":
+                    folder.write_table(grid, failures)
+
+            train_cells(waiting, config, folder.path, pool, failures, watch)
+
+    train([cell for cells in sweep_cells(config, grid).values() for cell in cells])
+    failures.clear()  # a rate that diverges is not chosen
+    grid, sweep = choose_rates(grid, config, folder)
+    folder.write_header(grid, sweep)
+    train(grid.cells)
+    folder.write_table(grid, failures)
+    show_losses(grid, folder, failures, console)
+    console.print(f"[bold]{folder.path / 'scale.csv'}[/bold]", soft_wrap=True)
+    return failures
+
+
+def _unfinished(cells: Sequence[GridCell], folder: GridFolder) -> list[GridCell]:
+    return [cell for cell in cells if not folder.is_finished(cell)]

@@ -1,0 +1,109 @@
+"""What worker processes do for a grid: train a cell, time some steps, measure their core's peak."""
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from nasarena.experiments.execution.pool import Report
+from nasarena.experiments.scaling.grid import GridCell
+from nasarena.proxies.data.text_data import ByteText, text_task
+from nasarena.proxies.data.text_settings import TextSettings
+from nasarena.proxies.data.token_text import TokenText
+from nasarena.proxies.scaled.engine_choice import begin_state, choose_engine
+from nasarena.proxies.scaled.token_definition import tokenizer_json
+from nasarena.proxies.scaled.train_state import train_batch
+from nasarena.proxies.scaled.training import Cell, train_cell
+from nasarena.proxies.training.devices import choose_device, choose_precision
+from nasarena.search.errors import ProxyFailed
+
+_NUM_TIMED = 3  # steps, after a first and coldest
+_SHORTEST_S = 0.3  # short steps are timed for at least so long
+
+
+@dataclass(frozen=True, slots=True)
+class CellNews:
+    """How far a training is: share of its steps, loss in nats a token, tokens a second."""
+
+    share: float
+    loss: float
+    tokens_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What trains, and how often that is kept."""
+
+    engine: str
+    device: str
+    checkpoint_every: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellTask:
+    """Train what is missing of a cell; results stand in its folder below `root`."""
+
+    cell: GridCell
+    data: TextSettings
+    how: How
+    root: Path
+
+    def __call__(self, report: Report) -> None:
+        """Reports `CellNews`. Raises what `train_cell` does."""
+        budgets = self.cell.tokens
+        device = choose_device(self.how.device)
+        for progress in train_cell(
+            _cell(self.cell, self.data), budgets, self.root / self.cell.place, device,
+            checkpoint_every=self.how.checkpoint_every, engine=self.how.engine,
+        ):  # fmt: skip
+            step = progress.step
+            report(CellNews(progress.share, step.loss, step.tokens_per_s))
+
+
+@dataclass(frozen=True, slots=True)
+class TimedSteps:
+    """The seconds of a step of a cell, the median of a few; nothing is written."""
+
+    cell: GridCell
+    data: TextSettings
+    how: How
+
+    def __call__(self, report: Report) -> float:
+        made, device = _cell(self.cell, self.data), choose_device(self.how.device)
+        precision = choose_precision("auto", device)
+        engine = choose_engine(self.how.engine, made.pattern, made.shape, device, precision)
+        state = begin_state(
+            made.pattern, made.shape, made.settings, made.seed, made.task.length, engine, device,
+            precision,
+        )  # fmt: skip
+        times_s: list[float] = []
+        while len(times_s) <= _NUM_TIMED or sum(times_s) < _SHORTEST_S:
+            start = time.perf_counter()
+            batch = train_batch(made.task, made.seed, len(times_s), made.settings.batch_size)
+            try:
+                state.advance(batch, 0.0)
+            except ProxyFailed:
+                pass  # a training that diverges is the grid's to report
+            times_s.append(time.perf_counter() - start)
+        return sorted(times_s[1:])[(len(times_s) - 1) // 2]
+
+
+def measure_peak(report: Report) -> float:
+    """FLOPs a second of the best matrix products of this core, in float32."""
+    import torch
+
+    from nasarena.experiments.execution.peaks import matmul_flops, native_matmul_flops
+
+    return max(matmul_flops(torch.device("cpu")), native_matmul_flops())
+
+
+@lru_cache(maxsize=2)
+def _task(data: TextSettings, batch_size: int) -> ByteText | TokenText:
+    return text_task(data, batch_size)
+
+
+def _cell(cell: GridCell, data: TextSettings) -> Cell:
+    task = _task(data, cell.size.train.batch_size)
+    return Cell(
+        cell.pattern, cell.size.shape, cell.size.train, cell.seed, task, tokenizer_json(data)
+    )
