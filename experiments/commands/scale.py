@@ -18,6 +18,7 @@ from nasarena.experiments.scaling.grid import Grid, GridCell, make_grid, sweep_c
 from nasarena.experiments.scaling.grid_display import GridDisplay, show_losses, show_plan
 from nasarena.experiments.scaling.grid_folder import GridFolder, grid_folder, open_grid
 from nasarena.experiments.scaling.grid_run import choose_rates, estimate_time, train_cells
+from nasarena.experiments.scaling.grid_scores import score_table
 from nasarena.experiments.settings.commands import scale_settings
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.machine import default_to_one_thread
@@ -53,7 +54,8 @@ def _train(
     grid: Grid, config: ScaleConfig, folder: GridFolder, pool: Pool, console: Console
 ) -> dict[Path, str]:
     """Train what is missing, the sweep first; what failed, by place."""
-    folder.write_header(grid, [])
+    scores = score_table(config.scores, grid.patterns)
+    folder.write_header(grid, scores, [])
     peak = _plan(grid, config, folder, pool, console)
     failures: dict[Path, str] = {}
 
@@ -71,7 +73,7 @@ def _train(
     train([cell for cells in sweep_cells(config, grid).values() for cell in cells])
     failures.clear()  # a rate that diverges is not chosen
     grid, sweep = choose_rates(grid, config, folder)
-    folder.write_header(grid, sweep)
+    folder.write_header(grid, scores, sweep)
     train(grid.cells)
     folder.write_table(grid, failures)
     show_losses(grid, folder, failures, console)

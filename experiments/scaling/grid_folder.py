@@ -1,6 +1,7 @@
 """The folder of a grid, `runs/NAME/`.
 
     scale.json    settings, sizes with rates and batches, patterns, the sweep; where it was made
+    scores.csv    what landscapes say of its patterns
     scale.csv     a line for each cell and budget, as figures/results/scaling.py reads it; written
                   again after each cell
     cells/SIZE/PATTERN/seed-K/    a training (proxies/scaled/cell_folder.py)
@@ -35,7 +36,7 @@ COLUMNS = (
 # Settings that change what is trained, but not any training; and those that change neither.
 _GROW = (
     "patterns", "aggregates", "random", "deciles", "landscape", "draw", "sizes", "budgets", "seeds",
-    "first_seed",
+    "first_seed", "scores",
 )  # fmt: skip
 _FREE = ("plan", "report", "name", "folder", "workers", "checkpoint_every")
 
@@ -58,14 +59,15 @@ class GridFolder:
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path, self._header = path, dict(header)
 
-    def write_header(self, grid: Grid, sweep: Sequence[Mapping[str, Any]]) -> None:
-        """What is trained, once it is known."""
+    def write_header(self, grid: Grid, scores: str, sweep: Sequence[Mapping[str, Any]]) -> None:
+        """What is trained, as far as it is known, and what landscapes say of it."""
         sizes = [
             {"name": size.name, "parameters": size.parameters, "published": size.is_published,
              "train": asdict(size.train), "shape": asdict(size.shape)}
             for size in grid.sizes
         ]  # fmt: skip
         header = {**self._header, "patterns": grid.patterns, "sizes": sizes, "sweep": list(sweep)}
+        _write(self.path / "scores.csv", scores)
         _write(self.path / "scale.json", json.dumps(header, indent=1) + "\n")
 
     def write_table(self, grid: Grid, failures: Mapping[Path, str]) -> None:

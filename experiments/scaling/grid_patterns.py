@@ -8,14 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from nasarena.baselines.references import reference_patterns
-from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.scaling.grid_scores import known_proxy
 from nasarena.experiments.scaling.resampling import ALL
 from nasarena.experiments.scaling.sizes import refuse_unknown_letters
-from nasarena.experiments.settings.choices import choose_proxy
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.errors import InvalidPattern, InvalidSetting, NasArenaError, nearest
 from nasarena.search.notation import expand, run_lengths
-from nasarena.search.proxy import KnownProxy
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 
@@ -106,11 +104,7 @@ def draw_deciles(
     The deciles are those of 2,000 random patterns, or of the whole space where it is smaller.
     Raises InvalidSetting for a proxy that knows no true scores, and for more than a decile has.
     """
-    proxy = build_proxy(choose_proxy(landscape, {}, "landscape"), space, False)
-    if not isinstance(proxy, KnownProxy):
-        raise InvalidSetting(
-            f"landscape must know true scores, as patternbench-quick does, got {landscape}"
-        )
+    proxy = known_proxy(landscape, space, "landscape")
     rng = stream(draw, "scale", "deciles")
     drawn = space.sample_distinct(min(_NUM_DRAWN, space.size), rng)
     ranked = sorted(drawn, key=lambda pattern: (-proxy.true_score(pattern), pattern))

@@ -48,6 +48,10 @@ class ScaleConfig:
     landscape: str = Field(
         "patternbench-quick", description="proxy whose true scores the deciles are those of"
     )
+    scores: tuple[str, ...] = Field(
+        ("patternbench-quick", "patternbench-long"),
+        description="landscapes whose true scores of the patterns are written to scores.csv",
+    )
     draw: int = Field(0, ge=0, description="which draw of random patterns and of deciles")
     sizes: tuple[str, ...] = Field(
         ("w32", "w48"),
@@ -71,8 +75,8 @@ class ScaleConfig:
     )  # fmt: skip
     seeds: int = Field(1, ge=1, description="trainings of each pattern at each size")
     first_seed: int = Field(0, ge=0, description=FIRST_SEED)
-    data: TextSettings = TextSettings(length=64)
-    train: ScaledSettings = ScaledSettings(batch_size=8, learning_rate=7e-3)
+    data: TextSettings = TextSettings()
+    train: ScaledSettings = ScaledSettings()
     law: LawSettings = LawSettings()
     sweep: tuple[Positive, ...] = Field(
         (),
