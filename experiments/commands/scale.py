@@ -4,6 +4,7 @@ Finished cells are kept, those that were cut off go on from their checkpoints. A
 leaves the others alone.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from nasarena.experiments.settings.commands import scale_settings
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.machine import default_to_one_thread
 
+_REFERENCE = "Llama 3.2"  # what the others are compared with at equal tokens, where it is trained
+
 
 def scale(arguments: Sequence[str]) -> int:
     """0, or 2 where a training failed."""
@@ -35,6 +38,8 @@ def scale(arguments: Sequence[str]) -> int:
             return 0
         with open_grid(config, provenance(command_line(["scale", *arguments]))) as folder:
             failures = _train(grid, config, folder, pool, console)
+            if config.report:
+                _report(grid, folder, console)
     return 2 if failures else 0
 
 
@@ -43,10 +48,11 @@ def _plan(
 ) -> float | None:
     """Say what is to be done and how long it takes; the peak of a core, None for a GPU."""
     swept = [cell for cells in sweep_cells(config, grid).values() for cell in cells]
-    waiting = _unfinished([*swept, *grid.cells], folder)
+    everything = [*swept, *grid.cells]
+    waiting = _unfinished(everything, folder)
     peak = results([measure_peak], pool)[0] if waiting and config.device == "cpu" else None
     estimate = estimate_time(waiting, config, pool)
-    show_plan(grid, folder.path, estimate, peak, pool.num_workers, console)
+    show_plan(grid, len(everything), folder.path, estimate, peak, pool.num_workers, console)
     return peak
 
 
@@ -79,6 +85,25 @@ def _train(
     show_losses(grid, folder, failures, console)
     console.print(f"[bold]{folder.path / 'scale.csv'}[/bold]", soft_wrap=True)
     return failures
+
+
+def _report(grid: Grid, folder: GridFolder, console: Console) -> None:
+    """Draw the figures and fit the laws, if anything was trained."""
+    from nasarena.figures.scaling_report import write_scaling
+
+    if not any(folder.results(cell) for cell in grid.cells):
+        return
+    path, scores = folder.path, folder.path / "scores.csv"
+    reference = _REFERENCE if _REFERENCE in grid.patterns else None
+    words = ["python", "-m", "nasarena.figures.scaling_report", f"{path / 'scale.csv'}", f"{path}"]
+    words += [] if reference is None else ["--reference", reference]
+    is_scored = len(scores.read_text().splitlines()) > 1
+    words += ["--scores", str(scores)] if is_scored else []
+    files = write_scaling(
+        path / "scale.csv", path, shlex.join(words), reference=reference,
+        scores=scores if is_scored else None,
+    )  # fmt: skip
+    console.print(f"[bold]{files[-1]}[/bold]", soft_wrap=True)
 
 
 def _unfinished(cells: Sequence[GridCell], folder: GridFolder) -> list[GridCell]:

@@ -106,16 +106,21 @@ def in_words(seconds: float) -> str:
 
 
 def show_plan(
-    grid: Grid, folder: Path, estimate: Estimate, peak: float | None, num_workers: int,
+    grid: Grid,
+    num_trainings: int,
+    folder: Path,
+    estimate: Estimate,
+    peak: float | None,
+    num_workers: int,
     console: Console,
-) -> None:  # fmt: skip
+) -> None:
     """Patterns, sizes, and what is still to be trained."""
     shown = Table(box=None, title=f"{len(grid.patterns)} patterns", title_justify="left")
     for label, pattern in grid.patterns.items():
         shown.add_row(label, run_lengths(pattern))
     console.print(shown)
     console.print(_sizes(grid))
-    number = f"{estimate.num_cells} of {len(grid.cells)} trainings"
+    number = f"{estimate.num_cells} of {num_trainings} trainings"
     words = f"{folder}: {number} to do, {estimate.flops:.3g} FLOPs"
     if estimate.flops and estimate.rates:
         words += f", about {in_words(estimate.seconds)} on {num_workers} workers as timed now"
