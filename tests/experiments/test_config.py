@@ -22,6 +22,7 @@ from nasarena.experiments.settings.commands import (
     evaluate_settings,
     inference_settings,
     run_settings,
+    scale_settings,
     serve_settings,
 )
 from nasarena.experiments.settings.config import SearcherConfig
@@ -47,6 +48,7 @@ READ: dict[str, Callable[[list[str]], Any]] = {
     "aggregate": aggregate_settings,
     "downstream": downstream_settings,
     "inference": inference_settings,
+    "scale": scale_settings,
     "check": check_settings,
     "serve": lambda arguments: serve_settings("org/model", arguments),
 }
