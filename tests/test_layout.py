@@ -55,11 +55,13 @@ INNER = {
         "commands": {
             "comparison",
             "audit",
+            "grid",
             "scaling",
             "patternbench",
             "execution",
             "settings",
         },
+        "grid": {"scaling", "execution", "settings"},
         "scaling": {"execution", "settings"},
         "comparison": {"execution", "settings"},
         "audit": {"execution", "settings"},

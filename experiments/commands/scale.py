@@ -14,12 +14,12 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.pool import News, Pool, results
 from nasarena.experiments.execution.provenance import command_line, provenance
 from nasarena.experiments.execution.workers import LocalPool
-from nasarena.experiments.scaling.cell_task import measure_peak
-from nasarena.experiments.scaling.grid import Grid, GridCell, make_grid, sweep_cells
-from nasarena.experiments.scaling.grid_display import GridDisplay, show_losses, show_plan
-from nasarena.experiments.scaling.grid_folder import GridFolder, grid_folder, open_grid
-from nasarena.experiments.scaling.grid_run import choose_rates, estimate_time, train_cells
-from nasarena.experiments.scaling.grid_scores import score_table
+from nasarena.experiments.grid.cell_task import measure_peak
+from nasarena.experiments.grid.cells import Grid, GridCell, make_grid, sweep_cells
+from nasarena.experiments.grid.display import GridDisplay, show_losses, show_plan
+from nasarena.experiments.grid.folder import GridFolder, grid_folder, open_grid
+from nasarena.experiments.grid.scores import score_table
+from nasarena.experiments.grid.training import choose_rates, estimate_time, train_cells
 from nasarena.experiments.settings.commands import scale_settings
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.machine import default_to_one_thread

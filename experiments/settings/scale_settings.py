@@ -56,7 +56,7 @@ class ScaleConfig:
     sizes: tuple[str, ...] = Field(
         ("w32", "w48"),
         min_length=1,
-        description="names in experiments/scaling/small_sizes.yaml and widths.yaml: w16 to w192, "
+        description="names in small_sizes.yaml (experiments/grid) and widths.yaml: w16 to w192, "
         "350M, 1B, 3B",
     )
     extrapolate: Literal["none", "stretch", "stack"] = Field(

@@ -17,7 +17,7 @@ import pytest
 from nasarena.experiments.commands import scale
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.execution.inline_pool import InlinePool
-from nasarena.experiments.scaling import cell_task
+from nasarena.experiments.grid import cell_task
 from nasarena.figures.results.scaling import read_scaling
 from nasarena.proxies.scaled.training import Cell, Progress
 from nasarena.search.errors import ProxyFailed

@@ -6,10 +6,10 @@ import pytest
 
 from nasarena.baselines.references import REFERENCES
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.scaling.grid import Grid, make_grid
-from nasarena.experiments.scaling.grid_patterns import draw_deciles, make_patterns
-from nasarena.experiments.scaling.grid_scores import score_table
-from nasarena.experiments.scaling.grid_sizes import make_sizes
+from nasarena.experiments.grid.cells import Grid, make_grid
+from nasarena.experiments.grid.patterns import draw_deciles, make_patterns
+from nasarena.experiments.grid.scores import score_table
+from nasarena.experiments.grid.sizes import make_sizes
 from nasarena.experiments.settings.commands import scale_settings
 from nasarena.experiments.settings.overrides import choices_of
 from nasarena.experiments.settings.scale_settings import LawSettings

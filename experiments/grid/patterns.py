@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nasarena.baselines.references import reference_patterns
-from nasarena.experiments.scaling.grid_scores import known_proxy
+from nasarena.experiments.grid.scores import known_proxy
 from nasarena.experiments.scaling.resampling import ALL
 from nasarena.experiments.scaling.sizes import refuse_unknown_letters
 from nasarena.experiments.settings.scale_settings import ScaleConfig

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nasarena.experiments.execution.pool import Report
-from nasarena.experiments.scaling.grid import GridCell
+from nasarena.experiments.grid.cells import GridCell
 from nasarena.proxies.data.text_data import ByteText, text_task
 from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.proxies.data.token_text import TokenText

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from nasarena.experiments.scaling.grid import Grid, GridCell
+from nasarena.experiments.grid.cells import Grid, GridCell
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.proxies.scaled.cell_folder import Result, read_results
 from nasarena.search.errors import NasArenaError, RunFolderRefused

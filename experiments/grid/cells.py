@@ -8,8 +8,8 @@ size the same. Tokens are rounded to whole steps.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nasarena.experiments.scaling.grid_patterns import make_patterns
-from nasarena.experiments.scaling.grid_sizes import GridSize, make_sizes
+from nasarena.experiments.grid.patterns import make_patterns
+from nasarena.experiments.grid.sizes import GridSize, make_sizes
 from nasarena.experiments.scaling.sizes import count_parameters, training_flops
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.proxies.data.text_data import text_task

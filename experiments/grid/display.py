@@ -11,10 +11,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from nasarena.experiments.execution.pool import News
-from nasarena.experiments.scaling.cell_task import CellNews
-from nasarena.experiments.scaling.grid import Grid, GridCell
-from nasarena.experiments.scaling.grid_folder import GridFolder
-from nasarena.experiments.scaling.grid_run import Estimate, flops_to_train
+from nasarena.experiments.grid.cell_task import CellNews
+from nasarena.experiments.grid.cells import Grid, GridCell
+from nasarena.experiments.grid.folder import GridFolder
+from nasarena.experiments.grid.training import Estimate, flops_to_train
 from nasarena.search.notation import run_lengths
 
 

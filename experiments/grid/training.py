@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.execution.pool import News, Pool, Queue, results
-from nasarena.experiments.scaling.cell_task import CellTask, How, TimedSteps
-from nasarena.experiments.scaling.grid import Grid, GridCell, sweep_cells, with_rates
-from nasarena.experiments.scaling.grid_folder import GridFolder
+from nasarena.experiments.grid.cell_task import CellTask, How, TimedSteps
+from nasarena.experiments.grid.cells import Grid, GridCell, sweep_cells, with_rates
+from nasarena.experiments.grid.folder import GridFolder
 from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.search.errors import NasArenaError, ProxyFailed
 from nasarena.search.untrusted.one_line import one_line
