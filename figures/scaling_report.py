@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         "--noise",
         default="equal",
         choices=get_args(Noise),
-        help="in nats, or in shares of the loss",
+        help="equal in nats, relative to the loss, or relative with outliers (Huber)",
     )
     parser.add_argument(
         "--budgets-apart", action="store_true", help="every budget was a training of its own"

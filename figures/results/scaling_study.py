@@ -161,7 +161,8 @@ def _parabolas(
         rows = table.rows[table.rows["label"] == label]
         cells = cells_of(rows, options)
         rng = stream(0, "parabolas", table.data_hash, label)
-        drawn = np.vstack([cells.means, resample(cells, cells.means, rng, options.num_repeats)])
+        count = options.num_repeats if cells.has_seeds else 0  # single seeds have no deviations
+        drawn = np.vstack([cells.means, resample(cells, cells.means, rng, count)])
         budget = _budget_of(cells, rows)
         chosen = {
             value: budget == value

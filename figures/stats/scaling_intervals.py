@@ -113,7 +113,7 @@ def study_laws(
     """Fit, and fit again to resampled losses. Raises InvalidSetting for too few cells."""
     laws = fit_laws(cells, sharing, noise)
     fitted = fitted_losses(laws, cells)
-    scale = fitted if noise == "relative" else np.ones(len(fitted))
+    scale = np.ones(len(fitted)) if noise == "equal" else fitted
     left_over = (cells.means - fitted) / scale
     num_fitted = _num_parameters(len(cells.names), sharing)
     spare = len(fitted) - num_fitted

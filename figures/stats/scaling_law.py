@@ -11,8 +11,10 @@ which no model goes below; without it a difference of exponents is mostly a diff
 
 Noise: errors of losses are independent between trainings, without bias, and of one standard
 deviation in nats (`noise="equal"`) or one proportional to the loss (`"relative"`); a cell's mean
-counts by its seeds. N is whatever the caller counts as parameters. Logs are natural; N and D are
-divided by their geometric means within the fit, so that columns are of one size.
+counts by its seeds. For tables with outliers `"huber"` replaces squares of relative errors by
+Huber's loss, linear beyond 1.345 robust standard deviations, by reweighting. N is whatever the
+caller counts as parameters. Logs are natural; N and D are divided by their geometric means within
+the fit, so that columns are of one size.
 
 Shapes: C cells, G architectures, F floors (1 where shared).
 """
@@ -29,9 +31,10 @@ from nasarena.figures.stats.scaling_cells import Cells
 from nasarena.search.errors import InvalidSetting
 
 Sharing = Literal["nothing", "floor", "floor and exponents"]
-Noise = Literal["equal", "relative"]
+Noise = Literal["equal", "relative", "huber"]
 
 MIN_CELLS = 6
+_MOST_REWEIGHTINGS = 30
 # Exponents that the grid begins from; the local search may leave it.
 _GRID = np.geomspace(0.05, 1.6, 11)
 # Beyond these an exponent says that its term is flat, or gone, over the sizes there are.
@@ -87,7 +90,8 @@ def fit_laws(
     From `start` there is no grid: for repeats of a bootstrap. Raises InvalidSetting where an
     architecture has fewer cells than a law has parameters, or only one N or one D.
     """
-    problem = _Problem(cells, sharing, noise, cells.means if losses is None else losses)
+    target = cells.means if losses is None else losses
+    problem = _Problem(cells, sharing, noise, target)
     if start is None:
         refusals = filter(None, (refusal_of(cells, group) for group in range(len(cells.names))))
         for words in refusals:
@@ -95,22 +99,51 @@ def fit_laws(
         begin = problem.begin_from_grid()
     else:
         begin = problem.pack(start)
-    found = least_squares(
-        problem.residuals, np.log(begin), problem.jacobian, method="lm", xtol=1e-8, ftol=1e-12
+    logs = _search(problem, np.log(begin))
+    for _ in range(_MOST_REWEIGHTINGS if noise == "huber" else 0):
+        weights = _huber_weights(problem.residuals(logs) / problem.extra)
+        problem = _Problem(cells, sharing, noise, target, np.sqrt(weights))
+        former, logs = logs, _search(problem, logs)
+        if np.abs(logs - former).max() < 1e-4:
+            break
+    return problem.laws(logs)
+
+
+def _huber_weights(errors: Floats) -> Floats:
+    """By which a weighted square has the slope of Huber's loss; 1 for errors that are not large."""
+    size = np.abs(errors)
+    limit = 1.345 * 1.4826 * np.median(size)
+    return np.asarray(limit / np.maximum(size, limit)) if limit > 0 else np.ones(len(errors))
+
+
+def _search(problem: "_Problem", logs: Floats) -> Floats:
+    """The logs of the best exponents near `logs`."""
+    return np.asarray(
+        least_squares(
+            problem.residuals, logs, problem.jacobian, method="lm", xtol=1e-8, ftol=1e-12
+        ).x
     )
-    return problem.laws(found.x)
 
 
 class _Problem:
     """The projected problem: residuals and Jacobian as functions of the logs of exponents."""
 
-    def __init__(self, cells: Cells, sharing: Sharing, noise: Noise, losses: Floats) -> None:
+    def __init__(
+        self,
+        cells: Cells,
+        sharing: Sharing,
+        noise: Noise,
+        losses: Floats,
+        extra: Floats | float = 1.0,
+    ) -> None:
+        self.extra = extra  # roots of further weights, `(C,)`
         self._names, self._group, self._sharing = cells.names, cells.group, sharing
         self._log_units = np.log(cells.params).mean(), np.log(cells.tokens).mean()
         self._x = np.log(cells.params) - self._log_units[0]
         self._y = np.log(cells.tokens) - self._log_units[1]
         self._is_in_GC = np.arange(len(cells.names))[:, None] == cells.group
-        self._roots = np.sqrt(cells.num_seeds) / (losses if noise == "relative" else 1.0)
+        scale = np.ones(len(losses)) if noise == "equal" else losses
+        self._roots = np.sqrt(cells.num_seeds) / scale * extra
         self._losses = losses * self._roots
         shared = self._roots[None] * np.ones((1, 1))
         self._floors = shared if sharing != "nothing" else self._is_in_GC * self._roots

@@ -1,6 +1,7 @@
 """Scaling laws: planted ones are found again, by hand where that can be done, with intervals."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -35,11 +36,20 @@ def grid(truth: Laws, noise: float = 0.0, num_seeds: int = 1, share: bool = True
 
 
 @pytest.mark.parametrize("sharing", ["nothing", "floor"])
-@pytest.mark.parametrize("noise", ["equal", "relative"])
+@pytest.mark.parametrize("noise", ["equal", "relative", "huber"])
 def test_planted_laws_are_recovered_without_noise(sharing: Sharing, noise: Noise) -> None:
     found = fit_laws(grid(TRUTH), sharing, noise)
     for name in ("E", "A", "a", "B", "b"):
         assert getattr(found, name) == pytest.approx(getattr(TRUTH, name), rel=1e-5)
+
+
+def test_outliers_move_squares_and_hardly_huber() -> None:
+    cells = grid(TRUTH, noise=0.004)
+    losses = cells.means.copy()
+    losses[[3, 30]] *= 1.2
+    off = {noise: np.abs(fit_laws(cells, noise=noise, losses=losses).a - TRUTH.a).max()
+           for noise in get_args(Noise)}  # fmt: skip
+    assert off["huber"] < 0.03 and off["relative"] > 3 * off["huber"] < off["equal"]
 
 
 def test_shared_exponents_are_shared_and_recovered() -> None:
