@@ -41,6 +41,7 @@ COLUMNS = (
     "status",
 )  # fmt: skip
 OK = "ok"
+TABLE = "scale.csv"  # in a folder that `nasarena scale` wrote
 Counted = Literal["matrices", "all"]  # which parameters are N
 _COLUMN_OF: dict[Counted, str] = {"matrices": "params_counted", "all": "params_all"}
 IN_WORDS: dict[Counted, str] = {
@@ -79,8 +80,10 @@ def read_scaling(path: Path, counted: Counted = "matrices") -> ScalingTable:
     """
     if counted not in get_args(Counted):
         raise InvalidSetting(f"counted must be matrices or all, got {counted!r}")
-    frame, digest = read_frame(path / "scale.csv" if path.is_dir() else path)
-    return make_scaling(frame, path.resolve().stem, counted, digest)
+    file = (path / TABLE if path.is_dir() else path).resolve()
+    frame, digest = read_frame(file)
+    name = file.parent.name if file.name == TABLE else file.stem
+    return make_scaling(frame, name, counted, digest)
 
 
 def read_frame(file: Path) -> tuple[pd.DataFrame, str]:

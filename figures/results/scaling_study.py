@@ -91,11 +91,14 @@ def study(
     Raises InvalidSetting for a reference that the table does not have.
     """
     options = options or ScalingOptions()
+    gaps = _gaps(table)
+    if reference in set(table.without["label"]) - set(table.labels):
+        gaps.append(f"the reference {reference} has no loss: all are compared with all")
+        reference = None
     if reference is not None and reference not in table.labels:
         raise InvalidSetting(
             f"reference must be one of {', '.join(table.labels)}, got {reference!r}"
         )
-    gaps = _gaps(table)
     laws = _laws(table, options, gaps)
     parabolas = _parabolas(table, options, gaps)
     tokens = tuple(_equal_tokens(table, reference))

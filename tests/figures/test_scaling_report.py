@@ -160,6 +160,14 @@ def test_wrong_scores_are_refused(tmp_path: Path, text: str, words: str) -> None
         read_scores(file, ["p0"])
 
 
+def test_a_reference_whose_trainings_all_failed_is_let_go() -> None:
+    rows = ladder_rows()
+    rows["status"] = np.where(rows["label"] == "p3", "failed", "ok")
+    result = study(make_scaling(rows, "x"), OPTIONS, "p3")
+    assert result.reference is None and len(result.equal_tokens[0].comparisons) == 9 * 8 // 2
+    assert "the reference p3 has no loss: all are compared with all" in result.not_shown
+
+
 def test_an_unknown_reference_is_refused(rungs: ScalingTable) -> None:
     with pytest.raises(InvalidSetting, match="reference must be one of p0, .* got 'llama'"):
         study(rungs, OPTIONS, "llama")

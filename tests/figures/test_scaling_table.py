@@ -34,7 +34,8 @@ def test_rows_with_and_without_a_loss(tmp_path: Path) -> None:
 
 def test_a_folder_is_read_by_its_table(tmp_path: Path) -> None:
     write(tmp_path, f"{HEADER}\n{ROWS}").rename(tmp_path / "scale.csv")
-    assert len(read_scaling(tmp_path).rows) == 2
+    table = read_scaling(tmp_path)
+    assert len(table.rows) == 2 and table.name == tmp_path.name
 
 
 def test_a_published_table_needs_four_columns(tmp_path: Path) -> None:
