@@ -23,7 +23,10 @@ _SHORTEST_S = 0.3  # short steps are timed for at least so long
 
 @dataclass(frozen=True, slots=True)
 class CellNews:
-    """How far a training is: share of its steps, loss in nats a token, tokens a second."""
+    """How far a training is: share of its steps, loss in nats a token of the last one.
+
+    Tokens a second are the mean over all steps of this command.
+    """
 
     share: float
     loss: float
@@ -50,14 +53,16 @@ class CellTask:
 
     def __call__(self, report: Report) -> None:
         """Reports `CellNews`. Raises what `train_cell` does."""
-        budgets = self.cell.tokens
+        budgets, per_step = self.cell.tokens, self.cell.tokens_per_step
+        num_tokens, busy_s = 0, 0.0
         device = choose_device(self.how.device)
         for progress in train_cell(
             _cell(self.cell, self.data), budgets, self.root / self.cell.place, device,
             checkpoint_every=self.how.checkpoint_every, engine=self.how.engine,
         ):  # fmt: skip
             step = progress.step
-            report(CellNews(progress.share, step.loss, step.tokens_per_s))
+            num_tokens, busy_s = num_tokens + per_step, busy_s + per_step / step.tokens_per_s
+            report(CellNews(progress.share, step.loss, num_tokens / busy_s))
 
 
 @dataclass(frozen=True, slots=True)

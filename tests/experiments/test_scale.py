@@ -23,7 +23,7 @@ from nasarena.proxies.scaled.training import Cell, Progress
 from nasarena.search.errors import ProxyFailed
 
 TINY = [
-    "scale", "name=g", "sizes=[w16,w24]", "patterns=[AMS,2M]", "budgets=[160,320]", "seeds=1",
+    "scale", "name=g", "sizes=[w16,w32]", "patterns=[AMS,2M]", "budgets=[160,320]", "seeds=1",
     "data.length=8", "train.batch_size=2", "train.warmup_steps=2", "train.num_eval=4",
     "law.batch_power=0", "checkpoint_every=3", "engine=torch", "workers=1", "report=false",
 ]  # fmt: skip
@@ -83,7 +83,7 @@ def test_the_header_says_what_was_trained_and_how(finished: Path) -> None:
     narrow, wide = header["sizes"]
     # N of the power law: 8 attention layers of 4 w^2, 8 MLPs of 8 w^2, and the head.
     assert narrow["parameters"] == 8 * 12 * 16**2 + 256 * 16
-    assert wide["parameters"] == 8 * 12 * 24**2 + 256 * 24
+    assert wide["parameters"] == 8 * 12 * 32**2 + 256 * 32
     ratio = narrow["train"]["learning_rate"] / wide["train"]["learning_rate"]
     assert ratio == pytest.approx((wide["parameters"] / narrow["parameters"]) ** (1 / 3), rel=0.01)
     assert header["settings"]["data"]["length"] == 8
@@ -138,7 +138,7 @@ def test_a_training_that_diverges_leaves_the_others_alone(
     assert train(tmp_path) == 2
     found = {(row["label"], row["size"], row["tokens"]): row for row in rows_of(tmp_path)}
     failed = [key for key, row in found.items() if row["status"] == "failed"]
-    assert failed == [("1A1M1S", "w16", "320"), ("1A1M1S", "w24", "320")]
+    assert failed == [("1A1M1S", "w16", "320"), ("1A1M1S", "w32", "320")]
     assert found[failed[0]]["note"].startswith("the loss of AMS") and not found[failed[0]]["loss"]
     monkeypatch.setattr(cell_task, "train_cell", sound)
     assert train(tmp_path) == 0
