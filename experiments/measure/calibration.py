@@ -14,9 +14,11 @@ noise floor is taken. `results.standings.decide` judges it, as it judges the run
 
 A run's score is the mean over its finalists, each of which was trained again several times.
 
-Run it: `python -m nasarena.experiments.measure.calibration [--save]` (25 minutes on one core)
+Run it: `python -m nasarena.experiments.measure.calibration [--save]` (an hour on one core), or
+`... calibration landscapes [--save]` for the intervals over landscapes alone (minutes).
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -63,6 +65,11 @@ NUM_POPULATION = 2_000_001
 
 
 def main() -> None:
+    if "landscapes" in sys.argv[1:]:
+        rows = list(_coverage_over_landscapes())
+        gap = max((row["found"] - row["promised"] for row in rows), key=abs)
+        record("calibration_landscapes", rows, {"coverage_gap": gap}, module="calibration")
+        return
     rows = [
         *_same_searchers(),
         *_same_comparisons(),

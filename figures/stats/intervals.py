@@ -2,10 +2,11 @@
 
 Every statistic takes plain arrays, the runs (seeds) first. A plain percentile interval of n values
 is too narrow: it misses the factor t / z between Student's and the normal quantile, and, where
-nothing is trimmed, sqrt(n / (n - 1)) (Hesterberg 2015, "What teachers should know about the
-bootstrap", The American Statistician 69(4)). So the distances of its limits from the estimate are
-multiplied by both. Scaling distances, rather than taking wider quantiles, lets the interval leave
-the range of the data, which 2 to 4 seeds need; `measure.calibration` has the coverage it gives.
+nothing is trimmed or several tasks have n runs each, sqrt(n / (n - 1)) (Hesterberg 2015, "What
+teachers should know about the bootstrap", The American Statistician 69(4)). So the distances of its
+limits from the estimate are multiplied by both. Scaling distances, rather than taking wider
+quantiles, lets the interval leave the range of the data, which 2 to 4 seeds need;
+`measure.calibration` has the coverage it gives.
 """
 
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ def widen_limits(
     """
     tail = (1 - level) / 2
     scale = scipy_stats.t.isf(tail, num_tasks * (num_runs - 1)) / scipy_stats.norm.isf(tail)
-    if int(_CUT * num_runs * num_tasks) == 0:  # a plain mean, whose bootstrap is too narrow
+    # A plain mean's bootstrap is too narrow; so is one that draws few runs within each task.
+    if int(_CUT * num_runs * num_tasks) == 0 or num_tasks > 1:
         scale *= np.sqrt(num_runs / (num_runs - 1))
     low, high = np.quantile(repeats, [tail, 1 - tail], axis=0)
     return estimate - scale * (estimate - low), estimate + scale * (high - estimate)

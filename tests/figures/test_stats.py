@@ -6,7 +6,14 @@ from scipy import stats as scipy_stats
 
 from nasarena.figures.stats.agreement import icc1, residual_noise
 from nasarena.figures.stats.curves import area_under_steps, rank_band, ranks_over_budget, step_fill
-from nasarena.figures.stats.intervals import Interval, band, bootstrap_iqm, interval, iqm
+from nasarena.figures.stats.intervals import (
+    Interval,
+    band,
+    bootstrap_iqm,
+    interval,
+    iqm,
+    widen_limits,
+)
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -134,3 +141,11 @@ def test_bootstrap_of_20_runs_of_10_tasks_depends_on_the_tasks_centres() -> None
     middle = values[:, 3:7].mean()  # whole tasks lie outside the middle half
     assert found.low < middle < found.high and found.high - found.low < 1.5
     assert str(Interval(0.5, 0.25, 0.75)) == "0.5000 [0.2500, 0.7500]"
+
+
+def test_limits_over_several_tasks_are_widened_for_few_runs_of_each() -> None:
+    """Student's quantile with 6 x 3 degrees of freedom, and sqrt(4 / 3)."""
+    repeats = np.linspace(-1.0, 1.0, 4001)
+    low, high = widen_limits(repeats, np.array(0.0), num_runs=4, num_tasks=6)
+    expected = 0.95 * 2.10092 / 1.95996 * np.sqrt(4 / 3)
+    assert (-low, high) == (pytest.approx(expected, rel=1e-4), pytest.approx(expected, rel=1e-4))
