@@ -44,7 +44,7 @@ class InferenceConfig:
     """`nasarena inference`."""
 
     contexts: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (256, 1024, 4096), description="tokens read before the first is written"
+        (256, 1024, 4096), min_length=1, description="tokens read before the first is written"
     )
     batch: int = Field(1, ge=1, description="sequences at once")
     new_tokens: int = Field(32, ge=2, description="tokens written after each context")

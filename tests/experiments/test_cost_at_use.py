@@ -84,6 +84,8 @@ def test_one_model_makes_no_figure_of_a_front() -> None:
 
 
 def test_no_checkpoint_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["inference"]) == 2 and main(["inference", str(tmp_path)]) == 2
-    first, second = capsys.readouterr().err.splitlines()
+    for arguments in ([], [str(tmp_path)], [str(tmp_path), "contexts=[]"]):
+        assert main(["inference", *arguments]) == 2
+    first, second, third = capsys.readouterr().err.splitlines()
     assert "at least one checkpoint" in first and "finished budget" in second
+    assert "contexts" in third

@@ -4,9 +4,12 @@ import json
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from nasarena.experiments.measure.scaling import resume, speed
+from nasarena.experiments.measure.scaling import likelihoods, resume, served, speed
+from nasarena.experiments.scaling.likelihood import Likelihood
+from nasarena.experiments.scaling.task_requests import Question, Request
 from nasarena.proxies.data.task import Batch
 from nasarena.proxies.data.text_data import ByteText
 
@@ -33,3 +36,25 @@ def test_every_step_but_the_first_is_timed() -> None:
     times_s = speed.seconds_in_turn({"own": seen.append, "other": seen.append}, [batch] * 3)
     assert len(seen) == 6
     assert set(times_s) == {"own", "other"} and min(times_s.values()) > 0
+
+
+def test_likelihoods_are_compared_answer_by_answer_and_question_by_question() -> None:
+    """The second question is answered otherwise; one answer is greedy to one side alone."""
+    questions = [Question([Request("?", " a"), Request("?", " b")], 0)] * 2
+    ours = [Likelihood(total, 2, False) for total in (-1.0, -2.0, -4.0, -3.0)]
+    theirs = [(-1.0, False), (-2.5, True), (-3.0, False), (-3.25, False)]
+    row = likelihoods.differences(questions, ours, theirs)
+    assert row["largest_difference"] == 1.0
+    assert row["largest_relative"] == pytest.approx(1 / 3)
+    assert row["other_choices"] == 1 and row["other_greedy"] == 1 and row["tokens"] == 8
+
+
+def test_a_served_prompt_is_read_from_its_second_token_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = {
+        "choices": [{"prompt_logprobs": [None, {"7": {"logprob": -0.5}}, {"3": {"logprob": -2.0}}]}]
+    }
+    request = httpx.Request("POST", "http://test")
+    monkeypatch.setattr(
+        httpx, "post", lambda *a, **k: httpx.Response(200, json=reply, request=request)
+    )
+    assert served.prompt_log_probabilities("http://test", "model", [5, 7, 3]) == [-0.5, -2.0]
