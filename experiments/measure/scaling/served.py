@@ -3,8 +3,12 @@
 The server runs already, with the export of the same cell, in float32:
 
     nasarena export CELL exported
-    vllm serve exported --dtype float32 --enforce-eager --max-model-len 1024
+    vllm serve exported --dtype float32 --max-model-len 1024 --enforce-eager \\
+      --no-enable-prefix-caching
     python -m nasarena.experiments.measure.scaling.served CELL http://127.0.0.1:8000 [--save]
+
+On a CPU vLLM 0.32.0 has attention for heads of 32, 64, 80 and more features only, and with a cache
+of prefixes its Mamba-2 fails on prompts of more than one chunk (128 positions): hence the flag.
 """
 
 import sys
@@ -34,6 +38,7 @@ def measure() -> None:
     version = httpx.get(f"{url}/version", timeout=60).json()["version"]
     summary = {
         "pattern": saved.model.pattern,
+        "parameters": saved.model.num_parameters,
         "tokens": sum(row["tokens"] for row in rows),
         "largest_difference": max(row["largest_difference"] for row in rows),
         "vllm": version,
