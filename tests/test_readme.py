@@ -33,6 +33,7 @@ SMALLER = {
     ],
     "evaluate": ["seeds=1"],
     "audit": ["patterns=5", "seeds=2"],
+    "scale": ["plan=true"],
     "check": [],
 }
 # A comparison that does not say otherwise would import every optimizer there is, and score all 43

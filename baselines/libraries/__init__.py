@@ -1,1 +1,1 @@
-"""Searchers that are a library's own: Optuna, Nevergrad, SMAC. May import the folder above."""
+"""Searchers that are a library's own: Optuna, Nevergrad. May import the folder above."""

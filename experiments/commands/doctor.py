@@ -22,7 +22,6 @@ OPTIONAL = {
     "optuna": "searchers tpe, tpe-pruned and gp-optuna",
     "nevergrad": "searcher nevergrad",
     "botorch": "searchers botorch and composer",
-    "smac": "searcher smac",
     "transformers": "training the embedded agent anew",
     "datasets": "text corpora by their Hugging Face names",
     "triton": "compiled kernels on a GPU",

@@ -37,7 +37,6 @@ SEARCHERS = {
     "tpe": "nasarena.baselines.libraries.optuna_study:TPE",
     "gp-optuna": "nasarena.baselines.libraries.optuna_study:GaussianProcess",
     "nevergrad": "nasarena.baselines.libraries.nevergrad_search:Nevergrad",
-    "smac": "nasarena.baselines.libraries.smac_search:Smac",
     "nevergrad-choice": "nasarena.baselines.libraries.nevergrad_search:NevergradChoice",
     "botorch": "nasarena.baselines.botorch_gp:BotorchSearch",
     "successive-halving": "nasarena.baselines.successive_halving:SuccessiveHalving",

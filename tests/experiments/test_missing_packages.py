@@ -43,7 +43,7 @@ def test_the_extra_has_all_that_our_searchers_need_and_make_install_takes_it() -
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extra = {text.partition(">")[0] for text in project["optional-dependencies"]["optimizers"]}
     needed = {load_searcher(name).requires for name in SEARCHERS} - {None}
-    assert extra == needed - {"smac"}  # an extra of its own: large, and not in the default
+    assert extra == needed
     assert not needed & {text.partition(">")[0] for text in project["dependencies"]}
     assert '-e ".[optimizers]"' in (ROOT / "Makefile").read_text()
 

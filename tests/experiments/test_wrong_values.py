@@ -33,6 +33,10 @@ HEADS = {
     "run": ["run"],
     "evaluate": ["evaluate", "16A"],
     "audit": ["audit"],
+    "aggregate": ["aggregate", "."],
+    "downstream": ["downstream", "."],
+    "inference": ["inference", "."],
+    "scale": ["scale"],
     "check": ["check", "random"],
     "serve": ["serve", "org/model"],
 }
