@@ -78,9 +78,9 @@ def compare(
     result: Comparison | Suite
     with _environment():
         if is_over_landscapes(config):
-            _, troubles = run_suite(config, command, _console(progress), objects)
+            landscapes, troubles = run_suite(config, command, _console(progress), objects)
             report_failures(troubles)
-            result = Suite(suite_folder(config), command, failures(troubles))
+            result = Suite(suite_folder(config), command, failures(troubles), landscapes)
         else:
             comparison = plan_comparison(config, command, objects)
             troubles = run_comparison(comparison, config, command, _console(progress))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nasarena.figures.suite.report import FIGURES, write_suite
-from nasarena.figures.suite.results import SuiteResults, read_manifest, read_suite
+from nasarena.figures.suite.results import Landscape, SuiteResults, read_manifest, read_suite
 from nasarena.figures.suite.table import ALL, suite_table
 from nasarena.figures.suite.verdict import verdict
 from nasarena.outcome import Comparison, show_figures_in_notebooks
@@ -32,16 +32,21 @@ _SHOWN = {
 class Suite:
     """The comparisons on several landscapes in a folder, and one verdict over all of them.
 
-    `failures` are the runs of this call that did not finish. Raises NasArenaError for a folder that
+    `failures` are the runs of this call that did not finish; `known` landscapes are not read again.
+    Raises NasArenaError for a folder that
     is no suite, or where no searcher finished on every landscape.
     """
 
     def __init__(
-        self, folder: str | Path, command: str | None = None, failures: Sequence[str] = ()
+        self,
+        folder: str | Path,
+        command: str | None = None,
+        failures: Sequence[str] = (),
+        known: Sequence[Landscape] = (),
     ) -> None:
         self.folder = Path(folder).absolute()
         self.failures = list(failures)
-        self._results: SuiteResults = read_suite(self.folder)
+        self._results: SuiteResults = read_suite(self.folder, known)
         self._command = command or read_manifest(self.folder).command
 
     @property

@@ -1,15 +1,19 @@
-"""What nasarena takes of a machine: where caches are stored, and how many threads a process has.
+"""What nasarena takes of a machine: where caches are stored, how many threads a process has, and a
+file that one process alone writes.
 
 Caches lie in `NASARENA_CACHE`, else in `~/.cache/nasarena`, else in a folder in /tmp. Where
 processes share the cores, numerical libraries take one thread in each: they read these variables
 when they are imported, so the variables must be set before that.
 """
 
+import fcntl
 import os
 import tempfile
+import time
 from pathlib import Path
+from typing import IO
 
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.errors import InvalidSetting, RunFolderRefused
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -43,3 +47,22 @@ def _own_folder(folder: Path) -> Path:
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise InvalidSetting(f"{folder} must be yours alone: remove it, or set NASARENA_CACHE")
     return folder
+
+
+def lock_file(file: IO[bytes], folder: Path, wait_s: float = 0.0) -> None:
+    """Have an open file to oneself until it is closed.
+
+    Raises RunFolderRefused where another process still has it after `wait_s`; `file` is closed.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                file.close()
+                raise RunFolderRefused(
+                    f"{folder} is being written by another process; wait for it or stop it"
+                ) from error
+        time.sleep(0.01)

@@ -17,9 +17,7 @@ runs are the same run when their events agree in everything else. `first` is a t
 | `failed` | the searcher broke down; the same command may try again | `reason`, `traceback` |
 """
 
-import fcntl
 import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +26,7 @@ from typing import IO, Any, Literal, Self
 
 from nasarena.search.errors import NasArenaError, RunFolderRefused
 from nasarena.search.hashes import config_hash
+from nasarena.search.machine import lock_file
 from nasarena.search.run_config import difference
 from nasarena.search.trial import Trial
 from nasarena.search.untrusted.bounded_read import read_bounded
@@ -104,18 +103,7 @@ class RunFolder:
         self.close()
 
     def _lock(self) -> None:
-        deadline = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    self._file.close()
-                    raise RunFolderRefused(
-                        f"{self.path} is being written by another process; wait for it or stop it"
-                    ) from error
-            time.sleep(0.01)
+        lock_file(self._file, self.path, _WAIT_S)
 
     def _refuse_others(self, config: Mapping[str, Any]) -> bool:
         """Whether this configuration's header is there; raises where another's is, or none is and

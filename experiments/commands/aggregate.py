@@ -22,7 +22,7 @@ from nasarena.experiments.scaling.resampling import (
     apply_rules,
     judge,
     make_groups,
-    resampled_worths,
+    resample_worths,
 )
 from nasarena.experiments.scaling.sizes import published_size
 from nasarena.experiments.scaling.winners import (
@@ -31,7 +31,7 @@ from nasarena.experiments.scaling.winners import (
     read_winners,
     refuse_small_pool,
 )
-from nasarena.experiments.scaling.worth import Worth, estimated_worth, exact_worth
+from nasarena.experiments.scaling.worth import Worth, estimate_worth, exact_worth
 from nasarena.experiments.settings.aggregate_settings import AggregateConfig
 from nasarena.experiments.settings.commands import aggregate_settings
 from nasarena.figures.stats.intervals import Floats
@@ -143,7 +143,7 @@ def _worth(winners: Winners, fresh: Mapping[str, Floats], config: AggregateConfi
     proxy = build_proxy(winners.proxy, winners.space, config.cache)
     if isinstance(proxy, KnownProxy):
         return exact_worth(proxy, config.resamples)
-    return estimated_worth(winners, fresh, config.resamples)
+    return estimate_worth(winners, fresh, config.resamples)
 
 
 def _judge(
@@ -156,7 +156,7 @@ def _judge(
     """The rows of each group's table."""
     rows_of = {}
     for group in groups:
-        resampled = resampled_worths(group, rules, worth, config.resamples)
+        resampled = resample_worths(group, rules, worth, config.resamples)
         standings = judge(group, worth, resampled)
         rows_of[group.name] = [
             report.RuleRow(

@@ -35,10 +35,10 @@ def export(arguments: Sequence[str]) -> int:
             f"{' '.join(words) or 'nothing'}"
         )
     # With torch: not before the arguments are right.
-    from nasarena.experiments.scaling.saved_cell import open_saved
+    from nasarena.experiments.scaling.saved_cell import open_saved_cell
     from nasarena.proxies.scaled.nemotron_export import export_model
 
-    saved, folder = open_saved(words[0], settings.get("tokenizer")), Path(words[1])
+    saved, folder = open_saved_cell(words[0], settings.get("tokenizer")), Path(words[1])
     model = saved.model
     export_model(model, saved.checkpoint, folder, saved.tokenizer)
     print(f"{model.num_parameters:,} parameters of {model.pattern} in {folder}")
@@ -56,9 +56,9 @@ def downstream(arguments: Sequence[str]) -> int:
     from nasarena.experiments.scaling import downstream as tasks
     from nasarena.experiments.scaling.held_out import held_out_rows
     from nasarena.experiments.scaling.likelihood import score_requests
-    from nasarena.experiments.scaling.saved_cell import open_saved
+    from nasarena.experiments.scaling.saved_cell import open_saved_cell
 
-    saved = open_saved(words[0], config.tokenizer, config.device)
+    saved = open_saved_cell(words[0], config.tokenizer, config.device)
     questions = tasks.read_tasks(config)
     held_out = held_out_rows(saved, config.text, config.length)
     requests = [answer for own in questions.values() for one in own for answer in one.answers]
@@ -90,10 +90,10 @@ def inference(arguments: Sequence[str]) -> int:
     config = inference_settings(settings)
     if not words:
         raise InvalidSetting("at least one checkpoint (or folder of a cell) is expected, got none")
-    from nasarena.experiments.scaling.saved_cell import open_saved
+    from nasarena.experiments.scaling.saved_cell import open_saved_cell
     from nasarena.experiments.scaling.use_report import UseRow, draw, show, table, use_rows
 
-    saved = [open_saved(word, None, config.device) for word in words]
+    saved = [open_saved_cell(word, None, config.device) for word in words]
     console = make_console()
     rows: list[UseRow] = []
     with progress_bar(console) as progress:

@@ -49,7 +49,7 @@ def _plan(
     """Say what is to be done and how long it takes; the peak of a core, None for a GPU."""
     swept = [cell for cells in sweep_cells(config, grid).values() for cell in cells]
     everything = [*swept, *grid.cells]
-    waiting = _unfinished(everything, folder)
+    waiting = _select_unfinished(everything, folder)
     peak = results([measure_peak], pool)[0] if waiting and config.device == "cpu" else None
     estimate = estimate_time(waiting, config, pool)
     show_plan(grid, len(everything), folder.path, estimate, peak, pool.num_workers, console)
@@ -66,7 +66,7 @@ def _train(
     failures: dict[Path, str] = {}
 
     def train(cells: Sequence[GridCell]) -> None:
-        waiting = _unfinished(cells, folder)
+        waiting = _select_unfinished(cells, folder)
         with GridDisplay(waiting, peak, console) as display:
 
             def watch(cell: GridCell, news: News) -> None:
@@ -106,5 +106,5 @@ def _report(grid: Grid, folder: GridFolder, console: Console) -> None:
     console.print(f"[bold]{files[-1]}[/bold]", soft_wrap=True)
 
 
-def _unfinished(cells: Sequence[GridCell], folder: GridFolder) -> list[GridCell]:
+def _select_unfinished(cells: Sequence[GridCell], folder: GridFolder) -> list[GridCell]:
     return [cell for cell in cells if not folder.is_finished(cell)]

@@ -88,15 +88,10 @@ def conclude_suite(
     folder: Path, landscapes: list["Landscape"], command: str, draws: bool
 ) -> "SuiteConclusion":
     """Write the suite's table and report, and with `draws` its figures."""
-    from nasarena.figures.results.analysis import analyze
     from nasarena.figures.suite.report import write_suite
-    from nasarena.figures.suite.results import combine, landscape_of, read_manifest
+    from nasarena.figures.suite.results import read_suite
 
-    known = {each.name: each for each in landscapes}
-    others = [name for name in read_manifest(folder).landscapes if name not in known]
-    for name in others:  # of an earlier command under the same name
-        known[name] = landscape_of(name, analyze(folder / name))
-    results = combine(folder.resolve().name, list(known.values()))
+    results = read_suite(folder, landscapes)  # others are of an earlier command under this name
     return write_suite(folder, results, command, draws)
 
 

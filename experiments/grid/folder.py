@@ -12,7 +12,6 @@ missing. Any other setting must be what it was.
 """
 
 import csv
-import fcntl
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from nasarena.experiments.settings.scale_settings import ScaleConfig
 from nasarena.proxies.scaled.cell_folder import Result, read_results
 from nasarena.search.errors import NasArenaError, RunFolderRefused
 from nasarena.search.hashes import config_hash
+from nasarena.search.machine import lock_file
 from nasarena.search.run_config import difference
 from nasarena.search.untrusted.drafts import replace_text
 
@@ -111,13 +111,7 @@ def _lock(path: Path) -> IO[bytes]:
         lock = open(path / "scale.lock", "ab")
     except OSError as error:
         raise NasArenaError(f"cannot write to {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise RunFolderRefused(
-            f"{path} is being written by another process; wait for it or stop it"
-        ) from error
+    lock_file(lock, path)
     return lock
 
 

@@ -40,7 +40,7 @@ def make_patterns(config: ScaleConfig) -> dict[str, str]:
 
 def _all_patterns(config: ScaleConfig) -> Iterator[tuple[str, str]]:
     for word in config.patterns:
-        yield from _named(word, config.space)
+        yield from _patterns_of(word, config.space)
     for folder in config.aggregates:
         yield from read_aggregates(Path(folder))
     drawn = config.space.sample_distinct(config.random, stream(config.draw, "scale", "random"))
@@ -58,7 +58,7 @@ def _unlike(label: str, others: dict[str, str]) -> str:
     return unlike
 
 
-def _named(word: str, space: PatternSpace) -> Iterator[tuple[str, str]]:
+def _patterns_of(word: str, space: PatternSpace) -> Iterator[tuple[str, str]]:
     references = {name: pattern for name, (pattern, _) in reference_patterns(space).items()}
     if word == REFERENCES:
         yield from references.items()

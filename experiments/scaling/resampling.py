@@ -65,7 +65,7 @@ def apply_rules(
     return Group(name, space, runs, {name: rule(pool) for name, rule in rules.items()})
 
 
-def resampled_worths(
+def resample_worths(
     group: Group, rules: Mapping[str, Rule], worth: Worth, num_resamples: int
 ) -> dict[str, Floats]:
     """What the pattern of each rule is worth in every resample of the searchers, `(R,)`."""

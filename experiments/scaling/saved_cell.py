@@ -55,7 +55,7 @@ class SavedCell:
         }
 
 
-def open_saved(place: str, tokenizer: str | None = None, device: str = "cpu") -> SavedCell:
+def open_saved_cell(place: str, tokenizer: str | None = None, device: str = "cpu") -> SavedCell:
     """The model of a checkpoint or of a cell's folder, in float32.
 
     Raises InvalidSetting for a place without one, a device that is not there and a tokenizer of

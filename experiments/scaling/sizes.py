@@ -50,7 +50,7 @@ class PublishedSize:
 
 def published_size(name: str) -> PublishedSize:
     """The size of this name. Raises InvalidSetting for one that widths.yaml does not have."""
-    sizes = _published()
+    sizes = _read_widths()
     if name not in sizes:
         raise InvalidSetting(f"no size is called {name!r}; {nearest(name, sizes)}")
     found = sizes[name]
@@ -58,7 +58,7 @@ def published_size(name: str) -> PublishedSize:
 
 
 @cache
-def _published() -> Mapping[str, Any]:
+def _read_widths() -> Mapping[str, Any]:
     sizes: Mapping[str, Any] = yaml.safe_load(WIDTHS.read_text())
     return sizes
 

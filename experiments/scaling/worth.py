@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import stats as scipy_stats
 
 from nasarena.experiments.scaling.winners import Winners
-from nasarena.figures.stats.intervals import LEVEL, Floats
+from nasarena.figures.stats.intervals import Floats, student_factor
 from nasarena.search.models.score_model import FEWEST, ScoreModel
 from nasarena.search.proxy import KnownProxy
 from nasarena.search.seeding import stream
@@ -38,7 +37,7 @@ def exact_worth(proxy: KnownProxy, num_resamples: int) -> Worth:
     return Worth(estimate, lambda pattern: np.full(num_resamples, estimate(pattern)), True)
 
 
-def estimated_worth(winners: Winners, fresh: Mapping[str, Floats], num_resamples: int) -> Worth:
+def estimate_worth(winners: Winners, fresh: Mapping[str, Floats], num_resamples: int) -> Worth:
     """The mean of its fresh scores `(n,)`, where a pattern has any.
 
     Every other pattern, as only resamples name it, has the posterior mean of one model of the
@@ -78,9 +77,7 @@ def _has_scores(fresh: Mapping[str, Floats], pattern: str) -> bool:
 
 def _widening(count: int) -> float:
     """By how much a plain bootstrap of a mean of few values is too narrow."""
-    tail = (1 - LEVEL) / 2
-    student = scipy_stats.t.isf(tail, count - 1) / scipy_stats.norm.isf(tail)
-    return float(student * np.sqrt(count / (count - 1)))
+    return student_factor(count - 1) * float(np.sqrt(count / (count - 1)))
 
 
 def _model_of_finalists(winners: Winners) -> ScoreModel:

@@ -121,12 +121,18 @@ def widen_limits(
     Degrees of freedom: `num_tasks * (num_runs - 1)`, for each task has a centre of its own.
     """
     tail = (1 - level) / 2
-    scale = scipy_stats.t.isf(tail, num_tasks * (num_runs - 1)) / scipy_stats.norm.isf(tail)
+    scale = student_factor(num_tasks * (num_runs - 1), level)
     # A plain mean's bootstrap is too narrow; so is one that draws few runs within each task.
     if int(_CUT * num_runs * num_tasks) == 0 or num_tasks > 1:
         scale *= np.sqrt(num_runs / (num_runs - 1))
     low, high = np.quantile(repeats, [tail, 1 - tail], axis=0)
     return estimate - scale * (estimate - low), estimate + scale * (high - estimate)
+
+
+def student_factor(freedom: int, level: float = LEVEL) -> float:
+    """Student's quantile over the normal one: how much wider limits must be for few values."""
+    tail = (1 - level) / 2
+    return float(scipy_stats.t.isf(tail, freedom) / scipy_stats.norm.isf(tail))
 
 
 def _matrix(values: ArrayLike) -> Floats:

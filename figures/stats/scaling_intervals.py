@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import stats as scipy_stats
 
-from nasarena.figures.stats.intervals import LEVEL, Floats, Interval
+from nasarena.figures.stats.intervals import LEVEL, Floats, Interval, student_factor
 from nasarena.figures.stats.scaling_cells import Cells, deviations, resample
 from nasarena.figures.stats.scaling_law import Laws, Noise, Sharing, fit_laws
 
@@ -86,7 +85,7 @@ class LawStudy:
 
     @property
     def _scale(self) -> float:
-        return float(scipy_stats.t.isf(_TAILS[0], self.freedom) / scipy_stats.norm.isf(_TAILS[0]))
+        return student_factor(self.freedom)
 
     def _limits(self, estimate: float, repeats: Floats) -> Interval:
         if self.freedom < 2 or not np.isfinite(estimate):
@@ -112,7 +111,7 @@ def study_laws(
 ) -> LawStudy:
     """Fit, and fit again to resampled losses. Raises InvalidSetting for too few cells."""
     laws = fit_laws(cells, sharing, noise)
-    fitted = fitted_losses(laws, cells)
+    fitted = predict_losses(laws, cells)
     scale = np.ones(len(fitted)) if noise == "equal" else fitted
     left_over = (cells.means - fitted) / scale
     num_fitted = _num_parameters(len(cells.names), sharing)
@@ -134,7 +133,7 @@ def study_laws(
     )
 
 
-def fitted_losses(laws: Laws, cells: Cells) -> Floats:
+def predict_losses(laws: Laws, cells: Cells) -> Floats:
     """What the laws say of each cell, `(C,)`."""
     found = np.empty(len(cells.group))
     for group in range(len(cells.names)):

@@ -119,14 +119,17 @@ class SuiteResults:
         return {name: -self.regrets[name][:, columns].ravel() for name in self.searchers}
 
 
-def read_suite(folder: Path) -> SuiteResults:
-    """The results of the suite whose comparisons lie in `folder`.
+def read_suite(folder: Path, known: Sequence[Landscape] = ()) -> SuiteResults:
+    """The results of the suite whose comparisons lie in `folder`; `known` need not be read again.
 
     Raises NasArenaError where it is no suite of this version, where a landscape has no comparison,
     or where no searcher finished on all of them.
     """
-    manifest = read_manifest(folder)
-    landscapes = [landscape_of(name, analyze(folder / name)) for name in manifest.landscapes]
+    by_name = {each.name: each for each in known}
+    landscapes = [
+        by_name.get(name) or landscape_of(name, analyze(folder / name))
+        for name in read_manifest(folder).landscapes
+    ]
     return combine(folder.resolve().name, landscapes)
 
 

@@ -12,7 +12,6 @@ After a kill the steps since the newest checkpoint are trained again and written
 same losses: `read_losses` takes the last line of each.
 """
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from nasarena.proxies.scaled.checkpoint import Identity, refuse_another
-from nasarena.search.errors import ProxyFailed, RunFolderRefused
+from nasarena.search.errors import ProxyFailed
+from nasarena.search.machine import lock_file
 from nasarena.search.untrusted.drafts import replace_text
 
 TRUNK = "trunk"
@@ -119,12 +119,7 @@ def open_cell(path: Path, identity: Identity, tokenizer: str | None = None) -> I
 
 
 def _prepare(path: Path, log: IO[bytes], identity: Identity, tokenizer: str | None) -> None:
-    try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise RunFolderRefused(
-            f"{path} is being written by another process; wait for it or stop it"
-        ) from error
+    lock_file(log, path)
     try:
         header = path / "cell.json"
         if header.exists():

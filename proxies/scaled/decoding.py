@@ -21,7 +21,7 @@ from torch import Tensor
 from nasarena.proxies.models.attention import causal_mix
 from nasarena.proxies.models.mamba2 import causal_conv
 from nasarena.proxies.models.triton_scan import has_triton_scan, scan_population
-from nasarena.proxies.scaled.mamba2 import Mamba2, chunked_scan
+from nasarena.proxies.scaled.mamba2 import Mamba2, scan_chunks
 from nasarena.proxies.scaled.mixers import Attention
 from nasarena.proxies.scaled.model import Layer, ScaledModel
 from nasarena.proxies.scaled.shape import ScaledShape
@@ -187,7 +187,7 @@ def _advance(kept: MambaState, x: Tensor, dt: Tensor, a_H: Tensor, b: Tensor, c:
     if x.is_cuda and has_triton_scan():
         y = scan_population(x[None], dt[None], a_H[None], b[None], c[None])[0]
     else:
-        y = chunked_scan(x * dt[..., None], dt * a_H, b, c)
+        y = scan_chunks(x * dt[..., None], dt * a_H, b, c)
     from_state = torch.einsum("btgn,bgjnk->btgjk", c, kept.state) * total.exp()[..., None]
     to_end = (total[:, -1:] - total).exp()
     added = torch.einsum("btgn,btgjk->bgjnk", b, scaled * to_end[..., None])

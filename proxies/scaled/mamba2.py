@@ -64,7 +64,7 @@ def _scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """`h_t = exp(dt_t a) h_{t-1} + dt_t b_t x_t, y_t = c_t h_t`; `x` `(B, T, H, K)`, `a` `(H,)`."""
     if x.is_cuda and has_triton_scan():
         return scan_population(x[None], dt[None], a[None], b[None], c[None])[0]
-    return chunked_scan(x * dt[..., None], dt * a, b, c)
+    return scan_chunks(x * dt[..., None], dt * a, b, c)
 
 
 def scan_words(device: torch.device) -> str:
@@ -73,7 +73,7 @@ def scan_words(device: torch.device) -> str:
     return "Triton kernels of mamba-ssm" if on_gpu else "chunked matrix products of torch"
 
 
-def chunked_scan(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CHUNK) -> Tensor:
+def scan_chunks(x: Tensor, decay: Tensor, b: Tensor, c: Tensor, chunk: int = CHUNK) -> Tensor:
     """The scan `h_t = exp(decay_t) h_{t-1} + b_t x_t, y_t = c_t h_t` in chunks of `chunk`.
 
     `x` `(B, T, H, K)` already holds the factor dt; `decay` `(B, T, H)` is below 0; `b`, `c`

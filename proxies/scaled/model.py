@@ -106,7 +106,7 @@ def engine_weights(models: Population, member: int = 0) -> dict[str, Tensor]:
             if member in group.members:
                 row = group.members.index(member)
                 for name, stack in group.weights.items():
-                    found |= _named(f"layers.{slot}", name, stack[row])
+                    found |= _name_tensors(f"layers.{slot}", name, stack[row])
     ends = {name: stack[member] for name, stack in models.ends.items()}
     found["embedding.weight"] = ends["embedding"]
     found["final_norm.weight"] = ends["final_norm"]
@@ -115,7 +115,7 @@ def engine_weights(models: Population, member: int = 0) -> dict[str, Tensor]:
     return found
 
 
-def _named(layer: str, name: str, tensor: Tensor) -> dict[str, Tensor]:
+def _name_tensors(layer: str, name: str, tensor: Tensor) -> dict[str, Tensor]:
     if name == "norm":
         return {f"{layer}.norm.weight": tensor}
     if name in ("in_proj", "out_proj"):

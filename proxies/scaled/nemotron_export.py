@@ -132,7 +132,7 @@ def nemotron_weights(model: ScaledModel) -> dict[str, Tensor]:
             for name, tensor in state.items()
             if name.startswith(f"{layer}.mixer.")
         }
-        named = _attention(model, mixer) if letter == "A" else _renamed(letter, mixer)
+        named = _attention(model, mixer) if letter == "A" else _rename(letter, mixer)
         found |= {f"backbone.{layer}.mixer.{name}": tensor for name, tensor in named.items()}
     return {name: tensor.float().contiguous() for name, tensor in found.items()}
 
@@ -145,7 +145,7 @@ def _attention(model: ScaledModel, mixer: Mapping[str, Tensor]) -> dict[str, Ten
     return {**dict(zip(names, parts, strict=True)), "o_proj.weight": mixer["out_proj.weight"]}
 
 
-def _renamed(letter: str, mixer: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _rename(letter: str, mixer: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if letter == "M":
         return {
             "up_proj.weight": mixer["in_proj.weight"],

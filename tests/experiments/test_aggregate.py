@@ -11,7 +11,7 @@ from nasarena.experiments.commands.cli import main
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.scaling.aggregate import BEST
 from nasarena.experiments.scaling.winners import make_pool, read_winners
-from nasarena.experiments.scaling.worth import estimated_worth
+from nasarena.experiments.scaling.worth import estimate_worth
 from nasarena.proxies.landscape import Landscape
 
 SEARCHERS = "searchers=[random,evolution,local-search]"
@@ -136,7 +136,7 @@ def test_a_lucky_finalist_is_worth_less_than_its_own_score(unknown: Path) -> Non
     pool = make_pool(winners.space, winners.runs)
     first, second, last = pool.patterns[0], pool.patterns[1], pool.patterns[-1]
     fresh = {first: np.array([7.0, 8.0]), second: np.array([np.nan, np.nan])}
-    worth = estimated_worth(winners, fresh, num_resamples=30)
+    worth = estimate_worth(winners, fresh, num_resamples=30)
     assert worth.estimate(first) == 7.5  # scored afresh
     assert worth.estimate(second) < pool.scores_N[1]
     assert worth.estimate(last) > pool.scores_N[-1]
@@ -148,14 +148,14 @@ def test_fresh_seeds_are_drawn_again_in_pairs(unknown: Path) -> None:
     winners = read_winners([unknown])
     scores = np.array([1.0, 2.0, 4.0, 9.0])
     fresh = {"AAAAAA": scores, "MMMMMM": scores + 0.5, "SSSSSS": scores[::-1]}
-    worth = estimated_worth(winners, fresh, num_resamples=4000)
+    worth = estimate_worth(winners, fresh, num_resamples=4000)
     assert worth.repeats("MMMMMM") - worth.repeats("AAAAAA") == pytest.approx(0.5)
     assert (worth.repeats("SSSSSS") - worth.repeats("AAAAAA")).std() > 1
     # Student's interval of the mean of four, by the standard error s / 2.
     low, high = np.quantile(worth.repeats("AAAAAA"), [0.025, 0.975])
     half = 3.182 * scores.std(ddof=1) / 2
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
-    one = estimated_worth(winners, {"AAAAAA": np.array([1.0])}, num_resamples=5)
+    one = estimate_worth(winners, {"AAAAAA": np.array([1.0])}, num_resamples=5)
     assert one.estimate("AAAAAA") == 1.0 and np.isnan(one.repeats("AAAAAA")).all()
 
 

@@ -24,7 +24,7 @@ from nasarena.experiments.scaling.resampling import (
     apply_rules,
     judge,
     make_groups,
-    resampled_worths,
+    resample_worths,
 )
 from nasarena.experiments.scaling.winners import Pool, RunWinners, ScoredTrials, make_pool
 from nasarena.experiments.scaling.worth import Worth
@@ -156,12 +156,12 @@ def test_a_finalist_of_several_runs_is_one_with_the_mean_of_its_scores() -> None
     assert twice.scores_N.tolist() == [3.75, 2.0, 2.0]
 
 
-def judged(searchers: Sequence[dict[str, list[float]]]) -> dict[str, Standing]:
+def judge_runs(searchers: Sequence[dict[str, list[float]]]) -> dict[str, Standing]:
     """Every rule over these searchers; a pattern is worth its number of M."""
     runs = [run(f"s{i}", finalists) for i, finalists in enumerate(searchers)]
     rules = make_rules(num_clusters=2, num_top=2)
     group = apply_rules("together", PatternSpace("AM", 4), runs, rules)
-    return judge(group, WORTH, resampled_worths(group, rules, WORTH, num_resamples=40))
+    return judge(group, WORTH, resample_worths(group, rules, WORTH, num_resamples=40))
 
 
 def number_of_m(pattern: str) -> float:
@@ -173,13 +173,13 @@ WORTH = Worth(number_of_m, lambda pattern: np.full(40, number_of_m(pattern)), is
 
 def test_resamples_draw_searchers_and_apply_the_rule_again() -> None:
     """Two searchers: one time in four only the second is drawn, whose best has one M."""
-    found = judged([{"MMAA": [2.0], "AAAA": [0.0]}, {"AAAM": [1.0], "AAAA": [0.0]}])[BEST]
+    found = judge_runs([{"MMAA": [2.0], "AAAA": [0.0]}, {"AAAM": [1.0], "AAAA": [0.0]}])[BEST]
     assert (found.worth.estimate, found.worth.low, found.worth.high) == (2.0, 1.0, 2.0)
     assert (found.gain.estimate, found.gain.low, found.gain.high) == (0.0, 0.0, 0.0)
 
 
 def test_one_searcher_has_no_interval() -> None:
-    found = judged([{"MMAA": [2.0], "AAAA": [0.0]}])
+    found = judge_runs([{"MMAA": [2.0], "AAAA": [0.0]}])
     assert all(np.isnan([one.worth.low, one.gain.high]).all() for one in found.values())
 
 
@@ -187,10 +187,10 @@ def test_a_gain_is_shown_from_six_searchers_on() -> None:
     """The skeleton AM of two finalists makes AAMM; the lucky best single has no M at all."""
     own = {"AAAA": [9.0], "AMMM": [1.0], "AAMM": [0.5]}
     rule = "frequent skeleton"
-    five, six = judged([own] * 5)[rule], judged([own] * 6)[rule]
+    five, six = judge_runs([own] * 5)[rule], judge_runs([own] * 6)[rule]
     assert five.gain.estimate == six.gain.estimate == 2.0 and five.gain.low == 2.0
     assert not five.is_shown and six.is_shown
-    assert not judged([own] * 6)[BEST].is_shown
+    assert not judge_runs([own] * 6)[BEST].is_shown
 
 
 def test_winners_are_grouped_by_kind_where_there_are_both() -> None:

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from nasarena.experiments.measure.scaling import laws as planted
 from nasarena.figures.stats.isoflop import bias_of_parabolas, fit_frontier, fit_parabola
 from nasarena.figures.stats.scaling_cells import Cells, deviations, make_cells, resample
-from nasarena.figures.stats.scaling_intervals import fitted_losses, study_laws
+from nasarena.figures.stats.scaling_intervals import predict_losses, study_laws
 from nasarena.figures.stats.scaling_law import Laws, Noise, Sharing, fit_laws
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
@@ -88,13 +88,13 @@ def test_no_other_optimizer_finds_a_smaller_error() -> None:
 
     def error(x: np.ndarray) -> float:
         laws = Laws(TRUTH.names, np.full(2, np.exp(x[0])), *np.exp(x[1:]).reshape(4, 2))
-        return float(((fitted_losses(laws, cells) - cells.means) ** 2).sum())
+        return float(((predict_losses(laws, cells) - cells.means) ** 2).sum())
 
     begin = np.log(np.concatenate([TRUTH.E[:1], *_terms(TRUTH)]))
     other = minimize(
         error, begin, method="Nelder-Mead", options={"maxiter": 4000, "adaptive": True}
     )
-    own = float(((fitted_losses(found, cells) - cells.means) ** 2).sum())
+    own = float(((predict_losses(found, cells) - cells.means) ** 2).sum())
     assert own <= other.fun * (1 + 1e-9) and own < error(begin)
 
 

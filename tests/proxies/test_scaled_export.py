@@ -50,7 +50,7 @@ def log_probabilities(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     return logits.float().log_softmax(-1)
 
 
-def loaded(folder: Path) -> Any:
+def load_export(folder: Path) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -77,7 +77,7 @@ def test_transformers_computes_our_log_probabilities(
     tokens = torch.tensor([ids])
     ours: ScaledModel = load_model(file)[0]
     torch.testing.assert_close(
-        log_probabilities(loaded(tmp_path / "out"), tokens),
+        log_probabilities(load_export(tmp_path / "out"), tokens),
         log_probabilities(ours, tokens),
         rtol=0, atol=1e-4,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from nasarena.proxies.models.flops import SequenceShape, num_parameters
 from nasarena.proxies.models.mamba2 import recurrent_scan
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
-from nasarena.proxies.scaled.mamba2 import chunked_scan
+from nasarena.proxies.scaled.mamba2 import scan_chunks
 from nasarena.proxies.scaled.model import (
     ScaledModel,
     build_model,
@@ -92,7 +92,7 @@ def test_chunks_compute_the_recurrence_at_any_length(length: int) -> None:
             normal(B, length, G, N, seed=3),
         )
     ]
-    got = chunked_scan(*inputs, chunk=8)
+    got = scan_chunks(*inputs, chunk=8)
     wanted = recurrent_scan(*(part[None] for part in inputs))[0]
     torch.testing.assert_close(got, wanted)
     upstream = normal(*got.shape, seed=7)

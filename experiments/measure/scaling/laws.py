@@ -21,7 +21,7 @@ from nasarena.figures.stats.scaling_cells import Cells, make_cells, resample
 from nasarena.figures.stats.scaling_intervals import (
     DIFFERENCES,
     QUANTITIES,
-    fitted_losses,
+    predict_losses,
     study_laws,
 )
 from nasarena.figures.stats.scaling_law import Laws
@@ -99,7 +99,7 @@ def train(truth: Laws, rng: np.random.Generator, trunk_share: float) -> Cells:
     names = [truth.names[each] for each in group]
     cells = make_cells(names, params, tokens, seed, np.zeros(len(group)), trunk_share > 0)
     clean = make_cells(names, params, tokens, seed, deviation * (trunk + own), trunk_share > 0)
-    losses = clean.losses_CS + fitted_losses(truth, cells)[:, None]
+    losses = clean.losses_CS + predict_losses(truth, cells)[:, None]
     return Cells(cells.names, cells.group, cells.params, cells.tokens, losses, cells.unit)
 
 

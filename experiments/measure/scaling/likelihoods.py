@@ -20,7 +20,7 @@ import numpy as np
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.scaling.likelihood import Likelihood, score_requests
-from nasarena.experiments.scaling.saved_cell import open_saved
+from nasarena.experiments.scaling.saved_cell import open_saved_cell
 from nasarena.experiments.scaling.task_requests import Question, find_requests, read_questions
 from nasarena.experiments.settings.saved_model_settings import TASKS
 from nasarena.proxies.data.text_data import ByteText
@@ -58,7 +58,7 @@ def compare(tasks: dict[str, list[Question]], folder: Path) -> list[dict[str, An
     train(folder / "cell")
     if main(["export", str(folder / "cell"), str(folder / "exported")]):
         raise RuntimeError("the model could not be exported")
-    saved = open_saved(str(folder / "cell"))
+    saved = open_saved_cell(str(folder / "cell"))
     requests = [one for own in tasks.values() for each in own for one in each.answers]
     ours = score_requests(saved.model, saved.encode, requests)
     theirs = lm_eval_likelihoods(

@@ -19,7 +19,7 @@ import httpx
 import torch
 
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.scaling.saved_cell import SavedCell, open_saved
+from nasarena.experiments.scaling.saved_cell import SavedCell, open_saved_cell
 from nasarena.proxies.data.text_data import ByteText
 
 _LENGTH, _SEQUENCES = 512, 4
@@ -28,7 +28,7 @@ _LENGTH, _SEQUENCES = 512, 4
 def measure() -> None:
     """Ask, compare, print, and keep if asked to."""
     place, url = [word for word in sys.argv[1:] if not word.startswith("--")]
-    saved = open_saved(place)
+    saved = open_saved_cell(place)
     task = ByteText(length=_LENGTH, shipped="prose")
     prompts: list[list[int]] = task.sample(0, "held_out", _SEQUENCES).inputs.tolist()
     served = str(httpx.get(f"{url}/v1/models", timeout=60).json()["data"][0]["id"])

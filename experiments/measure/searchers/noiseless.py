@@ -10,10 +10,7 @@ PatternBench's landscapes with their true scores. None of these settings were ch
 """
 
 import sys
-import tempfile
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,17 +18,11 @@ import numpy as np
 from nasarena.experiments.execution.pool import Report, results
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
-from nasarena.experiments.measure.searchers.searcher_settings import FAMILIES
+from nasarena.experiments.measure.searchers.searcher_settings import FAMILIES, run_trials
 from nasarena.experiments.measure.searchers.synthetic import BEST_OF_LIBRARIES, SEARCHERS
 from nasarena.experiments.settings.choices import choose_proxy
-from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.patternbench.suite import SUITE
-from nasarena.search.budget import Budget
-from nasarena.search.journal import Journal
-from nasarena.search.loop import LoopSettings, search
 from nasarena.search.proxy import KnownProxy
-from nasarena.search.run_folder import RunFolder
-from nasarena.search.searcher import build_searcher
 from nasarena.search.space import PatternSpace
 
 NUM_TRIALS, NUM_SEEDS = 100, 8
@@ -49,13 +40,8 @@ class NoiselessRun:
 
     def __call__(self, report: Report) -> float:
         """Regret of the best pattern tried."""
-        space = PatternSpace()
         proxy = build_problem(self.problem, self.seed)
-        spec = load_searcher(self.searcher)
-        make = partial(build_searcher, spec, space, options={}, num_trials=NUM_TRIALS)
-        loop = LoopSettings(self.seed, Budget("trials", NUM_TRIALS), finalists=1)
-        with tempfile.TemporaryDirectory() as path, RunFolder(Path(path), {}, {}) as folder:
-            trials = search(Journal(folder), make, proxy, loop).trials
+        trials = run_trials(self.searcher, {}, proxy, NUM_TRIALS, self.seed)
         return proxy.optimum()[1] - max(proxy.true_score(trial.pattern) for trial in trials)
 
 

@@ -13,7 +13,7 @@ of the paired difference; what is chosen stands in `conf/compare.yaml`.
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,10 +31,12 @@ from nasarena.search.budget import Budget
 from nasarena.search.journal import Journal
 from nasarena.search.loop import LoopSettings, search
 from nasarena.search.models.finalists import name_finalists
+from nasarena.search.proxy import KnownProxy
 from nasarena.search.run_folder import RunFolder
 from nasarena.search.searcher import build_searcher
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
+from nasarena.search.trial import Trial
 
 NUM_TRIALS, NUM_SEEDS, NUM_FINALISTS = 200, 8, 5
 NOISE = 0.33  # of a training of quick, 0.029, over the spread of patterns, 0.088
@@ -93,17 +95,22 @@ class Case:
 
     def __call__(self, report: Report) -> float:
         """Normalized regret of the finalists."""
-        space = PatternSpace()
         landscape, unit = build_landscape(self.family, self.seed)
-        spec = load_searcher(self.searcher)
-        options = dict(self.options)
-        make = partial(build_searcher, spec, space, options=options, num_trials=NUM_TRIALS)
-        loop = LoopSettings(self.seed, Budget("trials", NUM_TRIALS))
-        with tempfile.TemporaryDirectory() as path, RunFolder(Path(path), {}, {}) as folder:
-            trials = search(Journal(folder), make, landscape, loop).trials
+        trials = run_trials(self.searcher, dict(self.options), landscape, NUM_TRIALS, self.seed)
         _, best = landscape.optimum()
-        finalists = name_finalists(space, trials, NUM_FINALISTS)
+        finalists = name_finalists(landscape.space, trials, NUM_FINALISTS)
         return (best - float(np.mean([landscape.true_score(one) for one in finalists]))) / unit
+
+
+def run_trials(
+    searcher: str, options: Options, proxy: KnownProxy, num_trials: int, seed: int
+) -> Sequence[Trial]:
+    """The trials of one run, whose record is thrown away."""
+    spec = load_searcher(searcher)
+    make = partial(build_searcher, spec, proxy.space, options=options, num_trials=num_trials)
+    loop = LoopSettings(seed, Budget("trials", num_trials))
+    with tempfile.TemporaryDirectory() as path, RunFolder(Path(path), {}, {}) as folder:
+        return search(Journal(folder), make, proxy, loop).trials
 
 
 def build_landscape(family: str, seed: int) -> tuple[Landscape, float]:
