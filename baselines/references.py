@@ -11,6 +11,7 @@ from math import inf
 
 import numpy as np
 
+from nasarena.search.candidates.protocol import CodeSpace, Space
 from nasarena.search.notation import expand, from_nemotron
 from nasarena.search.searcher import searcher
 from nasarena.search.space import PatternSpace
@@ -159,14 +160,25 @@ def reference_patterns(space: PatternSpace) -> dict[str, tuple[str, Reference]]:
     return {name: entry for name, entry in made.items() if entry[0] in space}
 
 
+def named_candidates(space: Space) -> dict[str, tuple[str, str]]:
+    """Name -> (candidate, source) of what a space has by name: published patterns, or the scripts
+    that a task gives."""
+    if isinstance(space, PatternSpace):
+        found = reference_patterns(space)
+        return {name: (pattern, one.source) for name, (pattern, one) in found.items()}
+    if isinstance(space, CodeSpace):
+        return {name: (one, "the task's") for name, one in space.known_candidates().items()}
+    return {}
+
+
 @searcher("references")
 class References:
     """Asks each reference once, then stops: how a comparison scores them like anything else."""
 
-    def __init__(self, space: PatternSpace, rng: np.random.Generator) -> None:
+    def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._left = [
-            Proposal(pattern, "reference", (), {"name": name, "source": reference.source})
-            for name, (pattern, reference) in reference_patterns(space).items()
+            Proposal(pattern, "reference", (), {"name": name, "source": source})
+            for name, (pattern, source) in named_candidates(space).items()
         ]
 
     def ask(self, n: int) -> list[Proposal]:

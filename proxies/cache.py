@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from nasarena.search.candidates.protocol import identity
 from nasarena.search.fidelity import cost_at, evaluate_at
 from nasarena.search.machine import cache_folder
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
@@ -97,7 +98,8 @@ class CachedProxy(Proxy):
 
     def _key(self, pattern: str, seed: TrialSeed, split: Split, fidelity: float) -> Key:
         data = split if fidelity == 1 else f"{split} at {fidelity!r}"
-        return (self.version, pattern, str(seed.run), seed.replicate, data)
+        name = identity(self.space, pattern)
+        return (self.version, name, str(seed.run), seed.replicate, data)
 
     def _load(self, keys: Sequence[Key]) -> dict[Key, Outcome]:
         start = time.perf_counter()

@@ -10,6 +10,7 @@ counted in exact integers; seconds and shares of trainings to the rounding of th
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from nasarena.search.candidates.protocol import identity
 from nasarena.search.errors import BudgetSpent, InvalidSetting, ProxyFailed
 from nasarena.search.fidelity import Payments, cost_at
 from nasarena.search.proxy import Proxy
@@ -167,9 +168,10 @@ class Account:
 
         Raises InvalidSetting for a partial training where the proxy has only full ones.
         """
-        if self._duplicates == "reuse" and self._payments.covers(pattern, fidelity):
+        name = identity(self._proxy.space, pattern)
+        if self._duplicates == "reuse" and self._payments.covers(name, fidelity):
             return Quote(pattern, fidelity, is_duplicate=True)
-        replicate, reached = self._payments.next(pattern, fidelity)
+        replicate, reached = self._payments.next(name, fidelity)
         paid = cost_at(self._proxy, pattern, reached) if reached else Cost()
         cost = cost_at(self._proxy, pattern, fidelity) - paid
         share = 1 if fidelity == 1 and not reached else fidelity - reached
@@ -178,5 +180,6 @@ class Account:
     def reserve(self, quote: Quote) -> Reservation:
         """Set the quoted cost aside; BudgetSpent, and nothing noted, if that is not left."""
         reservation = self.ledger.reserve(quote.cost, quote.share)
-        self._payments.pay(quote.pattern, quote.replicate, quote.fidelity)
+        name = identity(self._proxy.space, quote.pattern)
+        self._payments.pay(name, quote.replicate, quote.fidelity)
         return reservation

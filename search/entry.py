@@ -22,6 +22,7 @@ class Entry:
     quote: Quote = Quote("", 1.0)
     reservation: Reservation | None = None
     note: str = ""
+    text_limit: int = 200
 
     def evaluation(self, outcome: Outcome) -> Trial:
         """The trial of a proposal that was evaluated."""
@@ -49,8 +50,8 @@ class Entry:
         )
 
     def invalid(self) -> Trial:
-        """No pattern of the space; its text, or what it was, is all that is kept."""
-        pattern = describe_pattern(self.proposal.pattern)
+        """No candidate of the space; its text, or what it was, is kept up to `text_limit`."""
+        pattern = describe_pattern(self.proposal.pattern, self.text_limit)
         return replace(self._free_trial("invalid"), pattern=pattern, note=self.note, fidelity=1.0)
 
     def _free_trial(self, status: Status) -> Trial:

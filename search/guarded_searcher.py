@@ -22,10 +22,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidPattern, NasArenaError, SearcherFailed
 from nasarena.search.journal import Journal
 from nasarena.search.searcher import Searcher
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
 from nasarena.search.untrusted.one_line import one_line
 
@@ -128,7 +128,7 @@ class GuardedSearcher:
         self._call("tell", lambda: self._searcher.tell(trials))
         self.tell_s = time.perf_counter() - start
 
-    def recommend(self, k: int, space: PatternSpace) -> list[str] | None:
+    def recommend(self, k: int, space: Space) -> list[str] | None:
         """Up to `k` patterns that the searcher thinks best; None from one that recommends none."""
         method = getattr(self._searcher, "recommend", None)
         if method is None:

@@ -69,13 +69,18 @@ class Journal:
         self._folder.append({"event": kind, **values, "measured": {**at, **(measured or {})}})
 
     def record_ask(
-        self, first: int, proposals: Sequence[Proposal], measured: Mapping[str, Any]
+        self,
+        first: int,
+        proposals: Sequence[Proposal],
+        measured: Mapping[str, Any],
+        limit: int = 200,
     ) -> None:
         """Note what was asked; on replay, refuse a searcher that asks something else.
 
-        Fidelities are noted where one of them is not full.
+        Fidelities are noted where one of them is not full. `limit` is how many characters of a
+        proposal are kept.
         """
-        patterns = [describe_pattern(proposal.pattern) for proposal in proposals]
+        patterns = [describe_pattern(proposal.pattern, limit) for proposal in proposals]
         fidelities = _fidelities_to_json(proposals)
         recorded = self.replay("asked")
         if recorded is None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from nasarena.search.budget import Account, Budget, Duplicates, Ledger
+from nasarena.search.candidates.protocol import identity, text_limit
 from nasarena.search.entry import Entry
 from nasarena.search.errors import (
     BudgetSpent,
@@ -202,18 +203,22 @@ class _Run:
     def _batches(self, batch_size: int) -> Iterator[Sequence[Proposal]]:
         design = initial_design(self.proxy, self.settings)
         if design:
-            self.journal.record_ask(len(self.trials), design, measured={})
+            self._record_ask(design, measured={})
             yield design
         while True:
             start = time.perf_counter()
             proposals = self.searcher.ask(batch_size)
             measured = {"ask_s": time.perf_counter() - start, "tell_s": self.searcher.tell_s}
             if proposals:
-                self.journal.record_ask(len(self.trials), proposals, measured)
+                self._record_ask(proposals, measured)
             for proposal in proposals:
                 if proposal.llm is not None:
                     self.account.ledger.charge_llm(proposal.llm)
             yield proposals
+
+    def _record_ask(self, proposals: Sequence[Proposal], measured: Mapping[str, float]) -> None:
+        limit = text_limit(self.proxy.space)
+        self.journal.record_ask(len(self.trials), proposals, measured, limit)
 
     def _check_and_reserve(self, proposals: Sequence[Proposal]) -> tuple[list[Entry], str]:
         """Entries up to the first that does not fit; the second value says why there is an end."""
@@ -236,7 +241,9 @@ class _Run:
             pattern = self.proxy.space.validate(proposal.pattern)
             fidelity = check_fidelity(proposal.fidelity)
         except InvalidPattern as error:
-            return Entry(index, proposal, recorded, note=str(error))
+            limit = text_limit(self.proxy.space)
+            return Entry(index, proposal, recorded, note=str(error), text_limit=limit)
+        proposal = replace(proposal, pattern=pattern)  # in the form that the space records
         quote = self.account.quote(pattern, fidelity)
         if quote.is_duplicate:
             return Entry(index, proposal, recorded, quote)
@@ -272,25 +279,28 @@ class _Run:
 
     def _settle(self, entry: Entry, outcome: Outcome | None) -> Trial:
         """Charge a trial, record it and show it to whoever watches."""
-        pattern, measured_s = entry.proposal.pattern, 0.0
+        measured_s = 0.0
         if entry.recorded is not None:
             trial = entry.recorded
         elif outcome is not None:
             trial, measured_s = entry.evaluation(outcome), outcome.measured_s
         elif entry.quote.is_duplicate:
-            trial = entry.duplicate(self.evaluated[pattern])
+            trial = entry.duplicate(self.evaluated[self._name(entry)])
         else:
             trial = entry.invalid()
         self.free_in_a_row += 1
         if entry.reservation is not None:
             self.free_in_a_row = 0
             self.account.ledger.settle(entry.reservation, trial.cost)
-            self.evaluated.setdefault(pattern, []).append(trial)
+            self.evaluated.setdefault(self._name(entry), []).append(trial)
         self.journal.record_trial(trial, self.account.ledger, measured_s)
         self.trials.append(trial)
         if self.watch is not None:
             self.watch(trial, self.account.ledger)
         return trial
+
+    def _name(self, entry: Entry) -> str:
+        return identity(self.proxy.space, entry.proposal.pattern)
 
     def _explain_stall(self) -> str:
         """Free trials only, for too long: an end for a searcher that converged, else a failure."""

@@ -30,9 +30,9 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.settings import ByBudget, build, options_class
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
 # What the harness hands to a searcher; all other parameters are options.
@@ -164,7 +164,7 @@ def refuse_missing_package(spec: SearcherSpec) -> None:
 
 def build_searcher(
     spec: SearcherSpec,
-    space: PatternSpace,
+    space: Space,
     rng: np.random.Generator,
     options: Mapping[str, Any] | None = None,
     *,
@@ -197,7 +197,7 @@ class _FunctionSearcher:
     def __init__(
         self,
         function: Callable[..., Any],
-        space: PatternSpace,
+        space: Space,
         rng: np.random.Generator,
         keywords: Mapping[str, Any],
     ) -> None:
@@ -220,7 +220,7 @@ class _GeneratorSearcher:
     def __init__(
         self,
         function: Callable[..., Generator[Any, Trial, None]],
-        space: PatternSpace,
+        space: Space,
         rng: np.random.Generator,
         keywords: dict[str, Any],
     ) -> None:

@@ -21,7 +21,7 @@ ALLOWED = {
 # Within a folder: which sub-folders a sub-folder may import, itself aside. `.` are the folder's own
 # files: they may import all of its sub-folders, and no sub-folder imports them.
 INNER = {
-    "search": {"untrusted": set(), "models": {"."}},
+    "search": {"untrusted": set(), "models": {"."}, "candidates": {"."}},
     "proxies": {
         "scaled": {"training", "native", "models", "data"},
         "training": {"native", "mad", "models", "data"},

@@ -2,9 +2,11 @@
 
 from nasarena.experiments.settings.config import BudgetConfig
 from nasarena.search.budget import Budget
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import Proxy, mean_cost
 from nasarena.search.seeding import stream
+from nasarena.search.space import PatternSpace
 
 
 def price_budget(config: BudgetConfig, proxy: Proxy) -> tuple[Budget, int]:
@@ -24,8 +26,13 @@ def price_budget(config: BudgetConfig, proxy: Proxy) -> tuple[Budget, int]:
 
 def _refuse_too_small(budget: Budget, proxy: Proxy, average: float) -> None:
     rng = stream(0, "cheapest pattern")
-    uniform = [letter * proxy.space.depth for letter in proxy.space.alphabet]
-    patterns = [*uniform, *(proxy.space.sample(rng) for _ in range(100))]
+    space: Space = proxy.space
+    uniform = (
+        [letter * space.depth for letter in space.alphabet]
+        if isinstance(space, PatternSpace)
+        else []
+    )
+    patterns = [*uniform, *(space.sample(rng) for _ in range(100))]
     cheapest = min(budget.price(proxy.cost(pattern)) for pattern in patterns)
     if cheapest > budget.amount:
         raise InvalidSetting(

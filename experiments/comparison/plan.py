@@ -40,6 +40,7 @@ from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.experiments.settings.config import CompareConfig, LoopConfig, SearcherConfig
 from nasarena.search.budget import Budget
+from nasarena.search.candidates.protocol import describe_space
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
@@ -47,6 +48,7 @@ from nasarena.search.proxy import Proxy
 from nasarena.search.run_config import REFERENCES
 from nasarena.search.run_folder import RunRecord, State
 from nasarena.search.searcher import SearcherSpec
+from nasarena.search.space import PatternSpace
 from nasarena.search.untrusted.bounded_read import read_bounded
 from nasarena.search.untrusted.drafts import replace_text
 
@@ -99,7 +101,9 @@ def plan_comparison(
         [resolve_entrant(searcher, suited, objects, num_trials) for searcher in wanted]
     )
     for entrant in entrants:
-        if entrant.control == "seeded":
+        if entrant.control != "none" and not isinstance(config.space, PatternSpace):
+            raise InvalidSetting(f"control {entrant.control} is one of layer patterns")
+        if entrant.control == "seeded" and isinstance(config.space, PatternSpace):
             design = config.loop.initial_design
             refuse_senseless_seeds(entrant.name, config.space, design, num_trials)
     made_here = provenance(command)
@@ -168,16 +172,18 @@ def _default_name(
     shared = {"proxy": proxy.version, "budget": asdict(budget), "loop": asdict(loop)}
     if judge:
         shared["final_proxy"] = judge[1]
-    return f"{config.proxy.name}-{config_hash(shared | {'space': asdict(config.space)})[:8]}"
+    return (
+        f"{config.proxy.name}-{config_hash(shared | {'space': describe_space(config.space)})[:8]}"
+    )
 
 
 def _settings_of_references(
     config: CompareConfig, all_settings: Sequence[LoopSettings]
 ) -> list[LoopSettings]:
     """Every reference is trained once, and once more on held-out data; nobody is charged."""
-    from nasarena.baselines.references import reference_patterns
+    from nasarena.baselines.references import named_candidates
 
-    count = len(reference_patterns(config.space)) if config.references else 0
+    count = len(named_candidates(config.space)) if config.references else 0
     if not count:
         return []
     budget = Budget("trials", count)

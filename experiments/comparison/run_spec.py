@@ -25,6 +25,7 @@ from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
+from nasarena.search.candidates.protocol import Space, describe_space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import takes_over
 from nasarena.search.journal import Journal
@@ -51,7 +52,7 @@ class RunSpec:
     entrant: Entrant
     proxy: ProxyConfig
     proxy_version: str
-    space: PatternSpace
+    space: Space
     settings: LoopSettings
     num_trials: int
     cache: bool
@@ -84,7 +85,7 @@ class RunSpec:
             "searcher": self.entrant.config(),
             "proxy": _with_version(self.proxy, self.proxy_version),
             **judge,
-            "space": asdict(self.space),
+            "space": describe_space(self.space),
             "budget": budget,
             "loop": loop,
             **llm,
@@ -175,8 +176,8 @@ def conclude_cells(cells: Sequence[RunSpec]) -> None:
 
 def _finalists(cell: RunSpec) -> NameFinalists:
     """The rule by which a run's patterns are named that are trained again."""
-    if cell.settings.finalists_by == "score":
-        return best_patterns
+    if cell.settings.finalists_by == "score" or not isinstance(cell.space, PatternSpace):
+        return best_patterns  # the model is one of letters
     from nasarena.search.models.finalists import name_finalists
 
     return partial(name_finalists, cell.space)
@@ -191,6 +192,8 @@ def _searcher(cell: RunSpec, client: Client | None, rng: np.random.Generator) ->
         built: Searcher = _two_searchers(cell, client, rng)
     else:
         built = _one_searcher(cell, cell.entrant, client, rng, cell.num_trials)
+    if not isinstance(cell.space, PatternSpace):
+        return built  # the controls are of letters; planning refuses them
     if cell.entrant.control == "permuted_letters":
         return PermutedLetters(built, Permutation.of_seed(cell.space.alphabet, cell.seed))
     if cell.entrant.control == "seeded":
@@ -227,7 +230,7 @@ def _two_searchers(cell: RunSpec, client: Client | None, rng: np.random.Generato
     return HandOver(beginning, end, budget, share * budget.amount)
 
 
-def _inner(wanted: Mapping[str, Any], space: PatternSpace, rng: np.random.Generator) -> Searcher:
+def _inner(wanted: Mapping[str, Any], space: Space, rng: np.random.Generator) -> Searcher:
     """The classical half of a hybrid."""
     return build_searcher(load_searcher(wanted["name"]), space, rng, wanted["options"])
 

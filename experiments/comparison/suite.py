@@ -16,6 +16,7 @@ from nasarena.experiments.settings.config import CompareConfig
 from nasarena.figures.suite.results import MANIFEST, VERSION
 from nasarena.proxies.patternbench.suite import SuiteSettings, is_folder, short_name
 from nasarena.proxies.patternbench.truth import WHOLE
+from nasarena.search.candidates.protocol import describe_space
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.hashes import config_hash
 from nasarena.search.proxy import KnownProxy, Proxy
@@ -32,7 +33,7 @@ def suite_folder(config: CompareConfig) -> Path:
     shared = {
         "budget": asdict(config.budget),
         "loop": asdict(config.loop),
-        "space": asdict(config.space),
+        "space": describe_space(config.space),
         "final_proxy": config.final_proxy,
     }
     name = config.name or f"{config.proxy.name}-{config_hash(shared)[:8]}"

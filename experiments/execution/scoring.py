@@ -6,14 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.machine import default_to_one_thread
 from nasarena.search.proxy import Proxy, Split, TrialSeed
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome
 
 
 @lru_cache(maxsize=4)
-def build_proxy(config: ProxyConfig, space: PatternSpace, cache: bool) -> Proxy:
+def build_proxy(config: ProxyConfig, space: Space, cache: bool) -> Proxy:
     """The proxy of these settings, made once per process; `cache` puts the evaluation cache before
     one that trains: a table or a formula answers faster than the cache would.
 
@@ -34,7 +34,7 @@ class Evaluation:
     """A task for a worker: one pattern, trained on several seeds."""
 
     proxy: ProxyConfig
-    space: PatternSpace
+    space: Space
     cache: bool
     pattern: str
     seeds: tuple[int, ...]

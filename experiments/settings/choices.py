@@ -17,14 +17,13 @@ from nasarena.experiments.settings.registry import PROXIES, load_proxy_settings
 from nasarena.search.errors import InvalidSetting, UnknownSetting, nearest, setting_names
 from nasarena.search.proxy import Proxy
 from nasarena.search.settings import build, settings
-from nasarena.search.space import PatternSpace
 
 
 @runtime_checkable
 class ProxySettings(Protocol):
     """A class of settings from which a proxy is built."""
 
-    def build(self, space: PatternSpace, name: str) -> Proxy:
+    def build(self, space: Any, name: str) -> Proxy:
         """The proxy; `name` is the one it was chosen by."""
         ...
 

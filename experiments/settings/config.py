@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 from nasarena.agents.llm.server import ServerSettings
 from nasarena.experiments.settings.choices import LlmConfig, ProxyConfig
 from nasarena.search.budget import Unit
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.loop import FinalistRule, LoopSettings
 from nasarena.search.settings import settings
@@ -204,7 +205,7 @@ class _Comparison:
     """What `compare` and `run` have in common."""
 
     proxy: InstanceOf[ProxyConfig]
-    space: InstanceOf[PatternSpace]
+    space: InstanceOf[Space]
     budget: BudgetConfig
     loop: LoopConfig = LoopConfig()
     llm: InstanceOf[LlmConfig] = LlmConfig()

@@ -1,0 +1,3 @@
+"""Spaces whose candidates are code: edits of a script, and whole programs. Imports the files of
+`search` alone.
+"""
