@@ -52,8 +52,10 @@ INNER = {
             "settings",
         },
         "benchmarks": {"commands", "comparison", "execution", "settings"},
+        "exchange": {"settings"},
         "commands": {
             "comparison",
+            "exchange",
             "audit",
             "grid",
             "scaling",

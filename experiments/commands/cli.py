@@ -72,9 +72,10 @@ COMMANDS = {
         "figures:report", "DIR", "write report.html and report.md of a comparison again"
     ),
     "export": Command(
-        "saved_models:export",
-        "CHECKPOINT DIR [tokenizer=FILE]",
-        "a model trained at scale as a checkpoint that transformers and vLLM load",
+        "export:export",
+        "RUNS to=TOOL [out=PLACE] | CHECKPOINT DIR [tokenizer=FILE]",
+        "runs for other tools; a model trained at scale as a checkpoint for transformers and vLLM",
+        has_settings=True,
     ),
     "downstream": Command(
         "saved_models:downstream",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
+from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.search.errors import InvalidSetting

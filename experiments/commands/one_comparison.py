@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from nasarena.experiments.commands.display import Display
-from nasarena.experiments.commands.parallel_drawing import draw_by_all_cores
+from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.comparison.benchmark_facts import write_facts
 from nasarena.experiments.comparison.mixture import clear_or_refuse
 from nasarena.experiments.comparison.plan import (
@@ -20,6 +20,7 @@ from nasarena.experiments.comparison.plan import (
 )
 from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.comparison.running import Progress, common_refusal, run_cells
+from nasarena.experiments.exchange.tracking import LiveTracking
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
@@ -37,8 +38,9 @@ def run_comparison(
     """Run what is missing, with a language model where one is asked; what did not finish."""
     with with_model(comparison, config, console) as comparison:
         return run_missing(
-            comparison, command, console, config.workers, config.retry_failed, config.overwrite
-        )
+            comparison, command, console, config.workers, config.retry_failed, config.overwrite,
+            config.trackers,
+        )  # fmt: skip
 
 
 def run_one(comparison: Comparison, config: CompareConfig, command: str, console: Console) -> Path:
@@ -58,8 +60,12 @@ def run_missing(
     num_workers: int | None,
     retry_failed: bool,
     overwrite: bool = False,
+    trackers: Sequence[str] = (),
 ) -> list[Progress]:
-    """Run what is to be run; everything that did not finish, now or before, comes back."""
+    """Run what is to be run; everything that did not finish, now or before, comes back.
+
+    `trackers` are names of other tools that show the runs as they go on.
+    """
     pending = partial(comparison.select_pending, retry_failed)
     to_do = clear_or_refuse(comparison, pending, overwrite)
     write_plan(comparison, command)
@@ -67,12 +73,14 @@ def run_missing(
     _announce(comparison, len(to_do), console)
     with (
         Display(comparison, to_do, console) as display,
+        LiveTracking(trackers, comparison.folder) as tracking,
         closing(
             run_cells(to_do, LocalPool(num_workers))
         ) as news,  # so that an interrupt ends the workers
     ):
         for progress in news:
             display.update(progress)
+            tracking.update(progress.cell.path, progress.is_working)
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)
     comparison.records.forget(cell.path for cell in to_do)

@@ -37,6 +37,7 @@ from nasarena.experiments.settings.config import (
     ServeConfig,
     SpaceConfig,
 )
+from nasarena.experiments.settings.exchange_settings import ExportConfig
 from nasarena.experiments.settings.overrides import Asked, compose, parse_overrides
 from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
 from nasarena.experiments.settings.scale_settings import ScaleConfig
@@ -118,6 +119,11 @@ def inference_settings(arguments: Sequence[str] = (), /, **values: Any) -> Infer
 def scale_settings(arguments: Sequence[str] = (), /, **values: Any) -> ScaleConfig:
     """Settings of `nasarena scale`: `preset`, `patterns`, `sizes`, `budgets`, `seeds`, ..."""
     return _read(ScaleConfig, "scale", _asked(arguments, values))
+
+
+def export_settings(arguments: Sequence[str] = (), /, **values: Any) -> ExportConfig:
+    """Settings of `nasarena export` for runs: `to` and `out`."""
+    return _read(ExportConfig, "export", _asked(arguments, values))
 
 
 def check_settings(arguments: Sequence[str] = (), /, **values: Any) -> CheckConfig:

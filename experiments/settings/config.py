@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
 from nasarena.agents.llm.server import ServerSettings
 from nasarena.experiments.settings.choices import LlmConfig, ProxyConfig
+from nasarena.experiments.settings.registry import TRACKERS, refuse_missing_tool
 from nasarena.search.budget import Unit
 from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
@@ -228,6 +229,13 @@ class _Comparison:
         description="remove recorded runs of another version of a searcher, or of other settings, "
         "and run again; else a changed searcher goes by the next label, as mine-2",
     )
+    trackers: tuple[Literal["mlflow", "wandb", "tensorboard"], ...] = Field(
+        (), description="tools that show the runs while they go on: mlflow, wandb, tensorboard"
+    )
+
+    def __post_init__(self) -> None:
+        for name in self.trackers:
+            refuse_missing_tool(name, TRACKERS[name])
 
 
 @settings

@@ -26,6 +26,7 @@ from nasarena.experiments.settings.config import (
     ServeConfig,
     SpaceConfig,
 )
+from nasarena.experiments.settings.exchange_settings import ExportConfig
 from nasarena.experiments.settings.overrides import CONF, choices_of, groups_of
 from nasarena.experiments.settings.registry import (
     PROXIES,
@@ -47,6 +48,7 @@ COMMANDS: dict[str, type[Any]] = {
     "downstream": DownstreamConfig,
     "inference": InferenceConfig,
     "scale": ScaleConfig,
+    "export": ExportConfig,
     "check": CheckConfig,
     "serve": ServeConfig,
 }

@@ -76,6 +76,20 @@ PROXIES = {
     "motifs": "nasarena.proxies.landscapes:MotifsSettings",
 }
 
+# Other people's tools that runs can be written for: the package each needs, if any.
+TRACKERS = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboard"}
+TOOLS: dict[str, str | None] = {**TRACKERS, "csv": None}
+
+
+def refuse_missing_tool(name: str, package: str | None) -> None:
+    """Raise InvalidSetting where the package of another tool is not installed."""
+    if package is not None and importlib.util.find_spec(package) is None:
+        extra = "trackers" if name in TRACKERS else "exchange"
+        raise InvalidSetting(
+            f"{name} needs the package {package!r}, which is not installed: "
+            f"pip install 'nasarena[{extra}]'"
+        )
+
 
 def searcher_names() -> list[str]:
     """Names of ours, in the order of the table, then those of installed packages."""

@@ -20,6 +20,7 @@ from nasarena.experiments.settings.commands import (
     compare_settings,
     downstream_settings,
     evaluate_settings,
+    export_settings,
     inference_settings,
     run_settings,
     scale_settings,
@@ -49,6 +50,7 @@ READ: dict[str, Callable[[list[str]], Any]] = {
     "downstream": downstream_settings,
     "inference": inference_settings,
     "scale": scale_settings,
+    "export": export_settings,
     "check": check_settings,
     "serve": lambda arguments: serve_settings("org/model", arguments),
 }
