@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from nasarena.experiments.commands.conformance import Finding
-from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.comparison.plan import read_plan
+from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots.gallery import gallery
 from nasarena.figures.report.table import standings_table

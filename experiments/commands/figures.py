@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.untrusted.one_line import one_line

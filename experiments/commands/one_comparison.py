@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from nasarena.experiments.commands.display import Display
-from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.comparison.benchmark_facts import write_facts
 from nasarena.experiments.comparison.mixture import clear_or_refuse
 from nasarena.experiments.comparison.plan import (
@@ -22,6 +21,7 @@ from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.comparison.running import Progress, common_refusal, run_cells
 from nasarena.experiments.exchange.tracking import LiveTracking
 from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.settings.config import CompareConfig

@@ -78,7 +78,7 @@ def test_every_setting_of_every_choice_is_explained(command: str) -> None:
     for group in choice_groups(command).values():
         assert all(group.about(choice) for choice in group.names)
         entries += [one for choice in group.names for one in group.entries(choice)]
-    assert len(entries) >= 5
+    assert len(entries) >= 2
     assert [one.key for one in entries if not one.text] == []
 
 
