@@ -30,6 +30,8 @@ INNER = {
         "models": set(),
         "data": set(),
         "patternbench": set(),
+        "programs": {"sandbox"},
+        "sandbox": set(),
     },
     "baselines": {"libraries": {"."}, "sequence_gp": {"."}},
     "agents": {
