@@ -1,11 +1,12 @@
 """`nasarena scale`: patterns x sizes x budgets x seeds, trained cell by cell.
 
 Finished cells are kept, those that were cut off go on from their checkpoints. A cell that fails
-leaves the others alone.
+leaves the others alone. Under `torchrun` all processes train one cell after the other together.
 """
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -18,10 +19,13 @@ from nasarena.experiments.grid.cell_task import measure_peak
 from nasarena.experiments.grid.cells import Grid, GridCell, make_grid, sweep_cells
 from nasarena.experiments.grid.display import GridDisplay, show_losses, show_plan
 from nasarena.experiments.grid.folder import GridFolder, grid_folder, open_grid
+from nasarena.experiments.grid.joint_pool import follow, open_joint_pool
 from nasarena.experiments.grid.scores import score_table
 from nasarena.experiments.grid.training import choose_rates, estimate_time, train_cells
 from nasarena.experiments.settings.commands import scale_settings
 from nasarena.experiments.settings.scale_settings import ScaleConfig
+from nasarena.proxies.scaled.distributed.ranks import is_launched, launched_rank
+from nasarena.proxies.scaled.engine_choice import choose_joint_engine
 from nasarena.search.machine import default_to_one_thread
 
 _REFERENCE = "Llama 3.2"  # what the others are compared with at equal tokens, where it is trained
@@ -30,9 +34,14 @@ _REFERENCE = "Llama 3.2"  # what the others are compared with at equal tokens, w
 def scale(arguments: Sequence[str]) -> int:
     """0, or 2 where a training failed."""
     default_to_one_thread()
+    if launched_rank() > 0:
+        follow()
+        return 0
     config, console = scale_settings(arguments), make_console()
+    if is_launched():  # recorded, for one process without torchrun would take another
+        config = replace(config, engine=choose_joint_engine(config.engine))
     grid = make_grid(config)
-    with LocalPool(config.workers) as pool:
+    with open_joint_pool() if is_launched() else LocalPool(config.workers) as pool:
         if config.plan:
             _plan(grid, config, GridFolder(grid_folder(config), {}), pool, console)
             return 0

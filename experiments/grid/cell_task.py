@@ -1,6 +1,7 @@
 """What worker processes do for a grid: train a cell, time some steps, measure their core's peak."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from nasarena.experiments.grid.cells import GridCell
 from nasarena.proxies.data.text_data import ByteText, text_task
 from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.proxies.data.token_text import TokenText
+from nasarena.proxies.scaled.distributed.ranks import joined
 from nasarena.proxies.scaled.engine_choice import begin_state, choose_engine
 from nasarena.proxies.scaled.token_definition import tokenizer_json
 from nasarena.proxies.scaled.train_state import train_batch
@@ -53,16 +55,21 @@ class CellTask:
 
     def __call__(self, report: Report) -> None:
         """Reports `CellNews`. Raises what `train_cell` does."""
+        for told in self.steps():
+            report(told)
+
+    def steps(self) -> Iterator[CellNews]:
+        """What is to be told after each step."""
         budgets, per_step = self.cell.tokens, self.cell.tokens_per_step
-        num_tokens, busy_s = 0, 0.0
-        device = choose_device(self.how.device)
+        num_tokens, busy_s, ranks = 0, 0.0, joined()
+        device = ranks.local_device(choose_device(self.how.device))
         for progress in train_cell(
             _cell(self.cell, self.data), budgets, self.root / self.cell.place, device,
-            checkpoint_every=self.how.checkpoint_every, engine=self.how.engine,
+            checkpoint_every=self.how.checkpoint_every, engine=self.how.engine, ranks=ranks,
         ):  # fmt: skip
             step = progress.step
             num_tokens, busy_s = num_tokens + per_step, busy_s + per_step / step.tokens_per_s
-            report(CellNews(progress.share, step.loss, num_tokens / busy_s))
+            yield CellNews(progress.share, step.loss, num_tokens / busy_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +81,16 @@ class TimedSteps:
     how: How
 
     def __call__(self, report: Report) -> float:
-        made, device = _cell(self.cell, self.data), choose_device(self.how.device)
+        made, ranks = _cell(self.cell, self.data), joined()
+        device = ranks.local_device(choose_device(self.how.device))
         precision = choose_precision("auto", device)
-        engine = choose_engine(self.how.engine, made.pattern, made.shape, device, precision)
+        engine = choose_engine(self.how.engine, made.pattern, made.shape, device, precision, ranks)
         state = begin_state(
             made.pattern, made.shape, made.settings, made.seed, made.task.length, engine, device,
-            precision,
+            precision, ranks,
         )  # fmt: skip
         times_s: list[float] = []
-        while len(times_s) <= _NUM_TIMED or sum(times_s) < _SHORTEST_S:
+        while ranks.agree(lambda: len(times_s) <= _NUM_TIMED or sum(times_s) < _SHORTEST_S):
             start = time.perf_counter()
             batch = train_batch(made.task, made.seed, len(times_s), made.settings.batch_size)
             try:
@@ -94,12 +102,17 @@ class TimedSteps:
 
 
 def measure_peak(report: Report) -> float:
-    """FLOPs a second of the best matrix products of this core, in float32."""
+    """FLOPs a second of the best matrix products, in float32: of this core, or of all that train
+    a model together.
+    """
     import torch
 
     from nasarena.experiments.execution.peaks import matmul_flops, native_matmul_flops
 
-    return max(matmul_flops(torch.device("cpu")), native_matmul_flops())
+    def measure() -> float:
+        return max(matmul_flops(torch.device("cpu")), native_matmul_flops())
+
+    return sum(joined().gather(measure))
 
 
 @lru_cache(maxsize=2)

@@ -3,7 +3,8 @@
     cell.json                    what is trained; written first
     tokenizer.json               of its tokens, where they are not bytes
     losses.jsonl                 append-only, a line for each step
-    trunk.safetensors            newest state of the trunk
+    trunk.safetensors            newest state of the trunk; trunk.shards/ where several processes
+                                 train (distributed/sharded_checkpoint.py), so for decays
     decay-<steps>.safetensors    newest state of a budget's decay, while it runs
     final-<steps>.safetensors    weights at the end of a budget
     result-<steps>.json          what came of it; written last
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nasarena.proxies.scaled.checkpoint import Identity, refuse_another
+from nasarena.proxies.scaled.distributed.sharded_checkpoint import drop_shards
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.machine import lock_file
 from nasarena.search.untrusted.drafts import replace_text
@@ -76,12 +78,17 @@ class CellFolder:
         """Where the newest state of a part is."""
         return self.path / f"{part}.safetensors"
 
+    def shards(self, part: str) -> Path:
+        """Where it is if several processes train."""
+        return self.path / f"{part}.shards"
+
     def finish(self, result: Result) -> None:
         """Write a budget's result, after which its decay is not needed any more."""
         text = json.dumps(asdict(result), indent=1) + "\n"
         try:
             replace_text(self.path / f"result-{result.steps}.json", text)
             self.checkpoint(decay_part(result.steps)).unlink(missing_ok=True)
+            drop_shards(self.shards(decay_part(result.steps)))
         except OSError as error:
             raise _unwritable(self.path, error) from error
 

@@ -64,13 +64,23 @@ def save_checkpoint(file: Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(file: Path) -> Checkpoint:
     """Read a whole checkpoint; raises ProxyFailed for one that is torn, damaged or unreadable."""
+    return _load(file, with_tensors=True)
+
+
+def read_checkpoint_header(file: Path) -> Checkpoint:
+    """A checkpoint without its tensors, which are not looked at."""
+    return _load(file, with_tensors=False)
+
+
+def _load(file: Path, with_tensors: bool) -> Checkpoint:
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = dict(opened.metadata() or {})
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}
+            names = opened.keys() if with_tensors else []
+            tensors = {name: opened.get_tensor(name) for name in names}
         if metadata.get("format") != FORMAT:
             raise ValueError(f"format {metadata.get('format')!r}, expected {FORMAT!r}")
-        if metadata["digest"] != _digest(tensors):
+        if with_tensors and metadata["digest"] != _digest(tensors):
             raise ValueError("its tensors are not those that were written")
         return Checkpoint(int(metadata["step"]), tensors, json.loads(metadata["identity"]))
     except (OSError, SafetensorError, ValueError, KeyError) as error:

@@ -7,6 +7,8 @@ import torch
 
 from nasarena.proxies.models.kinds import has_native
 from nasarena.proxies.native.library import native_library
+from nasarena.proxies.scaled.distributed.ranks import ALONE, Ranks
+from nasarena.proxies.scaled.distributed.sharded_engine import build_sharded
 from nasarena.proxies.scaled.mamba2 import scan_words
 from nasarena.proxies.scaled.model import build_model, empty_model
 from nasarena.proxies.scaled.native_engine import NativeState, proxy_shape
@@ -24,7 +26,12 @@ _NATIVE_UP_TO = 20_000_000
 
 
 def choose_engine(
-    name: str, pattern: str, shape: ScaledShape, device: torch.device, precision: Precision
+    name: str,
+    pattern: str,
+    shape: ScaledShape,
+    device: torch.device,
+    precision: Precision,
+    ranks: Ranks = ALONE,
 ) -> Engine:
     """The engine of `auto`, `native` or `torch`; raises InvalidSetting where it cannot train this.
 
@@ -32,6 +39,8 @@ def choose_engine(
     """
     if name not in ("auto", *get_args(Engine)):
         raise InvalidSetting(f"engine must be auto, native or torch, got {name!r}")
+    if ranks.is_joined:
+        return choose_joint_engine(name)
     on_cpu = device.type == "cpu" and precision == "float32"
     can = on_cpu and proxy_shape(shape) is not None and has_native(pattern)
     if name == "native" and not can:
@@ -47,6 +56,13 @@ def choose_engine(
     return "native" if can and is_small and native_library() is not None else "torch"
 
 
+def choose_joint_engine(name: str) -> Engine:
+    """The engine of processes that train one model together; raises InvalidSetting for native."""
+    if name == "native":
+        raise InvalidSetting("engine=native trains in one process: use engine=torch with torchrun")
+    return "torch"
+
+
 def begin_state(
     pattern: str,
     shape: ScaledShape,
@@ -56,8 +72,12 @@ def begin_state(
     engine: Engine,
     device: torch.device,
     precision: Precision,
+    ranks: Ranks = ALONE,
 ) -> TrainState:
     """A model before its first step, on sequences of `length`; what computes it is logged."""
+    if ranks.is_joined:
+        _LOG.info("%s: trained by torch in %s, %d processes", pattern, precision, ranks.size)
+        return build_sharded(pattern, shape, settings, seed, ranks, device, precision)
     model = build_model(pattern, shape, seed, device)
     if engine == "native":
         _LOG.info("%s: trained by the CPU's kernels", pattern)

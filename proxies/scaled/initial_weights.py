@@ -22,8 +22,15 @@ def draw_weights(model: nn.Module, seed: int, pattern: str, embedding_std: float
     at the same size at any depth (Radford et al. 2019, section 2.3).
     """
     for name, tensor in model.named_parameters():
-        generator = torch.Generator().manual_seed(stream_seed(seed, "scaled", pattern, name))
-        tensor.copy_(_initial(name, tensor.shape, generator, len(pattern), embedding_std))
+        tensor.copy_(initial_weight(name, tensor.shape, seed, pattern, embedding_std))
+
+
+def initial_weight(
+    name: str, size: torch.Size, seed: int, pattern: str, embedding_std: float
+) -> Tensor:
+    """The tensor `name` of a model of `pattern`, on the CPU."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, "scaled", pattern, name))
+    return _initial(name, size, generator, len(pattern), embedding_std)
 
 
 def _initial(

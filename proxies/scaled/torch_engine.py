@@ -44,8 +44,7 @@ class TorchState(TrainState):
 
     def advance(self, batch: Batch, rate: float) -> tuple[float, float]:
         loss = self._accumulate(batch)
-        parameters = self.model.parameters()
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self._settings.max_norm))
+        norm = self._clip()
         self.refuse_divergence(loss, norm)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -53,6 +52,11 @@ class TorchState(TrainState):
         self._optimizer.zero_grad()
         self.step += 1
         return loss, norm
+
+    def _clip(self) -> float:
+        """The norm of the gradient, before it is cut down to the largest."""
+        parameters = self.model.parameters()
+        return float(torch.nn.utils.clip_grad_norm_(parameters, self._settings.max_norm))
 
     def _accumulate(self, batch: Batch) -> float:
         """The loss of a batch, its gradients added up over what is in memory at once."""

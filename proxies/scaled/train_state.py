@@ -39,6 +39,10 @@ class TrainState(ABC):
     def weights(self) -> dict[str, Tensor]:
         """Weights by the names of `ScaledModel`."""
 
+    def whole_weights(self) -> dict[str, Tensor]:
+        """`weights`, where several processes hold parts of them gathered on the first."""
+        return self.weights()
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """Weights and moments by name: all that the next step depends on, to be read or written."""

@@ -10,9 +10,10 @@ goes on to the next. It may be stopped, or killed, at any moment: the same call 
 newest checkpoint, on a CPU with the same losses to the last bit (with as many threads as before).
 """
 
-import logging
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from math import log
 from pathlib import Path
@@ -28,23 +29,17 @@ from nasarena.proxies.scaled.cell_folder import (
     decay_part,
     open_cell,
 )
-from nasarena.proxies.scaled.checkpoint import (
-    Checkpoint,
-    Identity,
-    load_checkpoint,
-    refuse_another,
-    save_checkpoint,
-)
+from nasarena.proxies.scaled.checkpoint import Identity
+from nasarena.proxies.scaled.distributed.ranks import ALONE, Ranks
 from nasarena.proxies.scaled.engine_choice import Engine, begin_state, choose_engine
+from nasarena.proxies.scaled.kept_state import KeptState
 from nasarena.proxies.scaled.scaled_settings import Budget, ScaledSettings
 from nasarena.proxies.scaled.shape import ScaledShape
 from nasarena.proxies.scaled.train_state import TrainState, train_batch
 from nasarena.proxies.training.devices import Precision, choose_precision
 from nasarena.proxies.training.torch_state import known_torch_state
-from nasarena.search.errors import InvalidSetting, ProxyFailed
+from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +113,13 @@ def train_cell(
     precision: Precision | None = None,
     checkpoint_every: int = 200,
     engine: str = "auto",
+    ranks: Ranks = ALONE,
 ) -> Iterator[Progress]:
     """Train what is missing of a cell, a step each turn; results stand in `folder`.
 
     `num_tokens` are the budgets; a later call may name more of them. `engine` is auto, native (the
-    proxies' CPU kernels) or torch. Raises InvalidSetting for a
+    proxies' CPU kernels) or torch. All `ranks` call this together, and go on together; the first
+    alone writes records and results. Raises InvalidSetting for a
     folder or checkpoint of another cell, other settings or other code; ProxyFailed for a damaged
     checkpoint, a full disk and a loss that diverges; RunFolderRefused while another process trains
     here. Nothing that stands in the folder is lost by any of these.
@@ -130,20 +127,37 @@ def train_cell(
     device = device or torch.device("cpu")
     precision = precision or choose_precision("auto", device)
     budgets = cell.budgets(num_tokens)
-    chosen = choose_engine(engine, cell.pattern, cell.shape, device, precision)
+    chosen = choose_engine(engine, cell.pattern, cell.shape, device, precision, ranks)
     identity = cell.identity(device, precision, chosen)
-    with open_cell(folder, identity, cell.tokenizer) as opened:
-        if all(opened.result(budget.steps) for budget in budgets):
+    with _open(folder, identity, cell.tokenizer, ranks) as opened:
+        if ranks.agree(lambda: all(opened.result(budget.steps) for budget in budgets)):
             return
 
         def begin() -> TrainState:
             with known_torch_state():
                 return begin_state(
                     cell.pattern, cell.shape, cell.settings, cell.seed, cell.task.length,
-                    chosen, device, precision,
+                    chosen, device, precision, ranks,
                 )  # fmt: skip
 
-        yield from _Training(cell, opened, identity, begin, checkpoint_every).run(budgets)
+        kept = KeptState(opened, identity, ranks)
+        yield from _Training(cell, kept, begin, checkpoint_every).run(budgets)
+
+
+@contextmanager
+def _open(
+    folder: Path, identity: Identity, tokenizer: str | None, ranks: Ranks
+) -> Iterator[CellFolder]:
+    """`open_cell` by the first rank; what it finds wrong, all raise."""
+    with ExitStack() as stack:
+        opened = CellFolder(folder, io.BytesIO())
+
+        def enter() -> None:
+            nonlocal opened
+            opened = stack.enter_context(open_cell(folder, identity, tokenizer))
+
+        ranks.agree(enter)
+        yield opened
 
 
 class _Training:
@@ -152,12 +166,11 @@ class _Training:
     def __init__(
         self,
         cell: Cell,
-        folder: CellFolder,
-        identity: Identity,
+        kept: KeptState,
         begin: Callable[[], TrainState],
         every: int,
     ) -> None:
-        self._cell, self._folder, self._identity = cell, folder, identity
+        self._cell, self._kept, self._folder, self._ranks = cell, kept, kept.folder, kept.ranks
         self._begin, self._state, self._every = begin, begin(), every
 
     def run(self, budgets: Sequence[Budget]) -> Iterator[Progress]:
@@ -165,7 +178,7 @@ class _Training:
         num_steps = budgets[-1].branch + sum(each.steps - each.branch for each in budgets)
         paid = 0  # steps of the decays before
         for budget in budgets:
-            if not self._folder.result(budget.steps):
+            if not self._result(budget.steps):
                 for step in self._train(budget):
                     done = step.step + paid
                     result = self._finish(budget) if step.step == budget.steps else None
@@ -175,19 +188,19 @@ class _Training:
     def _train(self, budget: Budget) -> Iterator[StepRecord]:
         """The trunk as far as it is missing, and the decay."""
         rate, part = self._cell.settings.learning_rate, decay_part(budget.steps)
-        if not self._resume(part, budget.steps):
-            if not self._resume(TRUNK, budget.branch) and self._state.step > 0:
+        if not self._kept.resume(part, budget.steps, self._state):
+            if not self._kept.resume(TRUNK, budget.branch, self._state) and self._state.step > 0:
                 self._state = self._begin()
             if self._state.step < budget.branch:
                 yield from self._steps(TRUNK, budget.branch, self._cell.settings.trunk_rate)
-                self._save(TRUNK)
+                self._kept.save(TRUNK, self._state)
         yield from self._steps(part, budget.steps, lambda step: rate * budget.decay(step))
 
     def _steps(self, part: str, stop: int, rate: Callable[[int], float]) -> Iterator[StepRecord]:
         while self._state.step < stop:
             yield self._step(part, rate(self._state.step))
             if self._state.step % self._every == 0 and self._state.step < stop:
-                self._save(part)
+                self._kept.save(part, self._state)
 
     def _step(self, part: str, rate: float) -> StepRecord:
         cell, start = self._cell, time.perf_counter()
@@ -197,7 +210,7 @@ class _Training:
         elapsed_s = time.perf_counter() - start
         tokens, step = cell.tokens_per_step, self._state.step
         record = StepRecord(part, step, step * tokens, loss, rate, norm, tokens / elapsed_s)
-        self._folder.record(record)
+        self._ranks.agree(lambda: self._folder.record(record))
         return record
 
     def _finish(self, budget: Budget) -> Result:
@@ -206,35 +219,12 @@ class _Training:
         num_eval = cell.settings.num_eval
         with known_torch_state():
             loss = self._state.evaluate(cell.task.sample(cell.seed, "held_out", num_eval))
-        file = self._folder.checkpoint(f"final-{budget.steps}")
-        save_checkpoint(file, Checkpoint(budget.steps, self._state.weights(), self._identity))
+        self._kept.save_weights(f"final-{budget.steps}", self._state)
         per_token = getattr(cell.task, "bytes_per_token", None)
         bits = loss / log(2) / per_token("held_out", num_eval) if per_token else None
         result = Result(cell.pattern, cell.seed, budget.steps, tokens, loss, bits)
-        self._folder.finish(result)
+        self._ranks.agree(lambda: self._folder.finish(result))
         return result
 
-    def _resume(self, part: str, most: int) -> bool:
-        """Whether a checkpoint of `part` of at most so many steps was there to go on from."""
-        file = self._folder.checkpoint(part)
-        if not file.exists():
-            return False
-        found = load_checkpoint(file)
-        refuse_another(found.identity, self._identity, file)
-        if found.step > most:
-            _LOG.warning(
-                "the trunk in %s is past step %d, where a budget added later branches off: it is "
-                "trained anew", self._folder.path, most,
-            )  # fmt: skip
-            return False
-        self._state.restore(found.step, found.tensors)
-        return True
-
-    def _save(self, part: str) -> None:
-        step, tensors = self._state.step, self._state.tensors()
-        if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-            raise ProxyFailed(
-                f"weights of {self._cell.pattern} must be numbers, got others after step {step}: "
-                f"try a smaller learning_rate; the checkpoint before is kept"
-            )
-        save_checkpoint(self._folder.checkpoint(part), Checkpoint(step, tensors, self._identity))
+    def _result(self, steps: int) -> Result | None:
+        return self._ranks.agree(lambda: self._folder.result(steps))
