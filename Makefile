@@ -75,7 +75,7 @@ patternbench: $(VENV)/.installed-test ## train PatternBench's sample and fit its
 	@for f in $(notdir $(wildcard api/*.*)); do ln -sfn ../../api/$$f $@/nasarena/$$f; done
 	@touch $@
 
-MEASURES := overhead separation quick_icc agents compare calibration report bootstrap patternbench benchmark_noise finalists memory throughput scaling.resume scaling.speed scaling.exports scaling.laws
+MEASURES := overhead separation quick_icc agents compare calibration report bootstrap patternbench benchmark_noise finalists memory throughput scaling.resume scaling.processes scaling.speed scaling.exports scaling.laws
 measure: $(VENV)/.installed-test ## what we claim about ourselves, measured anew into docs/measurements/
 	-$(MAKE) vllm
 	@for name in $(MEASURES); do echo "== $$name"; \
