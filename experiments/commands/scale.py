@@ -18,6 +18,7 @@ from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.grid.cell_task import measure_peak
 from nasarena.experiments.grid.cells import Grid, GridCell, make_grid, sweep_cells
 from nasarena.experiments.grid.display import GridDisplay, show_losses, show_plan
+from nasarena.experiments.grid.events import require_tensorboard
 from nasarena.experiments.grid.folder import GridFolder, grid_folder, open_grid
 from nasarena.experiments.grid.joint_pool import follow, open_joint_pool
 from nasarena.experiments.grid.scores import score_table
@@ -38,6 +39,8 @@ def scale(arguments: Sequence[str]) -> int:
         follow()
         return 0
     config, console = scale_settings(arguments), make_console()
+    if config.tensorboard:
+        require_tensorboard()
     if is_launched():  # recorded, for one process without torchrun would take another
         config = replace(config, engine=choose_joint_engine(config.engine))
     grid = make_grid(config)
@@ -83,7 +86,7 @@ def _train(
                 if news.kind != "working":
                     folder.write_table(grid, failures)
 
-            train_cells(waiting, config, folder.path, pool, failures, watch)
+            train_cells(waiting, config, folder.path, pool, failures, watch, peak)
 
     train([cell for cells in sweep_cells(config, grid).values() for cell in cells])
     failures.clear()  # a rate that diverges is not chosen

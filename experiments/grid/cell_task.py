@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from nasarena.experiments.execution.pool import Report
 from nasarena.experiments.grid.cells import GridCell
+from nasarena.experiments.grid.events import FOLDER, EventLog
 from nasarena.proxies.data.text_data import ByteText, text_task
 from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.proxies.data.token_text import TokenText
@@ -37,11 +38,16 @@ class CellNews:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What trains, and how often that is kept."""
+    """What trains, how often that is kept, and what is written of it for TensorBoard.
+
+    `peak`: FLOPs a second of the best matrix products of the device, where that is known.
+    """
 
     engine: str
     device: str
     checkpoint_every: int
+    tensorboard: bool = False
+    peak: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,23 @@ class CellTask:
         budgets, per_step = self.cell.tokens, self.cell.tokens_per_step
         num_tokens, busy_s, ranks = 0, 0.0, joined()
         device = ranks.local_device(choose_device(self.how.device))
-        for progress in train_cell(
+        training = train_cell(
             _cell(self.cell, self.data), budgets, self.root / self.cell.place, device,
             checkpoint_every=self.how.checkpoint_every, engine=self.how.engine, ranks=ranks,
-        ):  # fmt: skip
-            step = progress.step
-            num_tokens, busy_s = num_tokens + per_step, busy_s + per_step / step.tokens_per_s
-            yield CellNews(progress.share, step.loss, num_tokens / busy_s)
+        )  # fmt: skip
+        with self._events() as events:
+            for progress in training:
+                step = progress.step
+                if self.how.tensorboard:
+                    ranks.agree(partial(events.write, step))
+                num_tokens, busy_s = num_tokens + per_step, busy_s + per_step / step.tokens_per_s
+                yield CellNews(progress.share, step.loss, num_tokens / busy_s)
+
+    def _events(self) -> EventLog:
+        per_token = self.cell.flops_per_step / self.cell.tokens_per_step
+        peak, place = self.how.peak, self.cell.place
+        out = self.root / FOLDER / place
+        return EventLog(self.root / place, out, peak / per_token if peak else None)
 
 
 @dataclass(frozen=True, slots=True)

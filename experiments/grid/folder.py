@@ -38,7 +38,7 @@ _GROW = (
     "patterns", "aggregates", "random", "deciles", "landscape", "draw", "sizes", "budgets", "seeds",
     "first_seed", "scores",
 )  # fmt: skip
-_FREE = ("plan", "report", "name", "folder", "workers", "checkpoint_every")
+_FREE = ("plan", "report", "name", "folder", "workers", "checkpoint_every", "tensorboard")
 
 
 def plain_settings(config: ScaleConfig) -> dict[str, Any]:

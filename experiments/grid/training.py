@@ -19,9 +19,9 @@ Watch = Callable[[GridCell, News], None]
 _LARGEST_TIMED = 20_000_000  # parameters; beyond that a step takes a CPU too long
 
 
-def how_of(config: ScaleConfig) -> How:
-    """What trains the cells of these settings."""
-    return How(config.engine, config.device, config.checkpoint_every)
+def how_of(config: ScaleConfig, peak: float | None = None) -> How:
+    """What trains the cells of these settings; `peak` as in `How`."""
+    return How(config.engine, config.device, config.checkpoint_every, config.tensorboard, peak)
 
 
 def train_cells(
@@ -31,13 +31,14 @@ def train_cells(
     pool: Pool,
     failures: dict[Path, str],
     watch: Watch,
+    peak: float | None = None,
 ) -> None:
-    """Train cells; `failures` gets what went wrong with a cell, by its place.
+    """Train cells; `failures` gets what went wrong with a cell, by its place; `peak` as in `How`.
 
     A loss that diverges, a damaged checkpoint, a full disk and a worker's death cost their own
     cell. Raises NasArenaError for what the settings are wrong about: other code, another device.
     """
-    tasks = [CellTask(cell, config.data, how_of(config), root) for cell in cells]
+    tasks = [CellTask(cell, config.data, how_of(config, peak), root) for cell in cells]
     with closing(pool.run_tasks(Queue(tasks))) as stream:
         for news in stream:
             cell = cells[news.task]

@@ -88,6 +88,11 @@ class ScaleConfig:
     )
     device: str = Field("cpu", description="auto: a GPU where there is one; cpu, cuda or cuda:1")
     checkpoint_every: int = Field(200, ge=1, description="steps that a kill costs at most")
+    tensorboard: bool = Field(
+        False,
+        description="write curves of each training for TensorBoard, in the folder tensorboard of "
+        "the run",
+    )
     plan: bool = Field(False, description="only print what would be trained, and how long it takes")
     report: bool = Field(True, description="at the end draw the figures and fit the laws")
     name: FolderName | None = Field(
