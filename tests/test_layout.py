@@ -54,7 +54,7 @@ INNER = {
             "settings",
         },
         "benchmarks": {"commands", "comparison", "execution", "settings"},
-        "exchange": {"settings"},
+        "exchange": {"execution", "settings"},
         "commands": {
             "comparison",
             "exchange",

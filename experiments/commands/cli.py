@@ -72,9 +72,15 @@ COMMANDS = {
         "figures:report", "DIR", "write report.html and report.md of a comparison again"
     ),
     "export": Command(
-        "export:export",
+        "exchange:export",
         "RUNS to=TOOL [out=PLACE] | CHECKPOINT DIR [tokenizer=FILE]",
         "runs for other tools; a model trained at scale as a checkpoint for transformers and vLLM",
+        has_settings=True,
+    ),
+    "import": Command(
+        "exchange:import_study",
+        "STORAGE [key=value ...]",
+        "the trials of an Optuna study as a run, to be compared and reported like any other",
         has_settings=True,
     ),
     "downstream": Command(

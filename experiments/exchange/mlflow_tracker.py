@@ -29,7 +29,7 @@ class _MlflowRun:
             self._client.delete_run(old.info.run_id)
         self._id = self._client.create_run(experiment, run_name=run.name).info.run_id
         self._start_s = time.time()
-        tags = {_KEY: run.key, "searcher": run.name.partition("/")[0]}
+        tags = {_KEY: run.key, "searcher": run.searcher}
         tags |= {name: str(run.header.get(name)) for name in ("command", "commit")}
         params = [
             Param(name, str(value)[:_LONGEST]) for name, value in flatten(run.header["config"])

@@ -48,7 +48,11 @@ class TrackedRun:
     @property
     def name(self) -> str:
         """Searcher and seed, as `random/seed-0`."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        return f"{self.searcher}/{self.path.name}"
+
+    @property
+    def searcher(self) -> str:
+        return self.path.resolve().parent.name
 
     @property
     def key(self) -> str:

@@ -19,7 +19,7 @@ class _WandbRun:
         made_here = {name: value for name, value in run.header.items() if name != "config"}
         self._run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", run.comparison),
-            group=run.name.partition("/")[0],
+            group=run.searcher,
             name=run.name,
             id=config_hash({"key": run.key}),  # the same run again is this run again
             config={**run.header["config"], "nasarena": made_here},

@@ -37,7 +37,7 @@ from nasarena.experiments.settings.config import (
     ServeConfig,
     SpaceConfig,
 )
-from nasarena.experiments.settings.exchange_settings import ExportConfig
+from nasarena.experiments.settings.exchange_settings import ExportConfig, ImportConfig
 from nasarena.experiments.settings.overrides import Asked, compose, parse_overrides
 from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
 from nasarena.experiments.settings.scale_settings import ScaleConfig
@@ -124,6 +124,11 @@ def scale_settings(arguments: Sequence[str] = (), /, **values: Any) -> ScaleConf
 def export_settings(arguments: Sequence[str] = (), /, **values: Any) -> ExportConfig:
     """Settings of `nasarena export` for runs: `to` and `out`."""
     return _read(ExportConfig, "export", _asked(arguments, values))
+
+
+def import_settings(arguments: Sequence[str] = (), /, **values: Any) -> ImportConfig:
+    """Settings of `nasarena import`: `study`, `name`, `label`, ..."""
+    return _read(ImportConfig, "import", _asked(arguments, values))
 
 
 def check_settings(arguments: Sequence[str] = (), /, **values: Any) -> CheckConfig:

@@ -1,21 +1,42 @@
-"""The settings of `nasarena export` for runs; as in config.py."""
+"""The settings of `nasarena export` for runs, and of `nasarena import`; as in config.py."""
 
 from typing import Literal
 
 from pydantic import Field
 
+from nasarena.experiments.settings.config import FolderName
 from nasarena.search.settings import settings
+
+Tool = Literal["csv", "json", "parquet", "optuna", "ioh", "mlflow", "wandb", "tensorboard"]
 
 
 @settings
 class ExportConfig:
     """`nasarena export RUNS to=TOOL`."""
 
-    to: Literal["csv", "mlflow", "wandb", "tensorboard"] = Field(
-        "csv", description="csv, mlflow, wandb or tensorboard"
+    to: Tool = Field(
+        "csv",
+        description="csv, json, parquet: tables of runs, trials and re-trainings; optuna: studies "
+        "in a journal or SQLite file; ioh: for IOHanalyzer; mlflow, wandb, tensorboard",
     )
     out: str | None = Field(
         None,
-        description="a folder or file to write, for mlflow the address of its store; null: the "
-        "tool's own default, or a folder of the tool's name in that of the runs",
+        description="a folder to write, for optuna a file, for mlflow the address of its store; "
+        "null: a folder of the tool's name beside the runs, for mlflow and wandb their own default",
+    )
+
+
+@settings
+class ImportConfig:
+    """`nasarena import STORAGE`."""
+
+    study: str | None = Field(None, description="its name, where the storage has several")
+    name: FolderName = Field("imported", description="name of the comparison")
+    folder: str = Field("runs", description="where comparisons lie")
+    label: FolderName | None = Field(
+        None, description="what found the patterns, as tables call it; null: the study's name"
+    )
+    seed: int = Field(0, ge=0, description="runs of one seed are paired with one another")
+    objective: str = Field(
+        "imported", description="what scored them; runs of different ones are not compared"
     )

@@ -26,7 +26,7 @@ from nasarena.experiments.settings.config import (
     ServeConfig,
     SpaceConfig,
 )
-from nasarena.experiments.settings.exchange_settings import ExportConfig
+from nasarena.experiments.settings.exchange_settings import ExportConfig, ImportConfig
 from nasarena.experiments.settings.overrides import CONF, choices_of, groups_of
 from nasarena.experiments.settings.registry import (
     PROXIES,
@@ -49,6 +49,7 @@ COMMANDS: dict[str, type[Any]] = {
     "inference": InferenceConfig,
     "scale": ScaleConfig,
     "export": ExportConfig,
+    "import": ImportConfig,
     "check": CheckConfig,
     "serve": ServeConfig,
 }

@@ -78,16 +78,17 @@ PROXIES = {
 
 # Other people's tools that runs can be written for: the package each needs, if any.
 TRACKERS = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboard"}
-TOOLS: dict[str, str | None] = {**TRACKERS, "csv": None}
+TOOLS: dict[str, str | None] = {
+    **TRACKERS, "csv": None, "json": None, "parquet": "pyarrow", "optuna": "optuna", "ioh": None,
+}  # fmt: skip
 
 
 def refuse_missing_tool(name: str, package: str | None) -> None:
     """Raise InvalidSetting where the package of another tool is not installed."""
     if package is not None and importlib.util.find_spec(package) is None:
-        extra = "trackers" if name in TRACKERS else "exchange"
+        remedy = "'nasarena[trackers]'" if name in TRACKERS else package
         raise InvalidSetting(
-            f"{name} needs the package {package!r}, which is not installed: "
-            f"pip install 'nasarena[{extra}]'"
+            f"{name} needs the package {package!r}, which is not installed: pip install {remedy}"
         )
 
 

@@ -21,6 +21,7 @@ from nasarena.experiments.settings.commands import (
     downstream_settings,
     evaluate_settings,
     export_settings,
+    import_settings,
     inference_settings,
     run_settings,
     scale_settings,
@@ -51,6 +52,7 @@ READ: dict[str, Callable[[list[str]], Any]] = {
     "inference": inference_settings,
     "scale": scale_settings,
     "export": export_settings,
+    "import": import_settings,
     "check": check_settings,
     "serve": lambda arguments: serve_settings("org/model", arguments),
 }

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from nasarena.experiments.commands import parallel_drawing as drawing
 from nasarena.experiments.commands.cli import main
+from nasarena.experiments.execution import parallel_drawing as drawing
 from nasarena.figures.check import check_figures
 from nasarena.figures.comparison import write_all
 from nasarena.figures.plots import anytime, budget, gallery, heatmap, ranking
