@@ -118,7 +118,9 @@ def test_iohinspector_loads_the_runs(runs: Path, tmp_path: Path) -> None:
         scores = [trial.score for trial in trained if trial.score is not None]
         own = loaded[(loaded["algorithm_name"] == searcher) & (loaded["instance"] == int(seed))]
         assert list(own["evaluations"]) == list(range(1, len(trained) + 1))
-        shown = [y for y, trial in zip(own["raw_y"], trained, strict=True) if trial.score is not None]
+        shown = [
+            y for y, trial in zip(own["raw_y"], trained, strict=True) if trial.score is not None
+        ]
         assert shown == pytest.approx(scores, abs=1e-9)
         assert own["raw_y"].max() == pytest.approx(max(scores), abs=1e-9)
         best, expected = min(scores), []
