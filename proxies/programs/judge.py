@@ -178,6 +178,7 @@ class _Trial:
             num_threads=task.num_threads,
             has_gpu=task.has_gpu,
             container=task.container,
+            script=file,
         )
 
     def _task_line(self, **sizes: int) -> bytes:

@@ -6,9 +6,13 @@ started.
 
 import os
 import resource
+import runpy
 import shlex
 import signal
 import sys
+import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 from nasarena.proxies.sandbox import kernel_calls as kernel
 from nasarena.proxies.sandbox.limits import Limits, Spec
@@ -45,8 +49,31 @@ def confine_and_start(spec: Spec, scratch: str, user: int | None, has_mounts: bo
         if code < 0:
             os.kill(os.getpid(), -code)  # end as the command did
         os._exit(code & 0xFF)
+    if spec.script:
+        _run_script(spec.script, environment)
     command = _words(spec, scratch)
     os.execvpe(command[0], command, environment)
+
+
+def _run_script(file: str, environment: dict[str, str]) -> NoReturn:
+    """Run a file of Python in this process and end; nothing but the standard streams is open."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    sys.argv = [file]
+    code = 1
+    try:
+        runpy.run_path(file, run_name="__main__")
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code & 0xFF)
 
 
 def _limit(limits: Limits, has_gpu: bool, user: int | None) -> None:

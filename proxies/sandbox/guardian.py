@@ -107,12 +107,11 @@ class Guardian:
         child = os.fork()
         if child == 0:
             try:
-                os.close(reader)
-                os.close(self._control)
                 confine_and_start(self._spec, self._scratch, self._user, self._has_mounts)
             except BaseException as error:  # nothing may go on as a second guardian
                 words = f"{type(error).__name__}: {error}"
-                os.write(writer, words.encode(errors="replace")[:4000])
+                with suppress(OSError):
+                    os.write(writer, words.encode(errors="replace")[:4000])
             finally:
                 os._exit(127)
         os.close(writer)
@@ -174,11 +173,8 @@ class Guardian:
         return tuple(kept)
 
 
-def main() -> None:
-    """One run; the arguments are two file descriptors."""
-    control, report = int(sys.argv[1]), int(sys.argv[2])
-    for one in (control, report):
-        os.set_inheritable(one, False)
+def serve(control: int, report: int) -> None:
+    """One run: read its spec from `control`, write its ending to `report`."""
     text = bytearray()
     while not text.endswith(b"\n"):
         if not (more := os.read(control, 1 << 16)):
@@ -187,6 +183,14 @@ def main() -> None:
     ending = Guardian(Spec.from_json(text.decode()), control).run()
     with suppress(OSError):  # nobody reads it where the caller is gone
         os.write(report, json.dumps(asdict(ending)).encode())
+
+
+def main() -> None:
+    """One run; the arguments are two file descriptors."""
+    control, report = int(sys.argv[1]), int(sys.argv[2])
+    for one in (control, report):
+        os.set_inheritable(one, False)
+    serve(control, report)
 
 
 if __name__ == "__main__":

@@ -38,9 +38,19 @@ _NEW_NAMESPACES = 0x7E020000  # all CLONE_NEW* flags but that of time, which clo
 
 def raise_fence(spec: Spec, writable: Iterable[str]) -> None:
     """Raises OSError where the kernel refuses; no part is left out silently but those above."""
-    filters = _call_filter(spec.has_gpu)  # made before: its library lies in no readable place
+    prepare_libraries()
+    filters = _call_filter(spec.has_gpu)
     restrict_files(spec, writable, ("/proc/self",))
     filters.load()
+
+
+def prepare_libraries() -> None:
+    """Load both libraries; seccompy asks a compiler where the C library is, once a process."""
+    import landlockpy
+    import seccompy
+
+    landlockpy.supported()
+    seccompy.supported()
 
 
 def restrict_files(spec: Spec, writable: Iterable[str], more: Iterable[str]) -> None:

@@ -51,6 +51,7 @@ class Spec:
     environment: dict[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()  # names of files of the scratch folder that outlive it
     kept_in: str = ""  # the folder that they are copied to
+    script: str = ""  # a file of Python that is run in place of the command, without a new Python
     container: str = ""  # the command line before the command, for level `container`
     has_gpu: bool = False
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO
 
+from nasarena.proxies.sandbox import warm
 from nasarena.proxies.sandbox.levels import choose_level
 from nasarena.proxies.sandbox.limits import Ending, Level, Limits, Spec
 from nasarena.proxies.sandbox.places import (
@@ -30,6 +31,7 @@ from nasarena.proxies.sandbox.places import (
 from nasarena.search.machine import thread_environment
 
 _GRACE_S = 30.0  # what a guardian may take beyond the command's time
+_IN_PROCESS = ("limits", "landlock")  # fences that a process can put around itself
 _GUARDIAN = "nasarena.proxies.sandbox.guardian"
 
 
@@ -39,7 +41,9 @@ class Sandbox:
     `input` and `output` are its standard streams, pipes without buffers; what it writes to standard
     error is kept up to `limits.output_kib` and then dropped. `readable` are files and folders
     besides those that Python and its libraries need; `keep` names files of its scratch folder (its
-    working folder, home and TMPDIR) that are copied to the folder `kept_in`.
+    working folder, home and TMPDIR) that are copied to the folder `kept_in`. `script` is a file of
+    Python that means the same as the command and is run by a Python that has PyTorch already, where
+    the level allows it.
 
     Raises InvalidSetting for a level that this machine does not have.
     """
@@ -55,10 +59,12 @@ class Sandbox:
         num_threads: int = 1,
         has_gpu: bool = False,
         container: str = "",
+        script: str = "",
     ) -> None:
+        level = level or choose_level()
         self.spec = Spec(
             command=tuple(command),
-            level=level or choose_level(),
+            level=level,
             limits=limits or Limits(),
             readable=(*readable_places(has_gpu), *map(os.path.realpath, readable)),
             listed=listed_places(),
@@ -68,35 +74,46 @@ class Sandbox:
             keep=tuple(keep),
             kept_in=kept_in,
             container=container,
+            script=script if level in _IN_PROCESS else "",
             has_gpu=has_gpu,
         )
+        self._num_threads = num_threads
         self._ending: Ending | None = None
         self._errors = bytearray()
         self._start()
 
     def _start(self) -> None:
-        control, self._control = os.pipe()
-        self._report, report = os.pipe()
-        words = [sys.executable, "-I", "-m", _GUARDIAN, str(control), str(report)]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            words, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, start_new_session=True,
-            pass_fds=(control, report), cwd="/",
-        )  # fmt: skip
-        os.close(control)
-        os.close(report)
-        assert self._process.stdin and self._process.stdout
-        self.input: IO[bytes] = self._process.stdin
-        self.output: IO[bytes] = self._process.stdout
+        """Start the guardian with five pipes, and tell it what to do."""
+        pipes = [os.pipe() for _ in range(5)]
+        ours = [pipe[number in (0, 3)] for number, pipe in enumerate(pipes)]
+        theirs = [pipe[number not in (0, 3)] for number, pipe in enumerate(pipes)]
+        self._process = None
+        if self.spec.script:
+            environment = clean_environment(self._num_threads, self.spec.has_gpu)
+            self._guardian = warm.start_guardian(environment, self._num_threads, theirs)
+        else:
+            control, report = theirs[3:]
+            words = [sys.executable, "-I", "-m", _GUARDIAN, str(control), str(report)]
+            self._process = subprocess.Popen(
+                words, stdin=theirs[0], stdout=theirs[1], stderr=theirs[2],
+                start_new_session=True, pass_fds=(control, report), cwd="/",
+            )  # fmt: skip
+            self._guardian = self._process.pid
+        for stream in theirs:
+            os.close(stream)
+        self.input: IO[bytes] = open(ours[0], "wb", buffering=0)
+        self.output: IO[bytes] = open(ours[1], "rb", buffering=0)
+        self._error_stream: IO[bytes] = open(ours[2], "rb", buffering=0)
+        self._control, self._report = ours[3:]
         self._drain = threading.Thread(target=self._read_errors, daemon=True)
         self._drain.start()
-        os.write(self._control, self.spec.to_json().encode() + b"\n")
+        with suppress(OSError):
+            os.write(self._control, self.spec.to_json().encode() + b"\n")
 
     def _read_errors(self) -> None:
         """Keep the end of standard error, which holds the traceback."""
-        assert self._process.stderr
         most = self.spec.limits.output_kib * 1024
-        while more := self._process.stderr.read(1 << 16):
+        while more := self._error_stream.read(1 << 16):
             self._errors += more
             del self._errors[:-most]
 
@@ -133,8 +150,10 @@ class Sandbox:
                     break
                 text += more
         if not text:  # a guardian that is dead or stuck: its children die with it
-            self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+            with suppress(OSError):
+                os.kill(self._guardian, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
         self._drain.join(timeout=5.0)
         with suppress(OSError):
             os.close(self._control)
@@ -157,9 +176,9 @@ class Sandbox:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-        for stream in (self.input, self.output, self._process.stderr):
+        for stream in (self.input, self.output, self._error_stream):
             with suppress(OSError):
-                stream.close() if stream else None
+                stream.close()
 
 
 @dataclass(frozen=True)
