@@ -15,6 +15,7 @@ from typing import IO
 
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 
+_MEMINFO = Path("/proc/meminfo")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -27,6 +28,15 @@ def cache_folder() -> Path:
         return Path.home() / ".cache" / "nasarena"
     except RuntimeError:  # a user without a name, as containers have them
         return _own_folder(Path(tempfile.gettempdir()) / f"nasarena-{os.getuid()}")
+
+
+def free_memory() -> int:
+    """Bytes of main memory that a new process may take; where nobody says, half of all there is."""
+    try:
+        lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def thread_environment(num_threads: int) -> dict[str, str]:

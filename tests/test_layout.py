@@ -40,6 +40,7 @@ INNER = {
         "scribe": {"operators", "surrogates", "context", "llm"},
         "surrogates": set(),
         "context": {"llm"},
+        "models": {"llm"},
         "llm": set(),
         "policies": set(),
     },

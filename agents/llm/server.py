@@ -2,8 +2,7 @@
 
 `with VllmServer(ServerSettings(model="Qwen/Qwen3-8B"), folder) as server:` gives
 `server.base_url` once it is healthy. It runs under a guardian (`guardian.py`), so it ends with this
-process even if that is killed. Without a GPU it is started with the flags and the environment under
-which the CPU build of vLLM was measured to work best; with one, with vLLM's own defaults.
+process even if that is killed. With which flags it is started says `server_command.py`.
 """
 
 import json
@@ -13,78 +12,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Literal, Self
-
-from pydantic import Field
+from typing import Self
 
 from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server_command import ServerSettings, command, environment
 from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.settings import settings
 
 ENVIRONMENT = Path(__file__).with_name("vllm_env.sh")  # builds what a server runs in
 ADDRESS = "server.json"  # where a server writes its address, in the folder that it is given
 LOG = "server.log"
 _POLL_S = 0.25
 _STOP_S = 40.0  # longer than the guardian gives the server before it kills it
-
-SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backend": "xgrammar"}
-# Bounded strings hold and no control characters slip in only with this backend. It feeds fixed
-# text in byte by byte, though: a model that has learned whole pieces as one token names another.
-_BACKEND = "guidance"
-_CPU_FLAGS = ("--dtype", "float32", "--enforce-eager", "--max-num-seqs", "16")
-# More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
-_CPU_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "TORCHDYNAMO_DISABLE": "1",
-}
-_ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-
-
-@settings
-class ServerOptions:
-    """How a server is started, whatever it serves."""
-
-    port: int = Field(0, ge=0, le=65535, description="0 takes a free one")
-    context: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="tokens of the longest prompt with reply; null is what the model has"
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto, cpu or cuda")
-    python: str | None = Field(
-        None, description="of vLLM's environment; null: NASARENA_VLLM_PYTHON or .venv-vllm"
-    )
-    arguments: tuple[str, ...] = Field(
-        (), description='passed to vLLM as they are, as ["--tensor-parallel-size","2"]'
-    )
-    start_timeout_s: float = Field(900.0, gt=0, description="seconds until it must be healthy")
-
-
-@settings
-class ServerSettings(ServerOptions):
-    """What to serve and where. `model` is a folder in transformers format or a name on the hub."""
-
-    model: str = Field(kw_only=True)
-    host: str = Field("127.0.0.1", description="where it listens; 0.0.0.0 lets other machines in")
-
-    def __post_init__(self) -> None:
-        if not self.model:
-            raise InvalidSetting("model must be a folder or a name on the hub, got nothing")
-        if self.model[0] in "./~" and not (Path(self.model) / "config.json").is_file():
-            raise InvalidSetting(
-                f"model must be a folder in transformers format or a name on the hub; "
-                f"{self.model} has no config.json"
-            )
-        if any(word.partition("=")[0] == "--api-key" for word in self.arguments):
-            raise InvalidSetting(
-                "arguments are recorded, so a key must not stand in them: put it into the "
-                "environment variable VLLM_API_KEY, and name that in llm.key_variable"
-            )
 
 
 class VllmServer:
@@ -203,43 +145,6 @@ class VllmServer:
         return f"{words} (log: {self.log})"
 
 
-def command(settings: ServerSettings, python: str, port: int) -> list[str]:
-    """The command line of the server."""
-    words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
-    words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
-    constraints = {"backend": _backend(Path(settings.model)), "disable_any_whitespace": True}
-    words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
-    words.append(json.dumps(constraints, separators=(",", ":")))
-    if settings.context is not None:
-        words += ["--max-model-len", str(settings.context)]
-    if not uses_cuda(settings.device):
-        words += _CPU_FLAGS
-    return [*words, *settings.arguments]
-
-
-def _backend(folder: Path) -> str:
-    """What constrains replies: the backend that the model asks for, else the strictest one."""
-    try:
-        return str(json.loads((folder / SERVING).read_text())["structured_outputs_backend"])
-    except FileNotFoundError:
-        return _BACKEND
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidSetting(
-            f"{folder / SERVING} must hold a structured_outputs_backend: {error!r}"
-        ) from error
-
-
-def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
-    """The environment of the server; what the user has set there wins over vLLM's settings."""
-    values = {"VLLM_CACHE_ROOT": str(cache), **os.environ, **_ENVIRONMENT}
-    if Path(settings.model).is_dir():
-        values |= _OFFLINE
-    if not uses_cuda(settings.device):
-        chosen = {key: value for key, value in os.environ.items() if key.startswith("VLLM_")}
-        values |= {**_CPU_ENVIRONMENT, **chosen}
-    return values
-
-
 def vllm_python(given: str | None = None) -> str:
     """The python of vLLM's environment: the given one, NASARENA_VLLM_PYTHON, or `.venv-vllm`.
 
@@ -260,14 +165,6 @@ def vllm_python(given: str | None = None) -> str:
         "python of another "
         "environment in NASARENA_VLLM_PYTHON; or give llm.base_url of a server elsewhere"
     )
-
-
-def uses_cuda(device: str) -> bool:
-    """Whether the server will run on an NVIDIA GPU; `auto` asks nvidia-smi."""
-    if device != "auto":
-        return device == "cuda"
-    program = shutil.which("nvidia-smi")
-    return program is not None and subprocess.run([program], capture_output=True).returncode == 0
 
 
 def is_healthy(base_url: str) -> bool:

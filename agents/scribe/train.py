@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 from transformers import Qwen3Config, Qwen3ForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from nasarena.agents.llm.server import SERVING
+from nasarena.agents.llm.server_command import SERVING
 from nasarena.agents.scribe.batches import IGNORE, Batch, shard_batches
 from nasarena.agents.scribe.embeddings import initial_embeddings
 from nasarena.agents.scribe.vocabulary import END, MAX_TOKENS, PAD, build_tokenizer, save_tokenizer

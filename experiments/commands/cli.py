@@ -101,6 +101,11 @@ COMMANDS = {
         "a vLLM server for the agents, until Ctrl-C; --install builds vLLM's environment",
         has_settings=True,
     ),
+    "model": Command(
+        "serve:model",
+        "NAME [--yes]",
+        "make a language model ready to be served: a packaged one, a GGUF file or a folder",
+    ),
     "check": Command(
         "check:check",
         "FILE:NAME [key=value ...]",

@@ -17,8 +17,10 @@ from rich.console import Console
 from nasarena.agents.llm.client import Client, ClosableClient
 from nasarena.agents.llm.endpoint import Connection, Endpoint, LlmSettings
 from nasarena.agents.llm.errors import LlmRecordBroken
-from nasarena.agents.llm.server import ServerOptions, ServerSettings, VllmServer
+from nasarena.agents.llm.server import VllmServer
+from nasarena.agents.llm.server_command import ServerOptions, ServerSettings
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
+from nasarena.experiments.comparison.served_model import served_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
 from nasarena.search.errors import InvalidSetting
@@ -133,7 +135,7 @@ def _vllm(settings: VllmLlm, folder: Path, console: Console) -> Iterator[Access]
     from nasarena.agents.llm.constraint_probe import connect
     from nasarena.search.machine import cache_folder
 
-    model = settings.model or _scribe_folder()
+    model = served_model(settings.model, console) if settings.model else _scribe_folder()
     started = build(ServerSettings, {**_part(settings, ServerOptions), "model": model}, "llm")
     server = VllmServer(started, folder / SERVER_FOLDER, cache_folder() / "vllm")
     console.print(f"starting vLLM for {model} (log: {server.log})", soft_wrap=True)

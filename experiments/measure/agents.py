@@ -18,7 +18,8 @@ from typing import Any
 from rich.console import Console
 
 from nasarena.agents.llm.errors import VllmFailed
-from nasarena.agents.llm.server import ServerSettings, VllmServer, vllm_python
+from nasarena.agents.llm.server import VllmServer, vllm_python
+from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.tiny_model import make_tiny_model
 from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison, with_model

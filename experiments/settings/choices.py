@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import Field
 
 from nasarena.agents.llm.endpoint import Connection, LlmSettings
-from nasarena.agents.llm.server import ServerOptions
+from nasarena.agents.llm.server_command import ServerOptions
 from nasarena.experiments.settings.registry import PROXIES, load_proxy_settings
 from nasarena.search.errors import InvalidSetting, UnknownSetting, nearest, setting_names
 from nasarena.search.proxy import Proxy

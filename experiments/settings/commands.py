@@ -18,7 +18,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nasarena.agents.llm.server import ServerSettings
+from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.experiments.settings.aggregate_settings import AggregateConfig
 from nasarena.experiments.settings.audit_settings import AuditConfig
 from nasarena.experiments.settings.choices import (

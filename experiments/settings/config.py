@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
-from nasarena.agents.llm.server import ServerSettings
+from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.experiments.settings.choices import LlmConfig, ProxyConfig
 from nasarena.experiments.settings.registry import TRACKERS, refuse_missing_tool
 from nasarena.search.budget import Unit

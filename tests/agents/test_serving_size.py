@@ -1,0 +1,60 @@
+"""A server on a CPU is sized by its model: worked out by hand for two models that were served."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server_command import ServerSettings, command
+from nasarena.agents.llm.serving_size import ModelFacts, read_facts, serving_size
+from nasarena.search.errors import InvalidSetting
+
+GIB = 2**30
+SMALL = ModelFacts(134_515_008, 2 * 30 * 3 * 64, 8192)
+LARGE = ModelFacts(1_777_088_000, 2 * 28 * 2 * 128, 32768)
+
+
+def test_small_model_is_served_in_float32() -> None:
+    size = serving_size(SMALL, None, 24 * GIB, "small")
+    assert (size.dtype, size.context) == ("float32", 8192)
+    assert size.cache_bytes == 16 * 2048 * 11_520 * 4  # 16 replies with their prompts
+
+
+def test_large_model_is_served_in_half_the_memory_and_a_context_that_fits() -> None:
+    size = serving_size(LARGE, None, 24 * GIB, "large")
+    assert (size.dtype, size.context) == ("bfloat16", 8192)
+    assert size.cache_bytes == 16 * 2048 * 14_336 * 2
+
+
+def test_cache_holds_the_longest_prompt() -> None:
+    assert serving_size(LARGE, 32768, 24 * GIB, "large").cache_bytes == 32768 * 14_336 * 2
+    assert serving_size(LARGE, 512, 24 * GIB, "large").cache_bytes == 16 * 512 * 14_336 * 2
+
+
+def test_what_does_not_fit_is_said_with_numbers() -> None:
+    with pytest.raises(VllmFailed, match=r"large needs about 6\.2 GiB of memory, 4\.0 are free"):
+        serving_size(LARGE, None, 4 * GIB, "large")
+    with pytest.raises(InvalidSetting, match="at most 8192, which small was trained for"):
+        serving_size(SMALL, 8193, 24 * GIB, "small")
+
+
+def test_facts_are_read_from_a_folder(tmp_path: Path) -> None:
+    config = {
+        "num_attention_heads": 4, "hidden_size": 64, "num_hidden_layers": 3,
+        "max_position_embeddings": 512,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_facts(tmp_path) is None  # no weights
+    save_file({"w": np.zeros((10, 7), dtype=np.float32)}, tmp_path / "model.safetensors")
+    assert read_facts(tmp_path) == ModelFacts(70, 2 * 3 * 4 * 16, 512)
+    words = command(ServerSettings(model=str(tmp_path), device="cpu"), "python", 1)
+    assert words[words.index("--max-model-len") + 1] == "512"
+    assert words[words.index("--kv-cache-memory-bytes") + 1] == str(16 * 512 * 384 * 4)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "num_key_value_heads": 1}))
+    facts = read_facts(tmp_path)
+    assert facts is not None and facts.values_per_token == 2 * 3 * 16
+    (tmp_path / "config.json").write_text(json.dumps({**config, "layers_block_type": ["mamba"]}))
+    assert read_facts(tmp_path) is None
