@@ -1,0 +1,9 @@
+import optuna
+import optunahub
+
+problem = optunahub.load_module(package="benchmarks/patternbench").Problem(seed=0)
+module = optunahub.load_module(package="samplers/ngram_thompson")
+sampler = module.NgramThompsonSampler(problem.search_space, seed=0)
+study = optuna.create_study(directions=problem.directions, sampler=sampler)
+study.optimize(problem, n_trials=100)
+print(problem.regret(study.best_params))
