@@ -1,4 +1,4 @@
-"""Figures, `scaling.md` and `laws.csv` from a table of losses at scale, ours or published.
+"""Figures, `scaling.md`, `laws.csv` and `report.html` from losses at scale, ours or published.
 
     python -m nasarena.figures.scaling_report runs/NAME/scale.csv OUT
     python -m nasarena.figures.scaling_report published.csv OUT --counted all --reference Llama
@@ -15,17 +15,23 @@ from pathlib import Path
 from typing import get_args
 
 from nasarena.figures.plots.figure_files import Source, save_figure
-from nasarena.figures.results.ladder import climb, read_scores
+from nasarena.figures.report.conclusion import Drawing
+from nasarena.figures.report.markdown import escape
+from nasarena.figures.results.ladder import Ladder, climb, read_scores
 from nasarena.figures.results.scaling import Counted, read_scaling
-from nasarena.figures.results.scaling_study import ScalingOptions, study
+from nasarena.figures.results.scaling_grid import read_grid
+from nasarena.figures.results.scaling_study import ScalingOptions, ScalingStudy, study
 from nasarena.figures.scaling import (
     frontier_figure,
     isoflop_figure,
     isotoken_figure,
     transfer_figure,
 )
+from nasarena.figures.scaling.blocks import Section, to_markdown
 from nasarena.figures.scaling.laws_table import laws_table
-from nasarena.figures.scaling.words import markdown
+from nasarena.figures.scaling.matched import matched_section, provenance_section
+from nasarena.figures.scaling.page_of_report import render
+from nasarena.figures.scaling.words import headline, sections
 from nasarena.figures.stats.scaling_intervals import NUM_REPEATS
 from nasarena.figures.stats.scaling_law import Noise, Sharing
 from nasarena.search.errors import NasArenaError
@@ -45,31 +51,46 @@ def write_scaling(
 
     Raises NasArenaError (one line) for a table that cannot be read, or a folder not to be written.
     """
-    table = read_scaling(path, counted)
+    table, facts = read_scaling(path, counted), read_grid(path)
     found = study(table, options, reference)
     ladder = climb(table, read_scores(scores, table.labels) if scores else None)
+    source = Source(command, table.data_hash)
+    told = [matched_section(table, facts), *sections(found, ladder)]
+    made = provenance_section(facts, source)
+    rows = laws_table(found).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        make_subfolder(out, "figures")
+        drawings = _draw(found, ladder, out / "figures", source)
+        replace_text(out / "laws.csv", rows)
+        replace_text(out / "scaling.md", _markdown(table.name, headline(found), told, source))
+        page = render(table, headline(found), [*told, made], drawings)
+        replace_text(out / "report.html", page)
+    except OSError as error:
+        raise NasArenaError(f"cannot write into {out}: {error.strerror}") from error
+    figures = [file for each in drawings.values() for file in (each.png, each.svg, each.pdf)]
+    return [*figures, *(out / name for name in ("laws.csv", "scaling.md", "report.html"))]
+
+
+def _draw(found: ScalingStudy, ladder: Ladder, folder: Path, source: Source) -> dict[str, Drawing]:
+    """The figures by name."""
     ground = isoflop_figure.ground(found)
-    drawings = {
+    made = {
         "isoflop": (isoflop_figure.TITLE, isoflop_figure.draw(found)),
         "frontier": (frontier_figure.TITLE, frontier_figure.draw(found)),
         "isotoken": (isotoken_figure.TITLE, isotoken_figure.draw(found)),
         "transfer": (transfer_figure.TITLE, transfer_figure.draw(ladder, ground)),
     }
-    source = Source(command, table.data_hash)
-    rows = laws_table(found).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        make_subfolder(out, "figures")
-        files = [
-            file
-            for name, (title, figure) in drawings.items()
-            for file in save_figure(figure, out / "figures" / name, title, source)
-        ]
-        replace_text(out / "laws.csv", rows)
-        replace_text(out / "scaling.md", markdown(found, ladder, command))
-    except OSError as error:
-        raise NasArenaError(f"cannot write into {out}: {error.strerror}") from error
-    return [*files, out / "laws.csv", out / "scaling.md"]
+    return {
+        name: Drawing(title, *save_figure(figure, folder / name, title, source))
+        for name, (title, figure) in made.items()
+    }
+
+
+def _markdown(name: str, first: str, told: Sequence[Section], source: Source) -> str:
+    lines = [f"# Scaling of {escape(name)}", "", f"**{escape(first)}**", "", *to_markdown(told)]
+    lines += [f"Command: `{source.command}`  ", f"Data: {source.data_hash}"]
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:

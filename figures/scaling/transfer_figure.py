@@ -31,6 +31,8 @@ _PANELS: tuple[tuple[str, Measure, float], ...] = (
     ("share of pairs decided rightly, all", lambda each: each.right, 0.5),
 )
 
+_MOST_LEVEL = 5  # rungs whose names fit beside each other
+
 
 def draw(ladder: Ladder, ground: str = "") -> Figure:
     """The figure; one that says why it is empty where nothing can be ranked."""
@@ -48,7 +50,7 @@ def draw(ladder: Ladder, ground: str = "") -> Figure:
             axes.set_ylim(min(axes.get_ylim()[0], chance - 0.15), 1.03)
             axes.set_title(title)
             axes.grid(axis="y")
-            axes.set_xticks(range(len(ladder.rungs)), [_name(each.name) for each in ladder.rungs])
+            _name_rungs(axes, ladder)
         _draw_ceiling(grid[1, 0], ladder)
         for axes in grid[1]:
             axes.set_xlabel("rung, from the least FLOPs to the most")
@@ -76,8 +78,13 @@ def _draw_ceiling(axes: Axes, ladder: Ladder) -> None:
                       solid_capstyle="butt", zorder=0)  # fmt: skip
 
 
-def _name(text: str) -> str:
-    return text.replace(", ", "\n")
+def _name_rungs(axes: Axes, ladder: Ladder) -> None:
+    """Names below each other's places; many of them upright, on one line each."""
+    names, is_crowded = [rung.name for rung in ladder.rungs], len(ladder.rungs) > _MOST_LEVEL
+    shown = names if is_crowded else [name.replace(", ", "\n") for name in names]
+    axes.set_xticks(range(len(names)), shown, rotation=90 if is_crowded else 0)
+    if is_crowded:
+        axes.tick_params(axis="x", labelsize=6)
 
 
 def _detail(ladder: Ladder) -> str:

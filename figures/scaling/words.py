@@ -1,10 +1,9 @@
-"""`scaling.md`: what a table of losses at scale shows, and what it does not."""
+"""What a table of losses at scale shows, and what it does not: the sections of its report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from nasarena.figures.report.markdown import escape
 from nasarena.figures.results.ladder import Ladder
 from nasarena.figures.results.scaling import IN_WORDS
 from nasarena.figures.results.scaling_study import (
@@ -13,29 +12,25 @@ from nasarena.figures.results.scaling_study import (
     pairs_of,
     parabola_interval,
 )
+from nasarena.figures.scaling.blocks import Block, Folded, Points, Rows, Section
 from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.stats.scaling_intervals import LawStudy
 
 _MISFIT = 1.5  # above, what the law leaves over is more than seeds explain
-_MOST_PAIRS, _MOST_ROWS = 30, 12
+_MOST_PAIRS, _MOST_ROWS, _MOST_OPEN = 30, 12, 4
 
 
-def markdown(study: ScalingStudy, ladder: Ladder, command: str) -> str:
-    """The report: a sentence, then laws, parabolas, equal tokens, ladder, limits."""
-    lines = [f"# Scaling of {escape(study.table.name)}", "", f"**{escape(headline(study))}**"]
-    for title, body in (
-        ("Laws", _laws(study)),
-        ("Parabolas", _parabolas(study)),
-        ("Equal tokens", _all_tokens(study)),
-        ("Does the small ranking hold?", _ladder(ladder)),
-        ("What was matched, and what is not shown", _limits(study)),
-    ):
-        found = list(body)
-        if found:
-            lines += ["", f"## {title}", "", *found]
-    lines += ["", f"Command: `{command}`  ", f"Data: {study.table.data_hash}"]
-    return "\n".join(lines) + "\n"
+def sections(study: ScalingStudy, ladder: Ladder) -> list[Section]:
+    """Equal tokens, laws, parabolas, ladder, limits; those with nothing to say are left out."""
+    made = (
+        Section("tokens", "Equal tokens", list(_all_tokens(study)), "isotoken"),
+        Section("parabolas", "Equal FLOPs", list(_parabolas(study)), "isoflop"),
+        Section("laws", "Laws and the frontier", list(_laws(study)), "frontier"),
+        Section("ladder", "Does the small ranking hold?", list(_ladder(ladder)), "transfer"),
+        Section("limits", "What is not shown", [Points(list(_limits(study)))]),
+    )
+    return [section for section in made if section.blocks]
 
 
 def headline(study: ScalingStudy) -> str:
@@ -59,7 +54,7 @@ def headline(study: ScalingStudy) -> str:
     )
 
 
-def _laws(study: ScalingStudy) -> Iterator[str]:
+def _laws(study: ScalingStudy) -> Iterator[Block]:
     laws = study.laws
     if laws is None:
         return
@@ -69,21 +64,21 @@ def _laws(study: ScalingStudy) -> Iterator[str]:
         f"{study.options.noise}. Intervals: 95 %, {len(laws.repeats)} resamples of "
         f"{laws.noise_from}."
     )
-    yield from ("", *_table(["architecture", "E", "a", "b", "allocation b/(a+b)", "slope ab/(a+b)"],
-                            _law_rows(laws)), "")  # fmt: skip
+    head = ["architecture", "E", "a", "b", "allocation b/(a+b)", "slope ab/(a+b)"]
+    yield Rows(head, list(_law_rows(laws)))
     yield from _warnings(laws)
     pairs = pairs_of(laws)
     if pairs:
-        yield from ("", "Differences, the first less the second:", "")
-        yield from _table(["first", "second", "slope", "a", "b"], _difference_rows(laws))
+        yield "Differences, the first less the second:"
+        yield Rows(["first", "second", "slope", "a", "b"], list(_difference_rows(laws)))
     if len(pairs) > _MOST_PAIRS:
-        yield f"\nThe {_MOST_PAIRS} largest of {len(pairs)}; `laws.csv` has all."
+        yield f"The {_MOST_PAIRS} largest of {len(pairs)}; laws.csv has all."
 
 
 def _law_rows(laws: LawStudy) -> Iterator[list[str]]:
     for number, name in enumerate(laws.laws.names):
         quantities = ("E", "a", "b", "allocation", "slope")
-        yield [escape(name), *(_show(laws.of(each, number)) for each in quantities)]
+        yield [name, *(_show(laws.of(each, number)) for each in quantities)]
 
 
 def _difference_rows(laws: LawStudy) -> Iterator[list[str]]:
@@ -91,25 +86,25 @@ def _difference_rows(laws: LawStudy) -> Iterator[list[str]]:
     sizes = {pair: abs(laws.difference("slope", *pair).estimate) for pair in pairs_of(laws)}
     for first, second in sorted(sizes, key=lambda pair: -sizes[pair])[:_MOST_PAIRS]:
         found = [_show(laws.difference(each, first, second)) for each in ("slope", "a", "b")]
-        yield [escape(names[first]), escape(names[second]), *found]
+        yield [names[first], names[second], *found]
 
 
 def _warnings(laws: LawStudy) -> Iterator[str]:
     if laws.misfit > _MISFIT:
         yield (
             f"The law does not hold: what it leaves over is {laws.misfit:.1f} times what seeds "
-            f"explain. Intervals know of noise alone and are too narrow.\n"
+            f"explain. Intervals know of noise alone and are too narrow."
         )
     elif not np.isnan(laws.misfit):
-        yield f"What the law leaves over is {laws.misfit:.2f} times what seeds explain.\n"
+        yield f"What the law leaves over is {laws.misfit:.2f} times what seeds explain."
     for number, name in enumerate(laws.laws.names):
         if laws.laws.E[number] == 0:
-            yield f"E of {escape(name)} is 0, the least there is: not determined.\n"
+            yield f"E of {name} is 0, the least there is: not determined."
         if not laws.laws.A[number] or not laws.laws.B[number]:
-            yield f"A term of the law of {escape(name)} is gone: its exponent means nothing.\n"
+            yield f"A term of the law of {name} is gone: its exponent means nothing."
 
 
-def _parabolas(study: ScalingStudy) -> Iterator[str]:
+def _parabolas(study: ScalingStudy) -> Iterator[Block]:
     if not study.parabolas:
         return
     yield (
@@ -121,29 +116,30 @@ def _parabolas(study: ScalingStudy) -> Iterator[str]:
     for label, frontier in study.parabolas.items():
         outside = sum(not each.is_inside for each in frontier.parabolas)
         rows.append([
-            escape(label), str(len(frontier.parabolas)), str(outside),
+            label, str(len(frontier.parabolas)), str(outside),
             *(_show(parabola_interval(frontier, place)) for place in (0, 1)),
         ])  # fmt: skip
     head = ["architecture", "budgets", "optima beyond the sizes", "allocation", "slope"]
-    yield from ("", *_table(head, rows))
+    yield Rows(head, rows)
 
 
-def _all_tokens(study: ScalingStudy) -> Iterator[str]:
+def _all_tokens(study: ScalingStudy) -> Iterator[Block]:
     for group in study.equal_tokens:
         least, most = group.parameters
-        yield (
-            f"Size {escape(group.size)}, {group.tokens:,.0f} tokens, {len(group.seeds)} paired "
+        title = (
+            f"Size {group.size}, {group.tokens:,.0f} tokens, {len(group.seeds)} paired "
             f"seeds; parameters differ by up to {most / least - 1:.1%}."
         )
-        yield from ("", *_token_table(group), "")
+        blocks = list(_token_table(group))
         if len(group.seeds) and smallest_p(len(group.seeds)) >= ALPHA:
-            yield (
-                f"Nothing is shown: {len(group.seeds)} paired seeds cannot reach p < {ALPHA:.2f} "
-                f"in the exact test, whatever the losses are.\n"
+            blocks.append(
+                f"Nothing is shown: {len(group.seeds)} paired seeds cannot reach p below "
+                f"{ALPHA:.2f} in the exact test, whatever the losses are."
             )
+        yield Folded(title, blocks, len(study.equal_tokens) <= _MOST_OPEN)
 
 
-def _token_table(group: EqualTokens) -> list[str]:
+def _token_table(group: EqualTokens) -> Iterator[str | Rows]:
     order = sorted(group.losses, key=group.mean)
     best = group.comparisons[0].second if _has_reference(group) else order[0]
     against = {pair.second: pair.swap() for pair in group.comparisons if pair.first == best}
@@ -154,10 +150,12 @@ def _token_table(group: EqualTokens) -> list[str]:
         words = ["", ""]
         if pair is not None:
             words = [_show(-pair.difference), f"{pair.p_holm:.3g}"]
-        rows.append([escape(name), f"{group.mean(name):.4f}", str(len(group.losses[name])), *words])
-    head = ["architecture", "loss", "seeds", f"loss less that of {escape(best)}", "p (Holm)"]
+        rows.append([name, f"{group.mean(name):.4f}", str(len(group.losses[name])), *words])
+    head = ["architecture", "loss", "seeds", f"loss less that of {best}", "p (Holm)"]
     left_off = len(order) - len(rows)
-    return _table(head, rows) + ([f"\n{left_off} more have a larger loss."] if left_off else [])
+    yield Rows(head, rows)
+    if left_off:
+        yield f"{left_off} more have a larger loss."
 
 
 def _has_reference(group: EqualTokens) -> bool:
@@ -165,12 +163,12 @@ def _has_reference(group: EqualTokens) -> bool:
     return len({pair.second for pair in group.comparisons}) == 1 and len(group.losses) > 2
 
 
-def _ladder(ladder: Ladder) -> Iterator[str]:
+def _ladder(ladder: Ladder) -> Iterator[Block]:
     if not ladder.found:
         return
     rows = [
         [
-            escape(scorer), escape(name), str(each.whole.num_patterns),
+            scorer, name, str(each.whole.num_patterns),
             _show(each.whole.spearman), _show(each.whole.kendall), _show(each.right),
             f"{_show(each.best.spearman)} of {each.best.num_patterns}", _show(each.right_best),
         ]
@@ -178,31 +176,31 @@ def _ladder(ladder: Ladder) -> Iterator[str]:
         for name, each in own.items()
     ]  # fmt: skip
     head = ["scorer", "rung", "architectures", "Spearman", "Kendall", "pairs decided rightly"]
-    yield from _table([*head, "Spearman among the best", "pairs among the best"], rows)
+    yield Rows([*head, "Spearman among the best", "pairs among the best"], rows)
     known = [rung for rung in ladder.rungs if not np.isnan(rung.between_seeds)]
     if known:
-        taus = ", ".join(f"{escape(rung.name)} {rung.between_seeds:.2f}" for rung in known)
-        yield f"\nKendall's tau between two seeds of a rung: {taus}."
+        taus = ", ".join(f"{rung.name} {rung.between_seeds:.2f}" for rung in known)
+        yield f"Kendall's tau between two seeds of a rung: {taus}."
 
 
 def _limits(study: ScalingStudy) -> Iterator[str]:
     table, rows = study.table, study.table.rows
-    yield f"- Parameters N are those of {IN_WORDS[table.counted]}."
+    yield f"Parameters N are those of {IN_WORDS[table.counted]}."
     ratios = [study.flops_per_product(label) for label in table.labels]
     yield (
-        f"- FLOPs / (N x D) are {min(ratios):.2f} to {max(ratios):.2f} by architecture; the "
+        f"FLOPs / (N x D) are {min(ratios):.2f} to {max(ratios):.2f} by architecture; the "
         f"frontier takes them for constant within one."
     )
     yield (
-        f"- Sizes {rows['params'].min():.3g} to {rows['params'].max():.3g} parameters, "
+        f"Sizes {rows['params'].min():.3g} to {rows['params'].max():.3g} parameters, "
         f"{rows['flops'].min():.3g} to {rows['flops'].max():.3g} FLOPs: beyond them nothing is "
         f"shown."
     )
     if rows["seed"].nunique() == 1:
-        yield "- One seed: noise is what the law leaves over, and no test at equal tokens exists."
+        yield "One seed: noise is what the law leaves over, and no test at equal tokens exists."
     elif study.options.budgets_together:
-        yield "- All budgets of one architecture, size and seed are taken for branches of one run."
-    yield from (f"- {escape(words)}." for words in (*table.assumed, *study.not_shown))
+        yield "All budgets of one architecture, size and seed are taken for branches of one run."
+    yield from (f"{words}." for words in (*table.assumed, *study.not_shown))
 
 
 def _excludes_zero(found: Interval) -> bool:
@@ -215,8 +213,3 @@ def _show(found: Interval) -> str:
     if np.isnan(found.low):
         return f"{found.estimate:.3f}"
     return f"{found.estimate:.3f} ({found.low:.3f} to {found.high:.3f})"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]

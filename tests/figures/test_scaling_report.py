@@ -1,6 +1,8 @@
 """Figures and words on losses at scale: right numbers, and what is not shown is said."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from nasarena.figures import scaling_report
-from nasarena.figures.plots.figure_files import Source
+from nasarena.figures.plots.figure_files import Source, paths_of
 from nasarena.figures.results.ladder import LOWEST, climb, read_scores
 from nasarena.figures.results.scaling import ScalingTable, make_scaling, read_scaling
 from nasarena.figures.results.scaling_study import ScalingOptions, ScalingStudy, study
@@ -19,8 +21,10 @@ from nasarena.figures.scaling import (
     isotoken_figure,
     transfer_figure,
 )
+from nasarena.figures.scaling.blocks import Rows, to_markdown
 from nasarena.figures.scaling.laws_table import laws_table
-from nasarena.figures.scaling.words import headline, markdown
+from nasarena.figures.scaling.matched import matched_section
+from nasarena.figures.scaling.words import headline, sections
 from nasarena.figures.stats.transfer import right_pairs
 from nasarena.search.errors import InvalidSetting, NasArenaError
 from nasarena.search.seeding import stream
@@ -107,8 +111,8 @@ def test_equal_tokens_puts_the_best_on_top_and_says_what_seeds_can_show(
     figure = isotoken_figure.draw(result)
     names = [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes]
     assert names[0][:3] == ["p0", "p1", "p2"] and names[1][:3] == ["p1", "p0", "p2"]
-    text = markdown(result, climb(rungs, num_repeats=20), "command")
-    assert "2 paired seeds cannot reach p < 0.05" in text
+    text = "\n".join(to_markdown(sections(result, climb(rungs, num_repeats=20))))
+    assert "2 paired seeds cannot reach p below 0.05" in text
     assert "No law was fitted" in headline(result)
     assert "a law of p0 needs at least 6 cells" in text
 
@@ -173,21 +177,92 @@ def test_an_unknown_reference_is_refused(rungs: ScalingTable) -> None:
         study(rungs, OPTIONS, "llama")
 
 
-def test_the_command_writes_everything_and_refuses_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+HEADER = {
+    "settings": {"patterns": ["flat <b>"], "train": {"clip": None, "decay_share": 0.2}},
+    "sizes": [{"name": repr(float(n)), "train": {"learning_rate": 0.01, "batch_size": 8}}
+              for n in SIZES],
+    "sweep": [{"size": "1000000", "learning_rate": 0.01, "loss": 2.5, "chosen": True},
+              {"size": "1000000", "learning_rate": 0.02, "loss": None, "chosen": False}],
+    "provenance": [{"command": "nasarena scale name=x", "commit": "0123", "packages": {"t": "2"}}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def small_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three formats in full size are tested elsewhere."""
+
     def save_small(figure: Figure, stem: Path, title: str, source: Source) -> list[Path]:
-        figure.savefig(stem.with_suffix(".png"), dpi=20)  # three formats are tested elsewhere
-        return [stem.with_suffix(".png")]
+        files = paths_of(stem)
+        for file in files:
+            figure.savefig(file, dpi=20)
+        return files
 
     monkeypatch.setattr(scaling_report, "save_figure", save_small)
+
+
+@pytest.mark.usefixtures("small_figures")
+def test_the_command_writes_everything_and_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table, out = tmp_path / "scale.csv", tmp_path / "out"
     planted().to_csv(table, index=False)
+    (tmp_path / "scale.json").write_text(json.dumps(HEADER))
     assert scaling_report.main([str(tmp_path), str(out), "--repeats", "8"]) == 0
     written = {file.name for file in out.rglob("*.*")}
-    figures = {f"{name}.png" for name in ("isoflop", "frontier", "isotoken", "transfer")}
-    assert written == {"scaling.md", "laws.csv", *figures}
-    assert f"Data: {read_scaling(table).data_hash}" in (out / "scaling.md").read_text()
+    names = ("isoflop", "frontier", "isotoken", "transfer")
+    figures = {f"{name}.{kind}" for name in names for kind in ("png", "svg", "pdf")}
+    assert written == {"scaling.md", "laws.csv", "report.html", *figures}
+    digest = read_scaling(table).data_hash
+    assert f"Data: {digest}" in (out / "scaling.md").read_text()
+    page = (out / "report.html").read_text()
+    assert digest in page and "nasarena scale name=x" in page and "flat &lt;b&gt;" in page
+    assert "<script" not in page and "http:" not in page.replace("http-equiv", "")
     capsys.readouterr()
+    for wrong, words in (("{", "must say how"), ('{"settings": 1}', "must say how")):
+        (tmp_path / "scale.json").write_text(wrong)
+        assert scaling_report.main([str(tmp_path), str(out)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line
     assert scaling_report.main([str(tmp_path / "none.csv"), str(out)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("small_figures")
+def test_the_page_fits_a_desktop_and_a_telephone(browser: Any, tmp_path: Path) -> None:
+    """Its numbers stand in it, figures show, and nothing asks for a network."""
+    third = planted().query("label == 'flat'").assign(label="third <i>")
+    pd.concat([planted(), third]).to_csv(tmp_path / "scale.csv", index=False)
+    (tmp_path / "scale.json").write_text(json.dumps(HEADER))
+    assert scaling_report.main([str(tmp_path), str(tmp_path), "--repeats", "8"]) == 0
+    context = browser.new_context(offline=True)
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto((tmp_path / "report.html").as_uri())
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
+    assert page.locator("h2").all_inner_texts() == [
+        "What was matched", "Equal tokens", "Equal FLOPs", "Laws and the frontier",
+        "What is not shown", "Provenance",
+    ]  # fmt: skip
+    cells = page.locator("#matched tbody tr").first.locator("th, td").all_inner_texts()
+    assert cells[:3] == ["1000000.0", "3", "2"] and cells[-2:] == ["0.01", "8"]
+    assert "third <i>" in page.locator("#laws").inner_text()
+    assert complaints == []
+    context.close()
+
+
+def test_what_was_matched_by_hand() -> None:
+    """N of 100 and 110, FLOPs of 6 x N x 1000 on equally many tokens: 10 % apart, both."""
+    frame = pd.DataFrame([
+        {"label": "p", "size": "s", "params_counted": 100, "tokens": 1000, "loss": 2, "seed": 0},
+        {"label": "q", "size": "s", "params_counted": 110, "tokens": 1000, "loss": 2, "seed": 0},
+        {"label": "q", "size": "s", "params_counted": 110, "tokens": 9000, "loss": 2, "seed": 1},
+    ])  # fmt: skip
+    section = matched_section(make_scaling(frame, "x"), None)
+    (table, *_) = section.blocks
+    assert isinstance(table, Rows)
+    assert table.rows == [
+        ["s", "2", "2", "100 to 110", "1e+03 to 9e+03", "6e+05 to 5.94e+06", "10.0 %", "10.0 %"]
+    ]
