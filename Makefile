@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare first-figure test vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check clean
+.PHONY: help install compare first-figure test vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -101,6 +101,12 @@ gpu-check: .typecheck
 	$(PYTHON) experiments/measure/environments/gpu_machine.py .venv-gpu $(WHEELS)
 	.venv-gpu/bin/python -m nasarena.experiments.measure.gpu --save
 endif
+
+# Pythons that the wheel is installed and tried under, as PYTHONS="python3.11 python3.13".
+PYTHONS ?=
+release: $(VENV)/.installed ## build wheel and sdist into dist/, install and try both, write an SBOM (PYTHONS=)
+	$(PIP) -e ".[optimizers,release]"
+	$(BIN)/python -m nasarena.experiments.release.distribution $(PYTHONS)
 
 clean: ## remove what was built, not what was run
 	rm -rf $(VENV) .venv-vllm .venv-torch-* .venv-python* .venv-gpu .typecheck build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -56,6 +56,7 @@ INNER = {
         },
         "benchmarks": {"commands", "comparison", "execution", "settings"},
         "exchange": {"execution", "settings"},
+        "release": {"comparison", "execution", "settings"},
         "commands": {
             "comparison",
             "exchange",

@@ -1,0 +1,93 @@
+"""A run done again from what its run.json says: the same asks, the same scores, or it is refused.
+
+The search is done anew in a folder of its own, its scores computed by the proxy here, the replies
+of a language model taken from the run's own record. Re-trainings after the search are not repeated:
+they train real models, whose last digits belong to a machine.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.run_spec import search_cell
+from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.settings.commands import compare_settings
+from nasarena.search.errors import NasArenaError
+from nasarena.search.hashes import config_hash
+from nasarena.search.run_config import first_difference
+from nasarena.search.run_folder import Event, RunRecord, drop_measurements, read_run
+
+_OF_SEARCH = ("asked", "llm_call", "settled", "recommended", "searched")
+
+
+class NotReplayed(NasArenaError):
+    """A run that does not come out again as it was recorded."""
+
+
+def replay(record: RunRecord, folder: Path) -> RunRecord:
+    """The search of a run, done again below `folder`. Raises NotReplayed where anything differs.
+
+    Times are left out of it.
+    """
+    config = compare_settings(**_settings(record, folder))
+    comparison = plan_comparison(config, "replay")
+    with with_model(comparison, config, make_console(stderr=True)) as comparison:
+        (cell,) = comparison.cells
+        if config_hash(cell.config) != record.header["config_hash"]:
+            found = first_difference(record.config, cell.config)
+            raise NotReplayed(
+                f"{record.path} was made with settings that give others here"
+                + (f": {found[0]} was {found[1]!r} and is {found[2]!r}" if found else "")
+            )
+        search_cell(cell, lambda advance: None)
+    again = read_run(cell.path)
+    _refuse_difference(record, again)
+    return again
+
+
+def _settings(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """The settings of a comparison that has this run alone."""
+    config = record.config
+    searcher, proxy, loop = config["searcher"], config["proxy"], dict(config["loop"])
+    entry = {"name": searcher["name"], "options": dict(searcher["options"])}
+    entry |= {key: searcher[key] for key in ("label", "control") if searcher.get(key)}
+    if "llm" in config:
+        llm: Mapping[str, Any] = {"name": "replay", "record": str(record.path.parents[1])}
+    else:
+        llm = {}
+    return {
+        "searchers": [entry],
+        "first_seed": loop.pop("seed"),
+        "seeds": 1,
+        "proxy": {"name": proxy["name"], **proxy["options"]},
+        "final_proxy": config.get("final_proxy", {"name": "same"})["name"],
+        "space": dict(config["space"]),
+        "budget": dict(config["budget"]),
+        "loop": loop,
+        "references": False,
+        "report": False,
+        "name": "replayed",
+        "folder": str(folder),
+        **({"llm": llm} if llm else {}),
+    }
+
+
+def _refuse_difference(record: RunRecord, again: RunRecord) -> None:
+    before, now = _search_events(record), _search_events(again)
+    for number, (one, other) in enumerate(zip(before, now, strict=False), start=1):
+        if one != other:
+            key, left, right = first_difference(one, other) or ("?", one, other)
+            raise NotReplayed(
+                f"{record.path}: event {number} of its search says {key} {left!r}, replayed it is "
+                f"{right!r}"
+            )
+    if len(before) != len(now):
+        raise NotReplayed(
+            f"{record.path} has {len(before)} events of its search, replayed there are {len(now)}"
+        )
+
+
+def _search_events(record: RunRecord) -> list[Event]:
+    events = [event for event in record.events if event["event"] in _OF_SEARCH]
+    return drop_measurements(events)
