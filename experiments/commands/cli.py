@@ -115,7 +115,11 @@ COMMANDS = {
     "status": Command(
         "status:status", "[DIR]", "which runs are finished, partial, failed or missing"
     ),
-    "doctor": Command("doctor:doctor", "", "what this machine can do"),
+    "doctor": Command(
+        "doctor:doctor",
+        "[escapes=true]",
+        "what this machine can do, and what a sandbox holds on it",
+    ),
 }
 
 

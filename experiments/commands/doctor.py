@@ -32,9 +32,12 @@ _LOW_GIB = 2.0
 
 
 def doctor(arguments: Sequence[str]) -> int:
-    """0 where everything that a comparison needs is there, else 1."""
+    """0 where everything that a comparison needs is there, else 1.
+
+    With `escapes=true` or `escapes=LEVEL`: 0 where every attempt to leave a sandbox was held.
+    """
     if arguments:
-        raise InvalidSetting(f"nasarena doctor takes no arguments, got {arguments[0]!r}")
+        return _escapes(arguments)
     table = Table(box=None, show_header=False)
     healthy = True
     for name, text, is_fine in _findings():
@@ -43,6 +46,26 @@ def doctor(arguments: Sequence[str]) -> int:
         healthy &= is_fine is not False
     make_console().print(table)
     return 0 if healthy else 1
+
+
+def _escapes(arguments: Sequence[str]) -> int:
+    from nasarena.proxies.sandbox.escapes import try_escapes
+    from nasarena.proxies.sandbox.levels import choose_level
+
+    name, _, value = arguments[0].partition("=")
+    if len(arguments) > 1 or name != "escapes" or value in ("", "false"):
+        words = "takes no arguments but escapes=true or escapes=LEVEL"
+        raise InvalidSetting(f"nasarena doctor {words}, got {' '.join(arguments)!r}")
+    level = choose_level(None if value == "true" else value)
+    table = Table(box=None, show_header=False)
+    held = try_escapes(level)
+    for attempt, is_held in held.items():
+        mark = "[green]held[/green]" if is_held else "[red]not held on this machine[/red]"
+        table.add_row(escape(attempt), mark)
+    console = make_console()
+    console.print(table)
+    console.print(f"level {level}: {sum(held.values())} of {len(held)} attempts held")
+    return 0 if all(held.values()) else 1
 
 
 Finding = tuple[str, str, bool | None]  # what, in words, and whether it is fine (None: either way)
@@ -63,6 +86,7 @@ def _findings() -> Iterator[Finding]:
         missing = f"not installed: pip install {EXTRAS.get(package, package)}"
         yield package, f"{found or missing} ({use})", True if found else None
     yield from _models()
+    yield from _sandbox()
     yield from _disk()
 
 
@@ -108,6 +132,17 @@ def _models() -> Iterator[Finding]:
     recipe = python.parent.parent / "recipe"
     version = recipe.read_text().strip() if recipe.exists() else "of unknown version"
     yield "vLLM", f"{version}, in {python.parent.parent} (llm=vllm, nasarena serve)", True
+
+
+def _sandbox() -> Iterator[Finding]:
+    """Which fences for programs of others there are."""
+    from nasarena.proxies.sandbox.levels import choose_level, why_missing
+    from nasarena.proxies.sandbox.limits import LEVELS
+
+    for level in LEVELS[:-1]:  # a container is what you say it is
+        missing = why_missing(level)
+        chosen = "; a program gets this one" if level == choose_level() else ""
+        yield f"sandbox {level}", f"{missing or 'there'}{chosen}", None if missing else True
 
 
 def _disk() -> Iterator[Finding]:

@@ -15,17 +15,25 @@ from contextlib import suppress
 from typing import NoReturn
 
 from nasarena.proxies.sandbox import kernel_calls as kernel
+from nasarena.proxies.sandbox.landlock_fence import raise_fence
 from nasarena.proxies.sandbox.limits import Limits, Spec
 from nasarena.proxies.sandbox.mounts import SHARED_MEMORY
+from nasarena.proxies.sandbox.sandlock_fence import run_fenced
 from nasarena.search.errors import InvalidSetting
 
 _MIB = 2**20
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/alternatives", "/etc/ld.so.cache")
 
 
-def confine_and_start(spec: Spec, scratch: str, user: int | None, has_mounts: bool) -> None:
-    """Become the command, or raise. `user` is whom to become, None to stay who one is."""
+def confine_and_start(spec: Spec, scratch: str, user: int | None, root: str) -> None:
+    """Become the command, or raise.
+
+    `user` is whom to become, None to stay who one is; `root` what becomes `/`, empty to keep it.
+    """
     os.setsid()
     kernel.die_with_parent(signal.SIGKILL)
+    if root:
+        kernel.enter_root(root)
     os.chdir(scratch)
     os.umask(0o077)
     _limit(spec.limits, spec.has_gpu, user)
@@ -36,15 +44,12 @@ def confine_and_start(spec: Spec, scratch: str, user: int | None, has_mounts: bo
         kernel.die_with_parent(signal.SIGKILL)  # a change of user clears it
     if spec.level != "container":
         kernel.renounce_privileges()
-    writable = [scratch, *([SHARED_MEMORY] if has_mounts else [])]
+        kernel.drop_capabilities()
+    writable = [scratch, *([SHARED_MEMORY] if root else [])]
     environment = {**spec.environment, **_own_environment(scratch)}
     if spec.level == "landlock":
-        from nasarena.proxies.sandbox.landlock_fence import raise_fence
-
         raise_fence(spec, writable)
     elif spec.level == "sandlock":
-        from nasarena.proxies.sandbox.sandlock_fence import run_fenced
-
         code = run_fenced(spec, writable, environment)
         if code < 0:
             os.kill(os.getpid(), -code)  # end as the command did
@@ -128,15 +133,9 @@ def _words(spec: Spec, scratch: str) -> list[str]:
 def _bubblewrap(spec: Spec, scratch: str) -> list[str]:
     words = ["bwrap", "--unshare-all", "--die-with-parent", "--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--tmpfs", SHARED_MEMORY, "--cap-drop", "ALL"]
-    kept = [one for one in spec.readable if not one.startswith(("/proc", "/dev"))]
-    for one in sorted({*kept, *_links_to_libraries(), os.path.dirname(sys.executable)}):
-        words += ["--ro-bind", one, one]
+    for one in sorted({*_SYSTEM, *spec.bases}):
+        words += ["--ro-bind-try", one, one]
     for one in spec.devices:
         if one.startswith("/dev/nvidia"):
             words += ["--dev-bind", one, one]
     return [*words, "--bind", scratch, scratch, "--chdir", scratch, "--"]
-
-
-def _links_to_libraries() -> list[str]:
-    """/lib and the like, which are links into /usr on most systems."""
-    return [one for one in ("/lib", "/lib64", "/bin") if os.path.exists(one)]

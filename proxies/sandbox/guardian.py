@@ -19,14 +19,9 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from nasarena.proxies.sandbox.confine import confine_and_start
-from nasarena.proxies.sandbox.kernel_calls import become_subreaper
+from nasarena.proxies.sandbox.kernel_calls import become_subreaper, unmount
 from nasarena.proxies.sandbox.limits import Cause, Ending, Spec
-from nasarena.proxies.sandbox.mounts import (
-    closed_folder,
-    mount_view,
-    open_closed_folders,
-    unshare_mounts,
-)
+from nasarena.proxies.sandbox.mounts import closed_folder, mount_view, unshare_mounts
 from nasarena.proxies.sandbox.processes import (
     descendants,
     end_all,
@@ -54,7 +49,7 @@ class Guardian:
         self._user = _FIRST_USER + os.getpid() if is_root else None
         self._peak = 0.0
         self._disk_at = 0.0
-        self._has_mounts = False
+        self._root = ""  # where its view of the file system is, if it has one
         self._scratch = tempfile.mkdtemp(prefix="nasarena-sandbox-", dir="/tmp")
 
     def run(self) -> Ending:
@@ -78,19 +73,21 @@ class Guardian:
             cause, note, seconds = "refused", str(error), time.monotonic() - started
         finally:
             end_all(self._user)
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._clean_up()
         level = self._spec.level
         return Ending(cause, code, seconds, self._peak, killed, level, note, kept)
 
     def _prepare(self) -> None:
         limits = self._spec.limits
+        has_mounts = False
         has_driver = self._spec.has_gpu and self._user is None  # it fails in a user namespace
         if not (has_driver or self._is_bare):
-            self._has_mounts = unshare_mounts()
-        if self._has_mounts:
-            if self._user is not None:
-                open_closed_folders(self._spec.bases, self._scratch)
-            mount_view(self._scratch, limits.disk_mib, limits.shared_mib)
+            has_mounts = unshare_mounts()
+        if has_mounts:
+            self._root = f"{self._scratch}.root"
+            os.mkdir(self._root)
+            sizes = (limits.disk_mib, limits.shared_mib)
+            mount_view(self._root, self._scratch, self._spec.bases, sizes)
         elif self._user is not None:
             for path in self._spec.bases:
                 if closed := closed_folder(path):
@@ -99,7 +96,14 @@ class Guardian:
                         "open it (chmod o+x), move the environment, or start as another user"
                     )
         if self._user is not None:
-            os.chown(self._scratch, self._user, self._user)
+            os.chown(self._root + self._scratch, self._user, self._user)
+
+    def _clean_up(self) -> None:
+        with suppress(OSError):
+            if self._root:
+                unmount(self._root)
+                os.rmdir(self._root)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _fork(self) -> tuple[int, int]:
         """The child's process id, and a pipe on which it says why it could not start."""
@@ -107,7 +111,7 @@ class Guardian:
         child = os.fork()
         if child == 0:
             try:
-                confine_and_start(self._spec, self._scratch, self._user, self._has_mounts)
+                confine_and_start(self._spec, self._scratch, self._user, self._root)
             except BaseException as error:  # nothing may go on as a second guardian
                 words = f"{type(error).__name__}: {error}"
                 with suppress(OSError):
@@ -148,7 +152,7 @@ class Guardian:
             return "memory"
         if num_threads(running) > limits.processes:
             return "processes"
-        if not self._has_mounts and time.monotonic() - self._disk_at > _DISK_S:
+        if not self._root and time.monotonic() - self._disk_at > _DISK_S:
             self._disk_at = time.monotonic()
             if folder_mib(self._scratch, running) > limits.disk_mib:
                 return "disk"
@@ -158,7 +162,7 @@ class Guardian:
         """Copy the files that outlive the scratch folder: plain ones, not too large, no links."""
         kept = []
         for name in self._spec.keep:
-            place = os.path.join(self._scratch, os.path.basename(name))
+            place = os.path.join(self._root + self._scratch, os.path.basename(name))
             with suppress(OSError):
                 found = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                 with os.fdopen(found, "rb") as file:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import struct
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -10,6 +11,8 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 _DETACH = 2
+_PIVOT_ROOT = 155 if os.uname().machine == "x86_64" else 41
+_CAPABILITY_VERSION = 0x20080522
 
 
 def unshare(flags: int) -> None:
@@ -33,6 +36,19 @@ def bind(source: str, target: str) -> None:
     _mount(source, target, None, _MS_BIND | _MS_REC, None)
 
 
+def enter_root(folder: str) -> None:
+    """Make a mount `/` for this process alone, in mounts of its own; nothing else is left there.
+
+    Not chroot: in a changed root no namespace of users can be made, which bubblewrap needs.
+    Raises OSError.
+    """
+    unshare(NEW_MOUNTS)
+    os.chdir(folder)
+    _check(_LIBC.syscall(_PIVOT_ROOT, b".", b"."), "pivot_root")
+    _check(_LIBC.umount2(b".", _DETACH), "unmount the old root")
+    os.chdir("/")
+
+
 def unmount(folder: str) -> None:
     """Take the topmost mount off. Raises OSError."""
     _check(_LIBC.umount2(folder.encode(), _DETACH), f"unmount {folder}")
@@ -51,6 +67,12 @@ def die_with_parent(signal: int) -> None:
 def renounce_privileges() -> None:
     """No program started from now on gains any (set-user-ID bits, file capabilities)."""
     _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+
+
+def drop_capabilities() -> None:
+    """Keep none, also of those that a user namespace gave."""
+    header, data = struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)
+    _check(_LIBC.capset(header, data), "capset")
 
 
 def allow_inspection() -> None:

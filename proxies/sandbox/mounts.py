@@ -1,7 +1,7 @@
 """A view of the file system for the sandbox alone, where the kernel grants one.
 
-Shared memory, the scratch folder and /run are file systems in memory of a fixed size that vanish
-at the end: nothing can be left there for the next trial, and no file that is deleted while it is
+Shared memory and the scratch folder are file systems in memory of a fixed size that vanish at the
+end: nothing can be left there for the next trial, and no file that is deleted while it is
 open escapes the limit. Root has this right outside of containers, other users where user namespaces
 are allowed. Elsewhere nothing is granted in /dev/shm and the scratch folder is measured instead.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from nasarena.proxies.sandbox import kernel_calls as kernel
 
 SHARED_MEMORY = "/dev/shm"
-_SOCKETS = ("/run", "/tmp/.X11-unix")  # sockets of services that anybody may connect to
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/dev", "/proc", "/sys")
 _OTHERS_ENTER = 0o001
 
 
@@ -33,14 +33,41 @@ def unshare_mounts() -> bool:
     return True
 
 
-def mount_view(scratch: str, disk_mib: float, shared_mib: float) -> None:
-    """The file systems in memory. Raises OSError."""
-    kernel.mount_tmpfs(scratch, disk_mib, "700")
+def mount_view(root: str, scratch: str, places: Iterable[str], mib: tuple[float, float]) -> None:
+    """Build at `root`, an empty folder, what the sandbox sees as `/`. Raises OSError.
+
+    It holds the system, `places` and the scratch folder; homes, /tmp, /run and /var are not there,
+    nor the sockets in them, which Landlock would let anybody connect to. A folder that is closed to
+    other users is open on the way to a place in it. `mib`: sizes of the scratch folder and of
+    shared memory.
+    """
+    kernel.mount_tmpfs(root, 1, "755")
+    for path in (*_SYSTEM, *_outermost(places)):
+        if os.path.islink(path):
+            os.symlink(os.readlink(path), root + path)
+        elif os.path.exists(path) and not os.path.lexists(root + path):
+            _bind_below(root, path)
+    os.makedirs(root + scratch)
+    kernel.mount_tmpfs(root + scratch, mib[0], "700")
     if os.path.isdir(SHARED_MEMORY):
-        kernel.mount_tmpfs(SHARED_MEMORY, shared_mib, "1777")
-    for folder in _SOCKETS:
-        if os.path.isdir(folder):
-            kernel.mount_tmpfs(folder, 0, "755")
+        kernel.mount_tmpfs(root + SHARED_MEMORY, mib[1], "1777")
+
+
+def _bind_below(root: str, path: str) -> None:
+    if os.path.isdir(path):
+        os.makedirs(root + path)
+    else:
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        _write(root + path, "")
+    kernel.bind(path, root + path)
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    kept: list[str] = []
+    for path in sorted(set(paths)):
+        if not any(path.startswith(f"{other}/") for other in (*kept, *_SYSTEM)):
+            kept.append(path)
+    return kept
 
 
 def closed_folder(path: str) -> str | None:
@@ -49,38 +76,6 @@ def closed_folder(path: str) -> str | None:
         if not os.stat(folder).st_mode & _OTHERS_ENTER:
             return folder
     return None
-
-
-def open_closed_folders(paths: Iterable[str], spare: str) -> None:
-    """Show `paths` to other users where a folder above is closed to them, and nothing beside.
-
-    `spare` is an empty folder for the time being. Raises OSError.
-    """
-    by_folder: dict[str, list[str]] = {}
-    for path in paths:
-        if os.path.isdir(path) and (folder := closed_folder(path)):
-            by_folder.setdefault(folder, []).append(path)
-    for folder, inside in by_folder.items():
-        places = []
-        for number, path in enumerate(_outermost(inside)):
-            place = os.path.join(spare, str(number))
-            os.mkdir(place)
-            kernel.bind(path, place)
-            places.append((place, path))
-        kernel.mount_tmpfs(folder, 1, "755")
-        for place, path in places:
-            os.makedirs(path, exist_ok=True)
-            kernel.bind(place, path)
-            kernel.unmount(place)
-            os.rmdir(place)
-
-
-def _outermost(paths: Iterable[str]) -> list[str]:
-    kept: list[str] = []
-    for path in sorted(set(paths)):
-        if not any(path.startswith(f"{other}/") for other in kept):
-            kept.append(path)
-    return kept
 
 
 def _ancestors(path: str) -> Iterator[str]:

@@ -1,0 +1,134 @@
+"""What the sandbox holds here, what it costs, and what a killed caller leaves behind.
+
+python -m nasarena.experiments.measure.faults.sandbox [--save]
+"""
+
+import os
+import platform
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nasarena.experiments.measure.record import record
+from nasarena.proxies.sandbox.escapes import try_escapes
+from nasarena.proxies.sandbox.levels import why_missing
+from nasarena.proxies.sandbox.limits import LEVELS, Level
+from nasarena.proxies.sandbox.processes import descendants
+from nasarena.proxies.sandbox.runner import Sandbox, run_command
+
+NUM_KILLS = 20
+NUM_STARTS = 10
+_PATIENCE_S = 15.0
+
+# A caller of sandboxes, in which daemons sleep; it says when the first is there.
+CALLER = """
+import sys
+from nasarena.proxies.sandbox.runner import Sandbox
+code = '''
+import os, time
+print("here", flush=True)
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0: time.sleep(120)
+        os._exit(0)
+time.sleep(0.5)
+'''
+while True:
+    with Sandbox((sys.executable, "-I", "-S", "-c", code)) as sandbox:
+        print(sandbox.output.read(4), flush=True)
+        sandbox.output.read()
+"""
+
+
+def kill_caller(delay_s: float) -> tuple[int, int]:
+    """Kill -9 a caller `delay_s` after its first sandbox started.
+
+    How many processes there were below it, and how many of them are there some seconds later.
+    """
+    with subprocess.Popen((sys.executable, "-c", CALLER), stdout=subprocess.PIPE) as caller:
+        assert caller.stdout
+        caller.stdout.readline()
+        time.sleep(delay_s)
+        below = {one: _start_of(one) for one in descendants(caller.pid)}
+        caller.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + _PATIENCE_S
+    while left := [one for one, start in below.items() if start and _start_of(one) == start]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return len(below), len(left)
+
+
+def _start_of(process: int) -> str:
+    """When a process started, which tells it from a later one of its number; empty: it is gone."""
+    with suppress(OSError, IndexError):
+        words = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return "" if words[0] in "ZX" else words[19]
+    return ""
+
+
+def start_seconds(level: Level) -> float:
+    """Median wall seconds of a sandboxed Python that does nothing, less those of a bare one."""
+    command = (sys.executable, "-I", "-S", "-c", "pass")
+    fenced, bare = [], []
+    for _ in range(NUM_STARTS):
+        start = time.monotonic()
+        run_command(command, level=level)
+        fenced.append(time.monotonic() - start)
+        start = time.monotonic()
+        subprocess.run(command, check=True)
+        bare.append(time.monotonic() - start)
+    return statistics.median(fenced) - statistics.median(bare)
+
+
+def script_seconds() -> float:
+    """Median wall seconds of a script that is forked from a Python with PyTorch."""
+    script = str(Path(__file__).with_name("__init__.py"))  # a docstring, so it does nothing
+    found = []
+    for _ in range(NUM_STARTS + 1):
+        start = time.monotonic()
+        with Sandbox((sys.executable, script), readable=(script,), script=script) as sandbox:
+            sandbox.output.read()
+            sandbox.wait(time.monotonic() + 60)
+        found.append(time.monotonic() - start)
+    return statistics.median(found[1:])  # the first imports PyTorch
+
+
+def measure() -> None:
+    """Try, kill, time, print, and keep if asked to."""
+    rows: list[dict[str, Any]] = []
+    for level in LEVELS:
+        if level == "container" or (missing := why_missing(level)):
+            words = "a command line of yours" if level == "container" else missing
+            rows.append({"level": level, "not_held": words})
+            continue
+        held = try_escapes(level)
+        rows.append({
+            "level": level,
+            "attempts": len(held),
+            "held": sum(held.values()),
+            "start_s": start_seconds(level),
+            "not_held": "; ".join(name for name, is_held in held.items() if not is_held),
+        })  # fmt: skip
+    moments = random.Random(0)
+    kills = [kill_caller(moments.uniform(0.0, 1.5)) for _ in range(NUM_KILLS)]
+    summary = {
+        "kernel": platform.release(),
+        "user": "root" if os.geteuid() == 0 else "not root",
+        "kills": NUM_KILLS,
+        "processes_below": sum(below for below, _ in kills),
+        "processes_left": sum(left for _, left in kills),
+        "script_start_s": script_seconds(),
+    }
+    record("sandbox", rows, summary, module="faults.sandbox")
+
+
+if __name__ == "__main__":
+    measure()
