@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _PATIENCE_S = 5
 _NUMBERS = {  # of system calls that the C library has no function for, on x86-64 and aarch64
     "process_vm_readv": (310, 270), "kcmp": (312, 272), "pidfd_getfd": (438, 438),
-    "clone3": (435, 435), "bpf": (321, 280), "perf_event_open": (298, 241),
+    "clone": (56, 220), "clone3": (435, 435), "bpf": (321, 280), "perf_event_open": (298, 241),
     "io_uring_setup": (425, 425), "userfaultfd": (323, 282), "keyctl": (250, 219),
     "add_key": (248, 217), "finit_module": (313, 273), "memfd_secret": (447, 447),
     "fsopen": (430, 430), "mq_open": (240, 180), "open_by_handle_at": (304, 265),
@@ -86,6 +86,12 @@ _FILES: dict[str, Callable[[Places], object]] = {
     "files: read by way of /proc/self/root": lambda at: _read(f"/proc/self/root{at['secret']}"),
     "files: read by way of /proc/self/cwd": lambda at: _read(f"/proc/self/cwd/../..{at['secret']}"),
     "files: read the caller's root": lambda at: _read(f"/proc/{at['caller']}/root{at['secret']}"),
+    "files: a symbolic link to one outside": lambda at: (
+        did(os.symlink, at["secret"], "soft") and _read("soft")
+    ),
+    "files: a hard link to one outside": lambda at: (
+        did(os.link, at["secret"], "hard") and _read("hard")
+    ),
     "files: users": lambda _: _read("/etc/passwd"),
     "files: passwords": lambda _: _read("/etc/shadow"),
     "files: home folder of root": lambda _: set(os.listdir("/root")) - {".pyenv"},
@@ -98,6 +104,7 @@ _FILES: dict[str, Callable[[Places], object]] = {
     "files: write over this script": lambda _: _write(__file__),
     "files: the kernel's messages": lambda _: _open("/dev/kmsg"),
     "files: the machine's memory": lambda _: _open("/dev/mem"),
+    "files: a disk of the machine": lambda at: any(map(_open, at["disks"])),
     "files: a terminal": lambda _: _open("/dev/tty", os.O_RDWR),
     "files: a new terminal": lambda _: _open("/dev/ptmx", os.O_RDWR),
     "files: settings of the kernel": lambda _: _open("/proc/sys/kernel/hostname", os.O_WRONLY),
@@ -115,18 +122,6 @@ _FILES: dict[str, Callable[[Places], object]] = {
 ATTEMPTS.update(_FILES)
 
 
-@attempt("files: a symbolic link to one outside")
-def _symbolic(at: Places) -> object:
-    os.symlink(at["secret"], "soft")
-    return _read("soft")
-
-
-@attempt("files: a hard link to one outside")
-def _hard(at: Places) -> object:
-    os.link(at["secret"], "hard")
-    return _read("hard")
-
-
 @attempt("files: move one of its own outside")
 def _move(at: Places) -> object:
     Path("own").write_text("x")
@@ -138,12 +133,6 @@ def _move(at: Places) -> object:
 def _disk(_: Places) -> object:
     os.mknod("disk", 0o060600, os.makedev(8, 0))
     return _open("disk")
-
-
-@attempt("devices: a disk of the machine")
-def _disks(_: Places) -> object:
-    disks = [f"/dev/{name}" for name in ("vda", "sda", "nvme0n1", "dm-0")]
-    return any(map(_open, disks))
 
 
 @attempt("privileges: a program that runs as its owner")
@@ -245,11 +234,7 @@ _KERNEL: dict[str, Callable[[Places], object]] = {
     "kernel: raise its own limits": _raise_limits,
     "kernel: a namespace of users": lambda _: _libc.unshare(_NEW_USER) == 0,
     "kernel: a namespace of mounts": lambda _: _libc.unshare(_NEW_MOUNTS) == 0,
-    "kernel: a namespace by clone": lambda _: (
-        _libc.syscall(56, _NEW_USER | 17, 0, 0, 0, 0) >= 0
-        if platform.machine() == "x86_64"
-        else _libc.syscall(220, _NEW_USER | 17, 0, 0, 0, 0) >= 0
-    ),
+    "kernel: a namespace by clone": lambda _: call("clone", _NEW_USER | 17, 0, 0, 0, 0),
     "kernel: a namespace by clone3": lambda _: call(
         "clone3", struct.pack("11Q", _NEW_USER, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0), 88
     ),

@@ -53,32 +53,16 @@ def _places() -> Iterator[dict[str, object]]:
         for name in ("secret", "open", "spare", "labels"):
             Path(folder, name).write_text("secret")
             os.chmod(Path(folder, name), 0o666)
-        servers = {
-            "tcp": socket.create_server(("127.0.0.1", 0)),
-            "udp": socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
-            "unix": socket.socket(socket.AF_UNIX),
-            "abstract": socket.socket(socket.AF_UNIX),
-        }
-        for server in servers.values():
-            stack.enter_context(server)
-        servers["udp"].bind(("127.0.0.1", 0))
-        servers["unix"].bind(f"{folder}/socket")
-        os.chmod(f"{folder}/socket", 0o777)
-        abstract = f"nasarena-escape-{os.getpid()}"
-        servers["abstract"].bind("\0" + abstract)
-        servers["unix"].listen()
-        servers["abstract"].listen()
+        servers = _servers(stack, folder)
         victim = subprocess.Popen(["sleep", "300"])
         stack.callback(victim.wait)
         stack.callback(victim.kill)
         yield {
             **{name: f"{folder}/{name}" for name in ("secret", "open", "spare", "labels")},
             "folder": folder,
-            "tcp": servers["tcp"].getsockname()[1],
-            "udp": servers["udp"].getsockname()[1],
-            "unix": f"{folder}/socket",
-            "abstract": abstract,
+            **servers,
             "caller": os.getpid(),
+            "disks": [str(one) for one in Path("/dev").glob("[svn][dv][am]*")],
             "victim": victim.pid,
             "home": os.path.expanduser("~"),
             "source": str(Path(__file__)),
@@ -86,6 +70,25 @@ def _places() -> Iterator[dict[str, object]]:
             "library": sysconfig.get_paths()["stdlib"],
             "packages": sysconfig.get_paths()["purelib"],
         }
+
+
+def _servers(stack: ExitStack, folder: str) -> dict[str, object]:
+    """One of each kind that answers: their ports, file and name."""
+    tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    udp.bind(("127.0.0.1", 0))
+    abstract = f"nasarena-escape-{os.getpid()}"
+    for address in (f"{folder}/socket", f"\0{abstract}"):
+        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+        server.bind(address)
+        server.listen()
+    os.chmod(f"{folder}/socket", 0o777)
+    return {
+        "tcp": tcp.getsockname()[1],
+        "udp": udp.getsockname()[1],
+        "unix": f"{folder}/socket",
+        "abstract": abstract,
+    }
 
 
 def _excesses(level: Level) -> dict[str, bool]:
