@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nasarena.experiments.measure.scaling import likelihoods, resume, served, speed
+from nasarena.experiments.measure.scaling import likelihoods, resume, served, speed, use
 from nasarena.experiments.scaling.likelihood import Likelihood
 from nasarena.experiments.scaling.task_requests import Question, Request
 from nasarena.proxies.data.task import Batch
@@ -58,3 +58,27 @@ def test_a_served_prompt_is_read_from_its_second_token_on(monkeypatch: pytest.Mo
         httpx, "post", lambda *a, **k: httpx.Response(200, json=reply, request=request)
     )
     assert served.prompt_log_probabilities("http://test", "model", [5, 7, 3]) == [-0.5, -2.0]
+
+
+def test_results_at_use_are_read_from_their_files(tmp_path: Path) -> None:
+    """The verdict is that of the accuracy of least p; the held-out bits are the cell's."""
+    cell = tmp_path / "cells" / "one"
+    cell.mkdir(parents=True)
+    result = {"pattern": "AM", "seed": 0, "steps": 2, "tokens": 80, "loss": 1.5,
+              "bits_per_byte": 2.25}  # fmt: skip
+    (cell / "result-2.json").write_text(json.dumps(result))
+    share = {"estimate": 0.5, "low": 0.25, "high": 0.75}
+    task = {
+        "task": "piqa", "num_questions": 4, "chance": 0.5, "bits_per_byte": 2.5,
+        "accuracy": {"share": share, "p_value": 0.6, "verdict": "not above chance"},
+        "normalized": {"share": share, "p_value": 0.001, "verdict": "above chance"},
+    }  # fmt: skip
+    found = {"model": {"pattern": "1A1M"}, "tasks": [task, {**task, "normalized": None}]}
+    (cell / "downstream.json").write_text(json.dumps(found))
+    first, second = use.task_rows(tmp_path)
+    assert (first["verdict"], second["verdict"]) == ("above chance", "not above chance")
+    assert (first["held-out bits a byte"], first["tokens"], first["low"]) == (2.25, 80, 0.25)
+    head = "pattern,parameters,context,batch,prefill_tokens_per_s,decode_tokens_per_s"
+    (cell / "inference.csv").write_text(f"{head},cache_bytes,state_bytes,x\n1A1M,9,1,1,2,3,4,5,6\n")
+    (row,) = use.speed_rows(tmp_path)
+    assert row["cache_bytes"] == 4 and "x" not in row
