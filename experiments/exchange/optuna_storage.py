@@ -26,7 +26,7 @@ _SQLITE = b"SQLite format 3"
 def write_studies(records: Iterable[RunRecord], place: Path) -> None:
     """Write into a file, or into `optuna.log` of a folder; a study that is there is written anew.
 
-    A file that ends on .db is SQLite's, which takes some 40 ms a trial; any other is a journal.
+    A file that ends on .db is SQLite's, which is far slower to write; any other is a journal.
     """
     import optuna
 
