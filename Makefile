@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare first-figure test vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
+.PHONY: help install compare first-figure test test-llm vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -40,6 +40,9 @@ test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict an
 	# Where vLLM cannot be had, the tests that need it are skipped and say so.
 	-$(MAKE) vllm
 	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
+
+test-llm: $(VENV)/.installed-test vllm ## the agents on a real language model, SmolLM2: 15 minutes, fetches 93 MB
+	NASARENA_TEST_LLM=1 $(BIN)/python -m pytest -q -rs -n 0 tests/agents/test_real_model.py
 
 # Tried: 2.11.0, 2.13.0 and 2.14.1, on a CPU.
 TORCH ?= 2.11.0

@@ -64,6 +64,9 @@ class ServerSettings(ServerOptions):
 
     model: str = Field(kw_only=True)
     host: str = Field("127.0.0.1", description="where it listens; 0.0.0.0 lets other machines in")
+    served_as: str | None = Field(
+        None, description="what the server calls the model, and records say; null: what it is named"
+    )
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -84,6 +87,8 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     """The command line of the server."""
     words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
     words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
+    if settings.served_as is not None:
+        words += ["--served-model-name", settings.served_as]
     constraints = {"backend": _backend(Path(settings.model)), "disable_any_whitespace": True}
     words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
     words.append(json.dumps(constraints, separators=(",", ":")))

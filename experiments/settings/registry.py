@@ -70,6 +70,8 @@ PROXIES = {
     "patternbench": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "patternbench-quick": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "patternbench-long": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "patternbench-recall": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "patternbench-prose": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "suite": "nasarena.proxies.patternbench.suite:SuiteSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",

@@ -15,7 +15,11 @@ from nasarena.search.errors import InvalidSetting, nearest
 from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
-SUITE = ("quick", "long")  # each separates evolution from random search: docs/patternbench.md
+SUITE = (
+    "quick",
+    "long",
+    "recall",
+)  # each separates evolution from random search: docs/patternbench.md
 
 
 def known_landscapes() -> list[str]:
