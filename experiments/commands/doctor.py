@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -143,6 +145,24 @@ def _sandbox() -> Iterator[Finding]:
         missing = why_missing(level)
         chosen = "; a program gets this one" if level == choose_level() else ""
         yield f"sandbox {level}", f"{missing or 'there'}{chosen}", None if missing else True
+    yield from _gpu_in_sandbox()
+
+
+def _gpu_in_sandbox() -> Iterator[Finding]:
+    """Whether CUDA starts behind the fence, which a driver may refuse though it starts outside."""
+    import torch
+
+    from nasarena.proxies.sandbox.runner import Sandbox
+
+    if not torch.cuda.is_available():
+        return
+    probe = "import torch; torch.zeros(1, device='cuda').add_(1).item()"
+    with Sandbox((sys.executable, "-I", "-c", probe), has_gpu=True) as sandbox:
+        sandbox.output.read()
+        sandbox.wait(time.monotonic() + sandbox.spec.limits.wall_s)
+        works = sandbox.ending.is_clean
+    lines = sandbox.errors.strip().splitlines()
+    yield "GPU in a sandbox", "works" if works else (lines or ["no answer"])[-1], works or None
 
 
 def _disk() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import runpy
 import shlex
 import signal
 import sys
+import tempfile
 import traceback
 from contextlib import suppress
 from typing import NoReturn
@@ -64,6 +65,7 @@ def _run_script(file: str, environment: dict[str, str]) -> NoReturn:
     """Run a file of Python in this process and end; nothing but the standard streams is open."""
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # the guardian has asked for it, and it is remembered
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     sys.argv = [file]
     code = 1

@@ -18,7 +18,7 @@ from typing import Any
 from nasarena.experiments.measure.record import record
 from nasarena.proxies.sandbox.escapes import try_escapes
 from nasarena.proxies.sandbox.levels import why_missing
-from nasarena.proxies.sandbox.limits import LEVELS, Level
+from nasarena.proxies.sandbox.limits import LEVELS, Level, Limits
 from nasarena.proxies.sandbox.processes import descendants
 from nasarena.proxies.sandbox.runner import Sandbox, run_command
 
@@ -44,6 +44,17 @@ while True:
     with Sandbox((sys.executable, "-I", "-S", "-c", code)) as sandbox:
         print(sandbox.output.read(4), flush=True)
         sandbox.output.read()
+"""
+
+
+_COMPILE = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+data = TensorDataset(torch.arange(64.0))
+assert sum(x.sum() for (x,) in DataLoader(data, batch_size=8, num_workers=2)) == 2016
+step = torch.compile(lambda x: (x.sin() + x.cos()).sum())
+assert abs(step(torch.ones(16)) - 22.1084) < 1e-2
+print("compiled")
 """
 
 
@@ -101,6 +112,13 @@ def script_seconds() -> float:
     return statistics.median(found[1:])  # the first imports PyTorch
 
 
+def compile_seconds(level: Level) -> float | None:
+    """Seconds of a sandbox that imports PyTorch, loads data in two workers and compiles a step."""
+    limits = Limits(wall_s=300, memory_mib=4096)
+    found = run_command((sys.executable, "-I", "-c", _COMPILE), limits, level)
+    return found.ending.seconds if b"compiled" in found.output else None
+
+
 def measure() -> None:
     """Try, kill, time, print, and keep if asked to."""
     rows: list[dict[str, Any]] = []
@@ -115,6 +133,7 @@ def measure() -> None:
             "attempts": len(held),
             "held": sum(held.values()),
             "start_s": start_seconds(level),
+            "compile_s": compile_seconds(level),
             "not_held": "; ".join(name for name, is_held in held.items() if not is_held),
         })  # fmt: skip
     moments = random.Random(0)
