@@ -13,6 +13,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.space import PatternSpace
 
 Values = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -20,7 +21,7 @@ Accepts = Callable[[str], bool]
 
 
 def best_candidate(
-    space: PatternSpace,
+    space: Space,
     rng: np.random.Generator,
     values: Values,
     accepts: Accepts,
@@ -32,7 +33,7 @@ def best_candidate(
 
     `values` maps n patterns to shape `(n,)`, higher is better.
     """
-    if space.size <= num_starts:
+    if isinstance(space, PatternSpace) and space.size <= num_starts:
         everything = map(space.pattern, range(space.size))
         starts = [pattern for pattern in everything if accepts(pattern)]
         num_climbers = 1
@@ -53,7 +54,7 @@ def best_candidate(
     return None
 
 
-def _feasible_neighbours(space: PatternSpace, pattern: str, accepts: Accepts) -> list[str]:
+def _feasible_neighbours(space: Space, pattern: str, accepts: Accepts) -> list[str]:
     return [near for near in space.neighbours(pattern) if accepts(near)]
 
 

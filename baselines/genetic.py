@@ -10,6 +10,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from nasarena.search.candidates.edit_space import EditSpace
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.searcher import searcher
 from nasarena.search.settings import ByBudget
 from nasarena.search.space import PatternSpace
@@ -18,7 +20,7 @@ from nasarena.search.trial import Proposal, Trial
 
 @searcher("genetic")
 def genetic_algorithm(
-    space: PatternSpace,
+    space: Space,
     rng: np.random.Generator,
     history: Sequence[Trial],
     population: Annotated[int, Field(ge=2, description="members")] = ByBudget(
@@ -34,9 +36,10 @@ def genetic_algorithm(
 ) -> Generator[str | Proposal, Trial, None]:
     """Steady-state genetic algorithm with uniform crossover.
 
-    `mutation_rate` is per letter, by default 1 / depth. A failed child is not kept.
+    `mutation_rate` is per letter or edit, by default one change. A failed child is not kept.
     """
-    rate = 1 / space.depth if mutation_rate is None else mutation_rate
+    places = _num_places(space)
+    rate = 1 / places if mutation_rate is None else mutation_rate
     members: list[Trial] = []
     num_read = 0
     while True:
@@ -53,7 +56,9 @@ def genetic_algorithm(
                 space.crossover(mother.pattern, father.pattern, rng) if crossed else mother.pattern
             )
             indices = tuple(dict.fromkeys(parent.index for parent in parents))
-            yield Proposal(_mutate(space, mixed, rng, rate), parents=indices)
+            # At least one change: an exact copy teaches nothing.
+            num_changes = max(1, int(rng.binomial(places, rate)))
+            yield Proposal(space.mutate(mixed, rng, num_changes), parents=indices)
 
 
 def _admit(members: list[Trial], trial: Trial, population: int) -> None:
@@ -73,10 +78,11 @@ def _tournament(members: Sequence[Trial], rng: np.random.Generator) -> Trial:
     return first if _score(first) >= _score(second) else second
 
 
-def _mutate(space: PatternSpace, pattern: str, rng: np.random.Generator, rate: float) -> str:
-    """Each letter changes with probability `rate`, at least one: an exact copy teaches nothing."""
-    num_changes = max(1, int(rng.binomial(space.depth, rate)))
-    return space.mutate(pattern, rng, num_changes)
+def _num_places(space: Space) -> int:
+    """Letters of a pattern, edits of a catalogue; a program counts as one place."""
+    if isinstance(space, PatternSpace):
+        return space.depth
+    return len(space.edits) if isinstance(space, EditSpace) else 1
 
 
 def _score(trial: Trial) -> float:

@@ -1,14 +1,13 @@
 """Shared by searchers with a Gaussian process: random start, tried patterns, scores."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nasarena.baselines.fitted_process import FittedProcess
 from nasarena.baselines.private_random import private_random
 from nasarena.baselines.untried import Untried
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class ModelSearch:
 
     def __init__(
         self,
-        space: PatternSpace,
+        space: Any,
         rng: np.random.Generator,
         num_startup: int,
         make_process: Callable[["Tensor", "Tensor"], "SingleTaskGP"],

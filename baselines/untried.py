@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.space import PatternSpace
 
 
 class Untried:
     """The patterns of `space` that were neither told nor drawn so far."""
 
-    def __init__(self, space: PatternSpace) -> None:
+    def __init__(self, space: Space) -> None:
         self._space = space
         self._seen: set[str] = set()
 
@@ -19,7 +20,8 @@ class Untried:
 
     @property
     def num_left(self) -> int:
-        return self._space.size - len(self._seen)
+        """A number far too large where the space has no end."""
+        return int(min(self._space.size, 1 << 62)) - len(self._seen)
 
     def discard(self, patterns: Iterable[str]) -> None:
         """These have been tried; what is not in the space is ignored."""
@@ -32,7 +34,7 @@ class Untried:
         """
         if self.num_left == 0:
             return None
-        if 2 * len(self._seen) < self._space.size:
+        if not isinstance(self._space, PatternSpace) or 2 * len(self._seen) < self._space.size:
             pattern = self._space.sample(rng)
             while pattern in self._seen:
                 pattern = self._space.sample(rng)

@@ -29,6 +29,7 @@ EDITS = EditSpace(
         ),
         Edit("tie", "switch", "off", "tied embeddings"),
         Edit("head", "choice", "zero", "head", choices=("zero", "normal"), excludes=("tie",)),
+        Edit("clip", "switch", "off", "of gradients"),
     ),
     (("the script", "default"),),
 )  # fmt: skip

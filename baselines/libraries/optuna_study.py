@@ -8,8 +8,8 @@ is reported with the score that it repeats.
 TPE: Bergstra et al. 2011; Watanabe 2023 for the multivariate form. GP: Optuna's own, Matern 5/2.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class OptunaSearch:
 
     def __init__(
         self,
-        space: PatternSpace,
+        space: Any,
         sampler: "optuna.samplers.BaseSampler",
         pruner: "optuna.pruners.BasePruner | None" = None,
     ) -> None:
@@ -39,11 +39,24 @@ class OptunaSearch:
         self._study = optuna.create_study(
             direction="maximize", sampler=sampler, pruner=pruner, study_name="nasarena"
         )
-        self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
-            f"layer_{slot:02d}": optuna.distributions.CategoricalDistribution(list(space.alphabet))
-            for slot in range(space.depth)
-        }
+        self._distributions = self.dimensions()
         self._waiting: dict[str, list[optuna.Trial]] = {}
+
+    def dimensions(self) -> "dict[str, optuna.distributions.BaseDistribution]":
+        """A choice of letters for each layer."""
+        from optuna.distributions import CategoricalDistribution
+
+        letters = list(self._space.alphabet)
+        return {f"layer_{slot:02d}": CategoricalDistribution(letters)
+                for slot in range(self._space.depth)}  # fmt: skip
+
+    def spell(self, params: Mapping[str, Any]) -> str:
+        """The pattern of the sampled parameters."""
+        return "".join(params[name] for name in self._distributions)
+
+    def params_of(self, pattern: str) -> dict[str, Any]:
+        """The parameters of a pattern that was not asked here."""
+        return dict(zip(self._distributions, pattern, strict=True))
 
     def ask(self, n: int) -> list[str]:
         """`n` patterns; the sampler sees those asked before it in the batch as running."""
@@ -65,7 +78,7 @@ class OptunaSearch:
     def _draw_trial(self) -> "tuple[optuna.Trial, str]":
         """A new trial of the study and the pattern that its parameters spell."""
         trial = self._study.ask(self._distributions)
-        return trial, "".join(trial.params[name] for name in self._distributions)
+        return trial, self.spell(trial.params)
 
     def _finish(self, asked: "optuna.Trial", trial: Trial) -> None:
         from optuna.trial import TrialState
@@ -79,7 +92,7 @@ class OptunaSearch:
         from optuna.trial import TrialState, create_trial
 
         return create_trial(
-            params=dict(zip(self._distributions, trial.pattern, strict=True)),
+            params=self.params_of(trial.pattern),
             distributions=self._distributions,
             value=trial.score,
             state=TrialState.FAIL if trial.score is None else TrialState.COMPLETE,
@@ -127,13 +140,17 @@ class GaussianProcess(OptunaSearch):
     def __init__(
         self, space: PatternSpace, rng: np.random.Generator, num_startup: NumStartup = NUM_STARTUP
     ) -> None:
-        import warnings
+        super().__init__(space, gp_sampler(rng, num_startup))
 
-        import optuna
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # GPSampler is marked experimental
-            sampler = optuna.samplers.GPSampler(
-                seed=int(rng.integers(2**31)), n_startup_trials=num_startup
-            )
-        super().__init__(space, sampler)
+def gp_sampler(rng: np.random.Generator, num_startup: int) -> "optuna.samplers.GPSampler":
+    """The sampler of `gp-optuna`; its seed is one integer drawn from `rng`."""
+    import warnings
+
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # GPSampler is marked experimental
+        return optuna.samplers.GPSampler(
+            seed=int(rng.integers(2**31)), n_startup_trials=num_startup
+        )

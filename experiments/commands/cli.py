@@ -63,6 +63,12 @@ COMMANDS = {
         has_settings=True,
         one_thread=True,
     ),
+    "design": Command(
+        "design:design",
+        "[key=value ...]",
+        "search training scripts: every searcher on the same edits, ranked; what the winner owes",
+        has_settings=True,
+    ),
     "figures": Command(
         "figures:figures",
         "[--check] DIR",

@@ -16,10 +16,10 @@ from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.commands import evaluate_settings
 from nasarena.experiments.settings.config import EvaluateConfig
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.notation import expand, run_lengths
 from nasarena.search.proxy import Split
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Outcome
 
 
@@ -60,7 +60,7 @@ def score_patterns(
     patterns: Sequence[str],
     seeds: Sequence[int],
     proxy: ProxyConfig,
-    space: PatternSpace,
+    space: Space,
     cache: bool,
     num_workers: int | None,
     console: Console,

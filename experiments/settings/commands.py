@@ -37,6 +37,7 @@ from nasarena.experiments.settings.config import (
     ServeConfig,
     SpaceConfig,
 )
+from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.experiments.settings.exchange_settings import ExportConfig, ImportConfig
 from nasarena.experiments.settings.overrides import Asked, compose, parse_overrides
 from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
@@ -129,6 +130,11 @@ def export_settings(arguments: Sequence[str] = (), /, **values: Any) -> ExportCo
 def import_settings(arguments: Sequence[str] = (), /, **values: Any) -> ImportConfig:
     """Settings of `nasarena import`: `study`, `name`, `label`, ..."""
     return _read(ImportConfig, "import", _asked(arguments, values))
+
+
+def design_settings(arguments: Sequence[str] = (), /, **values: Any) -> DesignConfig:
+    """Settings of `nasarena design`: `task`, `mode`, `searchers`, `seeds`, `trials`, ..."""
+    return _read(DesignConfig, "design", _asked(arguments, values))
 
 
 def check_settings(arguments: Sequence[str] = (), /, **values: Any) -> CheckConfig:

@@ -167,7 +167,8 @@ class SearcherConfig:
     then: Annotated[Successor, BeforeValidator(_successor)] = Successor()
 
 
-def _named(entry: Any) -> Any:
+def as_searcher(entry: Any) -> Any:
+    """A searcher as it is written in a list: a name, or a mapping with one."""
     if isinstance(entry, str):
         return {"name": entry}
     if isinstance(entry, SearcherConfig) or (isinstance(entry, Mapping) and "name" in entry):
@@ -242,7 +243,7 @@ class _Comparison:
 class CompareConfig(_Comparison):
     """`nasarena compare`."""
 
-    searchers: tuple[Annotated[SearcherConfig, BeforeValidator(_named)], ...] = Field(
+    searchers: tuple[Annotated[SearcherConfig, BeforeValidator(as_searcher)], ...] = Field(
         (),
         min_length=1,
         description="names, files as my_file.py:my_searcher, or "

@@ -26,6 +26,7 @@ from nasarena.experiments.settings.config import (
     ServeConfig,
     SpaceConfig,
 )
+from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.experiments.settings.exchange_settings import ExportConfig, ImportConfig
 from nasarena.experiments.settings.overrides import CONF, choices_of, groups_of
 from nasarena.experiments.settings.registry import (
@@ -48,6 +49,7 @@ COMMANDS: dict[str, type[Any]] = {
     "downstream": DownstreamConfig,
     "inference": InferenceConfig,
     "scale": ScaleConfig,
+    "design": DesignConfig,
     "export": ExportConfig,
     "import": ImportConfig,
     "check": CheckConfig,

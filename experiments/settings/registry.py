@@ -61,6 +61,16 @@ SEARCHERS = {
     "agent-llambo": "nasarena.agents.hybrids.llambo:Llambo",
 }
 
+# The same names on lists of edits, where a library wants to know the kinds of parameters. The
+# others ask a space for its samples and moves alone.
+EDIT_SEARCHERS = {
+    "edits:tpe": "nasarena.baselines.edits.optuna_edits:TpeEdits",
+    "edits:gp-optuna": "nasarena.baselines.edits.optuna_edits:GaussianProcessEdits",
+    "edits:nevergrad": "nasarena.baselines.edits.nevergrad_edits:NevergradEdits",
+    "edits:cma-es": "nasarena.baselines.edits.cma_edits:CmaEdits",
+    "edits:botorch": "nasarena.baselines.edits.botorch_edits:BotorchEdits",
+}
+
 # Classes of settings, each of which builds its proxy.
 PROXIES = {
     "quick": "nasarena.proxies.presets:TextProxySettings",
@@ -94,6 +104,10 @@ def refuse_missing_tool(name: str, package: str | None) -> None:
         )
 
 
+# What `nasarena design` scores: programs, and no patterns.
+TASKS = {"autoresearch": "nasarena.proxies.autoresearch.settings:AutoresearchSettings"}
+
+
 def searcher_names() -> list[str]:
     """Names of ours, in the order of the table, then those of installed packages."""
     return _names(SEARCHERS, "searcher")
@@ -104,7 +118,7 @@ def load_searcher(name_or_path: str) -> SearcherSpec:
 
     Raises InvalidSetting, in one line, for an unknown name and for a file that cannot be imported.
     """
-    return spec_of(_load("searcher", SEARCHERS, name_or_path))
+    return spec_of(_load("searcher", {**SEARCHERS, **EDIT_SEARCHERS}, name_or_path))
 
 
 def load_proxy_settings(name_or_path: str) -> type[Any]:
@@ -113,7 +127,7 @@ def load_proxy_settings(name_or_path: str) -> type[Any]:
     A plain function of the space and its options is as good: its signature holds the settings.
     Raises InvalidSetting as `load_searcher`.
     """
-    found = _load("proxy", PROXIES, name_or_path)
+    found = _load("proxy", {**PROXIES, **TASKS}, name_or_path)
     return found if hasattr(found, "build") else _settings_of_factory(found)
 
 

@@ -35,6 +35,10 @@ def _always(analysis: Analysis) -> bool:
     return True
 
 
+def _has_letters(analysis: Analysis) -> bool:
+    return analysis.tables.has_letters
+
+
 @dataclass(frozen=True, slots=True)
 class FigureSpec:
     """A figure: its file name without ending, its title, what draws it, and when it is shown.
@@ -96,9 +100,11 @@ FIGURES = (
     ),
     FigureSpec("cost", "Regret against total cost", cost.draw),
     FigureSpec("budget", "What the budget was spent on", budget.draw),
-    FigureSpec("behaviour", "How they search", behaviour.draw),
-    FigureSpec("heatmap", "Layer kinds by position, among the best", heatmap.draw),
-    FigureSpec("letters", "Layer kinds by position, all proposals", heatmap.draw_proposals),
+    FigureSpec("behaviour", "How they search", behaviour.draw, _has_letters),
+    FigureSpec("heatmap", "Layer kinds by position, among the best", heatmap.draw, _has_letters),
+    FigureSpec(
+        "letters", "Layer kinds by position, all proposals", heatmap.draw_proposals, _has_letters
+    ),
 )
 
 

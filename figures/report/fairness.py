@@ -51,10 +51,10 @@ def fairness(analysis: Analysis) -> list[Point]:
 
 
 def _same_ground(tables: Tables) -> Point:
-    proxy, space = tables.condition["proxy"], tables.condition["space"] or {}
+    proxy = tables.condition["proxy"]
     detail = (
         f"proxy {proxy['name']}, version {proxy.get('version', 'not recorded')}; "
-        f"{space.get('depth', '?')} letters from {space.get('alphabet', '?')}"
+        f"{tables.space_in_words or 'space not recorded'}"
     )
     known: Answer = "yes" if "version" in proxy else "unknown"
     return Point("Same proxy version and same space", known, detail)

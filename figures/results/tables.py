@@ -88,10 +88,22 @@ class Tables:
     @property
     def ground(self) -> str:
         """Proxy, space and budget in words: where the scores of a figure come from."""
-        space = self.condition["space"] or {}
-        letters = f", {space['depth']} letters of {space['alphabet']}" if space else ""
+        space = f", {self.space_in_words}" if self.space_in_words else ""
         amount = METERS[self.unit].amount(self.budget)
-        return f"{self.condition['proxy']['name']}{letters}, {amount} a run"
+        return f"{self.condition['proxy']['name']}{space}, {amount} a run"
+
+    @property
+    def has_letters(self) -> bool:
+        """Whether candidates are patterns, which figures of letters need."""
+        return "alphabet" in (self.condition["space"] or {})
+
+    @property
+    def space_in_words(self) -> str:
+        """What was searched, empty where that is not on record."""
+        space = self.condition["space"] or {}
+        if self.has_letters:
+            return f"{space['depth']} letters of {space['alphabet']}"
+        return f"{len(space['edits'])} edits" if "edits" in space else "programs" * bool(space)
 
     @property
     def unit_in_brackets(self) -> str:

@@ -56,7 +56,10 @@ class Space(Protocol):
 class CodeSpace(Space, Protocol):
     """A space whose candidates are, or become, programs."""
 
-    text_limit: int  # characters of a candidate that the record keeps
+    @property
+    def text_limit(self) -> int:
+        """Characters of a candidate that the record keeps."""
+        ...
 
     def identity(self, candidate: str, /) -> str:
         """Equal exactly for texts that are one candidate. Raises InvalidPattern."""

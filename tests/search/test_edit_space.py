@@ -62,6 +62,7 @@ def test_repair_drops_what_clashes() -> None:
 def test_the_toy_catalogue_by_hand() -> None:
     assert list(EDITS.neighbours("default")) == [
         "depth=3", "depth=5", "rate=0.00667", "rate=0.015", "loss=focal", "tie=on", "head=normal",
+        "clip=on",
     ]  # fmt: skip
     assert EDITS.difference("default", "depth=6 tie=on") == "depth: 4 -> 6, tie: off -> on"
     # Depth has 8 values, so two of them are 2/8 apart; a choice is 1.
@@ -100,6 +101,6 @@ def test_a_catalogue_that_contradicts_itself_is_refused() -> None:
 
 
 def test_a_space_describes_its_whole_catalogue() -> None:
-    other = EditSpace("toy", (*EDITS.edits[:-1], Edit("head", "switch", "off", "")))
+    other = EditSpace("toy", (*EDITS.edits[:-1], Edit("clip", "switch", "off", "other")))
     assert EDITS.describe()["edits"] == other.describe()["edits"]
     assert EDITS.describe()["catalogue"] != other.describe()["catalogue"]

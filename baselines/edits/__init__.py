@@ -1,0 +1,1 @@
+"""Searchers of libraries on lists of edits: one mixed space of numbers and choices."""

@@ -1,0 +1,73 @@
+"""The settings of `nasarena design`; as in config.py."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from nasarena.experiments.settings.config import (
+    CACHE,
+    FIRST_SEED,
+    WORKERS,
+    FolderName,
+    Positive,
+    SearcherConfig,
+    Workers,
+    as_searcher,
+)
+from nasarena.search.settings import settings
+
+
+@settings
+class DesignConfig:
+    """`nasarena design`."""
+
+    task: Literal["autoresearch"] = Field("autoresearch", description="whose script is changed")
+    mode: Literal["edits", "code"] = Field(
+        "edits",
+        description="edits: a candidate is a list of edits of the catalogue; code: a whole "
+        "program, in a sandbox, by wall time",
+    )
+    scale: Literal["full", "smoke"] = Field(
+        "full", description="smoke: 2 seeds, 8 trials, short trainings: does it all work?"
+    )
+    searchers: tuple[Annotated[SearcherConfig, BeforeValidator(as_searcher)], ...] | None = Field(
+        None,
+        description="names, as [random,tpe], or {name:tpe,options:{num_startup:4}}; null: all "
+        "classical ones that work in this mode",
+    )
+    seeds: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="runs of every searcher, each with its own trainings; null: 5"
+    )
+    first_seed: int = Field(0, ge=0, description=FIRST_SEED)
+    trials: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="trainings that a run pays for; null: 24"
+    )
+    seconds: Positive | None = Field(
+        None, description="of a training, by the clock; null: what the task says"
+    )
+    clock: Literal["modelled", "wall", "steps"] | None = Field(
+        None,
+        description="modelled: seconds of a reference core, the same on every machine; wall: of "
+        "this one; steps: seconds are then steps; null: modelled for edits, wall for code",
+    )
+    initial_design: int = Field(
+        4, ge=0, description="candidates that everybody is told first, charged; the first of them "
+        "is the script as it is"
+    )  # fmt: skip
+    attribute: bool = Field(
+        True,
+        description="edits: take the winner apart, edit by edit, on an account of its own",
+    )
+    winner: str | None = Field(
+        None, description="edits: no search, this list of edits is taken apart"
+    )
+    attribution_seeds: int = Field(
+        8, ge=3, description="trainings of each candidate of the attribution"
+    )
+    name: FolderName | None = Field(None, description="name of the comparison")
+    folder: str = Field("runs", description="where comparisons lie")
+    workers: Workers = Field(None, description=WORKERS)
+    cache: bool = Field(True, description=CACHE)
+    retry_failed: bool = Field(False, description="try again what failed before")
+    overwrite: bool = Field(False, description="remove recorded runs of other settings")
+    report: bool = Field(True, description="draw the figures and write report.html at the end")
