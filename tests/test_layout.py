@@ -59,7 +59,6 @@ INNER = {
         "exchange": {"execution", "settings"},
         "release": {"comparison", "execution", "settings"},
         "commands": {
-            "design",
             "comparison",
             "exchange",
             "audit",
@@ -69,7 +68,7 @@ INNER = {
             "execution",
             "settings",
         },
-        "design": {"comparison", "execution", "settings"},
+        "design": {"commands", "comparison", "execution", "settings"},
         "grid": {"scaling", "execution", "settings"},
         "scaling": {"execution", "settings"},
         "comparison": {"execution", "settings"},

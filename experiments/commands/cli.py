@@ -19,7 +19,8 @@ from nasarena.search.untrusted.one_line import one_line
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`place` is module:function, which is called with the arguments and answers the exit code.
+    """`place` is module:function, of this folder or with its whole name; it is called with the
+    arguments and answers the exit code.
 
     `has_settings`: it takes key=value. `one_thread`: it works with many small matrices, on which
     the threads of a linear algebra library mostly wait for one another.
@@ -64,7 +65,7 @@ COMMANDS = {
         one_thread=True,
     ),
     "design": Command(
-        "design:design",
+        "nasarena.experiments.design.command:design",
         "[key=value ...]",
         "search training scripts: every searcher on the same edits, ranked; what the winner owes",
         has_settings=True,
@@ -197,9 +198,8 @@ def _main(arguments: Sequence[str]) -> int:
     if command.one_thread:
         default_to_one_thread()  # before the library is loaded
     module, _, function = command.place.partition(":")
-    execute: Callable[[list[str]], int] = getattr(
-        import_module(f"nasarena.experiments.commands.{module}"), function
-    )
+    place = module if "." in module else f"nasarena.experiments.commands.{module}"
+    execute: Callable[[list[str]], int] = getattr(import_module(place), function)
     return execute(rest)
 
 

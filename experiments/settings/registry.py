@@ -105,7 +105,7 @@ def refuse_missing_tool(name: str, package: str | None) -> None:
 
 
 # What `nasarena design` scores: programs, and no patterns.
-TASKS = {"autoresearch": "nasarena.proxies.autoresearch.settings:AutoresearchSettings"}
+TASKS = {"autoresearch": "nasarena.proxies.autoresearch.preset:AutoresearchSettings"}
 
 
 def searcher_names() -> list[str]:

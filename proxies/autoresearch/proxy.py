@@ -11,7 +11,7 @@ from typing import Any
 
 from nasarena.proxies.autoresearch import catalogue, verdict
 from nasarena.proxies.autoresearch.catalogue import TEMPLATE, render
-from nasarena.proxies.autoresearch.settings import AutoresearchSettings
+from nasarena.proxies.autoresearch.settings import ScriptSettings
 from nasarena.proxies.autoresearch.verdict import (
     ForkTask,
     ForkVerdict,
@@ -38,7 +38,7 @@ class ScriptProxy(Proxy):
     # Any: it is no space of patterns, which is all that `Proxy` names.
     space: Any
 
-    def __init__(self, name: str, space: Any, settings: AutoresearchSettings) -> None:
+    def __init__(self, name: str, space: Any, settings: ScriptSettings) -> None:
         if settings.isolation == "fork" and not isinstance(space, EditSpace):
             raise InvalidSetting("programs are run in a sandbox: give proxy.isolation=sandbox")
         self.name, self.space, self.settings = name, space, settings

@@ -1,18 +1,15 @@
-"""The settings of the task `autoresearch`, and the proxy that they build."""
+"""How long a script may train, by which clock, and on what it is scored."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.settings import settings
 
-if TYPE_CHECKING:
-    from nasarena.proxies.autoresearch.proxy import ScriptProxy
-
 
 @settings
-class AutoresearchSettings:
+class ScriptSettings:
     """Training scripts: how long each may train, by which clock, and on what it is scored."""
 
     clock: Literal["wall", "modelled", "steps"] = Field(
@@ -35,9 +32,3 @@ class AutoresearchSettings:
             raise InvalidSetting(
                 "clock must be wall or steps in a sandbox, got modelled; give proxy.clock=wall"
             )
-
-    def build(self, space: Any, name: str) -> "ScriptProxy":
-        """The proxy; its text is read now."""
-        from nasarena.proxies.autoresearch.proxy import ScriptProxy
-
-        return ScriptProxy(name, space, self)

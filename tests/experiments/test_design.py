@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nasarena.experiments.commands.design import design
+from nasarena.experiments.design.command import design
 from nasarena.experiments.design.ground import ON_EDITS, comparison_settings
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.search.candidates.edit_space import EditSpace
@@ -39,28 +39,41 @@ def test_wrong_settings_are_one_line() -> None:
         design(["mode=code", "winner='depth=3'"])
 
 
-def test_a_small_comparison_is_run_reported_and_resumed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+_SHORT = ("clock=steps", "seconds=1", "workers=1", "report=false")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_small_comparison_is_run_reported_and_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked = [
-        "searchers=[random,{name:tpe,options:{num_startup:2}}]", "seeds=1", "trials=5",
-        "clock=steps", "seconds=1", "attribution_seeds=3", "name=tiny", "workers=1",
-        f"folder={tmp_path}", "initial_design=2",
+        *_SHORT, f"folder={tmp_path}", "name=tiny", "seeds=1", "trials=3", "initial_design=2",
+        "searchers=[{name:tpe,options:{num_startup:2}}]", "attribute=false",
     ]  # fmt: skip
-    assert design([*asked, "report=false"]) == 0
+    assert design(asked) == 0
     folder = tmp_path / "tiny"
     said = capsys.readouterr().out
     assert "plain GPT" in said
     assert "given script" in said
-    found = json.loads((folder / "attribution.json").read_text())
-    assert found["effects"][-1]["question"]["way"] == "script against"
     config = read_run(folder / "tpe" / "seed-0").header["config"]
     assert config["searcher"]["name"] == "edits:tpe"
     assert config["space"]["task"] == "autoresearch"
     before = {path: (path / "events.jsonl").read_bytes() for path in find_runs(folder)}
     assert design(asked) == 0
     assert {path: (path / "events.jsonl").read_bytes() for path in find_runs(folder)} == before
-    page = (folder / "report.html").read_text()
-    assert "Layer kinds" not in page
-    assert "34 edits" in (folder / "report.md").read_text()
+    page = (folder / "report.md").read_text()
+    assert "34 edits" in page
+    assert "heatmap" not in page
+
+
+def test_a_list_of_edits_is_taken_apart_without_a_search(tmp_path: Path) -> None:
+    asked = [*_SHORT, f"folder={tmp_path}", "name=apart", "winner='clip=1'", "attribution_seeds=3"]
+    assert design(asked) == 0
+    found = json.loads((tmp_path / "apart" / "attribution.json").read_text())
+    ways = [effect["question"]["way"] for effect in found["effects"]]
+    assert ways == ["all of them", "left out", "added alone", "script against"]
+    assert found["num_trainings"] == 9  # the script, with the edit, and a plain GPT

@@ -9,7 +9,7 @@ import torch
 
 from nasarena.proxies.autoresearch.catalogue import PLAIN_GPT, edit_space, program_space, render
 from nasarena.proxies.autoresearch.clocks import ModelledClock, StepClock, make_clock
-from nasarena.proxies.autoresearch.settings import AutoresearchSettings
+from nasarena.proxies.autoresearch.preset import AutoresearchSettings
 from nasarena.proxies.autoresearch.verdict import ForkTask, judge_in_forks
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
