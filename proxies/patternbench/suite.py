@@ -15,11 +15,8 @@ from nasarena.search.errors import InvalidSetting, nearest
 from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
-SUITE = (
-    "quick",
-    "long",
-    "recall",
-)  # each separates evolution from random search: docs/patternbench.md
+# Each separates evolution from random search: docs/patternbench.md.
+SUITE = ("quick", "long", "prose", "recall")
 
 
 def known_landscapes() -> list[str]:
