@@ -9,7 +9,7 @@ import numpy as np
 from nasarena.figures.report.difficulty import difficulty_in_words
 from nasarena.figures.report.verdict import AS_WORDS, join_names
 from nasarena.figures.stats.multiple import Comparison
-from nasarena.figures.stats.paired import ALPHA
+from nasarena.figures.stats.paired import ALPHA, smallest_p
 from nasarena.figures.suite.results import SuiteResults
 from nasarena.search.run_config import BASELINE
 
@@ -83,6 +83,13 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
     """On which landscapes a searcher does significantly better or worse than random search."""
     if BASELINE not in results.searchers:
         return []
+    num_seeds = len(results.seeds)
+    lowest = smallest_p(num_seeds) * (len(results.searchers) - 1)  # after Holm's correction
+    if lowest >= ALPHA:
+        return [
+            f"On one landscape alone {num_seeds} seeds cannot show a difference, whatever the "
+            f"regrets are (the smallest possible p against random search is {min(1, lowest):.2g})."
+        ]
     found = []
     for landscape, against in zip(results.landscapes, results.against_random, strict=True):
         better: list[str] = []
@@ -93,5 +100,5 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
         words = f"better than random search: {join_names(better)}" if better else "nobody is better"
         if worse:
             words += f"; worse: {join_names(worse)}"
-        found.append(f"On {landscape.name} alone ({len(results.seeds)} seeds), {words}.")
+        found.append(f"On {landscape.name} alone ({num_seeds} seeds), {words}.")
     return found

@@ -17,6 +17,7 @@ from nasarena.experiments.patternbench.difficulty import expected_regrets
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.figures.side_by_side import draw, panel_of
 from nasarena.figures.suite.results import read_suite
+from nasarena.figures.suite.verdict import verdict
 from nasarena.proxies.patternbench.benchmark import DATA, PatternBench
 from nasarena.proxies.patternbench.landscape_facts import FACTS, LandscapeFacts, read_facts
 from nasarena.search.errors import ProxyFailed
@@ -84,6 +85,12 @@ def test_the_page_shows_landscapes_and_runs_no_script(folder: Path) -> None:
     assert {file.stem for file in (folder / "figures").glob("*.png")} == {
         "ranking", "landscapes", "anytime",
     }  # fmt: skip
+
+
+def test_seeds_that_can_show_nothing_on_one_landscape_are_said_to_be_too_few(folder: Path) -> None:
+    found = [sentence for sentence in verdict(read_suite(folder)) if "alone" in sentence]
+    assert len(found) == 1 and "2 seeds cannot show a difference" in found[0]
+    assert "the smallest possible p against random search is 0.5" in found[0]
 
 
 def test_drawing_again_gives_the_same_bytes(folder: Path) -> None:
