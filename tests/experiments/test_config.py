@@ -18,6 +18,7 @@ from nasarena.experiments.settings.commands import (
     audit_settings,
     check_settings,
     compare_settings,
+    design_settings,
     downstream_settings,
     evaluate_settings,
     export_settings,
@@ -53,6 +54,7 @@ READ: dict[str, Callable[[list[str]], Any]] = {
     "scale": scale_settings,
     "export": export_settings,
     "import": import_settings,
+    "design": design_settings,
     "check": check_settings,
     "serve": lambda arguments: serve_settings("org/model", arguments),
 }

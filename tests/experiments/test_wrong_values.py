@@ -37,6 +37,9 @@ HEADS = {
     "downstream": ["downstream", "."],
     "inference": ["inference", "."],
     "scale": ["scale"],
+    "design": ["design"],
+    "export": ["export", "."],
+    "import": ["import", "study.db"],
     "check": ["check", "random"],
     "serve": ["serve", "org/model"],
 }

@@ -62,7 +62,7 @@ WHY = {
     "metrics that are written to every pipe": "more",
     "an end with success and without a result": "left no weights",
     "an exit hook that goes on": "ok",
-    "the file of the held-out text": "Permission denied",
+    "the file of the held-out text": "held_out",
     "a look one byte ahead": "depend on later bytes",
     "a look ahead at few places": "depend on later bytes",
     "a look ahead that remembers beginnings": "depend on later bytes",
