@@ -65,7 +65,8 @@ class ServerSettings(ServerOptions):
     model: str = Field(kw_only=True)
     host: str = Field("127.0.0.1", description="where it listens; 0.0.0.0 lets other machines in")
     served_as: str | None = Field(
-        None, description="what the server calls the model, and records say; null: what it is named"
+        None,
+        description="what the server calls the model, and records say; null: its folder's name",
     )
 
     def __post_init__(self) -> None:
@@ -87,8 +88,11 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     """The command line of the server."""
     words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
     words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
-    if settings.served_as is not None:
-        words += ["--served-model-name", settings.served_as]
+    # A folder lies elsewhere on another machine: records call a model by its name.
+    folder = Path(settings.model)
+    name = settings.served_as or (folder.resolve().name if folder.is_dir() else None)
+    if name is not None:
+        words += ["--served-model-name", name]
     constraints = {"backend": _backend(Path(settings.model)), "disable_any_whitespace": True}
     words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
     words.append(json.dumps(constraints, separators=(",", ":")))

@@ -136,9 +136,7 @@ def _vllm(settings: VllmLlm, folder: Path, console: Console) -> Iterator[Access]
     from nasarena.search.machine import cache_folder
 
     model = served_model(settings.model, console) if settings.model else _scribe_folder()
-    # A folder lies elsewhere on another machine: records call the model by its name.
-    named = Path(model).name if settings.model else "embedded-agent"
-    served = {"model": model, "served_as": named if Path(model).is_dir() else None}
+    served = {"model": model, "served_as": None if settings.model else "embedded-agent"}
     started = build(ServerSettings, {**_part(settings, ServerOptions), **served}, "llm")
     server = VllmServer(started, folder / SERVER_FOLDER, cache_folder() / "vllm")
     console.print(f"starting vLLM for {model} (log: {server.log})", soft_wrap=True)

@@ -135,7 +135,7 @@ def refusal(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
 
 def test_the_canary_finds_what_this_server_obeys(endpoint: Endpoint, tiny_model: Path) -> None:
     assert (endpoint.schema_rung, endpoint.regex_rung) == ("json_schema", "structured_outputs")
-    assert endpoint.model == str(tiny_model) and endpoint.server.startswith("vllm 0.")
+    assert endpoint.model == tiny_model.name and endpoint.server.startswith("vllm 0.")
     assert endpoint.active_params == active_params(tiny_model) == 1_171_968
     assert endpoint.context == 2048 and len(endpoint.revision) == 16
     assert [finding.rpartition(": ")[2] for finding in endpoint.findings] == ["obeyed"] * 3
