@@ -10,11 +10,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nasarena.search.candidates.edit_space import EditSpace
-from nasarena.search.candidates.protocol import Space
+from nasarena.search.candidates.protocol import Space, num_places
 from nasarena.search.searcher import searcher
 from nasarena.search.settings import ByBudget
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
 
@@ -38,7 +36,7 @@ def genetic_algorithm(
 
     `mutation_rate` is per letter or edit, by default one change. A failed child is not kept.
     """
-    places = _num_places(space)
+    places = num_places(space)
     rate = 1 / places if mutation_rate is None else mutation_rate
     members: list[Trial] = []
     num_read = 0
@@ -76,13 +74,6 @@ def _admit(members: list[Trial], trial: Trial, population: int) -> None:
 def _tournament(members: Sequence[Trial], rng: np.random.Generator) -> Trial:
     first, second = (members[int(index)] for index in rng.integers(len(members), size=2))
     return first if _score(first) >= _score(second) else second
-
-
-def _num_places(space: Space) -> int:
-    """Letters of a pattern, edits of a catalogue; a program counts as one place."""
-    if isinstance(space, PatternSpace):
-        return space.depth
-    return len(space.edits) if isinstance(space, EditSpace) else 1
 
 
 def _score(trial: Trial) -> float:

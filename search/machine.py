@@ -1,5 +1,5 @@
-"""What nasarena takes of a machine: where caches are stored, how many threads a process has, and a
-file that one process alone writes.
+"""What nasarena takes of a machine: where caches are stored, how much memory is free, how many
+threads a process has, and a file that one process alone writes.
 
 Caches lie in `NASARENA_CACHE`, else in `~/.cache/nasarena`, else in a folder in /tmp. Where
 processes share the cores, numerical libraries take one thread in each: they read these variables
@@ -15,7 +15,8 @@ from typing import IO
 
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 
-_MEMINFO = Path("/proc/meminfo")
+_MEMINFO = Path("/proc/meminfo")  # of Linux alone
+_CGROUP = Path("/sys/fs/cgroup")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -31,12 +32,20 @@ def cache_folder() -> Path:
 
 
 def free_memory() -> int:
-    """Bytes of main memory that a new process may take; where nobody says, half of all there is."""
-    try:
-        lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
+    """Bytes of main memory that are free, within the limit of a container, if there is one.
+
+    Where nobody says, half of all there is.
+    """
+    if not _MEMINFO.exists():
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+    except (OSError, ValueError):  # no such limit ("max"), or no such file system
+        return free
+    return min(free, limit - used)
 
 
 def thread_environment(num_threads: int) -> dict[str, str]:

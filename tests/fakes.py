@@ -7,7 +7,9 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import resource
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,3 +223,14 @@ def edit_events(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     for event in events:
         change(event)
     (run / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+@contextmanager
+def full_disk(num_bytes: int) -> Iterator[None]:
+    """No file may become larger than that, as if the disk had no more room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

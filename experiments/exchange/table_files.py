@@ -47,7 +47,7 @@ def _tables(records: Iterable[RunRecord]) -> dict[str, pd.DataFrame]:
         rows = zip(trial_rows(record), metrics, strict=True)
         trials += [key | row | own for row, own in rows]
         finals += [key | row for row in final_rows(record)]
-    return {"runs": _typed(runs), "trials": _typed(trials), "finals": _typed(finals)}
+    return {"runs": _set_types(runs), "trials": _set_types(trials), "finals": _set_types(finals)}
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _typed(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
+def _set_types(rows: list[Mapping[str, Any]]) -> pd.DataFrame:
     """The same types whatever is missing, so that files of two comparisons can be joined."""
     table = pd.DataFrame(rows)
     for name in table.columns.intersection(list(_WHOLE)):

@@ -12,7 +12,7 @@ from nasarena.experiments.grid.events import FOLDER, EventLog
 from nasarena.proxies.data.text_data import ByteText, text_task
 from nasarena.proxies.data.text_settings import TextSettings
 from nasarena.proxies.data.token_text import TokenText
-from nasarena.proxies.scaled.distributed.ranks import joined
+from nasarena.proxies.scaled.distributed.ranks import current_ranks
 from nasarena.proxies.scaled.engine_choice import begin_state, choose_engine
 from nasarena.proxies.scaled.token_definition import tokenizer_json
 from nasarena.proxies.scaled.train_state import train_batch
@@ -67,7 +67,7 @@ class CellTask:
     def steps(self) -> Iterator[CellNews]:
         """What is to be told after each step."""
         budgets, per_step = self.cell.tokens, self.cell.tokens_per_step
-        num_tokens, busy_s, ranks = 0, 0.0, joined()
+        num_tokens, busy_s, ranks = 0, 0.0, current_ranks()
         device = ranks.local_device(choose_device(self.how.device))
         training = train_cell(
             _cell(self.cell, self.data), budgets, self.root / self.cell.place, device,
@@ -97,7 +97,7 @@ class TimedSteps:
     how: How
 
     def __call__(self, report: Report) -> float:
-        made, ranks = _cell(self.cell, self.data), joined()
+        made, ranks = _cell(self.cell, self.data), current_ranks()
         device = ranks.local_device(choose_device(self.how.device))
         precision = choose_precision("auto", device)
         engine = choose_engine(self.how.engine, made.pattern, made.shape, device, precision, ranks)
@@ -128,7 +128,7 @@ def measure_peak(report: Report) -> float:
     def measure() -> float:
         return max(matmul_flops(torch.device("cpu")), native_matmul_flops())
 
-    return sum(joined().gather(measure))
+    return sum(current_ranks().gather(measure))
 
 
 @lru_cache(maxsize=2)

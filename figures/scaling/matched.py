@@ -10,10 +10,10 @@ from nasarena.figures.scaling.blocks import Block, Points, Rows, Section
 
 def matched_section(table: ScalingTable, facts: GridFacts | None) -> Section:
     """Parameters, tokens and FLOPs at each size, and what all architectures shared."""
-    return Section("matched", "What was matched", list(_matched(table, facts)))
+    return Section("matched", "What was matched", list(_blocks(table, facts)))
 
 
-def _matched(table: ScalingTable, facts: GridFacts | None) -> Iterator[Block]:
+def _blocks(table: ScalingTable, facts: GridFacts | None) -> Iterator[Block]:
     head = ["size", "architectures", "seeds", "parameters N", "tokens", "FLOPs", "N apart",
             "FLOPs apart"]  # fmt: skip
     if facts is not None:

@@ -5,7 +5,7 @@
   launch, its FLOPs and the bytes that it writes. The same on every machine, however busy it is.
 - `steps`: how often the script asks whether time is left, which is once a step.
 
-A script asks `seconds_left()` before each step and `fraction_used()` for its schedules.
+A script asks `seconds_left()` before each step and `progress()` for its schedules.
 """
 
 import time
@@ -31,7 +31,7 @@ class Clock(Protocol):
         """Seconds until the training must end; 0 or less: now."""
         ...
 
-    def fraction_used(self) -> float:
+    def progress(self) -> float:
         """The share of the time that is over, 0 to 1 and a little beyond."""
         ...
 
@@ -45,7 +45,7 @@ class _Metered:
     def seconds_left(self) -> float:
         return self.amount - self.used
 
-    def fraction_used(self) -> float:
+    def progress(self) -> float:
         return self.used / self.amount
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class WallClock(_Metered):
         self.used = time.monotonic() - self._start
         return self.amount - self.used
 
-    def fraction_used(self) -> float:
+    def progress(self) -> float:
         return 1 - self.seconds_left() / self.amount
 
 

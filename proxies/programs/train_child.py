@@ -36,7 +36,7 @@ class Clock:
         if steps is not None:
             register_optimizer_step_pre_hook(self._count)
 
-    def fraction_used(self) -> float:
+    def progress(self) -> float:
         """From 0 to 1, and above where the budget is overdrawn."""
         if self._steps is not None:
             return self._num_steps / self._steps
@@ -44,7 +44,7 @@ class Clock:
 
     def seconds_left(self) -> float:
         """Seconds to the end of the budget; of a budget of steps its share of them."""
-        return self._seconds * (1.0 - self.fraction_used())
+        return self._seconds * (1.0 - self.progress())
 
     def _count(self, *_: Any) -> None:
         self._num_steps += 1

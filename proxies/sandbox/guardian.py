@@ -21,7 +21,7 @@ from dataclasses import asdict
 from nasarena.proxies.sandbox.confine import confine_and_start
 from nasarena.proxies.sandbox.kernel_calls import become_subreaper, unmount
 from nasarena.proxies.sandbox.limits import Cause, Ending, Spec
-from nasarena.proxies.sandbox.mounts import closed_folder, mount_view, unshare_mounts
+from nasarena.proxies.sandbox.mounts import find_private_folder, mount_view, unshare_mounts
 from nasarena.proxies.sandbox.processes import (
     descendants,
     end_all,
@@ -90,7 +90,7 @@ class Guardian:
             mount_view(self._root, self._scratch, self._spec.bases, sizes)
         elif self._user is not None:
             for path in self._spec.bases:
-                if closed := closed_folder(path):
+                if closed := find_private_folder(path):
                     raise InvalidSetting(
                         f"{closed} is closed to other users and root runs no program of others: "
                         "open it (chmod o+x), move the environment, or start as another user"

@@ -70,7 +70,7 @@ def _outermost(paths: Iterable[str]) -> list[str]:
     return kept
 
 
-def closed_folder(path: str) -> str | None:
+def find_private_folder(path: str) -> str | None:
     """The highest folder on the way to `path` that other users may not enter."""
     for folder in _ancestors(path):
         if not os.stat(folder).st_mode & _OTHERS_ENTER:

@@ -8,7 +8,7 @@ import torch
 from nasarena.proxies.models.kinds import has_native
 from nasarena.proxies.native.library import native_library
 from nasarena.proxies.scaled.distributed.ranks import ALONE, Ranks
-from nasarena.proxies.scaled.distributed.sharded_engine import build_sharded
+from nasarena.proxies.scaled.distributed.sharded_engine import build_shards
 from nasarena.proxies.scaled.mamba2 import scan_words
 from nasarena.proxies.scaled.model import build_model, empty_model
 from nasarena.proxies.scaled.native_engine import NativeState, proxy_shape
@@ -77,7 +77,7 @@ def begin_state(
     """A model before its first step, on sequences of `length`; what computes it is logged."""
     if ranks.is_joined:
         _LOG.info("%s: trained by torch in %s, %d processes", pattern, precision, ranks.size)
-        return build_sharded(pattern, shape, settings, seed, ranks, device, precision)
+        return build_shards(pattern, shape, settings, seed, ranks, device, precision)
     model = build_model(pattern, shape, seed, device)
     if engine == "native":
         _LOG.info("%s: trained by the CPU's kernels", pattern)

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -31,6 +30,7 @@ from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
 from nasarena.proxies.training.devices import Precision, autocast
 from nasarena.proxies.training.train_settings import TrainSettings
+from nasarena.search.machine import free_memory
 
 # Of each weight: itself 4, its gradient alone and in the flat vector 8, two moments 8, its model's
 # number 8, and whether and how much it decays 8.
@@ -38,8 +38,6 @@ BYTES_PER_WEIGHT = 36
 _TOKEN_BYTES = 16  # input and target, eight bytes each
 # Of free memory, what populations may fill. The C library's heap keeps up to twice what is in use.
 _USABLE = {"cpu": 0.4, "cuda": 0.9}
-_MEMINFO = Path("/proc/meminfo")  # of Linux alone
-_CGROUP = Path("/sys/fs/cgroup")
 _PROBE_BATCHES = (2, 4)  # at 1 some kernels take a path of their own
 
 
@@ -127,21 +125,7 @@ def free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return _free_main_memory()
-
-
-def _free_main_memory() -> int:
-    """Within the limit of a container, if there is one; where nobody says, half of all there is."""
-    if not _MEMINFO.exists():
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    lines = dict(line.split(":") for line in _MEMINFO.read_text().splitlines())
-    free = int(lines["MemAvailable"].split()[0]) * 1024
-    try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        used = int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):  # no such limit ("max"), or no such file system
-        return free
-    return min(free, limit - used)
+    return free_memory()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -81,6 +81,18 @@ class Edit:
             raise self._refusal(text, wanted)
         return str(number) if self.kind == "int" else self._real(number)
 
+    def read(self, value: str) -> int | float | str:
+        """A canonical value as a library takes it: a number where it is one."""
+        if not self.is_ordered:
+            return value
+        return int(value) if self.kind == "int" else float(value)
+
+    def spell(self, value: float | str) -> str:
+        """What `read` gave, as a canonical value again; a number is cut to its range."""
+        if isinstance(value, str):
+            return value
+        return self._number(min(max(float(value), self.low), self.high))
+
     def sample(self, rng: np.random.Generator) -> str:
         """A uniform value, on a logarithmic scale for `log`."""
         return self.from_unit(float(rng.random()))
@@ -97,7 +109,7 @@ class Edit:
         else:
             step = (self.high - self.low) / _STEPS
             near = [number - step, number + step]
-        made = [self._number(min(max(one, self.low), self.high)) for one in near]
+        made = [self.spell(one) for one in near]
         return [one for one in dict.fromkeys(made) if one != value]
 
     def to_unit(self, value: str) -> float:

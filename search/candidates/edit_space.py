@@ -51,6 +51,11 @@ class EditSpace:
         return _LONGEST
 
     @property
+    def num_places(self) -> int:
+        """Edits of the catalogue."""
+        return len(self.edits)
+
+    @property
     def size(self) -> float:
         """Number of points of the mixed space: at least that of different lists."""
         return prod(edit.num_values for edit in self.edits)

@@ -50,6 +50,11 @@ class ProgramSpace:
         return self.interface.most_characters
 
     @property
+    def num_places(self) -> int:
+        """A program counts as one: a move changes one thing of it."""
+        return 1
+
+    @property
     def size(self) -> float:
         """There is always a longer program."""
         return inf

@@ -63,10 +63,10 @@ def test_asks_are_lists_of_edits_that_depend_on_the_seed_and_resume(
 @pytest.mark.parametrize("name", ["evolution", "edits:tpe", "edits:nevergrad", "edits:cma-es"])
 def test_it_takes_what_it_was_told_for_more_than_noise(name: str, tmp_path: Path) -> None:
     """Planted edits are in the later candidates more often than in those of random search."""
-    found = [_planted(_run(tmp_path / f"{name}-{seed}", name, seed, 40)) for seed in range(3)]
-    blind = [_planted(_run(tmp_path / f"random-{seed}", "random", seed, 40)) for seed in range(3)]
+    found = [_score_of(_run(tmp_path / f"{name}-{seed}", name, seed, 40)) for seed in range(3)]
+    blind = [_score_of(_run(tmp_path / f"random-{seed}", "random", seed, 40)) for seed in range(3)]
     assert np.mean(found) > np.mean(blind)
 
 
-def _planted(trials: list[Trial]) -> float:
+def _score_of(trials: list[Trial]) -> float:
     return float(np.mean([planted_score(trial.pattern) for trial in trials[-8:]]))

@@ -2,13 +2,12 @@
 with the numbers of an undisturbed one."""
 
 import csv
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from fakes import full_disk
 from nasarena.experiments.commands import scale
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.execution.inline_pool import InlinePool
@@ -54,17 +53,6 @@ def said_of(text: str) -> str:
     """The one line about the cell that failed."""
     (line,) = [line for line in text.splitlines() if line.startswith("failed: ")]
     return line
-
-
-@contextmanager
-def full_disk(num_bytes: int) -> Iterator[None]:
-    """No file may become larger than that, as if the disk had no more room."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_torn_checkpoint_costs_its_own_cell(

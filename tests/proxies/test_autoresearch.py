@@ -86,7 +86,7 @@ def test_training_makes_the_script_better_than_chance() -> None:
 def test_a_clock_of_steps_by_hand() -> None:
     clock, done = StepClock(3), []
     while clock.seconds_left() > 0:
-        done.append(clock.fraction_used())
+        done.append(clock.progress())
     assert done == pytest.approx([0, 1 / 3, 2 / 3])
 
 

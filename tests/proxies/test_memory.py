@@ -93,7 +93,7 @@ def test_usable_memory_is_a_share_of_what_is_free() -> None:
 def test_a_system_that_does_not_say_what_is_free_has_half(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("nasarena.proxies.training.memory._MEMINFO", tmp_path / "none")
+    monkeypatch.setattr("nasarena.search.machine._MEMINFO", tmp_path / "none")
     all_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert free_bytes(CPU) == all_bytes // 2
 

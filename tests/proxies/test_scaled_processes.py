@@ -1,9 +1,9 @@
 """Two processes that train one model train as one does, and each goes on from the other's state."""
 
 import re
-import resource
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 import torch
 from joint_training import launch
 
+from fakes import full_disk
 from nasarena.proxies.data.task import IGNORE
 from nasarena.proxies.data.text_data import ByteText
 from nasarena.proxies.models.model_shape import ModelShape
@@ -69,13 +70,8 @@ def refuse_records(ranks: Ranks, folder: Path) -> str:
 
 def fill_disk(ranks: Ranks, folder: Path) -> str:
     """The disk of the second process has no more room for its part of a checkpoint."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if ranks.rank == 1:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
-    try:
+    with full_disk(5000) if ranks.rank == 1 else nullcontext():
         return say_error(ranks, folder)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def act_all(

@@ -1,12 +1,10 @@
 """Training of one cell: its schedule, and that no interruption changes or loses a step."""
 
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fakes import full_disk
 from nasarena.proxies.data.text_data import ByteText
 from nasarena.proxies.models.model_shape import ModelShape
 from nasarena.proxies.models.population import Population
@@ -70,17 +69,6 @@ def at_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def undisturbed(at_once: dict[str, Path]) -> Path:
     """The one that was trained through torch."""
     return at_once["torch"]
-
-
-@contextmanager
-def full_disk(num_bytes: int) -> Iterator[None]:
-    """No file may become larger than that, as if the disk had no more room."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def assert_one_line(error: pytest.ExceptionInfo[NasArenaError], *words: str) -> None:
@@ -204,8 +192,8 @@ def test_a_budget_costs_the_same_beside_others_and_alone(tmp_path: Path, undistu
 def test_a_kill_changes_no_loss_by_a_bit(tmp_path: Path, undisturbed: Path) -> None:
     """Another process trains and is killed; this one has another state of torch's generator."""
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from pathlib import Path\n"
+        "import sys; from pathlib import Path\n"
+        "sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]  # and fakes.py\n"
         "import test_scaled_training as own\n"
         "own.train(Path(sys.argv[2]))\n"
     )

@@ -88,7 +88,7 @@ def is_launched() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def launched_rank() -> int:
+def torchrun_rank() -> int:
     """The rank that `torchrun` gave this process, 0 without it."""
     return int(os.environ["RANK"]) if is_launched() else 0
 
@@ -106,12 +106,12 @@ def join() -> Iterator[Ranks]:
         torch.cuda.set_device(local_rank())
     dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "cpu:gloo", timeout=_PATIENCE)
     try:
-        yield joined()
+        yield current_ranks()
     finally:
         dist.destroy_process_group()
 
 
-def joined() -> Ranks:
+def current_ranks() -> Ranks:
     """The ranks that this process has joined, else `ALONE`."""
     if not dist.is_initialized():
         return ALONE

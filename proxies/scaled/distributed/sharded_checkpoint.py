@@ -79,7 +79,7 @@ def load_shards(folder: Path, tensors: Mapping[str, Tensor], ranks: Ranks) -> No
             reader = FileSystemReader(place)
             load(dict(tensors), storage_reader=reader, no_dist=not ranks.is_joined)
     except CheckpointException as error:
-        raise _damaged(place, _reason(error)) from None
+        raise _damage(place, _reason(error)) from None
 
 
 def drop_shards(folder: Path) -> None:
@@ -119,7 +119,7 @@ def _read(place: Path) -> dict[str, Any]:
         header = json.loads((place / _HEADER).read_bytes())
         return {key: header[key] for key in ("step", "identity", "digests")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(place, _reason(error)) from error
+        raise _damage(place, _reason(error)) from error
 
 
 def _check(place: Path, ranks: Ranks) -> None:
@@ -128,9 +128,9 @@ def _check(place: Path, ranks: Ranks) -> None:
     for name, digest in digests[ranks.rank :: ranks.size]:
         try:
             if _digest(place / name) != digest:
-                raise _damaged(place, f"{name} is not what was written")
+                raise _damage(place, f"{name} is not what was written")
         except OSError as error:
-            raise _damaged(place, f"{name}: {_reason(error)}") from error
+            raise _damage(place, f"{name}: {_reason(error)}") from error
 
 
 def _digests(folder: Path, names: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _damaged(place: Path, reason: str) -> ProxyFailed:
+def _damage(place: Path, reason: str) -> ProxyFailed:
     return ProxyFailed(
         f"{place} is no whole checkpoint: {reason}; remove it, and its steps are trained again"
     )

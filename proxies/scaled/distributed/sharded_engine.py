@@ -46,7 +46,7 @@ class ShardedState(TorchState):
         return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
     def _accumulate(self, batch: Batch) -> float:
-        counted = max(1, _num_counted(batch))
+        counted = max(1, _num_targets(batch))
         total = torch.zeros((), device=self._device)
         for inputs, targets in self._parts(share_of(batch, self._ranks)):
             loss = self._summed_loss(inputs, targets) / counted
@@ -62,7 +62,7 @@ class ShardedState(TorchState):
             total += self._summed_loss(inputs, targets)
         cast(FSDPModule, self.model).reshard()  # which else the next backward pass does
         dist.all_reduce(total)
-        return float(total) / max(1, _num_counted(batch))
+        return float(total) / max(1, _num_targets(batch))
 
     def _summed_loss(self, inputs_BT: Tensor, targets_BT: Tensor) -> Tensor:
         """Nats over all counted targets, a scalar; 0 where none counts."""
@@ -89,7 +89,7 @@ class ShardedState(TorchState):
         super().restore(step, parts)
 
 
-def build_sharded(
+def build_shards(
     pattern: str,
     shape: ScaledShape,
     settings: ScaledSettings,
@@ -122,7 +122,7 @@ def share_of(batch: Batch, ranks: Ranks) -> Batch:
     return Batch(inputs[own], np.concatenate([batch.targets, nothing])[own])
 
 
-def _num_counted(batch: Batch) -> int:
+def _num_targets(batch: Batch) -> int:
     return int((batch.targets != IGNORE).sum())
 
 
