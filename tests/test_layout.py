@@ -30,6 +30,7 @@ INNER = {
         "models": set(),
         "data": set(),
         "autoresearch": {"data", "programs"},
+        "lra": {"programs"},
         "patternbench": set(),
         "programs": {"sandbox"},
         "sandbox": set(),

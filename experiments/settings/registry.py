@@ -105,7 +105,13 @@ def refuse_missing_tool(name: str, package: str | None) -> None:
 
 
 # What `nasarena design` scores: programs, and no patterns.
-TASKS = {"autoresearch": "nasarena.proxies.autoresearch.preset:AutoresearchSettings"}
+_LRA = "nasarena.proxies.lra.settings:LraSettings"
+TASKS = {
+    "autoresearch": "nasarena.proxies.autoresearch.preset:AutoresearchSettings",
+    "lra-listops": _LRA,
+    "lra-text": _LRA,
+    "lra-retrieval": _LRA,
+}
 
 
 def searcher_names() -> list[str]:

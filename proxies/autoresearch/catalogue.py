@@ -7,15 +7,12 @@ GPT as of 2019, untuned, written as edits of it.
 
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nasarena.proxies.programs.template import render_edits
 from nasarena.search.candidates.edit import Edit
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.candidates.program_check import Interface
 from nasarena.search.candidates.program_space import ProgramSpace
-
-if TYPE_CHECKING:
-    import jinja2
 
 TASK = "autoresearch"
 TEMPLATE = Path(__file__).parent / "script.py.jinja"
@@ -109,13 +106,4 @@ def program_space() -> ProgramSpace:
 @lru_cache(maxsize=1024)
 def render(candidate: str) -> str:
     """The script of a list of edits. Raises InvalidPattern for what is none."""
-    values = edit_space().values(candidate)
-    return _template().render(**values, edits=edit_space().validate(candidate)) + "\n"
-
-
-@cache
-def _template() -> "jinja2.Template":
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=False)
-    return environment.from_string(TEMPLATE.read_text())
+    return render_edits(TEMPLATE, edit_space(), candidate)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from nasarena.proxies.autoresearch.catalogue import PLAIN_GPT, edit_space, program_space, render
-from nasarena.proxies.autoresearch.clocks import ModelledClock, StepClock, make_clock
 from nasarena.proxies.autoresearch.preset import AutoresearchSettings
-from nasarena.proxies.autoresearch.verdict import ForkTask, judge_in_forks
+from nasarena.proxies.autoresearch.verdict import next_byte_task
+from nasarena.proxies.programs.clocks import ModelledClock, StepClock, make_clock
+from nasarena.proxies.programs.fork_trial import ForkTask, judge_in_forks
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
 
@@ -114,7 +115,7 @@ def test_unmetered_steps_take_what_the_last_metered_one_took() -> None:
 def _task(windows: int = 8, amount: float = 2.0) -> ForkTask:
     text = TEXT.numpy()
     rows = np.stack([text[33 * i : 33 * i + 33] for i in range(windows)])
-    return ForkTask(text, rows, "steps", amount)
+    return next_byte_task(text, rows, "steps", amount)
 
 
 @pytest.mark.parametrize(

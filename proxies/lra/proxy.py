@@ -1,0 +1,97 @@
+"""Encoders as a proxy: a candidate's score is the accuracy of what its training reaches.
+
+Searchers see the validation split, `search`; the test split, `held_out`, is asked about by the
+harness alone, for finalists and for whoever takes a winner apart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nasarena.proxies.lra import catalogue, tasks
+from nasarena.proxies.lra.catalogue import ENCODER, FRAME, MORE_PARAMETERS, frame, render
+from nasarena.proxies.lra.settings import LraSettings
+from nasarena.proxies.lra.tasks import SIZES, load_data
+from nasarena.proxies.programs import fork_trial
+from nasarena.proxies.programs.fork_trial import (
+    VOCAB_SIZE,
+    ForkTask,
+    ForkVerdict,
+    Measure,
+    judge_in_forks,
+)
+from nasarena.proxies.programs.program_proxy import ProgramProxy
+from nasarena.search.candidates.edit_space import DEFAULT, EditSpace
+from nasarena.search.errors import InvalidSetting
+from nasarena.search.hashes import code_hash, config_hash
+from nasarena.search.proxy import Direction, Split
+
+
+class EncoderProxy(ProgramProxy):
+    """Trains encoders on one task."""
+
+    def __init__(self, name: str, space: Any, settings: LraSettings) -> None:
+        if not isinstance(space, EditSpace) or space.task != f"{name} {settings.variant}":
+            raise InvalidSetting(f"{name} scores lists of edits of its own catalogue")
+        size = SIZES[name, settings.size]
+        self.amount = settings.amount or (size.steps if settings.clock == "steps" else size.amount)
+        super().__init__(name, space, settings.clock, self.amount)
+        self.settings, self._size = settings, size
+        self.metric, self.score_range = "accuracy", (0.0, 1.0)
+        self.direction: Direction = "max"
+        self.data = load_data(name, settings.size, settings.data)
+        described = {
+            "task": name,
+            "settings": {**asdict(settings), "data": None, "amount": self.amount},
+            "data": self.data.fingerprint,
+            "script": config_hash({"files": [ENCODER.read_text(), FRAME.read_text()]}),
+            "code": code_hash(fork_trial.__name__, catalogue.__name__, tasks.__name__),
+        }
+        self.version = config_hash(described)
+
+    @cached_property
+    def max_parameters(self) -> int | None:
+        """What a model of the variant `fixed` may have."""
+        if self.settings.variant == "configurable":
+            return None
+        script: dict[str, Any] = {"__name__": "baseline"}
+        exec(self.source(DEFAULT), script)  # code of ours
+        model: torch.nn.Module = script["build_model"](VOCAB_SIZE, self._size.length)
+        return int(MORE_PARAMETERS * sum(one.numel() for one in model.parameters()))
+
+    def source(self, candidate: str) -> str:
+        """The script of a candidate: its encoder, and the task's part."""
+        variant, size = self.settings.variant, self.settings.size
+        return frame(render(candidate, self.name, variant, size), self.name, variant, size)
+
+    def judge(self, candidate: str, seed: int, run: int, split: Split) -> ForkVerdict:
+        """As `ProgramProxy.judge`."""
+        examples, size = self.data.splits[split], self._size
+        task = ForkTask(
+            self.data.splits["train"].rows(),
+            examples.inputs,
+            (size.num_classes,),
+            measure_accuracy(examples.labels),
+            self.settings.clock,
+            self.amount,
+            size.length,
+            self.max_parameters,
+        )
+        return judge_in_forks(self.source(candidate), task, seed)
+
+
+def measure_accuracy(labels: NDArray[np.uint8]) -> Measure:
+    """The share of examples whose highest logit is that of their label, and the loss in nats."""
+
+    def measure(logits: NDArray[np.float32]) -> tuple[float, Mapping[str, float]]:
+        accuracy = float((logits.argmax(axis=-1) == labels).mean())
+        targets = torch.from_numpy(labels.astype(np.int64))
+        loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits).double(), targets)
+        return accuracy, {"accuracy": accuracy, "loss": float(loss)}
+
+    return measure
