@@ -1,4 +1,4 @@
-"""`nasarena design`: searchers of training scripts on one task, ranked; the winner taken apart."""
+"""`nasarena design`: searchers of programs on one task, ranked; the winner taken apart."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,9 @@ from nasarena.experiments.commands.one_comparison import (
 )
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.design.attribution import Attribution, attribute
-from nasarena.experiments.design.ground import comparison_settings
+from nasarena.experiments.design.baselines import train_baselines
+from nasarena.experiments.design.ground import AUTORESEARCH, comparison_settings, space_of
+from nasarena.experiments.design.normalized import runs_of, standings, write_standings
 from nasarena.experiments.design.winner import best_finalist, lines, write_attribution
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
@@ -35,6 +37,8 @@ def design(arguments: Sequence[str]) -> int:
     settings = design_settings(arguments)
     config = comparison_settings(settings)
     console = make_console()
+    if settings.baselines:
+        return train_baselines(config, console)
     if settings.winner is not None:
         folder = Path(config.folder) / (config.name or "attribution")
         _attribute(settings.winner, settings, config, folder, console)
@@ -43,6 +47,10 @@ def design(arguments: Sequence[str]) -> int:
     comparison = plan_comparison(config, command)
     troubles = run_comparison(comparison, config, command, console)
     conclude(comparison, command, console, config.report)
+    if settings.task != AUTORESEARCH:
+        known = space_of(settings).known_candidates()
+        found = standings(*runs_of(comparison.records.all(), known))
+        console.print(write_standings(comparison.folder, found))
     winner = best_finalist(comparison.records.all()) if settings.mode == "edits" else None
     if settings.attribute and winner is not None:
         _attribute(winner, settings, config, comparison.folder, console)

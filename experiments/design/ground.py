@@ -13,12 +13,14 @@ from nasarena.experiments.settings.config import (
 from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.experiments.settings.registry import EDIT_SEARCHERS
 from nasarena.search.candidates.protocol import CodeSpace
+from nasarena.search.errors import InvalidSetting
 
 PREFIX = "edits:"
 # Who only asks a space for its samples and moves, and so works on any.
 ON_ANY_SPACE = ("random", "local-search", "evolution", "genetic")
 # Optuna's Gaussian process works too, when it is named: it thinks longer than a training takes.
 ON_EDITS = (*ON_ANY_SPACE, "tpe", "cma-es", "nevergrad", "botorch")
+AUTORESEARCH = "autoresearch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +34,57 @@ class Size:
 
 
 SIZES = {"full": Size(5, 24, None, 2), "smoke": Size(2, 8, 0.1, 1)}
+# One finalist: nobody chooses by the test split.
+LRA_SIZES = {"full": Size(3, 16, None, 1), "smoke": Size(2, 6, 0.1, 1)}
+
+
+def size_of(config: DesignConfig) -> Size:
+    """How large a comparison of this task and scale is."""
+    return (SIZES if config.task == AUTORESEARCH else LRA_SIZES)[config.scale]
 
 
 def space_of(config: DesignConfig) -> CodeSpace:
-    """What is searched."""
-    from nasarena.proxies.autoresearch.catalogue import edit_space, program_space
+    """What is searched. Raises InvalidSetting for a setting of another task."""
+    if config.task == AUTORESEARCH:
+        from nasarena.proxies.autoresearch.catalogue import edit_space, program_space
 
-    return edit_space() if config.mode == "edits" else program_space()
+        for name in ("variant", "size", "data"):
+            if getattr(config, name) is not None:
+                raise InvalidSetting(f"{name} is a setting of the tasks lra-*: choose one too")
+        return edit_space() if config.mode == "edits" else program_space()
+    from nasarena.proxies.lra import catalogue
+
+    if config.mode == "code":
+        raise InvalidSetting(f"mode=code is for task={AUTORESEARCH}; {config.task} has edits alone")
+    return catalogue.edit_space(config.task, config.variant or "fixed", config.size or "cpu")
 
 
 def proxy_of(config: DesignConfig) -> ProxyConfig:
     """What scores a candidate."""
     is_code = config.mode == "code"
-    seconds = config.seconds or SIZES[config.scale].seconds
-    options: dict[str, Any] = {
-        "clock": config.clock or ("wall" if is_code else "modelled"),
-        "isolation": "sandbox" if is_code else "fork",
-    }
+    seconds = config.seconds or size_of(config).seconds
+    options: dict[str, Any] = {"clock": config.clock or ("wall" if is_code else "modelled")}
+    if config.task == AUTORESEARCH:
+        options["isolation"] = "sandbox" if is_code else "fork"
+    else:
+        options |= {"variant": config.variant or "fixed", "size": config.size or "cpu"}
+        options["data"] = config.data
     if seconds is not None:
         options["amount"] = seconds
     return choose_proxy(config.task, options, "task")
 
 
 def comparison_settings(config: DesignConfig) -> CompareConfig:
-    """The comparison of these settings. The script as it is, and a plain one, are its references.
+    """The comparison of these settings. What the task has by name are its references: the script
+    as it is, a plain one, baselines.
 
     Raises InvalidSetting for what cannot work.
     """
-    size = SIZES[config.scale]
-    trials = config.trials or size.trials
+    size = size_of(config)
     return CompareConfig(
         proxy=proxy_of(config),
         space=space_of(config),
-        budget=BudgetConfig(unit="trials", amount=trials),
+        budget=BudgetConfig(unit="trials", amount=config.trials or size.trials),
         loop=LoopConfig(
             initial_design=config.initial_design,
             finalists=size.finalists,

@@ -21,14 +21,31 @@ from nasarena.search.settings import settings
 class DesignConfig:
     """`nasarena design`."""
 
-    task: Literal["autoresearch"] = Field("autoresearch", description="whose script is changed")
+    task: Literal["autoresearch", "lra-listops", "lra-text", "lra-retrieval"] = Field(
+        "autoresearch", description="whose script or encoder is changed"
+    )
     mode: Literal["edits", "code"] = Field(
         "edits",
         description="edits: a candidate is a list of edits of the catalogue; code: a whole "
         "program, in a sandbox, by wall time",
     )
+    variant: Literal["fixed", "configurable"] | None = Field(
+        None,
+        description="lra: whether sizes and rates are given, and at most 10 % more parameters, or "
+        "are edits too; null: fixed",
+    )
+    size: Literal["cpu", "published"] | None = Field(
+        None, description="lra: short sequences and a small encoder, or those of the paper; null: "
+        "cpu"
+    )  # fmt: skip
+    data: str | None = Field(
+        None, description="lra: folder of IMDb or AAN; null: text of an installed package"
+    )
+    baselines: bool = Field(
+        False, description="no search: train what the task has by name, print and write a table"
+    )
     scale: Literal["full", "smoke"] = Field(
-        "full", description="smoke: 2 seeds, 8 trials, short trainings: does it all work?"
+        "full", description="smoke: 2 seeds, 8 trials or 6, short trainings: does it all work?"
     )
     searchers: tuple[Annotated[SearcherConfig, BeforeValidator(as_searcher)], ...] | None = Field(
         None,
@@ -36,11 +53,11 @@ class DesignConfig:
         "classical ones that work in this mode",
     )
     seeds: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="runs of every searcher, each with its own trainings; null: 5"
+        None, description="runs of every searcher, each with its own trainings; null: 5, lra: 3"
     )
     first_seed: int = Field(0, ge=0, description=FIRST_SEED)
     trials: Annotated[int, Field(ge=2)] | None = Field(
-        None, description="trainings that a run pays for; null: 24"
+        None, description="trainings that a run pays for; null: 24, lra: 16"
     )
     seconds: Positive | None = Field(
         None, description="of a training, by the clock; null: what the task says"

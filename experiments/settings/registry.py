@@ -105,7 +105,7 @@ def refuse_missing_tool(name: str, package: str | None) -> None:
 
 
 # What `nasarena design` scores: programs, and no patterns.
-_LRA = "nasarena.proxies.lra.settings:LraSettings"
+_LRA = "nasarena.proxies.lra.preset:LraSettings"
 TASKS = {
     "autoresearch": "nasarena.proxies.autoresearch.preset:AutoresearchSettings",
     "lra-listops": _LRA,

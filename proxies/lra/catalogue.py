@@ -95,7 +95,7 @@ _SIZES = ("depth", "width", "heads", "mlp_ratio", "dropout")
 @cache
 def edit_space(task: str, variant: Variant = "fixed", size: SizeName = "cpu") -> EditSpace:
     """All lists of edits of the encoder of a task."""
-    edits = (*_MIXING, *_REST)
+    edits: tuple[Edit, ...] = (*_MIXING, *_REST)
     if variant == "configurable":
         edits = (*edits, *_sizes(SIZES[task, size]), *_TRAINING)
     return EditSpace(f"{task} {variant}", edits, tuple(BASELINES.items()))

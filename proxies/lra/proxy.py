@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasarena.proxies.lra import catalogue, tasks
 from nasarena.proxies.lra.catalogue import ENCODER, FRAME, MORE_PARAMETERS, frame, render
-from nasarena.proxies.lra.settings import LraSettings
+from nasarena.proxies.lra.settings import EncoderSettings
 from nasarena.proxies.lra.tasks import SIZES, load_data
 from nasarena.proxies.programs import fork_trial
 from nasarena.proxies.programs.fork_trial import (
@@ -35,7 +35,7 @@ from nasarena.search.proxy import Direction, Split
 class EncoderProxy(ProgramProxy):
     """Trains encoders on one task."""
 
-    def __init__(self, name: str, space: Any, settings: LraSettings) -> None:
+    def __init__(self, name: str, space: Any, settings: EncoderSettings) -> None:
         if not isinstance(space, EditSpace) or space.task != f"{name} {settings.variant}":
             raise InvalidSetting(f"{name} scores lists of edits of its own catalogue")
         size = SIZES[name, settings.size]

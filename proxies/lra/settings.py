@@ -1,17 +1,14 @@
-"""The settings of the tasks `lra-listops`, `lra-text` and `lra-retrieval`, which build a proxy."""
+"""On which data encoders of long sequences are trained, how large they are, and how long."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from nasarena.search.settings import settings
 
-if TYPE_CHECKING:
-    from nasarena.proxies.lra.proxy import EncoderProxy
-
 
 @settings
-class LraSettings:
+class EncoderSettings:
     """Encoders of long sequences: on which data, how large, and how long each is trained."""
 
     variant: Literal["fixed", "configurable"] = Field(
@@ -35,9 +32,3 @@ class LraSettings:
     amount: float | None = Field(
         None, gt=0, le=1_000_000, description="seconds or steps of a training; null: the task's"
     )
-
-    def build(self, space: Any, name: str) -> "EncoderProxy":
-        """The proxy; its data are read, or drawn, now."""
-        from nasarena.proxies.lra.proxy import EncoderProxy
-
-        return EncoderProxy(name, space, self)

@@ -1,14 +1,13 @@
 """The three tasks at two sizes, and their data: lists of operators, bytes of a document, of two."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from nasarena.proxies.lra.examples import (
     SPLITS,
-    Bytes,
     LabelledData,
     collect,
     encode_text,
@@ -53,9 +52,7 @@ class LraSize:
 
 _SMALL_TREES = ListOpsRules(max_depth=4, max_arguments=5, min_length=10, max_length=47)
 SIZES: dict[tuple[str, SizeName], LraSize] = {
-    ("lra-listops", "cpu"): LraSize(
-        48, 32, 2, 2, 64, 10, (12_000, 2000, 2000), rules=_SMALL_TREES
-    ),
+    ("lra-listops", "cpu"): LraSize(48, 32, 2, 2, 64, 10, (12_000, 2000, 2000), rules=_SMALL_TREES),
     ("lra-text", "cpu"): LraSize(128, 32, 2, 2, 64, 2, (8000, 1500, 1500)),
     ("lra-retrieval", "cpu"): LraSize(96, 32, 2, 2, 64, 2, (8000, 1500, 1500), num_documents=2),
     ("lra-listops", "published"): LraSize(2001, 512, 4, 8, 1024, 10, (96_000, 2000, 2000)),

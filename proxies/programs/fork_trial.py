@@ -84,9 +84,10 @@ def _train(source: str, task: ForkTask, seed: int) -> bytes:
     torch.manual_seed(seed)
     script = _load(source)
     model = script["build_model"](VOCAB_SIZE, task.length)
-    count = sum(one.numel() for one in model.parameters())
-    if task.max_parameters is not None and count > task.max_parameters:
-        raise ValueError(f"{count} parameters, more than the {task.max_parameters} allowed")
+    if task.max_parameters is not None:
+        count = sum(one.numel() for one in model.parameters())
+        if count > task.max_parameters:
+            raise ValueError(f"{count} parameters, more than the {task.max_parameters} allowed")
     tokens = torch.from_numpy(task.train.copy())
     with make_clock(task.clock, task.amount) as clock:
         script["train"](model, tokens, clock)
