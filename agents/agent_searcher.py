@@ -5,8 +5,8 @@ them at each ask. Its options are its own, those of its policy and `AgentOptions
 which `build_searcher` can check: it is made from the dataclasses when a class is declared.
 """
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -14,17 +14,22 @@ import numpy as np
 from nasarena.agents.consultant import Consultant
 from nasarena.agents.context.view import View
 from nasarena.agents.flat_signature import flat_signature
+from nasarena.agents.hints import find_hint
+from nasarena.agents.languages.candidate import Candidate
 from nasarena.agents.llm.client import Answer, Client
-from nasarena.agents.llm.text import one_line
-from nasarena.agents.operators.candidate import Candidate
+from nasarena.agents.llm.text import one_line, printable_lines
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, Policy, own
 from nasarena.agents.view_builder import ViewBuilder
+from nasarena.search.candidates.program_space import ProgramSpace
+from nasarena.search.candidates.protocol import identity
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.seeding import stream
+from nasarena.search.searcher import spec_of
+from nasarena.search.seeding import stable_hash, stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
 
+_UNUSABLE = "unusable: "
 _INVALID_TEXT = 200  # characters of an unusable reply that stand in for a pattern
 
 
@@ -37,6 +42,7 @@ class LlmSearcher:
 
     defaults: ClassVar[dict[str, Any]] = {}
     policy_class: ClassVar[type[Any] | None] = None
+    patterns_only: ClassVar[bool] = True  # what it does besides asking is made for letters
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -46,7 +52,7 @@ class LlmSearcher:
 
     def __init__(
         self,
-        space: PatternSpace,
+        space: Any,
         rng: np.random.Generator,
         llm: object,
         num_trials: int | None = None,
@@ -58,12 +64,25 @@ class LlmSearcher:
                 "or give the address of a server with llm.base_url=..."
             )
         self.space = space
+        self._refuse_senseless(space, options)
         self.options = AgentOptions(**{**self.defaults, **options})
         self.trials: list[Trial] = []
         self.seed = int(rng.integers(2**62))
         self.sight = ViewBuilder(space, self.options, self.seed)
         self.consultant = Consultant(cast(Client, llm), self.options, self.seed)
         self._num_trials = num_trials
+
+    def _refuse_senseless(self, space: Any, options: Mapping[str, Any]) -> None:
+        """Raise InvalidSetting for what works on patterns and not on this space."""
+        if isinstance(space, PatternSpace):
+            return
+        if self.patterns_only:
+            raise InvalidSetting(f"{spec_of(type(self)).name} works on layer patterns alone")
+        if {**self.defaults, **options}.get("prompt", "full") == "compact":
+            raise InvalidSetting(
+                "the embedded agent reads layer patterns alone: give the address of another model "
+                "with llm.base_url=..., or one to serve with llm=vllm llm.model=..."
+            )
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Remember the trials, whatever became of them."""
@@ -92,12 +111,15 @@ class LlmSearcher:
         learned, cost = self._lesson(known, index) if variant == 0 else ({}, LlmCost())
         view = self.sight.build(known, move, pending, budget_left=budget_left, wish=wish)
         view, asked, spent = self.take_readings(view, known, pending, index)
-        tried: set[str] = {one.pattern for one in self.trials}
-        tried |= {one.pattern for one in pending}
+        view, told = self._with_hint(view, move, known, index)
+        tried = {self._name(one.pattern) for one in (*self.trials, *pending)}
         answer = self.consultant.candidate(
-            move.operator, view, (index, variant), lambda text: self.sight.reveal(text) in tried
+            move.operator,
+            view,
+            (index, variant),
+            lambda text: self._name(self.sight.reveal(text)) in tried,
         )
-        details = {"operator": move.operator, **move.details, **learned, **asked}
+        details = {"operator": move.operator, **move.details, **learned, **asked, **told}
         return Proposal(
             self._pattern(answer),
             answer.provenance,
@@ -112,12 +134,36 @@ class LlmSearcher:
         """The view as a subclass's instrument completes it, details, and the cost; here nothing."""
         return view, {}, LlmCost()
 
+    def _with_hint(
+        self, view: View, move: Move, known: Sequence[Trial], index: int
+    ) -> tuple[View, Mapping[str, str]]:
+        """The view with what is known from outside, and details of that."""
+        if self.options.control == "anonymous_letters":  # it would name what is hidden
+            return view, {}
+        failed = [trial for trial in own(known) if trial.status == "failed"]
+        hint = find_hint(
+            self.space,
+            self.options,
+            move.operator,
+            view.parents[0] if view.parents else None,
+            failed[-1] if failed and self.options.control != "no_history" else None,
+            stable_hash(self.seed, "hint", index),
+        )
+        return (replace(view, hint=hint.text) if hint.text else view), hint.details
+
+    def _name(self, pattern: str) -> str:
+        """What a candidate is told from others by; what is none is told by itself."""
+        return identity(self.space, pattern) if pattern in self.space else pattern
+
     def _pattern(self, answer: Answer[Candidate]) -> str:
         """The true pattern, or the beginning of a text that was none, even where it looks so."""
-        if answer.value is None:
+        if answer.value is not None:
+            return self.sight.reveal(answer.value.pattern)
+        if isinstance(self.space, ProgramSpace):
+            text = printable_lines(answer.text, self.space.text_limit - len(_UNUSABLE))
+        else:
             text = one_line(answer.text, _INVALID_TEXT)
-            return f"unusable: {text}" if text in self.space else text
-        return self.sight.reveal(answer.value.pattern)
+        return f"{_UNUSABLE}{text}" if text in self.space else text
 
     def _lesson(self, known: Sequence[Trial], index: int) -> tuple[dict[str, str], LlmCost]:
         """A new lesson when one is due, to be remembered with the next proposal."""
@@ -143,9 +189,11 @@ class LlmSearcher:
 class Agent(LlmSearcher):
     """A searcher that runs one policy; subclasses name it and declare themselves."""
 
+    patterns_only = False
+
     def __init__(
         self,
-        space: PatternSpace,
+        space: Any,
         rng: np.random.Generator,
         llm: object = None,
         num_trials: int | None = None,
@@ -181,4 +229,4 @@ def _reply_details(answer: Answer[Candidate]) -> dict[str, str]:
         "hypothesis": candidate.hypothesis,
         "expected": candidate.expected,
     }
-    return {**prompt, **{key: text for key, text in said.items() if text}}
+    return {**prompt, **{key: text for key, text in said.items() if text}, **candidate.notes}

@@ -15,11 +15,12 @@ from dataclasses import replace
 from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.context.instrument import Query
 from nasarena.agents.context.view import View
+from nasarena.agents.languages.candidate import Candidate
+from nasarena.agents.languages.choice import parse_reply
 from nasarena.agents.llm.client import Answer, Client, Request, ask_and_parse
 from nasarena.agents.llm.messages import call_seed
-from nasarena.agents.operators import analyze, draft, query
+from nasarena.agents.operators import analyze, query
 from nasarena.agents.operators.analyze import Lesson
-from nasarena.agents.operators.candidate import Candidate
 from nasarena.agents.operators.catalogue import OPERATORS
 from nasarena.agents.operators.prompt import Prompt
 from nasarena.agents.options import AgentOptions
@@ -45,13 +46,12 @@ class Consultant:
         `is_tried` tells whether a pattern, in those letters, would be a duplicate.
         """
         prompt = self._prompt(operator, view)
-        parse = OPERATORS[operator].parse
         spent = LlmCost()
         resamples = repeats = 0
         while True:
             attempt = resamples + repeats
             request = self._request(prompt, operator, place, attempt)
-            answer = ask_and_parse(self._client, request, lambda text: parse(text, view))
+            answer = ask_and_parse(self._client, request, lambda text: parse_reply(text, view))
             spent += answer.cost
             candidate = answer.value
             if candidate is None and resamples < self._options.resamples:
@@ -77,10 +77,10 @@ class Consultant:
         """A draft together with the log-probabilities of its tokens, for a prior."""
         prompt = self._prompt("draft", view)
         request = replace(self._request(prompt, "draft", place, 0), logprobs=_ALTERNATIVES)
-        return ask_and_parse(self._client, request, lambda text: draft.parse(text, view))
+        return ask_and_parse(self._client, request, lambda text: parse_reply(text, view))
 
     def _prompt(self, operator: str, view: View) -> Prompt:
-        prompt = OPERATORS[operator].build(view)
+        prompt = OPERATORS[operator](view)
         if self._options.prompt == "full":
             return prompt
         expected = [one for reading in view.readings for one in reading.predictions]

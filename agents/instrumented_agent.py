@@ -21,6 +21,7 @@ class AgentWithInstrument(Agent):
     """Runs the policy `Instrumented`."""
 
     policy_class = Instrumented
+    patterns_only = True
 
     def take_readings(
         self, view: View, known: Sequence[Trial], pending: Sequence[Proposal], index: int

@@ -6,29 +6,35 @@ A policy chooses from `known`, a prompt shows what `build` returns; nothing else
 either of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from nasarena.agents.context.controls import Disguise, shuffle_scores
+from nasarena.agents.context.controls import (
+    AnyDisguise,
+    disguise_view,
+    draw_disguise,
+    shuffle_scores,
+)
+from nasarena.agents.context.trial_text import shown_name
 from nasarena.agents.context.view import Section, View, legend
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, best, operator_of
 from nasarena.search.seeding import stream
-from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Proposal, Trial
 
 
 class ViewBuilder:
     """Builds the views of one searcher. `seed` fixes every random choice that a control makes."""
 
-    def __init__(self, space: PatternSpace, options: AgentOptions, seed: int) -> None:
+    def __init__(self, space: Any, options: AgentOptions, seed: int) -> None:
         self._space, self._options, self._seed = space, options, seed
         self._memory = options.recollection()
-        self._disguise: Disguise | None = None
+        self._disguise: AnyDisguise | None = None
         if options.control == "anonymous_letters":
-            self._disguise = Disguise.draw(space.alphabet, self._stream("disguise"))
+            self._disguise = draw_disguise(space, self._stream("disguise"))
 
     def visible_trials(self, trials: Sequence[Trial], index: int) -> Sequence[Trial]:
         """The record as the agent may know it when it proposes trial `index`."""
@@ -63,11 +69,12 @@ class ViewBuilder:
             lessons=lessons,
             parents=parents,
             best=None if self._memory.view == "none" else best(known),
-            pending=tuple(one.pattern for one in pending if one.pattern in self._space),
+            pending=self._names_of(pending),
+            last_good=_last_good(parents, by_index),
             num_siblings=_num_siblings(move, known, pending),
             wish=wish,
         )
-        return self._disguise.view(view) if self._disguise else view
+        return disguise_view(view, self._disguise) if self._disguise else view
 
     def show_all(self, known: Sequence[Trial], pending: Sequence[Proposal] = ()) -> View:
         """Every trial that the model may know, and what is pending, in the letters it is shown."""
@@ -76,16 +83,34 @@ class ViewBuilder:
         view = View(
             self._space,
             sections=(Section("all", tuple(known)),),
-            pending=tuple(one.pattern for one in pending if one.pattern in self._space),
+            pending=self._names_of(pending),
         )
-        return self._disguise.view(view) if self._disguise else view
+        return disguise_view(view, self._disguise) if self._disguise else view
 
     def reveal(self, pattern: str) -> str:
         """The true pattern behind one in the letters that were shown."""
         return self._disguise.reveal(pattern) if self._disguise else pattern
 
+    def _names_of(self, pending: Sequence[Proposal]) -> tuple[str, ...]:
+        """Candidates that are being scored, a line each."""
+        return tuple(
+            shown_name(one.pattern, one.details.get("name", "without a name"))
+            for one in pending
+            if one.pattern in self._space
+        )
+
     def _stream(self, *role: str | int) -> np.random.Generator:
         return stream(self._seed, *role)
+
+
+def _last_good(parents: Sequence[Trial], by_index: Mapping[int, Trial]) -> Trial | None:
+    """The nearest scored ancestor of the first parent, along first parents."""
+    trial = parents[0] if parents else None
+    while trial is not None:
+        trial = by_index.get(trial.parents[0]) if trial.parents else None
+        if trial is not None and trial.status == "ok":
+            return trial
+    return None
 
 
 def _num_siblings(move: Move, known: Sequence[Trial], pending: Sequence[Proposal]) -> int:

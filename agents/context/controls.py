@@ -18,11 +18,14 @@ record: there a control tells what the model adds to it.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from functools import partial
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from nasarena.agents.context.edit_disguise import EditDisguise
 from nasarena.agents.context.view import Section, View
+from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.notation import LetterMap
 from nasarena.search.space import PatternSpace
@@ -80,32 +83,49 @@ class Disguise(LetterMap):
         names = rng.permutation(free[: len(alphabet)])
         return cls(alphabet, "".join(names.tolist()))
 
-    def view(self, view: View) -> View:
-        """The same view in neutral letters and without a word about what they stand for."""
-        return replace(
-            view,
-            space=PatternSpace("".join(sorted(self.shown)), view.space.depth),
-            sections=tuple(
-                Section(section.heading, self._trials(section.trials)) for section in view.sections
-            ),
-            lessons=tuple(redact(lesson) for lesson in view.lessons),
-            parents=self._trials(view.parents),
-            best=self._trial(view.best) if view.best else None,
-            pending=tuple(self.show(pattern) for pattern in view.pending),
-            legend=(),
-        )
 
-    def _trials(self, trials: Sequence[Trial]) -> tuple[Trial, ...]:
-        return tuple(self._trial(trial) for trial in trials)
+AnyDisguise = Disguise | EditDisguise
 
-    def _trial(self, trial: Trial) -> Trial:
-        """An invalid text was written in shown letters, and a note may name true ones: dropped."""
-        if trial.status == "invalid":
-            pattern, note = redact(trial.pattern), "not one of the allowed patterns"
-        else:
-            pattern, note = self.show(trial.pattern), "it could not be scored"
-        details = {key: redact(text) for key, text in trial.details.items()}
-        return replace(trial, pattern=pattern, note=note, details=details, metrics={})
+
+def draw_disguise(space: Any, rng: np.random.Generator) -> AnyDisguise:
+    """Neutral names for what is special to a task. Raises InvalidSetting where there are none."""
+    if isinstance(space, PatternSpace):
+        return Disguise.draw(space.alphabet, rng)
+    if isinstance(space, EditSpace):
+        return EditDisguise.draw(space, rng)
+    raise InvalidSetting("control=anonymous_letters: a program has no letters to be renamed")
+
+
+def disguise_view(view: View, disguise: AnyDisguise) -> View:
+    """The same view in neutral names and without a word about what they stand for."""
+    if isinstance(disguise, EditDisguise):
+        space: Any = disguise.space
+    else:
+        space = PatternSpace("".join(sorted(disguise.shown)), view.space.depth)
+    show = partial(_disguise_trial, disguise)
+    return replace(
+        view,
+        space=space,
+        sections=tuple(
+            Section(section.heading, tuple(map(show, section.trials))) for section in view.sections
+        ),
+        lessons=tuple(redact(lesson) for lesson in view.lessons),
+        parents=tuple(map(show, view.parents)),
+        best=show(view.best) if view.best else None,
+        last_good=show(view.last_good) if view.last_good else None,
+        pending=tuple(disguise.show(pattern) for pattern in view.pending),
+        legend=(),
+    )
+
+
+def _disguise_trial(disguise: AnyDisguise, trial: Trial) -> Trial:
+    """An invalid text was written in shown names, and a note may name true ones: dropped."""
+    if trial.status == "invalid":
+        pattern, note = redact(trial.pattern), "not one of the allowed patterns"
+    else:
+        pattern, note = disguise.show(trial.pattern), "it could not be scored"
+    details = {key: redact(text) for key, text in trial.details.items()}
+    return replace(trial, pattern=pattern, note=note, details=details, metrics={})
 
 
 def redact(text: str) -> str:

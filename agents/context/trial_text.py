@@ -5,6 +5,7 @@ model behind a URL, so tokens are estimated from the text alone: one per capital
 sign, one per four small letters. That is close for patterns and a little high for prose.
 """
 
+from collections.abc import Sequence
 from math import floor, log10
 
 from nasarena.agents.llm.text import one_line
@@ -29,10 +30,32 @@ def cause(trial: Trial) -> str:
     return f"{trial.status}, {one_line(why, 160)}"
 
 
+def shown_name(pattern: str, index: int | str) -> str:
+    """A candidate in a line: itself, or its number where it is a text of many lines."""
+    return pattern if "\n" not in pattern else f"program {index}"
+
+
 def trial_line(trial: Trial, noise: float | None = None) -> str:
-    """`PATTERN 0.1234 "name"`, or with the cause in place of a score."""
+    """`PATTERN 0.1234 "name"`, or with the cause in place of a score.
+
+    A program has no room in a line; its hypothesis stands for it.
+    """
     name = one_line(trial.details.get("name", ""), 40)
     said = f' "{name}"' if name else ""
+    shown = shown_name(trial.pattern, trial.index)
+    if shown is not trial.pattern and trial.details.get("hypothesis"):
+        said += f" - {trial.details['hypothesis']}"
     if trial.status == "ok":
-        return f"{trial.pattern} {score_text(trial.score, noise)}{said}"
-    return f"{one_line(trial.pattern, 60)} ({cause(trial)}){said}"
+        return f"{shown} {score_text(trial.score, noise)}{said}"
+    return f"{one_line(shown, 60)} ({cause(trial)}){said}"
+
+
+def trial_lines(
+    trials: Sequence[Trial], noise: float | None = None, *, hypotheses: bool = False
+) -> str:
+    """Trials below each other; with `hypotheses`, also what was expected of each."""
+    lines = []
+    for trial in trials:
+        said = trial.details.get("hypothesis", "") if hypotheses else ""
+        lines.append(trial_line(trial, noise) + (f" - {said}" if said else ""))
+    return "\n".join(lines)

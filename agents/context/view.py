@@ -7,6 +7,7 @@ shown, which need not be the true ones. A prompt never shows anything that is no
 
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from nasarena.search.notation import LETTERS
 from nasarena.search.space import PatternSpace
@@ -41,10 +42,12 @@ class View:
     is the standard deviation of a score over seeds, if known; `budget_left` the share of the
     budget that is left, only for a searcher that is declared budget-aware; `wish` a score to aim
     at. `legend` says what letters stand for; it is empty when they are to stay anonymous.
-    `readings` are what an instrument said to this agent, in the letters of the view.
+    `readings` are what an instrument said to this agent, in the letters of the view. `last_good` is
+    the nearest ancestor of the first parent that was scored; `hint` what the agent is told besides
+    its record.
     """
 
-    space: PatternSpace
+    space: Any  # a space that `agents.languages` has words for
     sections: tuple[Section, ...] = ()
     lessons: tuple[str, ...] = ()
     parents: tuple[Trial, ...] = ()
@@ -56,6 +59,8 @@ class View:
     wish: float | None = None
     legend: tuple[tuple[str, str], ...] = ()
     readings: tuple[Reading, ...] = ()
+    last_good: Trial | None = None
+    hint: str = ""
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -65,6 +70,11 @@ class View:
         return tuple(by_index[index] for index in sorted(by_index))
 
 
-def legend(space: PatternSpace) -> tuple[tuple[str, str], ...]:
-    """What the letters of a space stand for; one without a row in the table is left out."""
+def legend(space: Any) -> tuple[tuple[str, str], ...]:
+    """What the letters of a space stand for; one without a row in the table is left out.
+
+    Only patterns have letters.
+    """
+    if not isinstance(space, PatternSpace):
+        return ()
     return tuple((sign, LETTERS[sign].meaning) for sign in space.alphabet if sign in LETTERS)

@@ -14,7 +14,9 @@ from nasarena.search.trial import LlmCost
 __all__ = ["Answer", "Client", "ClosableClient", "Reply", "Request", "ask_and_parse"]
 
 Value = TypeVar("Value")
-_QUOTED = 1000  # characters of an unusable reply that are shown to the model again
+# Characters of an unusable reply that are shown to the model again: of JSON, and of free text,
+# which may hold a program.
+_QUOTED, _QUOTED_PROGRAM = 1000, 12_000
 
 
 class Client(Protocol):
@@ -58,23 +60,24 @@ def ask_and_parse(client: Client, request: Request, parse: Callable[[str], Value
     what a fresh seed is.
     """
     reply = client.complete(request)
-    value, error = _read(reply, parse)
+    value, error, excerpt = _read(reply, parse)
     if value is not None:
         return Answer(value, reply.text, reply.tokens, "llm", reply.cost)
-    mended = client.complete(_repair(request, reply.text, error))
+    mended = client.complete(_repair(request, reply.text, error, excerpt))
     cost = reply.cost + mended.cost
-    value, second_error = _read(mended, parse)
+    value, second_error, _ = _read(mended, parse)
     provenance = "llm-invalid" if value is None else "llm-repaired"
     return Answer(value, mended.text, mended.tokens, provenance, cost, second_error)
 
 
-def _read(reply: Reply, parse: Callable[[str], Value]) -> tuple[Value | None, str]:
+def _read(reply: Reply, parse: Callable[[str], Value]) -> tuple[Value | None, str, str]:
+    """The value, or why there is none, in a line and in lines that are quoted as they stand."""
     if reply.finish_reason in _CUT:
-        return None, _CUT[reply.finish_reason]
+        return None, _CUT[reply.finish_reason], ""
     try:
-        return parse(reply.text), ""
+        return parse(reply.text), "", ""
     except ValueError as error:
-        return None, " ".join(str(error).split())
+        return None, " ".join(str(error).split()), str(getattr(error, "excerpt", ""))
 
 
 _CUT = {
@@ -84,14 +87,16 @@ _CUT = {
 }
 
 
-def _repair(request: Request, text: str, error: str) -> Request:
+def _repair(request: Request, text: str, error: str, excerpt: str) -> Request:
     """The same question with the bad answer and the validator's words; a seed of its own."""
-    said = text if len(text) <= _QUOTED else text[:_QUOTED] + "..."
+    most = _QUOTED if request.schema is not None else _QUOTED_PROGRAM
+    said = text if len(text) <= most else text[:most] + "..."
+    shown = f"\n{excerpt}\n" if excerpt else " "
     turn = (
         {"role": "assistant", "content": said or "(nothing)"},
         {
             "role": "user",
-            "content": f"That answer cannot be used: {error}. Answer the question again, "
+            "content": f"That answer cannot be used: {error}.{shown}Answer the question again, "
             f"mend this and keep to the form asked for.",
         },
     )

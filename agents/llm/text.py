@@ -22,3 +22,9 @@ def one_line(text: str, limit: int) -> str:
         text = "".join(sign if sign.isprintable() else " " for sign in text)
     short = " ".join(text.split())
     return short if len(short) <= limit else short[: limit - 3] + "..."
+
+
+def printable_lines(text: str, limit: int) -> str:
+    """The beginning of a text, without control characters but for line breaks and tabs."""
+    text = text[:limit]
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasarena.agents.context.view import View
-from nasarena.agents.operators import prompts
-from nasarena.agents.operators.candidate import UnusableReply, read_object, text_of
+from nasarena.agents.languages.candidate import UnusableReply, read_object, text_of
+from nasarena.agents.languages.choice import language_of
 from nasarena.agents.operators.prompt import Prompt, build_prompt
 
 EVIDENCE_LENGTH = 200
@@ -36,11 +36,10 @@ def lesson_schema() -> dict[str, Any]:
 
 def build(view: View) -> Prompt:
     """Ask for one lesson from the trials in view."""
-    reply = prompts.REPLY_LESSON.format(
-        evidence_length=EVIDENCE_LENGTH, lesson_length=LESSON_LENGTH
-    )
-    texts = (prompts.ANALYZE, prompts.REPLY_LESSON)
-    return build_prompt(view, prompts.ANALYZE, reply, lesson_schema(), *texts)
+    words = language_of(view.space).words
+    reply = words.reply_lesson.format(evidence_length=EVIDENCE_LENGTH, lesson_length=LESSON_LENGTH)
+    texts = (words.analyze, words.reply_lesson)
+    return build_prompt(view, words.analyze, reply, lesson_schema(), *texts)
 
 
 def parse(text: str, view: View) -> Lesson:

@@ -1,31 +1,23 @@
-"""Draft: a new pattern from scratch, more daring with every earlier draft."""
+"""Draft: a new candidate from scratch, more daring with every earlier draft."""
+
+from collections.abc import Sequence
 
 from nasarena.agents.context.view import View
-from nasarena.agents.operators import prompts
-from nasarena.agents.operators.candidate import (
-    Candidate,
-    candidate_schema,
-    parse_candidate,
-    reply_form,
-)
-from nasarena.agents.operators.prompt import Prompt, build_prompt
-
-_CUES = (prompts.CUE_SIMPLE, prompts.CUE_COMBINED, prompts.CUE_BOLD)
+from nasarena.agents.languages.choice import language_of
+from nasarena.agents.languages.patterns import PATTERN_WORDS
+from nasarena.agents.operators.prompt import Prompt, ask_for_candidate
 
 
-def cue(num_siblings: int) -> str:
+def cue(num_siblings: int, cues: Sequence[str] = PATTERN_WORDS.cues) -> str:
     """How complex the next draft should be: two plain ones, two combined ones, then bold ones."""
-    return _CUES[min(num_siblings // 2, 2)]
+    return cues[min(num_siblings // 2, 2)]
 
 
 def build(view: View) -> Prompt:
     """Ask for a new idea."""
-    instruction = prompts.DRAFT.format(cue=cue(view.num_siblings))
-    reply = reply_form(view)
-    schema = candidate_schema(view.space)
-    return build_prompt(view, instruction, reply, schema, prompts.DRAFT, prompts.REPLY, *_CUES)
-
-
-def parse(text: str, view: View) -> Candidate:
-    """The candidate in a reply; raises UnusableReply."""
-    return parse_candidate(text, view.space)
+    language = language_of(view.space)
+    words = language.words
+    instruction = words.draft.format(
+        cue=cue(view.num_siblings, words.cues), best=language.show_best(view)
+    )
+    return ask_for_candidate(view, instruction, words.draft, *words.cues)

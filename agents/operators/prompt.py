@@ -5,56 +5,51 @@ trials and the newest trials last, so that the longest possible beginning stays 
 to call and a server's prefix cache can be used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasarena.agents.context.trial_text import score_text, trial_line
+from nasarena.agents.context.trial_text import score_text, trial_line, trial_lines
 from nasarena.agents.context.view import View
-from nasarena.agents.operators import prompts
-from nasarena.search.trial import Trial
+from nasarena.agents.languages import prompts
+from nasarena.agents.languages.choice import language_of
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Chat messages, the JSON schema that the reply must keep, and the version of the words."""
+    """Chat messages, the JSON schema that the reply must keep if it is JSON, and the version of the
+    words."""
 
     messages: tuple[Mapping[str, str], ...]
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
     version: str
 
 
 def build_prompt(
-    view: View, instruction: str, reply: str, schema: Mapping[str, Any], *texts: str
+    view: View, instruction: str, reply: str, schema: Mapping[str, Any] | None, *texts: str
 ) -> Prompt:
     """A prompt that ends with `instruction`; `texts` are the operator's own words, for hashing."""
-    task = prompts.LAYERS if view.legend else prompts.SIGNS
-    system = [_fill_task(task, view), prompts.RULES]
+    language = language_of(view.space)
+    words = language.words
+    system = [language.task(view), words.rules]
     if view.noise:
-        system.append(prompts.NOISE.format(noise=score_text(view.noise, view.noise)))
+        system.append(words.noise.format(noise=score_text(view.noise, view.noise)))
     messages = (
         {"role": "system", "content": "\n\n".join([*system, reply])},
         {"role": "user", "content": "\n\n".join([*_memory(view), instruction])},
     )
-    return Prompt(messages, schema, prompts.version(task, prompts.RULES, prompts.NOISE, *texts))
+    version = prompts.version(language.task_words(view), words.rules, words.noise, *texts)
+    return Prompt(messages, schema, version)
 
 
-def lines_of(trials: Sequence[Trial], view: View, *, hypotheses: bool = False) -> str:
-    """Trials below each other; with `hypotheses`, also what was expected of each."""
-    lines = []
-    for trial in trials:
-        said = trial.details.get("hypothesis", "") if hypotheses else ""
-        lines.append(trial_line(trial, view.noise) + (f" - {said}" if said else ""))
-    return "\n".join(lines)
+def ask_for_candidate(view: View, instruction: str, words: str, *texts: str) -> Prompt:
+    """A prompt for a candidate, in the form that the space's language has for it.
 
-
-def _fill_task(task: str, view: View) -> str:
-    return task.format(
-        depth=view.space.depth,
-        alphabet=view.space.alphabet,
-        size=f"{view.space.size:,}",
-        legend="\n".join(f"{letter} - {meaning}" for letter, meaning in view.legend),
-    )
+    `instruction` are the `words` of an operator, filled in.
+    """
+    language = language_of(view.space)
+    reply, schema = language.reply_form(), language.schema()
+    return build_prompt(view, instruction, reply, schema, words, language.words.reply, *texts)
 
 
 def _memory(view: View) -> list[str]:
@@ -62,7 +57,7 @@ def _memory(view: View) -> list[str]:
     if view.lessons:
         parts.append("\n".join([f"{prompts.LESSONS_HEADING}:", *view.lessons]))
     for section in view.sections:
-        parts.append(f"{section.heading}:\n{lines_of(section.trials, view)}")
+        parts.append(f"{section.heading}:\n{trial_lines(section.trials, view.noise)}")
     if view.pending:
         parts.append("\n".join([f"{prompts.PENDING_HEADING}:", *view.pending]))
     if view.best is not None:
@@ -72,4 +67,6 @@ def _memory(view: View) -> list[str]:
     if view.readings:
         said = [line for one in view.readings for line in (f"{one.heading}:", *one.lines)]
         parts.append("\n".join([f"{prompts.READINGS_HEADING}:", *said]))
+    if view.hint:
+        parts.append(view.hint)
     return parts

@@ -4,9 +4,9 @@ from typing import Any
 
 from nasarena.agents.context.instrument import QUERY_KINDS, Query
 from nasarena.agents.context.view import View
+from nasarena.agents.languages import prompts
+from nasarena.agents.languages.candidate import UnusableReply, read_object, text_of
 from nasarena.agents.llm.text import one_line
-from nasarena.agents.operators import prompts
-from nasarena.agents.operators.candidate import UnusableReply, read_object, text_of
 from nasarena.agents.operators.prompt import Prompt, build_prompt
 from nasarena.search.errors import InvalidPattern
 

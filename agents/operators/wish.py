@@ -2,24 +2,12 @@
 
 from nasarena.agents.context.trial_text import score_text
 from nasarena.agents.context.view import View
-from nasarena.agents.operators import prompts
-from nasarena.agents.operators.candidate import (
-    Candidate,
-    candidate_schema,
-    parse_candidate,
-    reply_form,
-)
-from nasarena.agents.operators.prompt import Prompt, build_prompt
+from nasarena.agents.languages.choice import language_of
+from nasarena.agents.operators.prompt import Prompt, ask_for_candidate
 
 
 def build(view: View) -> Prompt:
-    """Ask for a pattern that would score `view.wish`."""
-    instruction = prompts.WISH.format(wish=score_text(view.wish, view.noise))
-    reply = reply_form(view)
-    schema = candidate_schema(view.space)
-    return build_prompt(view, instruction, reply, schema, prompts.WISH, prompts.REPLY)
-
-
-def parse(text: str, view: View) -> Candidate:
-    """The candidate in a reply; raises UnusableReply."""
-    return parse_candidate(text, view.space)
+    """Ask for a candidate that would score `view.wish`."""
+    words = language_of(view.space).words
+    instruction = words.wish.format(wish=score_text(view.wish, view.noise))
+    return ask_for_candidate(view, instruction, words.wish)

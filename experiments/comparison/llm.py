@@ -23,13 +23,17 @@ from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Sto
 from nasarena.experiments.comparison.served_model import served_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
+from nasarena.search.candidates.program_space import ProgramSpace
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
 from nasarena.search.run_config import all_options
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
 from nasarena.search.settings import build
+from nasarena.search.space import PatternSpace
 
 SERVER_FOLDER = "server"  # address and log of a server of ours, in the folder of the comparison
+_REPLY_TOKENS = {"edits": 800, "code": 8000}
 _IDENTITY = ("model", "revision", "active_params", "schema_rung", "regex_rung")
 
 
@@ -62,8 +66,12 @@ def recording(access: Access, journal: Journal) -> Iterator[Client]:
             client.close()
 
 
-def default_agent_options(config: LlmConfig) -> dict[str, Any]:
-    """Defaults of agents that go with a model: the embedded one reads compact prompts only."""
+def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
+    """Defaults of agents that go with a model and a space: the embedded one reads compact prompts
+    only, and a program is a longer reply than a pattern."""
+    tokens = {} if isinstance(space, PatternSpace) else {"max_tokens": _REPLY_TOKENS["edits"]}
+    if isinstance(space, ProgramSpace):
+        tokens["max_tokens"] = _REPLY_TOKENS["code"]
     if config.name == "replay":
         records = [read_run(path) for path in find_runs(_replay_folder(config))]
         found = [options for record in records for options in all_options(record.config)]
@@ -73,7 +81,7 @@ def default_agent_options(config: LlmConfig) -> dict[str, Any]:
         is_compact = config.name == "scribe" or (
             isinstance(config.settings, VllmLlm) and config.settings.model is None
         )
-    return {"prompt": "compact"} if is_compact else {}
+    return {**tokens, "prompt": "compact"} if is_compact else dict(tokens)
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def plan_comparison(
 
     Raises InvalidSetting for anything in the settings that cannot work.
     """
-    suited = default_agent_options(config.llm)
+    suited = default_agent_options(config.llm, config.space)
     wanted = with_controls(config.searchers, config.controls)
     proxy = build_proxy(config.proxy, config.space, config.cache)
     judge = _judge(config, proxy)

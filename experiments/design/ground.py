@@ -92,6 +92,7 @@ def comparison_settings(config: DesignConfig) -> CompareConfig:
             finalists_by="score",
         ),
         searchers=_searchers(config),
+        llm=config.llm,
         seeds=config.seeds or size.seeds,
         first_seed=config.first_seed,
         references=True,

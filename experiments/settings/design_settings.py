@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, InstanceOf
 
+from nasarena.experiments.settings.choices import LlmConfig
 from nasarena.experiments.settings.config import (
     CACHE,
     FIRST_SEED,
@@ -50,8 +51,9 @@ class DesignConfig:
     searchers: tuple[Annotated[SearcherConfig, BeforeValidator(as_searcher)], ...] | None = Field(
         None,
         description="names, as [random,tpe], or {name:tpe,options:{num_startup:4}}; null: all "
-        "classical ones that work in this mode",
+        "classical ones that work in this mode; agents need llm.base_url= or another llm",
     )
+    llm: InstanceOf[LlmConfig] = LlmConfig()
     seeds: Annotated[int, Field(ge=1)] | None = Field(
         None, description="runs of every searcher, each with its own trainings; null: 5, lra: 3"
     )

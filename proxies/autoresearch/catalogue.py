@@ -15,6 +15,16 @@ from nasarena.search.candidates.program_check import Interface
 from nasarena.search.candidates.program_space import ProgramSpace
 
 TASK = "autoresearch"
+ABOUT = (
+    "It trains a small language model on bytes of English prose from scratch, for a short and "
+    "fixed time on one CPU core, where a smaller model makes more steps. The score is minus its "
+    "bits per byte on text that it has not seen."
+)
+CLOCK = (
+    "train must end by itself: clock.progress() rises from 0 to 1 over that time and "
+    "clock.seconds_left() falls to 0. model(tokens) takes integers [batch, length] and gives "
+    "logits [batch, length, vocab_size]; tokens in train is one long line, to draw batches from."
+)
 TEMPLATE = Path(__file__).parent / "script.py.jinja"
 PLAIN_GPT = (
     "activation=gelu norm=layer qk_norm=off positions=learned init=normal zero_out=off "
@@ -92,7 +102,7 @@ INTERFACE = Interface(
 @cache
 def edit_space() -> EditSpace:
     """All lists of edits of the script."""
-    return EditSpace(TASK, EDITS, (("given script", "default"), ("plain GPT", PLAIN_GPT)))
+    return EditSpace(TASK, EDITS, (("given script", "default"), ("plain GPT", PLAIN_GPT)), ABOUT)
 
 
 @cache
@@ -100,7 +110,8 @@ def program_space() -> ProgramSpace:
     """All programs with the script's interface; drafts are the given script and a plain GPT."""
     edits = edit_space()
     drafts = [(name, render(candidate)) for name, candidate in edits.known]
-    return ProgramSpace(TASK, INTERFACE, tuple(drafts))
+    about = f"{ABOUT} {CLOCK}"
+    return ProgramSpace(TASK, INTERFACE, tuple(drafts), about, edits, render)
 
 
 @lru_cache(maxsize=1024)

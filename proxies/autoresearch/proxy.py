@@ -16,9 +16,9 @@ from nasarena.proxies.data.corpus import Corpus, load_corpus
 from nasarena.proxies.data.shipped_text import ShippedText, shipped_files
 from nasarena.proxies.programs import fork_trial
 from nasarena.proxies.programs.fork_trial import ForkVerdict, judge_in_forks
-from nasarena.proxies.programs.judge import judge
 from nasarena.proxies.programs.program_proxy import ProgramProxy
 from nasarena.proxies.programs.script_task import ScriptTask, Verdict
+from nasarena.proxies.programs.smoke_run import judge_after_smoke
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
@@ -80,7 +80,7 @@ class ScriptProxy(ProgramProxy):
             steps=int(settings.amount) if is_steps else None,
             num_windows=settings.windows,
         )
-        return judge(source, task, seed)
+        return judge_after_smoke(source, task, seed)
 
 
 @cache

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from nasarena.proxies.programs import windows as held_out
 from nasarena.proxies.programs.conversation import Broken, Conversation
+from nasarena.proxies.programs.crash_words import crash_words
 from nasarena.proxies.programs.script_task import ScriptTask, Verdict
 from nasarena.proxies.sandbox.levels import choose_level
 from nasarena.proxies.sandbox.limits import Ending, Level
@@ -205,8 +206,7 @@ class _Trial:
         if ending.cause not in ("exit", "stopped"):
             raise _Failed(f"{where}ended by its sandbox: {ending.cause} {ending.note}".strip(), log)
         if ending.exit_code not in (0, None):
-            last = log.strip().splitlines()[-1] if log.strip() else f"exit {ending.exit_code}"
-            raise _Failed(where + last, log)
+            raise _Failed(where + (crash_words(log) or f"exit {ending.exit_code}"), log)
         if problem:
             raise _Failed(where + problem, log)
 

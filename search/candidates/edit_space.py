@@ -27,7 +27,8 @@ _LONGEST = 4000  # characters of a text that is read at all
 
 @dataclass(frozen=True, slots=True)
 class EditSpace:
-    """All lists of `edits` of the script of `task`. `known` names some of them.
+    """All lists of `edits` of the script of `task`. `known` names some of them; `about` says in
+    words what is scored, for those who read.
 
     Raises InvalidSetting for a catalogue that names an edit twice, or one that it does not have.
     """
@@ -35,6 +36,7 @@ class EditSpace:
     task: str
     edits: tuple[Edit, ...]
     known: tuple[tuple[str, str], ...] = ()
+    about: str = ""
 
     def __post_init__(self) -> None:
         names = [edit.name for edit in self.edits]

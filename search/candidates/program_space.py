@@ -1,11 +1,14 @@
 """A candidate as a whole program: the text of one Python file.
 
 Two texts are one candidate where their syntax trees agree but for docstrings and names of local
-variables (`syntax_tree.py`), so a comment is no new trial. Random programs are the drafts that the
-task gives, with numbers changed: what a search without a model has.
+variables (`syntax_tree.py`), so a comment is no new trial.
+
+What a search without a model has: where the task has a catalogue of edits, random lists of them as
+the programs that they make, and moves of such lists; of every other program, numbers changed.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from difflib import unified_diff
 from math import inf
@@ -13,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from nasarena.search.candidates.edit_space import DEFAULT, EditSpace
 from nasarena.search.candidates.program_check import Interface, check_program
 from nasarena.search.candidates.program_moves import (
     mix_functions,
@@ -25,11 +29,17 @@ from nasarena.search.hashes import config_hash
 
 _MOST_CHANGES = 3  # of a draft, for a random program
 _TRIES = 100
+# How a program that a list of edits makes says which; whether it is true is looked up.
+EDITS_LINE = "Edits of the given script: "
+_SAID = re.compile(rf"^{EDITS_LINE}(.{{1,4000}})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpace:
     """All programs with the interface of `task`; `drafts` are some of them, each with its name.
+
+    `about` says in words what is scored. `catalogue` are edits of the first draft and `render`
+    makes the program of a list of them, which should hold the line `EDITS_LINE` with the list.
 
     Raises InvalidPattern for a draft that is not one.
     """
@@ -37,6 +47,9 @@ class ProgramSpace:
     task: str
     interface: Interface
     drafts: tuple[tuple[str, str], ...]
+    about: str = ""
+    catalogue: EditSpace | None = None
+    render: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         if not self.drafts:
@@ -77,7 +90,9 @@ class ProgramSpace:
         return program_hash(candidate)
 
     def sample(self, rng: np.random.Generator) -> str:
-        """A draft with up to 3 numbers changed."""
+        """The program of a random list of edits, or a draft with up to 3 numbers changed."""
+        if self.catalogue is not None and self.render is not None:
+            return self.render(self.catalogue.sample(rng))
         _, source = self.drafts[rng.integers(len(self.drafts))]
         return self.mutate(source, rng, int(rng.integers(_MOST_CHANGES + 1)))
 
@@ -92,19 +107,41 @@ class ProgramSpace:
         raise InvalidSetting(f"the drafts of {self.task} lead to fewer than {count} programs")
 
     def neighbours(self, candidate: str) -> Iterator[str]:
-        """Every program with one number halved or doubled."""
+        """One edit moved by a step, or one number halved or doubled."""
+        edits = self.list_of(candidate)
+        if edits is not None and self.catalogue is not None and self.render is not None:
+            yield from map(self.render, self.catalogue.neighbours(edits))
+            return
         yield from (source for source in scaled_numbers(candidate) if source in self)
 
     def mutate(self, candidate: str, rng: np.random.Generator, num_changes: int = 1) -> str:
-        """`num_changes` numbers halved or doubled."""
+        """`num_changes` moves in the list of edits, or numbers halved or doubled."""
+        edits = self.list_of(candidate)
+        if edits is not None and self.catalogue is not None and self.render is not None:
+            return self.render(self.catalogue.mutate(edits, rng, num_changes))
         for _ in range(num_changes):
             candidate = scale_random_number(candidate, rng)
         return candidate
 
     def crossover(self, first: str, second: str, rng: np.random.Generator) -> str:
-        """Functions and classes of the same name from either parent; the first if that fails."""
+        """Edits from either parent, or functions and classes of the same name; the first parent if
+        that fails."""
+        one, other = self.list_of(first), self.list_of(second)
+        if one and other and self.catalogue is not None and self.render is not None:
+            return self.render(self.catalogue.crossover(one, other, rng))
         child = mix_functions(first, second, rng)
         return child if child in self else first
+
+    def list_of(self, candidate: str) -> str | None:
+        """The list of edits that makes this very program; None where no list is known to."""
+        if self.catalogue is None or self.render is None:
+            return None
+        said = _SAID.search(candidate)
+        edits = said[1].strip() if said else DEFAULT
+        if edits not in self.catalogue:
+            return None
+        is_it = self.identity(self.render(edits)) == self.identity(candidate)
+        return edits if is_it else None
 
     def distance(self, first: str, second: str) -> float:
         """Edit distance of the syntax trees."""
@@ -124,5 +161,7 @@ class ProgramSpace:
     def describe(self) -> dict[str, Any]:
         """Task, functions that it calls, and a hash of the rules and the drafts."""
         functions = [name for name, _ in self.interface.functions]
-        rules = config_hash({"interface": asdict(self.interface), "drafts": self.drafts})
-        return {"task": self.task, "functions": functions, "rules": rules}
+        rules: dict[str, Any] = {"interface": asdict(self.interface), "drafts": self.drafts}
+        if self.catalogue is not None:
+            rules["catalogue"] = self.catalogue.describe()
+        return {"task": self.task, "functions": functions, "rules": config_hash(rules)}

@@ -10,8 +10,8 @@ import pytest
 from nasarena.agents.context.controls import CONTROLS
 from nasarena.agents.context.memory import MEMORY_VIEWS
 from nasarena.agents.context.view import View
+from nasarena.agents.languages.candidate import candidate_schema
 from nasarena.agents.operators.analyze import lesson_schema
-from nasarena.agents.operators.candidate import candidate_schema
 from nasarena.agents.operators.catalogue import OPERATORS
 from nasarena.agents.operators.query import query_schema
 from nasarena.agents.options import AgentOptions

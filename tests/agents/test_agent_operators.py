@@ -5,16 +5,17 @@ import re
 
 import pytest
 
-from nasarena.agents.context.controls import ARCHITECTURE_WORDS, Disguise
+from nasarena.agents.context.controls import ARCHITECTURE_WORDS, Disguise, disguise_view
 from nasarena.agents.context.memory import Memory
 from nasarena.agents.context.view import View, legend
-from nasarena.agents.operators import analyze, draft, prompts
-from nasarena.agents.operators.candidate import (
+from nasarena.agents.languages import prompts
+from nasarena.agents.languages.candidate import (
     Candidate,
     UnusableReply,
     candidate_schema,
     parse_candidate,
 )
+from nasarena.agents.operators import analyze, draft
 from nasarena.agents.operators.catalogue import OPERATORS
 from nasarena.agents.operators.prompt import Prompt
 from nasarena.experiments.settings.registry import PROXIES
@@ -68,7 +69,7 @@ def text(prompt: Prompt) -> str:
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
 def test_building_is_pure_and_leaves_no_blank_unfilled(name: str) -> None:
-    build = OPERATORS[name].build
+    build = OPERATORS[name]
     assert build(VIEWS[name]) == build(VIEWS[name])
     words = text(build(VIEWS[name]))
     assert not re.search(r"\{\w*\}", words)
@@ -84,13 +85,13 @@ def test_prompts_hold_what_the_view_holds() -> None:
     assert "mixing layers helps" in words
     assert "The best so far: AAAAAA 0.50" in words
     assert words.index("mixing layers helps") < words.index("The best so far")
-    improving = text(OPERATORS["improve"].build(VIEWS["improve"]))
+    improving = text(OPERATORS["improve"](VIEWS["improve"]))
     assert 'AAAAAA 0.5000 "all A" - attention wins' in improving
-    assert "loss became nan" in text(OPERATORS["debug"].build(VIEWS["debug"]))
-    assert "about 0.7500" in text(OPERATORS["wish"].build(VIEWS["wish"]))
+    assert "loss became nan" in text(OPERATORS["debug"](VIEWS["debug"]))
+    assert "about 0.7500" in text(OPERATORS["wish"](VIEWS["wish"]))
 
 
-BUILDS = {name: operator.build for name, operator in OPERATORS.items()} | {"analyze": analyze.build}
+BUILDS = dict(OPERATORS) | {"analyze": analyze.build}
 
 
 @pytest.mark.parametrize("name", sorted(BUILDS))
@@ -122,7 +123,7 @@ def test_no_word_of_a_prompt_comes_from_what_judges_the_patterns() -> None:
 
 
 def test_debug_speaks_to_what_went_wrong() -> None:
-    build = OPERATORS["debug"].build
+    build = OPERATORS["debug"]
     assert "is not new" in text(build(view(REPEATED)))
     words = text(build(view(UNREADABLE)))
     assert "could not be used" in words and "a reply must be JSON" in words
@@ -138,7 +139,7 @@ def test_drafts_grow_bolder() -> None:
 
 
 def test_a_prompt_has_another_version_for_other_words() -> None:
-    versions = {OPERATORS[name].build(VIEWS[name]).version for name in OPERATORS}
+    versions = {OPERATORS[name](VIEWS[name]).version for name in OPERATORS}
     assert len(versions) == len(OPERATORS)
     assert prompts.version("a", "b") != prompts.version("ab")
 
@@ -146,7 +147,7 @@ def test_a_prompt_has_another_version_for_other_words() -> None:
 def test_what_never_changes_comes_first() -> None:
     """Prompts of one run share the system message and the lessons: a cache can serve them."""
     earlier = draft.build(view(trials=TRIALS[:2]))
-    later = OPERATORS["improve"].build(view(PARENT, trials=TRIALS))
+    later = OPERATORS["improve"](view(PARENT, trials=TRIALS))
     assert earlier.messages[0] == later.messages[0]
     start = earlier.messages[1]["content"].split("Best so far")[0]
     assert "mixing layers helps" in start
@@ -158,8 +159,8 @@ def test_anonymous_prompts_hold_no_word_about_what_is_searched(name: str, status
     disguise = Disguise.draw(SPACE.alphabet, stream(3, "disguise"))
     broken = {"failed": BROKEN, "duplicate": REPEATED, "invalid": UNREADABLE}[status]
     seen = view(broken) if name == "debug" else VIEWS.get(name, VIEWS["draft"])
-    build = analyze.build if name == "analyze" else OPERATORS[name].build
-    prompt = build(disguise.view(seen))
+    build = analyze.build if name == "analyze" else OPERATORS[name]
+    prompt = build(disguise_view(seen, disguise))
     words = text(prompt) + json.dumps(prompt.schema)
     assert not ARCHITECTURE_WORDS.search(words), ARCHITECTURE_WORDS.search(words)
     for word in ("attention", "MLP", "Mamba", "layer", "train", "loss", "network", "AMS", "AAAAAA"):

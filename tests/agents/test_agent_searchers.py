@@ -488,7 +488,7 @@ def test_llambo_prefers_what_is_new_and_usable(tmp_path: Path) -> None:
 
 def test_drafts_are_read_in_the_letters_of_their_view() -> None:
     from nasarena.agents.context.view import View
-    from nasarena.agents.operators.candidate import UnusableReply
+    from nasarena.agents.languages.candidate import UnusableReply
 
     with pytest.raises(UnusableReply, match="letters from XYZ"):
         parse_draft(answer("AMSAMS"), View(PatternSpace("XYZ", 6)))

@@ -14,9 +14,9 @@ from nasarena.agents.context import compact_prompt
 from nasarena.agents.context.controls import ARCHITECTURE_WORDS
 from nasarena.agents.context.instrument import Instrument, Query
 from nasarena.agents.context.view import Reading, Section, View
+from nasarena.agents.languages.candidate import UnusableReply
 from nasarena.agents.llm.client import Request
 from nasarena.agents.operators import draft, query
-from nasarena.agents.operators.candidate import UnusableReply
 from nasarena.agents.policies.instrumented import Instrumented
 from nasarena.agents.scribe.local import ScribeClient
 from nasarena.agents.searchers import InstrumentedAgent, SequentialAgent

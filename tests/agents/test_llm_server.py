@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from nasarena.agents.languages.candidate import candidate_schema
 from nasarena.agents.llm import constraint_probe as canary
 from nasarena.agents.llm.client import Request, ask_and_parse
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
 from nasarena.agents.llm.server_client import ServerClient
 from nasarena.agents.llm.weights import active_params
-from nasarena.agents.operators.candidate import candidate_schema
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison, with_model

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nasarena.agents.operators.candidate import Candidate
+from nasarena.agents.languages.candidate import Candidate
 from nasarena.experiments.measure.faults import __main__ as suite
 from nasarena.experiments.measure.faults import fuzz, server, torn, victim
 from nasarena.experiments.measure.faults.tally import Tally

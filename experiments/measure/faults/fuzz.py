@@ -13,15 +13,15 @@ from typing import Any, cast
 import numpy as np
 
 from nasarena.agents.context.view import View
-from nasarena.agents.operators import analyze
-from nasarena.agents.operators.analyze import LESSON_LENGTH
-from nasarena.agents.operators.candidate import (
+from nasarena.agents.languages.candidate import (
     EXPECTED,
     HYPOTHESIS_LENGTH,
     NAME_LENGTH,
     UnusableReply,
     parse_candidate,
 )
+from nasarena.agents.operators import analyze
+from nasarena.agents.operators.analyze import LESSON_LENGTH
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace

@@ -1,4 +1,4 @@
-"""The candidate that Draft, Improve, Debug and Crossover ask for: its schema and its parser.
+"""The candidate that Draft, Improve, Debug and Crossover ask for, its schema and its parser.
 
 The schema has the rationale before the pattern, so that a model that writes left to right reasons
 before it commits itself. Parsing is strict about content and lenient about form: a code fence,
@@ -10,12 +10,10 @@ quoted back to the model.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nasarena.agents.context.view import View
 from nasarena.agents.llm.text import one_line
-from nasarena.agents.operators import prompts
 from nasarena.search.errors import InvalidPattern
 from nasarena.search.space import PatternSpace
 
@@ -28,18 +26,30 @@ EXPECTED: tuple[Expected, ...] = ("better", "worse", "same")
 
 
 class UnusableReply(ValueError):
-    """A reply that cannot be read as what was asked for; its text is quoted back to the model."""
+    """A reply that cannot be read as what was asked for; its text is quoted back to the model.
+
+    `excerpt` are lines that go with the quotation as they stand, such as the nearest piece of a
+    program.
+    """
+
+    def __init__(self, words: str, excerpt: str = "") -> None:
+        super().__init__(words)
+        self.excerpt = excerpt
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A proposal as the model made it; `pattern` is in the letters that it was shown."""
+    """A proposal as the model made it; `pattern` is in the letters that it was shown.
+
+    `notes` are remembered with the trial, such as edits that were dropped.
+    """
 
     pattern: str
     name: str = ""
     hypothesis: str = ""
     expected: str = ""
     salvaged: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def candidate_schema(space: PatternSpace) -> dict[str, Any]:
@@ -48,24 +58,12 @@ def candidate_schema(space: PatternSpace) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "name": {"type": "string", "maxLength": NAME_LENGTH},
-            "hypothesis": {"type": "string", "maxLength": HYPOTHESIS_LENGTH},
-            "expected": {"type": "string", "enum": list(EXPECTED)},
+            **idea_schema(),
             "pattern": {"type": "string", "pattern": pattern},
         },
         "required": ["name", "hypothesis", "expected", "pattern"],
         "additionalProperties": False,
     }
-
-
-def reply_form(view: View) -> str:
-    """The words that describe a candidate's schema: the same for all operators of a run."""
-    return prompts.REPLY.format(
-        name_length=NAME_LENGTH,
-        hypothesis_length=HYPOTHESIS_LENGTH,
-        depth=view.space.depth,
-        alphabet=view.space.alphabet,
-    )
 
 
 def parse_candidate(text: str, space: PatternSpace) -> Candidate:
@@ -78,16 +76,25 @@ def parse_candidate(text: str, space: PatternSpace) -> Candidate:
         pattern = space.validate(text_of(record, "pattern", None))
     except InvalidPattern as error:
         raise UnusableReply(str(error)) from error
+    return Candidate(pattern, *read_idea(record), salvaged)
+
+
+def idea_schema() -> dict[str, Any]:
+    """What stands before the candidate itself in every schema."""
+    return {
+        "name": {"type": "string", "maxLength": NAME_LENGTH},
+        "hypothesis": {"type": "string", "maxLength": HYPOTHESIS_LENGTH},
+        "expected": {"type": "string", "enum": list(EXPECTED)},
+    }
+
+
+def read_idea(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Name, hypothesis and expected direction. Raises UnusableReply."""
     expected = text_of(record, "expected", None)
     if expected not in EXPECTED:
         raise UnusableReply(f"expected must be better, worse or same, got {one_line(expected, 40)}")
-    return Candidate(
-        pattern,
-        text_of(record, "name", NAME_LENGTH),
-        text_of(record, "hypothesis", HYPOTHESIS_LENGTH),
-        expected,
-        salvaged,
-    )
+    name = text_of(record, "name", NAME_LENGTH)
+    return name, text_of(record, "hypothesis", HYPOTHESIS_LENGTH), expected
 
 
 def read_object(text: str) -> tuple[Mapping[str, Any], bool]:

@@ -1,4 +1,4 @@
-"""All texts that a language model is given; the operators only fill in the blanks.
+"""The texts about patterns, and those that stand in every prompt; others only fill in the blanks.
 
 A prompt is versioned by the hash of these texts (`version`), which is recorded with each proposal.
 `SIGNS` replaces `LAYERS` when letters are anonymous; so the other texts must not name anything that
