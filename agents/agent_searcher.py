@@ -112,7 +112,8 @@ class LlmSearcher:
         view = self.sight.build(known, move, pending, budget_left=budget_left, wish=wish)
         view, asked, spent = self.take_readings(view, known, pending, index)
         view, told = self._with_hint(view, move, known, index)
-        tried = {self._name(one.pattern) for one in (*self.trials, *pending)}
+        made: tuple[Trial | Proposal, ...] = (*self.trials, *pending)
+        tried = {self._name(one.pattern) for one in made}
         answer = self.consultant.candidate(
             move.operator,
             view,

@@ -1,4 +1,4 @@
 """What to ask a language model, one operator a file: build(view) -> messages, parse(reply).
 
-Imports `agents.context`, `agents.llm` and `nasarena.search` only.
+Imports `agents.languages`, `agents.context`, `agents.llm` and `nasarena.search` only.
 """

@@ -1,0 +1,198 @@
+"""Agents on lists of edits and on programs, in the real loop, with a model in Python."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_code import DRAFT, EDITS, PROGRAMS, ToyProxy, planted_score, sum_of_numbers
+
+from fakes import cut_copy, run_search
+from nasarena.agents import searchers
+from nasarena.agents.context.controls import ARCHITECTURE_WORDS
+from nasarena.agents.hybrids.llambo import Llambo
+from nasarena.agents.llm.client import Request
+from nasarena.search.candidates.edit_space import EditSpace
+from nasarena.search.errors import InvalidSetting, SearcherFailed
+from nasarena.search.run_folder import drop_measurements, read_run
+from nasarena.search.trial import Trial
+from scripted_model import ScriptedClient, by_agent
+
+AGENTS = [
+    searchers.IidAgent,
+    searchers.SequentialAgent,
+    searchers.PacedAgent,
+    searchers.GreedyAgent,
+    searchers.MctsAgent,
+    searchers.IslandsAgent,
+]
+_IDEA = {"name": "try it", "hypothesis": "it may help", "expected": "better"}
+
+
+def edit_reply(candidate: str, space: EditSpace = EDITS, **changes: object) -> str:
+    values = {name: space.edit(name).read(one) for name, one in space.given(candidate).items()}
+    return json.dumps({**_IDEA, "edits": {**values, **changes}})
+
+
+def program_reply(body: str) -> str:
+    return f"NAME: try it\nHYPOTHESIS: it may help\nEXPECTED: better\n{body}"
+
+
+def guessing_edits(request: Request, rng: np.random.Generator) -> str:
+    """Random edits of the catalogue that the schema describes, one reply in five of no use."""
+    assert request.schema is not None
+    if "lesson" in request.schema["properties"]:
+        return json.dumps({"evidence": "two of them", "lesson": f"lesson {rng.integers(99)}"})
+    if rng.random() < 0.2:
+        return "hm"
+    edits = request.schema["properties"]["edits"]["properties"]
+    chosen = rng.permutation(sorted(edits))[: 1 + rng.integers(3)]
+    return json.dumps({**_IDEA, "edits": {name: _value(edits[name], rng) for name in chosen}})
+
+
+def _value(schema: dict[str, Any], rng: np.random.Generator) -> object:
+    if "enum" in schema:
+        return schema["enum"][rng.integers(len(schema["enum"]))]
+    number = schema["minimum"] + rng.random() * (schema["maximum"] - schema["minimum"])
+    return round(number) if schema["type"] == "integer" else float(number)
+
+
+def changing_numbers(request: Request, rng: np.random.Generator) -> str:
+    """Blocks against the program that is shown last where one is to be changed, else a file."""
+    if request.schema is not None:
+        return json.dumps({"evidence": "two of them", "lesson": "larger numbers"})
+    if rng.random() < 0.15:
+        return "hm"
+    asked = request.messages[1]["content"]
+    shown = re.findall(r"    a = \d+", asked)
+    number = int(rng.integers(100))
+    if "Start from this program" in asked and shown:
+        blocks = f"<<<<<<< SEARCH\n{shown[-1]}\n=======\n    a = {number}\n>>>>>>> REPLACE"
+        return program_reply(blocks)
+    return program_reply(f"```python\n{DRAFT.replace('a = 3', f'a = {number}')}```")
+
+
+CASES = {
+    "edits": (EDITS, planted_score, guessing_edits),
+    "code": (PROGRAMS, sum_of_numbers, changing_numbers),
+}
+
+
+def play(
+    folder: Path, agent: Any, mode: str, client: ScriptedClient, amount: int = 12, **options: Any
+) -> list[Trial]:
+    space, score, _ = CASES[mode]
+    proxy = ToyProxy(space, score)
+    return run_search(
+        folder, agent, proxy, amount=amount, options=options, llm=client, initial_design=2,
+        finalists=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", CASES)
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.__name__)
+def test_every_agent_runs_and_a_cut_run_asks_the_same(
+    tmp_path: Path, agent: Any, mode: str
+) -> None:
+    model = CASES[mode][2]
+    whole = ScriptedClient(model)
+    trials = by_agent(play(tmp_path / "whole", agent, mode, whole, lessons_every=4))
+    assert len(trials) >= 8
+    for trial in trials:
+        assert trial.provenance.startswith("llm") and trial.llm is not None
+        assert {"operator", "prompt"} <= set(trial.details)
+        if trial.status != "invalid":
+            assert CASES[mode][0].validate(trial.pattern) == trial.pattern
+            assert trial.details["hypothesis"] == "it may help"
+    events = (tmp_path / "whole" / "events.jsonl").read_text().splitlines(keepends=True)
+    resumed = ScriptedClient(model)
+    cut = cut_copy(tmp_path / "whole", tmp_path / "cut", len(events) // 2)
+    play(cut, agent, mode, resumed, lessons_every=4)
+    assert resumed.requests == whole.requests
+    assert drop_measurements(read_run(cut).events) == drop_measurements(
+        read_run(tmp_path / "whole").events
+    )
+
+
+def test_blocks_and_files_come_of_the_operators_they_are_for(tmp_path: Path) -> None:
+    client = ScriptedClient(changing_numbers)
+    trials = by_agent(play(tmp_path, searchers.GreedyAgent, "code", client, 16, drafts=2))
+    forms = {(trial.details["operator"], trial.details.get("form", "")) for trial in trials}
+    assert ("draft", "file") in forms and ("improve", "blocks") in forms
+
+
+@pytest.mark.parametrize("mode", CASES)
+def test_a_shown_history_holds_no_program_and_every_list(tmp_path: Path, mode: str) -> None:
+    client = ScriptedClient(CASES[mode][2])
+    trials = play(tmp_path, searchers.SequentialAgent, mode, client)
+    last = client.requests[-1].messages[1]["content"]
+    for trial in trials[:-1]:
+        if trial.status == "ok":
+            assert (trial.pattern if mode == "edits" else f"program {trial.index} ") in last
+    assert last.count("def height") <= 1, "the best alone is shown whole"
+
+
+def test_the_catalogue_stands_in_a_prompt_once(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing_edits)
+    play(tmp_path, searchers.IslandsAgent, "edits", client)
+    for prompt in client.prompts:
+        assert prompt.count("rate: number 0.0001 to 1 (log scale) =0.01; learning rate") == 1
+        assert prompt.count("only with loss=focal") == 1 and prompt.count("not with tie") == 1
+
+
+def test_without_history_no_prompt_holds_a_trial(tmp_path: Path) -> None:
+    client = ScriptedClient(guessing_edits)
+    trials = play(tmp_path, searchers.GreedyAgent, "edits", client, control="no_history")
+    told = [request.messages[1]["content"] for request in client.requests]
+    tried = [trial.pattern for trial in trials if "=" in trial.pattern]
+    assert tried and not any(pattern in words for pattern in tried for words in told)
+
+
+def test_anonymous_edits_are_told_under_neutral_names_and_recorded_under_theirs(
+    tmp_path: Path,
+) -> None:
+    client = ScriptedClient(guessing_edits)
+    trials = play(
+        tmp_path, searchers.GreedyAgent, "edits", client, 16, control="anonymous_letters",
+        lessons_every=4,
+    )  # fmt: skip
+    names = {edit.name for edit in EDITS.edits} | {"focal", "cross_entropy", "zero"}
+    for request, prompt in zip(client.requests, client.prompts, strict=True):
+        said = prompt + json.dumps(request.schema)
+        assert not ARCHITECTURE_WORDS.search(said), ARCHITECTURE_WORDS.search(said)
+        assert not any(re.search(rf"\b{name}\b", said) for name in names - {"off"})
+    scored = [trial for trial in by_agent(trials) if trial.status == "ok"]
+    assert scored and all(EDITS.validate(trial.pattern) == trial.pattern for trial in scored)
+
+
+class TestRefusals:
+    def test_what_is_made_for_letters_says_so(self, tmp_path: Path) -> None:
+        client = ScriptedClient(guessing_edits)
+        for agent in (searchers.InstrumentedAgent, Llambo):
+            with pytest.raises(InvalidSetting, match="works on layer patterns alone"):
+                play(tmp_path / agent.__name__, agent, "edits", client)
+        with pytest.raises(InvalidSetting, match=r"reads layer patterns alone.*llm\.base_url"):
+            play(tmp_path / "c", searchers.IidAgent, "edits", client, prompt="compact")
+        with pytest.raises(InvalidSetting, match="no letters to be renamed"):
+            play(tmp_path / "a", searchers.IidAgent, "code", client, control="anonymous_letters")
+
+    def test_a_reply_that_stays_unusable_is_an_invalid_trial_that_debug_is_shown(
+        self, tmp_path: Path
+    ) -> None:
+        def stubborn(request: Request, rng: np.random.Generator) -> str:
+            return program_reply("```python\nimport os\ndef height(x): return x\n```")
+
+        client = ScriptedClient(stubborn)
+        with pytest.raises(SearcherFailed, match="4 invalid proposals in a row"):
+            run_search(
+                tmp_path, searchers.GreedyAgent, ToyProxy(PROGRAMS, sum_of_numbers), amount=6,
+                options={"drafts": 1}, llm=client, initial_design=1, finalists=0, max_duplicates=4,
+            )  # fmt: skip
+        first = by_agent(read_run(tmp_path).trials())[0]
+        assert first.status == "invalid" and "\nimport os\n" in first.pattern
+        assert "import of 'os'" in first.details["error"]
+        mending = [one for one in client.prompts if "Your last answer could not be used" in one]
+        assert mending and all("\nimport os\n" in prompt for prompt in mending)
+        assert all("import of 'os'" in prompt for prompt in mending)
