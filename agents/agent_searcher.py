@@ -29,6 +29,10 @@ from nasarena.search.seeding import stable_hash, stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
 
+ONLY_PATTERNS = (
+    "the embedded agent reads layer patterns alone: give the address of another model with "
+    "llm.base_url=..., or one to serve with llm=vllm llm.model=..."
+)
 _UNUSABLE = "unusable: "
 _INVALID_TEXT = 200  # characters of an unusable reply that stand in for a pattern
 
@@ -79,10 +83,7 @@ class LlmSearcher:
         if self.patterns_only:
             raise InvalidSetting(f"{spec_of(type(self)).name} works on layer patterns alone")
         if {**self.defaults, **options}.get("prompt", "full") == "compact":
-            raise InvalidSetting(
-                "the embedded agent reads layer patterns alone: give the address of another model "
-                "with llm.base_url=..., or one to serve with llm=vllm llm.model=..."
-            )
+            raise InvalidSetting(ONLY_PATTERNS)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Remember the trials, whatever became of them."""

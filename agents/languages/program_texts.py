@@ -80,5 +80,5 @@ Answer with one JSON object and nothing else. Its keys, in this order:
 )
 BEST = "The best program so far:\n{program}\n\n"
 TRACE = "Where it failed, the innermost call last:"
-SMOKE = "It failed in its smoke run, a few steps before the full time."
+SMOKE = "It failed in its smoke run, a few seconds before the full time."
 CHANGED = "What was changed since program {index}, the last one that was scored:"

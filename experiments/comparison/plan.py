@@ -28,6 +28,7 @@ from nasarena.experiments.comparison.records import Records
 from nasarena.experiments.comparison.resolved_searcher import (
     NO_OBJECTS,
     Entrant,
+    refuse_letters,
     resolve_searcher,
     unique_labels,
 )
@@ -101,8 +102,8 @@ def plan_comparison(
         [resolve_entrant(searcher, suited, objects, num_trials) for searcher in wanted]
     )
     for entrant in entrants:
-        if entrant.control != "none" and not isinstance(config.space, PatternSpace):
-            raise InvalidSetting(f"control {entrant.control} is one of layer patterns")
+        if not isinstance(config.space, PatternSpace):
+            refuse_letters(entrant)
         if entrant.control == "seeded" and isinstance(config.space, PatternSpace):
             design = config.loop.initial_design
             refuse_senseless_seeds(entrant.name, config.space, design, num_trials)

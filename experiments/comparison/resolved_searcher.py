@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nasarena.agents.agent_searcher import ONLY_PATTERNS
 from nasarena.experiments.comparison.source_hash import source_hash
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.experiments.settings.registry import load_searcher, one_line
@@ -141,6 +142,14 @@ def resolve_searcher(
         own=own.target if own else None,
         stays_here=_why_unsendable(own.target) if own else None,
     )
+
+
+def refuse_letters(entrant: Entrant) -> None:
+    """Raise InvalidSetting for what works on layer patterns alone."""
+    if entrant.control != "none":
+        raise InvalidSetting(f"control {entrant.control} is one of layer patterns")
+    if entrant.uses_llm and entrant.options.get("prompt") == "compact":
+        raise InvalidSetting(ONLY_PATTERNS)
 
 
 def label_suffix(control: Control) -> str:

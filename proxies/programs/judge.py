@@ -27,6 +27,7 @@ from nasarena.proxies.sandbox.runner import Sandbox
 from nasarena.search.untrusted.one_line import one_line
 
 _HERE = Path(__file__).parent
+TOO_LONG = "trained for more than"  # how the note of a program begins that did not end
 _WEIGHTS = "weights.safetensors"
 _IMPORT_S = 120.0  # for importing PyTorch, before any line of the program
 _SAVE_S = 2.0  # for storing the weights, after the last
@@ -93,7 +94,7 @@ class _Trial:
             ending = sandbox.stop()
         self.log = sandbox.errors[-_LOG:]
         if self.seconds > task.seconds + _SAVE_S:
-            raise _Failed(f"trained for more than {task.seconds:g} s", self.log)
+            raise _Failed(f"{TOO_LONG} {task.seconds:g} s", self.log)
         self._check_end(ending, problem)
         if _WEIGHTS not in ending.kept:
             raise _Failed("left no weights that can be read", self.log)

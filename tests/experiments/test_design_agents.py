@@ -1,13 +1,21 @@
 """Agents in `nasarena design`, through the real client, with a model that is a function."""
 
 import json
+import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from chat_server import serve
 
+from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.run_spec import search_cell
 from nasarena.experiments.design.command import design
+from nasarena.experiments.design.ground import comparison_settings
+from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.measure.faults.chat_server import serve
+from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.autoresearch.catalogue import edit_space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import RunRecord, drop_measurements, find_runs, read_run
@@ -67,3 +75,83 @@ def test_agents_propose_edits_and_a_record_replays_without_a_server(tmp_path: Pa
 def test_the_embedded_agent_is_refused_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match=r"reads layer patterns alone.*llm\.base_url"):
         design([*_SHORT, f"folder={tmp_path}", "name=x", "searchers=[agent-iid]"])
+
+
+_BATCH = "BATCH, TRAIN_LENGTH = 4, 64"
+_BROKEN = "def train(model: nn.Module, tokens: torch.Tensor, clock) -> None:"
+
+
+def programming_model(messages: list[dict[str, str]], seed: int) -> str:
+    """A draft that works, an improvement that raises, a repair by what Debug says of it."""
+    idea = "NAME: batch\nHYPOTHESIS: more steps\nEXPECTED: better\n"
+    if len(messages) < 2:
+        return "the canary gets no code"
+    asked = messages[1]["content"]
+    if "This program could not be scored" in asked:
+        place = re.search(r"  line \d+, in train: (.*)", asked)
+        assert place is not None and "ValueError: no such rate" in asked
+        assert f"+    {place[1]}" in asked, "the difference to the last good one shows it"
+        return f"{idea}<<<<<<< SEARCH\n{place[1]}\n=======\n    scale = 2\n>>>>>>> REPLACE"
+    if "Start from this program" in asked:
+        raises = f"{_BROKEN}\n    raise ValueError('no such rate')"
+        return f"{idea}<<<<<<< SEARCH\n{_BROKEN}\n=======\n{raises}\n>>>>>>> REPLACE"
+    given = re.search(r"```python\n(.*?)```", messages[0]["content"], re.DOTALL)
+    assert given is not None
+    return f"{idea}```python\n{given[1].replace(_BATCH, 'BATCH, TRAIN_LENGTH = 2, 64')}```"
+
+
+def search_code(folder: Path, name: str, *llm: str) -> RunRecord:
+    """One search of an agent that writes code, in this process, without what follows it.
+
+    The given script has two optimizers, each of which takes a step.
+    """
+    asked = [
+        *_SHORT, "seconds=2", "mode=code", f"folder={folder}", f"name={name}", "initial_design=1",
+        "searchers=[{name:agent-greedy,options:{drafts:1}}]", *llm,
+    ]  # fmt: skip
+    config = replace(comparison_settings(design_settings(asked)), references=False)
+    planned = plan_comparison(config, "test")
+    with with_model(planned, config, make_console(stderr=True)) as comparison:
+        (cell,) = comparison.cells
+        search_cell(cell, lambda advance: None)
+    return read_run(cell.path)
+
+
+def test_an_agent_writes_breaks_and_mends_a_program_and_leaves_no_process(tmp_path: Path) -> None:
+    with serve(programming_model) as server:
+        first = search_code(tmp_path, "first", f"llm.base_url={server.url}", "llm.patience_s=0")
+        found = [(one.details.get("operator", ""), one.status) for one in first.trials()]
+        assert found == [("", "ok"), ("draft", "ok"), ("improve", "failed"), ("debug", "ok")]
+        forms = [one.details.get("form", "") for one in first.trials()]
+        assert forms == ["", "file", "blocks", "blocks"]
+        (broken,) = [one for one in first.trials() if one.status == "failed"]
+        assert re.fullmatch(r"ValueError: no such rate \(.*line \d+ of train\)", broken.note)
+        events = first.path / "events.jsonl"
+        lines = events.read_text().splitlines(keepends=True)
+        cut = next(k for k, line in enumerate(lines) if '"operator":"improve"' in line)
+        num_asked = len(server.bodies)
+        events.write_text("".join(lines[:cut]))
+        again = search_code(tmp_path, "first", f"llm.base_url={server.url}", "llm.patience_s=0")
+        assert drop_measurements(again.events) == drop_measurements(first.events)
+        assert len(server.bodies) - num_asked < num_asked, "what is on record is not asked again"
+    replayed = search_code(tmp_path, "replay", "llm=replay", f"llm.record={tmp_path / 'first'}")
+    assert drop_measurements(replayed.events) == drop_measurements(first.events)
+    assert below_children_of(os.getpid()) == [], "nothing that a program started lives on"
+
+
+def below_children_of(parent: int) -> list[int]:
+    """Living processes further below this one than its own children, which wait for work."""
+    parents = dict[int, int]()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] not in "ZX":
+            parents[int(folder.name)] = int(fields[1])
+    found = {pid for pid in parents if parents[pid] == parent}
+    grown = -1
+    while grown != len(found):
+        grown = len(found)
+        found |= {pid for pid in parents if parents[pid] in found}
+    return sorted(pid for pid in found if parents[pid] != parent)

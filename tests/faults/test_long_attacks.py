@@ -7,9 +7,11 @@ import pytest
 
 from nasarena.agents.languages.candidate import Candidate
 from nasarena.experiments.measure.faults import __main__ as suite
-from nasarena.experiments.measure.faults import fuzz, server, torn, victim
+from nasarena.experiments.measure.faults import code_fuzz, fuzz, server, torn, victim
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.measure.record import device_name
+from nasarena.proxies.autoresearch.catalogue import edit_space
+from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.errors import NasArenaError
 
 
@@ -24,6 +26,23 @@ def test_both_parsers_hold_and_a_parser_that_does_not_is_seen(
     assert "a pattern outside the space for" in candidates.failures[0]
     monkeypatch.setattr(fuzz, "parse_candidate", lambda text, space: text[10**6])
     assert "IndexError" in fuzz.attack(0.00001)[0].failures[0]
+
+
+def test_damaged_code_is_read_or_refused_and_a_space_that_lets_all_in_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for tally in code_fuzz.attack(0.02):
+        assert (tally.tried, tally.held, tally.failures) == (200, 200, [])
+    monkeypatch.setattr(
+        code_fuzz, "parse_reply", lambda text, view: Candidate("depth=99\nimport os")
+    )
+    monkeypatch.setattr(ProgramSpace, "validate", lambda self, text: text)
+    edits, replies, _ = code_fuzz.attack(0.001)
+    assert edits.held == replies.held == 0
+    assert code_fuzz.forbidden_token("x = open('y')") == "the name open"
+    assert code_fuzz.forbidden_token("x.open(open=1)  # eval") == ""
+    assert not code_fuzz.keeps_catalogue(edit_space(), "focal_gamma=2")
+    assert code_fuzz.keeps_catalogue(edit_space(), "loss=focal focal_gamma=2")
 
 
 def test_cut_records_are_resumed_and_a_resume_that_differs_is_seen(

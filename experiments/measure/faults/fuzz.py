@@ -23,6 +23,7 @@ from nasarena.agents.languages.candidate import (
 from nasarena.agents.operators import analyze
 from nasarena.agents.operators.analyze import LESSON_LENGTH
 from nasarena.experiments.measure.faults.tally import Tally
+from nasarena.search.errors import InvalidPattern
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 
@@ -45,8 +46,8 @@ def attack(effort: float) -> list[Tally]:
     lessons = Tally("parser of lessons", "damaged replies")
     for _ in range(round(_REPLIES * effort)):
         text = damage(honest_reply(rng), rng)
-        candidates.note(_failure(_read_candidate, text))
-        lessons.note(_failure(_read_lesson, text))
+        candidates.note(failure_of(_read_candidate, text))
+        lessons.note(failure_of(_read_lesson, text))
     return [candidates, lessons]
 
 
@@ -66,8 +67,12 @@ def damage(reply: dict[str, Any], rng: Random) -> str:
     for _ in range(rng.integers(3)):
         key = str(rng.choice([*reply, "extra"]))
         reply[key] = _VALUES[rng.integers(len(_VALUES))]
-    text = json.dumps(reply, ensure_ascii=bool(rng.integers(2)))
-    for _ in range(rng.integers(5)):
+    return damage_text(json.dumps(reply, ensure_ascii=bool(rng.integers(2))), rng)
+
+
+def damage_text(text: str, rng: Random, most: int = 4) -> str:
+    """The text with up to `most` wrong places."""
+    for _ in range(rng.integers(most + 1)):
         text = _MUTATIONS[rng.integers(len(_MUTATIONS))](text, rng)
     return text
 
@@ -106,11 +111,12 @@ def _nest(text: str, rng: Random) -> str:
 _MUTATIONS: list[Callable[[str, Random], str]] = [_cut, _drop, _repeat, _insert, _wrap, _nest]
 
 
-def _failure(read: Callable[[str], str], text: str) -> str:
+def failure_of(read: Callable[[str], str], text: str) -> str:
+    """What is wrong with how a text is read: `read` says so, or raises what it must not raise."""
     start = time.perf_counter()
     try:
         wrong = read(text)
-    except UnusableReply as refusal:
+    except (UnusableReply, InvalidPattern) as refusal:
         wrong = "" if _can_be_written(str(refusal)) else "a refusal that no file can hold"
     except Exception as error:  # any other is what is looked for
         wrong = f"{type(error).__name__}: {error}"
