@@ -201,13 +201,13 @@ class _Run:
         raise AssertionError("batches never end by themselves")
 
     def _batches(self, batch_size: int) -> Iterator[Sequence[Proposal]]:
-        design = initial_design(self.proxy, self.settings)
+        design = [self._in_recorded_form(one) for one in initial_design(self.proxy, self.settings)]
         if design:
             self._record_ask(design, measured={})
             yield design
         while True:
             start = time.perf_counter()
-            proposals = self.searcher.ask(batch_size)
+            proposals = [self._in_recorded_form(one) for one in self.searcher.ask(batch_size)]
             measured = {"ask_s": time.perf_counter() - start, "tell_s": self.searcher.tell_s}
             if proposals:
                 self._record_ask(proposals, measured)
@@ -215,6 +215,13 @@ class _Run:
                 if proposal.llm is not None:
                     self.account.ledger.charge_llm(proposal.llm)
             yield proposals
+
+    def _in_recorded_form(self, proposal: Proposal) -> Proposal:
+        """With the candidate as its space writes it; what the space refuses stays as it is."""
+        try:
+            return replace(proposal, pattern=self.proxy.space.validate(proposal.pattern))
+        except InvalidPattern:
+            return proposal
 
     def _record_ask(self, proposals: Sequence[Proposal], measured: Mapping[str, float]) -> None:
         limit = text_limit(self.proxy.space)
@@ -243,7 +250,6 @@ class _Run:
         except InvalidPattern as error:
             limit = text_limit(self.proxy.space)
             return Entry(index, proposal, recorded, note=str(error), text_limit=limit)
-        proposal = replace(proposal, pattern=pattern)  # in the form that the space records
         quote = self.account.quote(pattern, fidelity)
         if quote.is_duplicate:
             return Entry(index, proposal, recorded, quote)

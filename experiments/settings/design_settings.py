@@ -35,10 +35,11 @@ class DesignConfig:
         description="lra: whether sizes and rates are given, and at most 10 % more parameters, or "
         "are edits too; null: fixed",
     )
-    size: Literal["cpu", "published"] | None = Field(
-        None, description="lra: short sequences and a small encoder, or those of the paper; null: "
-        "cpu"
-    )  # fmt: skip
+    size: Literal["tiny", "cpu", "published"] | None = Field(
+        None,
+        description="lra: short sequences and a small encoder, or those of the paper; tiny: few "
+        "examples, for tests; null: cpu",
+    )
     data: str | None = Field(
         None, description="lra: folder of IMDb or AAN; null: text of an installed package"
     )

@@ -28,9 +28,9 @@ BASELINES = {
     "linear attention": "mixer=linear",
     "Performer": "mixer=linear feature_map=random",
     "Longformer-like": "mixer=longformer",
-    "Conformer-like": "activation=silu convolution=7",
+    "Conformer-like": "convolution=7 activation=silu",
     "S4-like": "mixer=ssm",
-    "Mamba-like": "mixer=ssm ssm_gate=on ssm_poles=real ssm_ways=one convolution=3",
+    "Mamba-like": "mixer=ssm ssm_poles=real ssm_ways=one ssm_gate=on convolution=3",
 }
 _MIXING = (
     Edit("mixer", "choice", "attention", "what mixes places",

@@ -16,8 +16,10 @@ class EncoderSettings:
         description="fixed: sizes and rates are given, and at most 10 % more parameters; "
         "configurable: they are edits too",
     )
-    size: Literal["cpu", "published"] = Field(
-        "cpu", description="cpu: short sequences and a small encoder; published: those of the paper"
+    size: Literal["tiny", "cpu", "published"] = Field(
+        "cpu",
+        description="cpu: short sequences and a small encoder; published: those of the paper; "
+        "tiny: few examples, for tests",
     )
     data: str | None = Field(
         None,

@@ -1,7 +1,7 @@
-"""The three tasks at two sizes, and their data: lists of operators, bytes of a document, of two."""
+"""The three tasks at their sizes, and their data: lists of operators, documents, pairs of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,7 @@ from nasarena.proxies.lra.listops import ListOpsRules, draw_trees, encode_tree
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 
-SizeName = Literal["cpu", "published"]
+SizeName = Literal["tiny", "cpu", "published"]
 TASKS = ("lra-listops", "lra-text", "lra-retrieval")
 
 
@@ -63,6 +63,8 @@ SIZES: dict[tuple[str, SizeName], LraSize] = {
         4000, 128, 4, 4, 512, 2, (147_086, 18_090, 17_437), num_documents=2
     ),
 }
+# For tests: few examples, and all else as on a CPU.
+SIZES |= {(task, "tiny"): replace(SIZES[task, "cpu"], counts=(300, 60, 60)) for task in TASKS}
 
 
 @cache

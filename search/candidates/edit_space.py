@@ -181,8 +181,8 @@ class EditSpace:
         return ", ".join(f"{name}: {one[name]} -> {other[name]}" for name in changed)
 
     def known_candidates(self) -> dict[str, str]:
-        """Those with a name of their own."""
-        return dict(self.known)
+        """Those with a name of their own, in canonical form."""
+        return {name: self.validate(candidate) for name, candidate in self.known}
 
     def describe(self) -> dict[str, Any]:
         """Task, names of the edits, and a hash of all that the catalogue says."""

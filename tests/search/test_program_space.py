@@ -1,5 +1,6 @@
 """Programs as candidates: which texts are one, which are refused, and the whole loop on them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from nasarena.search.candidates.syntax_tree import program_hash, tree_distance
 from nasarena.search.errors import InvalidPattern
 from nasarena.search.loop import LoopSettings, run_to_end
 from nasarena.search.run_folder import RunFolder, read_run
-from nasarena.search.searcher import Searcher, build_searcher, spec_of
+from nasarena.search.searcher import Searcher, build_searcher, searcher, spec_of
 from nasarena.search.space import PatternSpace
-from nasarena.search.trial import Trial
+from nasarena.search.trial import Proposal, Trial
 
 
 def test_all_spaces_keep_the_protocol() -> None:
@@ -110,14 +111,34 @@ def test_samples_and_moves_stay_in_the_space() -> None:
 
 
 def _run(folder: Path, proxy: ToyProxy, make: object = regularized_evolution) -> list[Trial]:
-    def searcher(rng: np.random.Generator) -> Searcher:
+    def build(rng: np.random.Generator) -> Searcher:
         return build_searcher(spec_of(make), proxy.space, rng, {})
 
     settings = LoopSettings(
         3, Budget("trials", 20), finalists=2, final_replicates=1, finalists_by="score"
     )
     with RunFolder(folder, {"toy": True}, {}) as opened:
-        return run_to_end(opened, searcher, proxy, settings)
+        return run_to_end(opened, build, proxy, settings)
+
+
+def test_a_list_of_edits_in_another_order_is_recorded_in_canonical_form(tmp_path: Path) -> None:
+    @searcher("disorderly")
+    class Disorderly:
+        def __init__(self, space: Space, rng: np.random.Generator) -> None:
+            self._left = ["rate=0.020 depth=6", "tie=on depth=4", "no=1"]
+
+        def ask(self, n: int) -> list[Proposal]:
+            asked, self._left = self._left[:n], self._left[n:]
+            return [Proposal(one) for one in asked]
+
+        def tell(self, trials: Sequence[Trial]) -> None: ...
+
+    proxy = ToyProxy(EDITS, lambda one: float(len(one)))
+    _run(tmp_path / "run", proxy, Disorderly)
+    record = read_run(tmp_path / "run")  # refuses a record that contradicts itself
+    asked = [one for event in record.of_kind("asked") for one in event["patterns"]]
+    assert asked[-3:] == ["depth=6 rate=0.02", "tie=on", "no=1"]
+    assert [event["trial"]["status"] for event in record.of_kind("settled")][-1] == "invalid"
 
 
 def test_the_whole_loop_runs_on_programs_and_resumes(tmp_path: Path) -> None:
