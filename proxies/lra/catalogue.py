@@ -32,6 +32,17 @@ BASELINES = {
     "S4-like": "mixer=ssm",
     "Mamba-like": "mixer=ssm ssm_poles=real ssm_ways=one ssm_gate=on convolution=3",
 }
+_ABOUT = {
+    "lra-listops": "An encoder reads nested lists of digits under MIN, MAX, MED and SUM modulo 10, "
+    "and a head names their value, 0 to 9.",
+    "lra-text": "An encoder reads the bytes of a document, and a head names its class, one of two.",
+    "lra-retrieval": "An encoder reads the bytes of two documents, each alone, and a head says "
+    "whether they belong together.",
+}
+_TRAINED = (
+    "It is trained from scratch for a short and fixed time on one CPU core, where a cheaper model "
+    "makes more steps. The score is its accuracy on examples that it has not seen."
+)
 _MIXING = (
     Edit("mixer", "choice", "attention", "what mixes places",
          choices=("attention", "local", "longformer", "linear", "ssm")),
@@ -98,7 +109,8 @@ def edit_space(task: str, variant: Variant = "fixed", size: SizeName = "cpu") ->
     edits: tuple[Edit, ...] = (*_MIXING, *_REST)
     if variant == "configurable":
         edits = (*edits, *_sizes(SIZES[task, size]), *_TRAINING)
-    return EditSpace(f"{task} {variant}", edits, tuple(BASELINES.items()))
+    about = f"{_ABOUT[task]} {_TRAINED}"
+    return EditSpace(f"{task} {variant}", edits, tuple(BASELINES.items()), about)
 
 
 def _sizes(size: LraSize) -> tuple[Edit, ...]:
