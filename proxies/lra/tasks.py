@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from nasarena.proxies.lra.examples import (
     SPLITS,
     LabelledData,
@@ -132,16 +134,16 @@ def _retrieval(size: LraSize, folder: Path | None, seed: int) -> LabelledData:
 def _pairs_of(
     documents: Sequence[Document], most: Mapping[str, int], seed: int
 ) -> Iterator[tuple[str, str, str, int]]:
-    """Pairs of different documents of one split, every other one of one topic."""
+    """Pairs of different documents of one split, half of them of one topic."""
     for split in SPLITS:
         own = [(text, label) for name, text, label in documents if name == split]
         names = sorted({label for _, label in own})
         topics = {name: [text for text, label in own if label == name] for name in names}
         rest = {name: [text for text, label in own if label != name] for name in names}
         rng = stream(seed, "lra pairs", split)
-        for number in range(most[split]):
+        # Half of them, in random order: the place of a pair must not give its label away.
+        for alike in rng.permutation(np.arange(most[split]) % 2).tolist():
             text, label = own[int(rng.integers(len(own)))]
-            alike = number % 2
             others = topics[label] if alike else rest[label]
             other = others[int(rng.integers(len(others)))]
             if other == text:  # rare; the next one, which is another, for no text comes twice

@@ -68,6 +68,9 @@ def test_pairs_are_of_one_split_and_half_of_one_topic(package: Path) -> None:
     assert not found["train"] & found["search"]
     for one in data.splits.values():
         assert float(one.labels.mean()) == 0.5
+        places = np.arange(len(one.labels))
+        assert abs(float(np.corrcoef(one.labels, places % 2)[0, 1])) < 0.15
+        assert abs(float(np.corrcoef(one.labels, places)[0, 1])) < 0.15
         pairs = one.inputs.reshape(-1, 2, 96)
         for (first, second), label in zip(pairs[:200], one.labels, strict=False):
             assert bytes(first) != bytes(second)
