@@ -3,9 +3,9 @@
     variance(pattern) = exp(weights @ noise_features(pattern))
 
 a gamma regression with logarithmic link on the unbiased variances between the seeds of a pattern,
-each weighted by its degrees of freedom; the plain mean variance is its prior (ridge). Patterns that
-were trained again because they had scored high take no part: their first trainings were chosen for
-luck, so the gap to the next one is mostly that luck.
+each weighted by its degrees of freedom; the plain mean variance is its prior (ridge). Of patterns
+that were trained again because they had scored high, the trainings of the elite round alone take
+part: earlier ones were chosen for luck, so the gap to the next one is mostly that luck.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ import numpy as np
 from nasarena.experiments.patternbench.discrepancy import discrepancy_of
 from nasarena.experiments.patternbench.features import Floats
 from nasarena.experiments.patternbench.sample import Sample
-from nasarena.proxies.patternbench.surrogate import Noise, noise_features
+from nasarena.proxies.patternbench.surrogate import KNEE, Noise, noise_features
 
 _RIDGE = 20.0  # in patterns
 _ITERATIONS = 50
@@ -25,13 +25,18 @@ def noise_of(sample: Sample, predicted: Floats) -> Noise:
     """Noise and discrepancy of a surrogate whose scores of all patterns are `predicted`."""
     centre, scale = float(predicted.mean()), float(predicted.std()) or 1.0
     repeats = sample.repeats
+    elite, variances, counts = sample.elite_variances()
+    places = np.concatenate([repeats, elite])
+    standings = (predicted[places] - centre) / scale
     features = np.array(
-        [noise_features(sample.patterns[i], (predicted[i] - centre) / scale) for i in repeats]
+        [noise_features(sample.patterns[i], s) for i, s in zip(places, standings, strict=True)]
     )
-    freedom = (sample.counts[repeats] - 1).astype(np.float64)
-    weights = gamma_regression(features, sample.variances[repeats], freedom)
+    freedom = np.concatenate([sample.counts[repeats], counts]) - 1.0
+    observed = np.concatenate([sample.variances[repeats], variances])
+    weights = gamma_regression(features, observed, freedom)
+    highest = max(KNEE, float(np.quantile(standings[len(repeats) :], 0.9))) if len(elite) else KNEE
     offsets = sample.offsets
-    noise = Noise(weights, centre, scale, offsets, float(offsets.std(ddof=1)), 0.0)
+    noise = Noise(weights, centre, scale, offsets, float(offsets.std(ddof=1)), 0.0, highest)
     return replace(noise, discrepancy=discrepancy_of(sample, predicted, noise).size)
 
 

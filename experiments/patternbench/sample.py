@@ -22,6 +22,7 @@ class Sample:
 
     `scores` are centred for their seed. `is_test` marks patterns whose scores no surrogate is
     fitted to; `is_selected` those that were trained again because of the scores they had.
+    `is_elite` marks rows of the elite round: they were decided on before any of them was trained.
     """
 
     patterns: tuple[str, ...]
@@ -30,6 +31,7 @@ class Sample:
     scores: NDArray[np.float64]
     is_test: NDArray[np.bool_]
     is_selected: NDArray[np.bool_]
+    is_elite: NDArray[np.bool_]
     offsets: NDArray[np.float64]
 
     @property
@@ -46,10 +48,27 @@ class Sample:
     @property
     def variances(self) -> NDArray[np.float64]:
         """Unbiased variance between the trainings of each pattern; nan for a single one."""
-        squares = (self.scores - self.means[self.members]) ** 2
-        sums = np.bincount(self.members, squares, minlength=len(self.patterns))
-        freedom = self.counts - 1
-        return np.where(freedom > 0, sums / np.maximum(freedom, 1), np.nan)
+        return self._variances(np.full(len(self.members), True))[0]
+
+    def elite_variances(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """Of patterns with two or more trainings in the elite round: places, variances, counts.
+
+        The elite were chosen for scores that lie before that round, so it has no luck to give back.
+        """
+        variances, counts = self._variances(self.is_elite & self.is_selected[self.members])
+        places = np.flatnonzero(counts > 1)
+        return places, variances[places], counts[places]
+
+    def _variances(
+        self, rows: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Variance and number of the chosen trainings of each pattern."""
+        members, scores = self.members[rows], self.scores[rows]
+        counts = np.bincount(members, minlength=len(self.patterns))
+        sums = np.bincount(members, scores, minlength=len(self.patterns))
+        squares = (scores - (sums / np.maximum(counts, 1))[members]) ** 2
+        sums = np.bincount(members, squares, minlength=len(self.patterns))
+        return np.where(counts > 1, sums / np.maximum(counts - 1, 1), np.nan), counts
 
     @property
     def repeats(self) -> NDArray[np.int64]:
@@ -79,7 +98,10 @@ def sample_of(rows: Sequence[Row]) -> Sample:
     offsets = _offsets(pair_features(digits)[members], scores, seeds, fitted)
     is_test = np.array([pattern in tests for pattern in patterns])
     is_selected = np.array([pattern in selected for pattern in patterns])
-    return Sample(patterns, digits, members, scores - offsets[seeds], is_test, is_selected, offsets)
+    last = max(1, *(row.round for row in usable))
+    is_elite = np.array([row.role == "again" and row.round == last for row in usable])
+    centred = scores - offsets[seeds]
+    return Sample(patterns, digits, members, centred, is_test, is_selected, is_elite, offsets)
 
 
 def _offsets(

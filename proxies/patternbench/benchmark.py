@@ -212,7 +212,7 @@ def _load(
     """Hash of the files, surrogate, header of the rows, and the rows by pattern; read once."""
     header, rows = read_rows(data / ROWS)
     surrogate = Surrogate.load(data / SURROGATE)
-    if len(surrogate.noise.log_variance) != NUM_NOISE_FEATURES:
+    if len(surrogate.noise.log_variance) not in NUM_NOISE_FEATURES:
         raise ProxyFailed(
             f"{data / SURROGATE} holds the noise of another version; mend it with "
             f"python -m nasarena.experiments.patternbench.fit only=noise data={data}"

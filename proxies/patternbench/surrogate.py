@@ -18,8 +18,8 @@ from nasarena.proxies.patternbench.network import LETTERS, WindowNetwork
 from nasarena.search.errors import ProxyFailed
 from nasarena.search.trial import Cost
 
-NUM_NOISE_FEATURES = 5
-_HIGHEST_STANDING = 0.7  # of 19 in 20 patterns that the noise is fitted to
+NUM_NOISE_FEATURES = (5, 6)  # without and with a slope of its own among the best
+KNEE = 0.7  # standing that one in 20 of the patterns repeated whatever they scored reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Noise:
     """`log_variance` weighs `noise_features`; `discrepancy` is the surrogate's own error (sd).
 
     `offsets` are those of the run seeds that were trained with, `offset_spread` that of any other.
+    `highest` is the standing above which the noise stays what it is there: no line is drawn beyond
+    its points.
     """
 
     log_variance: NDArray[np.float64]
@@ -35,12 +37,13 @@ class Noise:
     offsets: NDArray[np.float64]
     offset_spread: float
     discrepancy: float
+    highest: float = KNEE
 
     def spread(self, pattern: str, mean: float) -> float:
         """Standard deviation between trainings of one pattern and run seed."""
         standing = (mean - self.mean_centre) / self.mean_scale
-        features = noise_features(pattern, standing)
-        return float(np.exp(0.5 * (features @ self.log_variance)))
+        features = noise_features(pattern, min(standing, self.highest))
+        return float(np.exp(0.5 * (features[: len(self.log_variance)] @ self.log_variance)))
 
     def shrinkage(self, pattern: str, mean: float, num_trainings: int) -> float:
         """How far the mean of trainings is believed against the surrogate, 0 to 1."""
@@ -49,15 +52,15 @@ class Noise:
 
 
 def noise_features(pattern: str, standing: float) -> NDArray[np.float64]:
-    """What a spread depends on; `standing` is the mean, standardised over the sample.
+    """What a spread depends on, `(6,)`; `standing` is the mean, standardised over the sample.
 
-    Above a standing that only few repeated patterns reach it counts as that: no line is drawn
-    beyond its points.
+    The last two are the standing up to the knee and beyond it: where losses come near 0, their
+    noise among the best falls much faster than elsewhere.
     """
     depth = len(pattern)
     shares = [pattern.count(letter) / depth for letter in LETTERS[:2]]
     changes = sum(a != b for a, b in zip(pattern, pattern[1:], strict=False)) / max(1, depth - 1)
-    return np.array([1.0, *shares, changes, min(standing, _HIGHEST_STANDING)])
+    return np.array([1.0, *shares, changes, min(standing, KNEE), max(standing - KNEE, 0.0)])
 
 
 @dataclass(frozen=True, slots=True)

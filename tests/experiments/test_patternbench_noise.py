@@ -122,6 +122,44 @@ def test_no_line_is_drawn_beyond_its_points() -> None:
     assert with_attention.spread("AMSA" * 4, -3.0) == pytest.approx(np.exp(-3.25))
 
 
+def test_beyond_the_knee_the_noise_has_a_slope_of_its_own_up_to_the_highest() -> None:
+    noise = Noise(np.array([-7.0, 0.0, 0.0, 0.0, 0.0, -2.0]), -3.0, 0.1, np.zeros(5), 0.0, 0.0, 1.2)
+    means = [-3.0 + 0.1 * standing for standing in (0.7, 1.0, 1.2, 5.0)]
+    spreads = [noise.spread("AMSA" * 4, mean) for mean in means]
+    assert spreads == pytest.approx(np.exp([-3.5, -3.8, -4.0, -4.0]))
+
+
+def test_the_elite_round_says_how_small_the_noise_of_the_best_is() -> None:
+    """Planted: the best half a tenth has a fifth of the noise; its first trainings were lucky."""
+    network = network_of(stream(0, "network"))
+    rows = planted_rows(network)
+    scores = {row.pattern: network.raw(row.pattern) * network.grid for row in rows}
+    chosen = {row.pattern for row in rows if row.role == "again"}
+    best = sorted(chosen, key=lambda pattern: -scores[pattern])[:200]
+    rng = stream(0, "elite")
+    for pattern in best:
+        for seed in range(5, 8):
+            score = scores[pattern] + 0.2 * NOISE * float(rng.standard_normal())
+            rows.append(Row(pattern, seed, "again", 9, score, -score, 0.3, 0.5))
+    sample = sample_of(rows)
+    places, variances, counts = sample.elite_variances()
+    assert {sample.patterns[place] for place in places} == set(best) and (counts == 3).all()
+    assert np.sqrt(variances.mean()) == pytest.approx(0.2 * NOISE, rel=0.1)
+    predicted = predictions(network, sample)
+    order = np.argsort(predicted)
+
+    def middle_spread(taken: Sample, chosen: Any) -> float:
+        noise = noise_of(taken, predicted)
+        spreads = [noise.spread(sample.patterns[i], float(predicted[i])) for i in chosen]
+        return float(np.median(spreads))
+
+    unseen = replace(sample, is_elite=np.zeros_like(sample.is_elite))
+    assert middle_spread(sample, order[-100:]) < 0.8 * NOISE
+    assert middle_spread(unseen, order[-100:]) > 0.9 * NOISE
+    for taken in (sample, unseen):
+        assert middle_spread(taken, order[1500:3000]) == pytest.approx(NOISE, rel=0.25)
+
+
 def test_a_mean_square_is_what_a_hand_works_out_and_may_be_negative() -> None:
     found = mean_square(np.array([0.3, -0.1]), np.array([0.1, 0.2]), np.array([2, 4]))
     assert found.square == pytest.approx((0.09 - 0.01 / 2 + 0.01 - 0.04 / 4) / 2)
@@ -173,7 +211,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     header = {"proxy": "quick", "version": "7", "settings": {}, **provenance("train")}
     text = header_line(header) + "".join(map(row_line, rows))
     (folder / ROWS).write_bytes(lzma.compress(text.encode()))
-    noise = Noise(np.zeros(6), -3.0, 1.0, np.zeros(5), 0.0, 9.0)
+    noise = Noise(np.zeros(7), -3.0, 1.0, np.zeros(5), 0.0, 9.0)
     Surrogate(network, noise, replace(COSTS, seconds_base=7.0)).save(folder / SURROGATE)
     kind = {"name": "ridge", "error": 0.03, "fold_errors": [0.03], "settings": []}
     report = {
@@ -191,7 +229,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_noise_alone_is_fitted_anew_and_the_network_stays(data: Path, tmp_path: Path) -> None:
     before, old = Surrogate.load(data / SURROGATE), tmp_path / "old"
     with pytest.raises(ProxyFailed, match=r"another version; mend it with .* only=noise"):
-        PatternBench("patternbench", SPACE, data)  # six weights, as there were once
+        PatternBench("patternbench", SPACE, data)  # seven weights
     shutil.copytree(data, old)
     report = fit_noise(data, lambda _: None)
     after = Surrogate.load(data / SURROGATE)
