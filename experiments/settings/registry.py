@@ -82,6 +82,8 @@ PROXIES = {
     "patternbench-long": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "patternbench-recall": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "patternbench-prose": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "patternbench-copying": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
+    "patternbench-memorization": "nasarena.proxies.patternbench.benchmark:PatternBenchSettings",
     "suite": "nasarena.proxies.patternbench.suite:SuiteSettings",
     "additive": "nasarena.proxies.landscapes:AdditiveSettings",
     "nk": "nasarena.proxies.landscapes:NkSettings",

@@ -16,7 +16,7 @@ from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
 
 # Each separates evolution from random search: docs/patternbench.md.
-SUITE = ("quick", "long", "prose", "recall")
+SUITE = ("quick", "long", "prose", "recall", "copying", "memorization")
 
 
 def known_landscapes() -> list[str]:
