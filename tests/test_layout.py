@@ -53,6 +53,7 @@ INNER = {
         "surrogates": set(),
         "context": {"llm"},
         "models": {"llm"},
+        "literature": set(),
         "llm": set(),
         "policies": set(),
     },

@@ -1,20 +1,22 @@
-"""What a list of edits owes to each of them: taken out of the list, and put into the script alone.
+"""What a winner owes to each of its parts: taken out of it, and put into the script alone.
 
-Leave one out says what an edit is worth beside the others, add one in what it is worth by itself;
-where they differ, edits lean on one another. An edit that others require is taken out with them,
-and put in with those that it requires. Every list is trained on the same seeds, on held-out data,
-with an account of its own: no run of the comparison pays for it or sees it.
+Leave one out says what a part is worth beside the others, add one in what it is worth by itself;
+where they differ, parts lean on one another. The parts of a list are its edits
+(`edit_questions.py`), those of a program the hunks of its diff (`hunks.py`). Every candidate is
+trained on the same seeds, on held-out data, with an account of its own: no run of the comparison
+pays for it or sees it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+from nasarena.figures.stats.intervals import Interval
+from nasarena.figures.stats.ratio import ratio_of_means
 from nasarena.search.budget import Budget, Ledger
-from nasarena.search.candidates.edit_space import DEFAULT, EditSpace
 from nasarena.search.errors import BudgetSpent, InvalidSetting
 from nasarena.search.seeding import stream_seed
 from nasarena.search.trial import Cost, Outcome
@@ -27,9 +29,10 @@ Score = Callable[[Sequence[str], Sequence[int]], list[list[Outcome]]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The effect of `edit` is the score of `better` less that of `worse`.
+    """The effect of the part `edit` is the score of `better` less that of `worse`.
 
-    `along` names the edits that had to come or go with it.
+    `along` names the parts that had to come or go with it. With a `problem` there is nothing to
+    train: it says why the part cannot be taken alone.
     """
 
     way: Way
@@ -37,21 +40,44 @@ class Question:
     better: str
     worse: str
     along: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """All that is asked of a winner: `parts` names its parts and shows each as text.
+
+    `best` is the best candidate known of the task, empty where none is.
+    """
+
+    winner: str
+    script: str
+    parts: Mapping[str, str]
+    questions: Sequence[Question]
+    best: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Mean difference over the seeds, and limits that hold for all questions at once."""
+    """Mean difference over the seeds, and limits that hold for all questions at once.
+
+    `failure` is why a training failed, where too few are left to say more.
+    """
 
     question: Question
     mean: float
     low: float
     high: float
     num_seeds: int
+    failure: str = ""
 
     @property
     def verdict(self) -> str:
-        """In a word."""
+        """In a word, or why there is none."""
+        if self.question.problem:
+            return f"cannot be taken alone: {self.question.problem}"
+        if self.failure:
+            return f"fails: {self.failure}"
         if not self.low <= 0 <= self.high:
             return "useful" if self.mean > 0 else "harmful"
         return "not shown"
@@ -59,73 +85,61 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The effects, what winner and script score on average, and what finding out has cost."""
+    """The effects, what winner and script score on average, and what finding out has cost.
+
+    `share` is the part of the known improvement that the winner has, with its limits; None where
+    none is known.
+    """
 
     winner: str
     effects: list[Effect]
     means: dict[str, float]
     num_trainings: int
     cost: Cost
+    parts: Mapping[str, str] = field(default_factory=dict)
+    share: Interval | None = None
 
 
-def questions(space: EditSpace, winner: str) -> list[Question]:
-    """The winner against the script, two for each edit, and the script against what is known."""
-    given = space.given(winner)
-    return [
-        Question("all of them", "", winner, DEFAULT),
-        *(_leave_out(space, given, name) for name in given),
-        *(_add_alone(space, given, name) for name in given),
-        *(
-            Question("script against", name, DEFAULT, one)
-            for name, one in space.known_candidates().items()
-            if one not in (DEFAULT, winner)
-        ),
-    ]
+def attribute(asked: Inquiry, score: Score, num_seeds: int, first_seed: int = 0) -> Attribution:
+    """Train all candidates that the questions need, and answer them.
 
-
-def attribute(
-    space: EditSpace, winner: str, score: Score, num_seeds: int, first_seed: int = 0
-) -> Attribution:
-    """Train all lists that the questions need, and answer them.
-
-    Raises InvalidSetting for a winner without edits, and for fewer than 3 seeds.
+    Raises InvalidSetting for a winner without parts, and for fewer than 3 seeds.
     """
-    asked = questions(space, space.validate(winner))
-    if not space.given(winner) or num_seeds < 3:
+    if not asked.parts or num_seeds < 3:
         raise InvalidSetting(
-            f"attribution needs a candidate with edits and at least 3 seeds, got {winner!r} "
-            f"and {num_seeds}"
+            f"attribution needs a candidate with edits and at least 3 seeds, got "
+            f"{asked.winner[:80]!r} and {num_seeds}"
         )
     seeds = [stream_seed(first_seed + k, "attribution") for k in range(num_seeds)]
-    lists = list(
-        dict.fromkeys([DEFAULT, winner, *(one for q in asked for one in (q.better, q.worse))])
-    )
+    answerable = [one for one in asked.questions if not one.problem]
+    needed = [asked.script, asked.winner, *(asked.best and [asked.best])]
+    needed += [one for q in answerable for one in (q.better, q.worse)]
+    lists = list(dict.fromkeys(needed))
     outcomes = dict(zip(lists, score(lists, seeds), strict=True))
     account = _charge(outcomes, len(lists) * num_seeds)
+    effects = [_effect(question, outcomes, len(answerable)) for question in asked.questions]
     scores = {one: [outcome.score for outcome in row] for one, row in outcomes.items()}
-    effects = [_effect(question, scores, len(asked)) for question in asked]
-    means = {one: _mean(scores[one]) for one in (DEFAULT, winner)}
-    return Attribution(winner, effects, means, int(account.spent), account.cost)
+    means = {_name(one, asked): _mean(scores[one]) for one in (asked.script, asked.winner)}
+    return Attribution(
+        asked.winner, effects, means, int(account.spent), account.cost, asked.parts,
+        _share(asked, scores),
+    )  # fmt: skip
 
 
-def _leave_out(space: EditSpace, given: dict[str, str], name: str) -> Question:
-    rest = space.repair({one: value for one, value in given.items() if one != name})
-    gone = [one for one in given if one not in space.given(rest) and one != name]
-    return Question("left out", name, space.repair(given), rest, tuple(gone))
+def _share(asked: Inquiry, scores: Mapping[str, Sequence[float | None]]) -> Interval | None:
+    """How much of the known improvement the winner has; seeds with a failure are left out."""
+    if not asked.best:
+        return None
+    three = zip(*(scores[one] for one in (asked.winner, asked.script, asked.best)), strict=True)
+    known = [(w - s, b - s) for w, s, b in three if None not in (w, s, b)]
+    return ratio_of_means([reached for reached, _ in known], [most for _, most in known])
 
 
-def _add_alone(space: EditSpace, given: dict[str, str], name: str) -> Question:
-    wanted, pending = dict[str, str](), [name]
-    while pending:
-        edit = space.edit(pending.pop())
-        wanted[edit.name] = given[edit.name]
-        pending += [
-            other
-            for other, allowed in edit.requires
-            if other not in wanted and space.edit(other).default not in allowed
-        ]
-    alone = space.repair(wanted)
-    return Question("added alone", name, alone, DEFAULT, tuple(sorted(set(wanted) - {name})))
+def _name(candidate: str, asked: Inquiry) -> str:
+    """What a candidate is called where a whole program would be in the way."""
+    if "\n" not in candidate:
+        return candidate
+    return "winner" if candidate == asked.winner else "script"
 
 
 def _charge(outcomes: dict[str, list[Outcome]], amount: int) -> Ledger:
@@ -140,17 +154,24 @@ def _charge(outcomes: dict[str, list[Outcome]], amount: int) -> Ledger:
 
 
 def _effect(
-    question: Question, scores: dict[str, list[float | None]], num_questions: int
+    question: Question, outcomes: Mapping[str, Sequence[Outcome]], num_questions: int
 ) -> Effect:
     """Student's interval of paired differences, at a level that is shared among the questions.
 
     Seeds on which either training failed are left out; nothing is known of fewer than 3.
     """
-    pairs = zip(scores[question.better], scores[question.worse], strict=True)
-    values = np.array([a - b for a, b in pairs if a is not None and b is not None])
-    count = len(values)
+    unknown = (float("nan"), -float("inf"), float("inf"))
+    if question.problem:
+        return Effect(question, *unknown, 0)
+    pairs = list(zip(outcomes[question.better], outcomes[question.worse], strict=True))
+    known = [a.score - b.score for a, b in pairs if a.score is not None and b.score is not None]
+    count = len(known)
     if count < 3:
-        return Effect(question, float("nan"), -float("inf"), float("inf"), count)
+        notes = [
+            one.note or "no cause given" for pair in pairs for one in pair if one.score is None
+        ]
+        return Effect(question, *unknown, count, "" if count else notes[0])
+    values = np.array(known)
     mean = float(values.mean())
     error = float(values.std(ddof=1)) / count**0.5
     factor = float(stats.t.ppf(1 - (1 - LEVEL) / 2 / num_questions, count - 1))

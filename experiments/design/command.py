@@ -15,19 +15,34 @@ from nasarena.experiments.commands.one_comparison import (
     report_failures,
     run_comparison,
 )
-from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.design.attribution import Attribution, attribute
 from nasarena.experiments.design.baselines import train_baselines
-from nasarena.experiments.design.ground import AUTORESEARCH, comparison_settings, space_of
+from nasarena.experiments.design.edit_questions import ask_about_edits
+from nasarena.experiments.design.ground import (
+    AUTORESEARCH,
+    best_of,
+    comparison_settings,
+    read_winner,
+    script_of,
+    space_of,
+)
+from nasarena.experiments.design.hunks import ask_about_hunks
+from nasarena.experiments.design.known import write_known
 from nasarena.experiments.design.normalized import runs_of, standings, write_standings
-from nasarena.experiments.design.winner import best_finalist, lines, write_attribution
+from nasarena.experiments.design.winner import (
+    best_finalist,
+    lines,
+    share_in_words,
+    write_attribution,
+)
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.search.candidates.edit_space import EditSpace
-from nasarena.search.errors import InvalidSetting
+from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.trial import Outcome
 
 
@@ -41,17 +56,19 @@ def design(arguments: Sequence[str]) -> int:
         return train_baselines(config, console)
     if settings.winner is not None:
         folder = Path(config.folder) / (config.name or "attribution")
-        _attribute(settings.winner, settings, config, folder, console)
+        _attribute(read_winner(settings), settings, config, folder, console)
         return 0
     command = command_line(["design", *arguments])
     comparison = plan_comparison(config, command)
     troubles = run_comparison(comparison, config, command, console)
+    _measure_known(settings, config, comparison, console)
     conclude(comparison, command, console, config.report)
     if settings.task != AUTORESEARCH:
         known = space_of(settings).known_candidates()
         found = standings(*runs_of(comparison.records.all(), known))
         console.print(write_standings(comparison.folder, found))
-    winner = best_finalist(comparison.records.all()) if settings.mode == "edits" else None
+    script = script_of(settings)
+    winner = best_finalist(comparison.records.all(), space_of(settings), script)
     if settings.attribute and winner is not None:
         _attribute(winner, settings, config, comparison.folder, console)
     written = comparison.folder / ("report.html" if config.report else "report.md")
@@ -62,18 +79,35 @@ def design(arguments: Sequence[str]) -> int:
     return report_failures(troubles)
 
 
+def _measure_known(
+    settings: DesignConfig, config: CompareConfig, comparison: Comparison, console: Console
+) -> None:
+    """Train the script and the best candidate known, on the seeds of the runs."""
+    if best := best_of(settings):
+        pair = (script_of(settings), best)
+        seeds = range(config.first_seed, config.first_seed + config.seeds)
+        score = partial(_score, config=config, console=console)
+        version = comparison.cells[0].proxy_version
+        write_known(comparison.folder, pair, seeds, score, version)
+
+
 def _attribute(
     winner: str, settings: DesignConfig, config: CompareConfig, folder: Path, console: Console
 ) -> None:
-    """Take a list of edits apart, write what was found and show it."""
-    space = config.space
-    if not isinstance(space, EditSpace):
-        raise InvalidSetting("winner must be a list of edits: give mode=edits")
+    """Take a candidate apart, write what was found and show it."""
+    space, best = config.space, best_of(settings)
+    if isinstance(space, EditSpace):
+        asked = ask_about_edits(space, winner, best)
+    else:
+        assert isinstance(space, ProgramSpace)
+        asked = ask_about_hunks(space, winner, best)
     score = partial(_score, config=config, console=console)
-    found = attribute(space, winner, score, settings.attribution_seeds, settings.first_seed)
+    found = attribute(asked, score, settings.attribution_seeds, settings.first_seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_attribution(folder, found)
     console.print(_table(found))
+    if found.share is not None:
+        console.print(share_in_words(found.share), markup=False)
 
 
 def _score(
@@ -87,7 +121,7 @@ def _score(
 
 def _table(found: Attribution) -> Table:
     table = Table(
-        title=f"what the best list of edits owes to each of them: {found.winner}\n"
+        title=f"{_subject(found.winner)}\n"
         f"{found.num_trainings} trainings on an account of their own; 95 % intervals, "
         f"shared among all lines",
         box=None,
@@ -98,3 +132,9 @@ def _table(found: Attribution) -> Table:
     for row in rows:
         table.add_row(*map(escape, row))
     return table
+
+
+def _subject(winner: str) -> str:
+    if "\n" in winner:
+        return "what the best program owes to each hunk of its diff"
+    return f"what the best list of edits owes to each of them: {escape(winner)}"

@@ -1,6 +1,7 @@
 """From the settings of `nasarena design` to those of a comparison, which does the rest."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.settings.choices import ProxyConfig, choose_proxy
@@ -12,8 +13,10 @@ from nasarena.experiments.settings.config import (
 )
 from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.experiments.settings.registry import EDIT_SEARCHERS
+from nasarena.search.candidates.edit_space import DEFAULT
 from nasarena.search.candidates.protocol import CodeSpace
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.untrusted.bounded_read import read_bounded
 
 PREFIX = "edits:"
 # Who only asks a space for its samples and moves, and so works on any.
@@ -57,6 +60,38 @@ def space_of(config: DesignConfig) -> CodeSpace:
     if config.mode == "code":
         raise InvalidSetting(f"mode=code is for task={AUTORESEARCH}; {config.task} has edits alone")
     return catalogue.edit_space(config.task, config.variant or "fixed", config.size or "cpu")
+
+
+def script_of(config: DesignConfig) -> str:
+    """The candidate that everybody is told first: the script as it is given."""
+    if config.mode == "edits":
+        return DEFAULT
+    return next(iter(space_of(config).known_candidates().values()))
+
+
+def best_of(config: DesignConfig) -> str:
+    """The best candidate that is known of the task; empty where none is."""
+    if config.task != AUTORESEARCH:
+        return ""
+    from nasarena.proxies.autoresearch.best_known import best_known
+
+    return best_known(config.mode)
+
+
+def read_winner(config: DesignConfig) -> str:
+    """The candidate that the setting `winner` gives: edits themselves, or a program's file.
+
+    Raises InvalidSetting for a file that cannot be read, InvalidPattern for what is no candidate.
+    """
+    winner = config.winner or ""
+    if config.mode == "code":
+        try:
+            winner = read_bounded(Path(winner)).decode()
+        except (OSError, ValueError) as error:
+            raise InvalidSetting(
+                f"with mode=code, winner must be the file of a program, got {winner[:80]!r}"
+            ) from error
+    return space_of(config).validate(winner)
 
 
 def proxy_of(config: DesignConfig) -> ProxyConfig:

@@ -76,10 +76,12 @@ class DesignConfig:
     )  # fmt: skip
     attribute: bool = Field(
         True,
-        description="edits: take the winner apart, edit by edit, on an account of its own",
+        description="take the winner apart, edit by edit or hunk by hunk, on an account of its own",
     )
     winner: str | None = Field(
-        None, description="edits: no search, this list of edits is taken apart"
+        None,
+        description="no search: this list of edits (mode=code: the program in this file) is taken "
+        "apart",
     )
     attribution_seeds: int = Field(
         8, ge=3, description="trainings of each candidate of the attribution"

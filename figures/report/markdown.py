@@ -7,6 +7,7 @@ from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.fairness import Point
 from nasarena.figures.report.verdict import num_leading
 from nasarena.figures.results.analysis import Analysis
+from nasarena.figures.results.known_improvement import IN_WORDS
 from nasarena.figures.results.paired_controls import SEEDED, PairedControl, in_words
 from nasarena.figures.results.run_selection import ExcludedRun
 from nasarena.figures.results.standings import Standings
@@ -31,6 +32,7 @@ def markdown(conclusion: Conclusion) -> str:
         *[f"# Comparison {escape(tables.name)}", "", f"**{escape(first)}**", ""],
         *[*map(escape, leading), ""],
         *_places(analysis),
+        *_known_shares(analysis),
         *_references(tables),
         *(
             ["## What the verdict rests on", "", *(f"- {escape(each)}" for each in rest), ""]
@@ -86,6 +88,15 @@ def _place(standing: Standings, number: int) -> str:
     else:
         cells += ["", ""]
     return f"| {' | '.join(cells)} |"
+
+
+def _known_shares(analysis: Analysis) -> list[str]:
+    shares = analysis.known_shares
+    if not shares:
+        return []
+    rows = [f"| {escape(name)} | {share} |" for name, share in shares.items()]
+    head = ["| searcher | share of the known improvement |", "|---|---|"]
+    return ["## Share of the known improvement", "", *head, *rows, "", IN_WORDS, ""]
 
 
 def _references(tables: Tables) -> list[str]:

@@ -16,10 +16,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nasarena.figures.plots.style import looks
 from nasarena.figures.report.benchmark import benchmark_part
+from nasarena.figures.report.chains import chains
 from nasarena.figures.report.conclusion import Conclusion
 from nasarena.figures.report.controls import controls
 from nasarena.figures.report.curves import pack_curves
 from nasarena.figures.report.figures import data_url, pack_figures
+from nasarena.figures.report.literature import literature_part
 from nasarena.figures.report.strips import curse_strips, score_strips
 from nasarena.figures.report.trials import pack_trials
 from nasarena.figures.report.verdict import num_leading
@@ -57,6 +59,8 @@ def render(conclusion: Conclusion) -> str:
         letter_words=in_words(behind_letters) if behind_letters else "",
         head_starts=analysis.agents_against_seeded,
         seeded_words=in_words(seeded, SEEDED) if seeded else "",
+        literature=literature_part(analysis),
+        chains=chains(analysis),
         figures=pack_figures(drawings),
         first_figure=data_url(drawings[0]) if drawings else "",
         curves=pack_curves(analysis, {drawing.png.stem for drawing in drawings}),

@@ -20,6 +20,8 @@ TABLE_COLUMNS = (
     "duplicates invalid budget_share searcher_seconds training_seconds llm_calls llm_tokens reason"
 ).split()
 
+_SHARE_COLUMNS = ("known_share", "known_share_low", "known_share_high")
+
 
 def standings_table(analysis: Analysis) -> pd.DataFrame:
     """One row per searcher in order of rank, then reference patterns, then excluded runs.
@@ -32,7 +34,8 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
     `vs_evolution` and `vs_local-search` are mean paired differences with their Holm-corrected p;
     `area` is the mean regret over the budget and `ert_budgets` the expected number of budgets, with
     restarts, to the median best search score of random search (`ert_at_least` without a success);
-    counts and seconds are means per run. `kind` is searcher, reference or excluded.
+    counts and seconds are means per run. `kind` is searcher, reference or excluded. `known_share`,
+    where something is known, is the share of the known improvement of a task.
     """
     tables, standing = analysis.tables, analysis.standings
     rows = [_place_row(tables, standing, number) for number in range(len(standing.places))]
@@ -44,12 +47,17 @@ def standings_table(analysis: Analysis) -> pd.DataFrame:
         for name in ("of_finalists", "of_recommended"):
             if (found := getattr(truth, name)) is not None:
                 row[f"exact_regret_{name}"] = found.estimate
+    for row in rows if analysis.known else ():
+        row |= _limits("known_share", analysis.known_shares.get(str(row["name"]), _UNKNOWN))
     for name, final, score in tables.reference_table():
         rows.append({"kind": "reference", "name": name, "score": final, "search_score": score})
     for run in tables.excluded:
         reason = f"{run.standing}: {run.reason}"
         rows.append({"kind": "excluded", "name": run.searcher, "reason": reason})
-    return pd.DataFrame(rows, columns=TABLE_COLUMNS)
+    return pd.DataFrame(rows, columns=[*TABLE_COLUMNS, *(_SHARE_COLUMNS if analysis.known else ())])
+
+
+_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
 
 def _place_row(tables: Tables, standing: Standings, number: int) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nasarena.figures.results.anchors import FILE_NAME, Anchors, Scale, load_anchors
 from nasarena.figures.results.exact import ExactStanding, ExactValues, judge_incumbents
+from nasarena.figures.results.known_improvement import KnownImprovement, read_known
 from nasarena.figures.results.paired_controls import (
     PairedControl,
     agents_against_seeded,
@@ -24,6 +25,7 @@ from nasarena.figures.results.run_selection import Run, select_runs
 from nasarena.figures.results.running_times import areas, running_times
 from nasarena.figures.results.standings import Standings, deciding_scale, standings
 from nasarena.figures.results.tables import Tables, make_tables
+from nasarena.figures.stats.intervals import Interval
 from nasarena.figures.stats.multiple import Comparison
 from nasarena.figures.stats.runtime import RunningTime
 from nasarena.search.run_folder import RunRecord, read_runs
@@ -33,12 +35,13 @@ from nasarena.search.run_folder import RunRecord, read_runs
 class Analysis:
     """`tables` and `anchors` (None where no run can be compared) of `runs`, and what follows.
 
-    `runs` is every run that was read, excluded ones too.
+    `runs` is every run that was read, excluded ones too; `known` what a task has been improved by.
     """
 
     tables: Tables
     anchors: Anchors | None
     runs: Sequence[Run] = field(default=(), repr=False)
+    known: KnownImprovement | None = None
 
     @cached_property
     def scale(self) -> Scale | None:
@@ -62,6 +65,21 @@ class Analysis:
         if self.exact is None:
             return []
         return [self.exact.standing(place.searcher) for place in self.standings.places]
+
+    @cached_property
+    def known_shares(self) -> dict[str, Interval]:
+        """Share of the known improvement by searcher, in order of the places; empty without one.
+
+        Of final scores alone: the known improvement is one on held-out data.
+        """
+        standing = self.standings
+        if self.known is None or not standing.is_final:
+            return {}
+        seeds = self.tables.seeds
+        return {
+            place.searcher: self.known.share(seeds, standing.scores[place.searcher])
+            for place in standing.places
+        }
 
     @cached_property
     def random_beginnings(self) -> list[RandomBeginning]:
@@ -111,4 +129,6 @@ def analyze(folder: Path, records: Sequence[RunRecord] | None = None) -> Analysi
         records, unreadable = read_runs(folder)
     selection = select_runs(records, folder, unreadable)
     tables = make_tables(selection, folder)
-    return Analysis(tables, load_anchors(tables, folder / FILE_NAME), selection.everything)
+    anchors = load_anchors(tables, folder / FILE_NAME)
+    known = read_known(folder, (tables.condition.get("proxy") or {}).get("version"))
+    return Analysis(tables, anchors, selection.everything, known)

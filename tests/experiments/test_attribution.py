@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from toy_code import EDITS, PLANTED, ToyProxy, planted_score
 
-from nasarena.experiments.design.attribution import Attribution, attribute, questions
+from nasarena.experiments.design.attribution import Attribution, attribute
+from nasarena.experiments.design.edit_questions import ask_about_edits
 from nasarena.experiments.design.winner import lines, write_attribution
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
@@ -17,14 +18,16 @@ from nasarena.search.trial import Cost, Outcome
 WINNER = "depth=6 rate=0.1 loss=focal gamma=1 tie=on clip=on"
 
 
-def _attribute(winner: str = WINNER, noise: float = 0.02, seeds: int = 8) -> Attribution:
+def _attribute(
+    winner: str = WINNER, noise: float = 0.02, seeds: int = 8, best: str = ""
+) -> Attribution:
     proxy = ToyProxy(EDITS, planted_score, noise)
 
     def score(lists: Sequence[str], seeds: Sequence[int]) -> list[list[Outcome]]:
         return [proxy.evaluate([one] * len(seeds), [TrialSeed(s) for s in seeds], "held_out")
                 for one in lists]  # fmt: skip
 
-    return attribute(EDITS, winner, score, seeds)
+    return attribute(ask_about_edits(EDITS, winner, best), score, seeds)
 
 
 def test_useful_edits_are_found_and_the_intervals_of_idle_ones_cover_zero() -> None:
@@ -41,7 +44,7 @@ def test_useful_edits_are_found_and_the_intervals_of_idle_ones_cover_zero() -> N
 
 
 def test_an_edit_comes_and_goes_with_what_it_needs() -> None:
-    asked = {(q.way, q.edit): q for q in questions(EDITS, WINNER)}
+    asked = {(q.way, q.edit): q for q in ask_about_edits(EDITS, WINNER).questions}
     out = asked["left out", "loss"]
     assert (out.worse, out.along) == ("depth=6 rate=0.1 tie=on clip=on", ("gamma",))
     alone = asked["added alone", "gamma"]
@@ -63,7 +66,7 @@ def test_an_effect_by_hand() -> None:
     def score(lists: Sequence[str], seeds: Sequence[int]) -> list[list[Outcome]]:
         return [[Outcome("ok", value, Cost()) for value in scores[one]] for one in lists]
 
-    effect = attribute(EDITS, "tie=on", score, 3).effects[0]
+    effect = attribute(ask_about_edits(EDITS, "tie=on"), score, 3).effects[0]
     # Three questions: the 99.17 % point of Student's t with 2 degrees is 7.6488; error 1/sqrt(3).
     assert effect.mean == pytest.approx(2.0)
     assert effect.high - effect.mean == pytest.approx(7.6488 / 3**0.5, rel=1e-4)
@@ -75,7 +78,7 @@ def test_seeds_that_failed_are_left_out_and_too_few_say_nothing() -> None:
         good = Outcome("ok", 1.0, Cost())
         return [[failed, good, good] if one != "default" else [good] * 3 for one in lists]
 
-    effect = attribute(EDITS, "tie=on", score, 3).effects[0]
+    effect = attribute(ask_about_edits(EDITS, "tie=on"), score, 3).effects[0]
     assert (effect.num_seeds, effect.verdict) == (2, "not shown")
 
 

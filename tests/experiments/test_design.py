@@ -35,7 +35,7 @@ def test_code_is_searched_in_a_sandbox_by_wall_time() -> None:
 def test_wrong_settings_are_one_line() -> None:
     with pytest.raises(InvalidSetting, match="seconds"):
         design_settings(["seconds=-1"])
-    with pytest.raises(InvalidSetting, match="winner must be a list of edits"):
+    with pytest.raises(InvalidSetting, match="winner must be the file of a program"):
         design(["mode=code", "winner='depth=3'"])
 
 
@@ -76,4 +76,6 @@ def test_a_list_of_edits_is_taken_apart_without_a_search(tmp_path: Path) -> None
     found = json.loads((tmp_path / "apart" / "attribution.json").read_text())
     ways = [effect["question"]["way"] for effect in found["effects"]]
     assert ways == ["all of them", "left out", "added alone", "script against"]
-    assert found["num_trainings"] == 9  # the script, with the edit, and a plain GPT
+    # The script, with the edit, a plain GPT, and the best known list.
+    assert found["num_trainings"] == 12
+    assert set(found["share"]) == {"estimate", "low", "high"}
