@@ -17,8 +17,8 @@ FILE_NAME = "known.json"
 IN_WORDS = (
     "0 is the script as it is given, 1 the best candidate that was known before the run, more than "
     "1 a new best; both were trained on the same seeds and held-out data, charged to nobody. 95 % "
-    "intervals by Fieller's theorem; none (nan) where these seeds do not show that there is anything to "
-    "recover."
+    "intervals by Fieller's theorem; none (nan) where these seeds do not show that there is "
+    "anything to recover."
 )
 
 
