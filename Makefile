@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare first-figure test test-llm vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
+.PHONY: help install compare first-figure docs test test-llm vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -104,6 +104,10 @@ gpu-check: .typecheck
 	$(PYTHON) experiments/measure/environments/gpu_machine.py .venv-gpu $(WHEELS)
 	.venv-gpu/bin/python -m nasarena.experiments.measure.gpu --save
 endif
+
+docs: $(VENV)/.installed .typecheck ## the documentation as a site in build/site, every link checked
+	$(PIP) -e ".[optimizers,docs]"
+	$(BIN)/python -m mkdocs --quiet build --strict
 
 # Pythons that the wheel is installed and tried under, as PYTHONS="python3.11 python3.13".
 PYTHONS ?=

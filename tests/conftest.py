@@ -1,6 +1,7 @@
 """What several test files share: small comparisons, written by the real loop into real folders."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from nasarena.search.trial import Cost, Proposal
 
 # vLLM inspects each kind of model once, for 20 s, and keeps what it found.
 QUICK_START = {"OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(cache_folder() / "vllm")}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 REFERENCES = {"striped": "AMSAMS", "all attention": "AAAAAA"}
 
 
@@ -148,6 +150,25 @@ def add_comparison() -> Callable[..., Path]:
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """3 searchers x 4 seeds x 12 trials with references; to be read only."""
     return write_comparison(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium: the one of playwright, else one that is installed."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
+    )
+    paths = [None, *filter(None, map(shutil.which, BROWSERS))]
+    with sync_api.sync_playwright() as play:
+        for path in paths:
+            try:
+                found = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            except sync_api.Error:
+                continue
+            yield found
+            found.close()
+            return
+    pytest.skip("no Chromium to test the page in: `playwright install chromium`, or the system's")
 
 
 @pytest.fixture(scope="session")

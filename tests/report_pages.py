@@ -7,10 +7,15 @@ from typing import Any
 
 
 class Opened:
-    """A report in a tab without a network, and everything that it complained about or asked for."""
+    """A page in a tab without a network, and everything that it complained about or asked for."""
 
-    def __init__(self, browser: Any, file: Path, width: int = 1280) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    def __init__(
+        self, browser: Any, file: Path, width: int = 1280, scheme: str = "light",
+        ready: str = "html[data-ready]",
+    ) -> None:  # fmt: skip
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, offline=True, color_scheme=scheme
+        )
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
@@ -18,7 +23,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri())
-        self.page.wait_for_selector("html[data-ready]")
+        self.page.wait_for_selector(ready)
 
     def texts(self, selector: str) -> list[str]:
         found: list[str] = self.page.locator(selector).all_inner_texts()

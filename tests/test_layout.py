@@ -68,11 +68,14 @@ INNER = {
             "settings",
         },
         "benchmarks": {"commands", "comparison", "execution", "settings"},
+        "browse": {"execution", "settings"},
         "exchange": {"execution", "settings"},
+        "live": {"comparison", "exchange", "execution", "settings"},
         "release": {"comparison", "execution", "settings"},
         "commands": {
             "comparison",
             "exchange",
+            "live",
             "audit",
             "grid",
             "scaling",
@@ -92,6 +95,7 @@ INNER = {
     "figures": {
         "report": {"plots", "results", "stats"},
         "audit": {"plots", "results", "stats"},
+        "browse": {"report"},
         "plots": {"results", "stats", "fonts"},
         "results": {"stats"},
         "stats": set(),

@@ -78,6 +78,11 @@ COMMANDS = {
     "report": Command(
         "figures:report", "DIR", "write report.html and report.md of a comparison again"
     ),
+    "browse": Command(
+        "nasarena.experiments.browse.command:browse",
+        "[FOLDER | COMPARISON COMPARISON]",
+        "one page over all results in runs/ and audits/, or two comparisons side by side",
+    ),
     "export": Command(
         "exchange:export",
         "RUNS to=TOOL [out=PLACE] | CHECKPOINT DIR [tokenizer=FILE]",

@@ -1,7 +1,7 @@
 """One comparison carried out: what is missing is run, then concluded: table, figures, report."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.execution.workers import LocalPool
+from nasarena.experiments.live.progress import LiveProgress
+from nasarena.experiments.live.server import open_live
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.untrusted.one_line import one_line
@@ -33,13 +35,21 @@ if TYPE_CHECKING:
 
 
 def run_comparison(
-    comparison: Comparison, config: CompareConfig, command: str, console: Console
+    comparison: Comparison,
+    config: CompareConfig,
+    command: str,
+    console: Console,
+    live: LiveProgress | None = None,
 ) -> list[Progress]:
-    """Run what is missing, with a language model where one is asked; what did not finish."""
-    with with_model(comparison, config, console) as comparison:
+    """Run what is missing, with a language model where one is asked; what did not finish.
+
+    `live` is a page that is open already; else one is opened where the settings say so.
+    """
+    page = nullcontext(live) if live else open_live(config.live, console)
+    with page as shown, with_model(comparison, config, console) as comparison:
         return run_missing(
             comparison, command, console, config.workers, config.retry_failed, config.overwrite,
-            config.trackers,
+            config.trackers, shown,
         )  # fmt: skip
 
 
@@ -54,23 +64,21 @@ def run_one(comparison: Comparison, config: CompareConfig, command: str, console
 
 
 def run_missing(
-    comparison: Comparison,
-    command: str,
-    console: Console,
-    num_workers: int | None,
-    retry_failed: bool,
-    overwrite: bool = False,
-    trackers: Sequence[str] = (),
-) -> list[Progress]:
+    comparison: Comparison, command: str, console: Console, num_workers: int | None,
+    retry_failed: bool, overwrite: bool = False, trackers: Sequence[str] = (),
+    live: LiveProgress | None = None,
+) -> list[Progress]:  # fmt: skip
     """Run what is to be run; everything that did not finish, now or before, comes back.
 
-    `trackers` are names of other tools that show the runs as they go on.
+    `trackers` are names of other tools that show the runs as they go on, `live` is our own page.
     """
     pending = partial(comparison.select_pending, retry_failed)
     to_do = clear_or_refuse(comparison, pending, overwrite)
     write_plan(comparison, command)
     troubles = [] if retry_failed else _failures_on_record(comparison)
     _announce(comparison, len(to_do), console)
+    if live is not None:
+        live.begin(comparison, to_do)
     with (
         Display(comparison, to_do, console) as display,
         LiveTracking(trackers, comparison.folder) as tracking,
@@ -80,6 +88,8 @@ def run_missing(
     ):
         for progress in news:
             display.update(progress)
+            if live is not None:
+                live.update(progress)
             tracking.update(progress.cell.path, progress.is_working)
             if not progress.is_working and progress.state != "finished":
                 troubles.append(progress)

@@ -24,6 +24,7 @@ from nasarena.experiments.comparison.suite import (
     write_manifest,
 )
 from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.live.server import open_live
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.untrusted.one_line import one_line
@@ -63,10 +64,11 @@ def run_suite(
     write_manifest(suite_folder(config), list(plans), command)
     troubles: list[Progress] = []
     landscapes = []
-    for name, (each, comparison) in plans.items():
-        console.print(f"[bold]{escape(name)}[/bold]")
-        troubles += run_comparison(comparison, each, command, console)
-        landscapes.append(_conclude(name, comparison, command))
+    with open_live(config.live, console) as live:
+        for name, (each, comparison) in plans.items():
+            console.print(f"[bold]{escape(name)}[/bold]")
+            troubles += run_comparison(comparison, each, command, console, live)
+            landscapes.append(_conclude(name, comparison, command))
     return landscapes, troubles
 
 

@@ -233,6 +233,10 @@ class _Comparison:
     trackers: tuple[Literal["mlflow", "wandb", "tensorboard"], ...] = Field(
         (), description="tools that show the runs while they go on: mlflow, wandb, tensorboard"
     )
+    live: Annotated[int, Field(ge=1024, le=65535)] | bool = Field(
+        False,
+        description="a page with the curves as they grow, for this machine alone: true, or a port",
+    )
 
     def __post_init__(self) -> None:
         for name in self.trackers:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from nasarena.figures.plots.style import looks
 from nasarena.figures.report.benchmark import benchmark_part
@@ -65,7 +65,7 @@ def render(conclusion: Conclusion) -> str:
         first_figure=data_url(drawings[0]) if drawings else "",
         curves=pack_curves(analysis, {drawing.png.stem for drawing in drawings}),
         trials=pack_trials(analysis, _colors(tables)),
-        settings=[(key, list(_flat(value))) for key, value in tables.condition.items() if value],
+        settings=[(key, list(flatten(value))) for key, value in tables.condition.items() if value],
         provenance=_provenance([run.record.header for run in analysis.runs]),
         style=style,
         script=script,
@@ -91,9 +91,13 @@ def _colors(tables: Tables) -> dict[str, str]:
 
 
 def environment_of(package: str) -> Environment:
-    """What renders the pages of a package: every value is escaped, and none may be missing."""
+    """What renders the pages of a package: every value is escaped, and none may be missing.
+
+    What all pages have in common lies in the folder of this file.
+    """
+    shared = PackageLoader("nasarena.figures.report", "page")
     environment = Environment(
-        loader=PackageLoader(package, "page"),
+        loader=ChoiceLoader([PackageLoader(package, "page"), shared]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -122,11 +126,11 @@ def _provenance(headers: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tu
     return lines
 
 
-def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+def flatten(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Settings as (dotted name, value) in order; what is not set is left out."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
+            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
     elif value is not None:
         yield prefix, _readable(value)
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,6 @@ from report_pages import Opened, as_agent, edit
 from nasarena.figures.comparison import write_all
 
 COMMAND = "nasarena report runs/'<b>'"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium: the one of playwright, else one that is installed."""
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
-    )
-    paths = [None, *filter(None, map(shutil.which, BROWSERS))]
-    with sync_api.sync_playwright() as play:
-        for path in paths:
-            try:
-                found = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            except sync_api.Error:
-                continue
-            yield found
-            found.close()
-            return
-    pytest.skip("no Chromium to test the page in: `playwright install chromium`, or the system's")
 
 
 @pytest.fixture
@@ -38,8 +19,8 @@ def open_report(browser: Any) -> Iterator[Callable[..., Opened]]:
     """Opens a report; afterwards it must have been silent and must have fetched nothing."""
     opened: list[Opened] = []
 
-    def open_(file: Path, width: int = 1280) -> Opened:
-        opened.append(Opened(browser, file, width))
+    def open_(file: Path, width: int = 1280, **how: str) -> Opened:
+        opened.append(Opened(browser, file, width, **how))
         return opened[-1]
 
     yield open_
@@ -48,6 +29,12 @@ def open_report(browser: Any) -> Iterator[Callable[..., Opened]]:
         outside = [url for url in each.requests[1:] if not url.startswith(("data:", "blob:"))]
         assert outside == []
         each.context.close()
+
+
+@pytest.fixture
+def open_page(open_report: Callable[..., Opened]) -> Callable[..., Opened]:
+    """Opens a page that has nothing to unpack, under the same conditions."""
+    return partial(open_report, ready="main")
 
 
 @pytest.fixture(scope="session")

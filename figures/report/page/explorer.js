@@ -241,5 +241,5 @@ class Explorer {
 function folded(text, open = false) {
   const lines = text.split("\n").length;
   return element("details", { open: open ? "" : null, click: (event) => event.stopPropagation() },
-    element("summary", {}, `${text.length} characters, ${lines} line${lines === 1 ? "" : "s"}`), element("pre", {}, text));
+    element("summary", {}, `${text.length} characters, ${lines} line${lines === 1 ? "" : "s"}`), element("pre", { tabindex: 0 }, text));
 }

@@ -1,0 +1,56 @@
+"""The commands of docs/tutorial.md run as printed, in their order, with fewer seeds and trials."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_readme import MAY_FAIL, commands, make_smaller
+
+from nasarena.experiments.commands.cli import COMMANDS, main
+from nasarena.figures.plots import gallery
+
+PAGE = (Path(__file__).parent.parent / "docs" / "tutorial.md").read_text()
+# `check` has its own tests; here it is made to train next to nothing.
+MORE = {"check": ["trials=20", "seeds=7"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A working folder with the page's own searcher in it."""
+    place = tmp_path_factory.mktemp("tutorial")
+    (own,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    (place / "mine.py").write_text(own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("NASARENA_CACHE", str(place / "cache"))
+        patch.setattr(gallery, "FIGURES", gallery.FIGURES[:2])
+        yield place
+
+
+def fenced(page: str) -> list[str]:
+    """The commands of its blocks alone: text may speak of others."""
+    blocks = re.findall(r"```\n.*?```", page, flags=re.DOTALL)
+    return list(dict.fromkeys(commands("\n".join(blocks))))
+
+
+def test_the_page_has_commands_of_most_kinds() -> None:
+    used = {command.split()[1] for command in fenced(PAGE)}
+    assert {"doctor", "compare", "status", "browse", "check", "evaluate", "audit"} <= used
+    assert used <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", fenced(PAGE))
+def test_a_command_runs_as_printed(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, *arguments = shlex.split(command)
+    code = main([*make_smaller(arguments), *MORE.get(arguments[0], [])])
+    assert code == 0 or (code == 1 and arguments[0] in MAY_FAIL), capsys.readouterr().err
+
+
+def test_the_page_tells_the_smallest_p_of_five_seeds() -> None:
+    from nasarena.figures.stats.paired import smallest_p
+
+    assert f"is {smallest_p(5)}," in PAGE
