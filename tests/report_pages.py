@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 class Opened:
@@ -40,6 +43,21 @@ class Opened:
     def width(self) -> int:
         """Of the whole document, pixels."""
         return int(self.page.evaluate("document.documentElement.scrollWidth"))
+
+
+def find_faults(page: Any) -> list[str]:
+    """Serious and critical faults that axe-core sees; skips where it is not installed."""
+    spec = find_spec("axe_playwright_python")
+    if spec is None or spec.origin is None:
+        pytest.skip("no axe-core: pip install axe-playwright-python")
+    page.evaluate((Path(spec.origin).parent / "axe.min.js").read_text())
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:200]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
 
 
 def edit(run: Path, change: Callable[[dict[str, Any]], None]) -> None:

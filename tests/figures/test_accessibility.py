@@ -3,29 +3,13 @@
 import json
 import shutil
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from report_pages import Opened
+from report_pages import Opened, find_faults
 
 from nasarena.figures.browse.render import write_difference, write_index
-
-
-def find_faults(page: Any) -> list[str]:
-    """Serious and critical faults that axe-core sees; skips where it is not installed."""
-    spec = find_spec("axe_playwright_python")
-    if spec is None or spec.origin is None:
-        pytest.skip("no axe-core: pip install axe-playwright-python")
-    page.evaluate((Path(spec.origin).parent / "axe.min.js").read_text())
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{one['id']}: {node['html'][:200]}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 def unfold(page: Any) -> None:
