@@ -13,6 +13,7 @@ from nasarena.proxies.lra.catalogue import BASELINES, Variant, edit_space, frame
 from nasarena.proxies.lra.examples import Examples, LabelledData
 from nasarena.proxies.lra.preset import LraSettings
 from nasarena.proxies.lra.proxy import EncoderProxy, measure_accuracy
+from nasarena.proxies.programs.clocks import make_clock
 from nasarena.proxies.programs.fork_trial import ForkTask, ForkVerdict
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.proxy import TrialSeed
@@ -168,6 +169,20 @@ def test_fixed_models_have_the_given_sizes_and_pairs_share_an_encoder() -> None:
     assert not torch.allclose(both, swapped)
     names = [edit.name for edit in edit_space(LISTOPS).edits]
     assert not {"depth", "width", "heads", "rate", "batch", "dropout"} & set(names)
+
+
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_a_step_of_training_moves_all_weights(task: str) -> None:
+    size, script = tasks.SIZES[task, "tiny"], _script("default", task)
+    torch.manual_seed(0)
+    model = script["build_model"](256, size.length)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    rows = torch.randint(2, 17, (40, 1 + size.num_documents * size.length), dtype=torch.uint8)
+    rows[:, 0] %= size.num_classes
+    with make_clock("steps", 2) as clock:
+        script["train"](model, rows.flatten(), clock)
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert all(moved)
 
 
 def test_settings_of_a_program_count_in_the_configurable_variant_alone() -> None:
