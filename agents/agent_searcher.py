@@ -77,8 +77,10 @@ class LlmSearcher:
         self._num_trials = num_trials
 
     def _refuse_senseless(self, space: Any, options: Mapping[str, Any]) -> None:
-        """Raise InvalidSetting for what works on patterns and not on this space."""
+        """Raise InvalidSetting for what does not work on this space."""
         if isinstance(space, PatternSpace):
+            if options.get("literature", "off") != "off":
+                raise InvalidSetting("literature is about code: it needs nasarena design")
             return
         if self.patterns_only:
             raise InvalidSetting(f"{spec_of(type(self)).name} works on layer patterns alone")

@@ -2,15 +2,27 @@
 
 `find_hint` is asked before every proposal. What it returns stands in the prompt just before the
 instruction, and its details are recorded with the proposal. It must be a pure function of its
-arguments, for a run that is resumed asks the same again. Nothing is told so far.
+arguments, for a run that is resumed asks the same again. What is told are cards of the literature,
+where the option `literature` says so.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nasarena.agents.literature.library import read_literature
 from nasarena.agents.options import AgentOptions
+from nasarena.search.seeding import stream
 from nasarena.search.trial import Trial
+
+# What each task is about, in words that cards may have; another task is looked up by its name.
+_TASKS = {
+    "autoresearch": "a small language model of bytes of prose, trained for a short fixed time; "
+    "bits per byte on held-out text",
+    "lra-listops": "an encoder that classifies long nested lists of tokens",
+    "lra-text": "an encoder for the classification of long texts of bytes",
+    "lra-retrieval": "an encoder for pairs of long documents of bytes: do both belong together",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +47,12 @@ def find_hint(
     acts on, `failure` the newest trial of the agent that failed; both as the agent may know them,
     None where there is none. `seed` belongs to this proposal alone.
     """
-    return Hint()
+    found = read_literature(
+        options.literature,
+        _TASKS.get(str(getattr(space, "task", "")), str(getattr(space, "task", ""))),
+        parent.pattern if parent else "",
+        f"{failure.note} {failure.details.get('error', '')}" if failure else "",
+        parent.details.get("literature", "").split() if parent else (),
+        None if parent else stream(seed, "literature"),
+    )
+    return Hint(found.text, {"literature": " ".join(found.ids)} if found.ids else {})

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from nasarena.agents.context.controls import Control
 from nasarena.agents.context.memory import Memory, MemoryView
+from nasarena.agents.literature.library import Literature, require_library
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.settings import settings
 
@@ -47,9 +48,19 @@ class AgentOptions:
         "audit measures it)",
     )
 
+    literature: Literature = Field(
+        "off",
+        description="code: on: cards about ideas of the field in every prompt; placebo: as many of "
+        "other fields",
+    )
+
     def __post_init__(self) -> None:
         if self.prompt == "compact" and self.lessons_every:
             raise InvalidSetting("lessons_every needs prompt=full, got prompt=compact")
+        if self.literature != "off":
+            if self.control == "anonymous_letters":
+                raise InvalidSetting("literature names what control=anonymous_letters hides")
+            require_library()
 
     def recollection(self) -> Memory:
         """The memory that these options describe."""

@@ -1,8 +1,9 @@
 """Which cards an agent is shown: those that BM25 finds for its task, its parent and its failure.
 
-A pure function of texts, so a resumed or replayed run is shown the same cards. What the parents of
-a proposal were shown is passed over until nothing else is left, so that a chain of improvements
-reads on. `on` and `placebo` differ in the shelf alone: number and length of cards are alike.
+A pure function of its arguments, so a resumed or replayed run is shown the same cards. What the
+parent of a proposal was shown is passed over, so that a chain of improvements reads on; who starts
+from nothing draws among the best, so that drafts do not all read the same. `on` and `placebo`
+differ in the shelf alone: number and length of cards are alike.
 """
 
 import re
@@ -12,12 +13,15 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, Literal
 
+import numpy as np
+
 from nasarena.agents.literature.cards import Card, Shelf, load_cards
 from nasarena.search.errors import InvalidSetting
 
 Literature = Literal["off", "on", "placebo"]
 NUM_CARDS = 3  # of a prompt
 HEADING = "From the literature (it may help or not; your own trials decide)"
+_WIDER = 4  # times as many cards are drawn from
 _FAILURE_WEIGHT = 3  # a word of the last failure counts as often as three of the rest
 _SHELVES: dict[Literature, Shelf] = {"on": "cards", "placebo": "placebo"}
 _WORD = re.compile(r"[a-z]+[0-9]*")
@@ -46,9 +50,10 @@ def read_literature(
     parent: str = "",
     failure: str = "",
     read_before: Collection[str] = (),
+    rng: np.random.Generator | None = None,
     count: int = NUM_CARDS,
 ) -> Reading:
-    """The `count` cards that fit best, the best first.
+    """The `count` cards that fit best, the best first; with `rng`, drawn among four times as many.
 
     `task` describes the task, `parent` is the program or the list of edits to start from,
     `failure` what went wrong last, `read_before` ids to pass over. Raises InvalidSetting where
@@ -63,7 +68,10 @@ def read_literature(
     order = _rank(shelf, words)
     fresh = [place for place in order if cards[place].id not in read_before]
     again = [place for place in order if cards[place].id in read_before]
-    chosen = [cards[place] for place in (fresh + again)[:count]]
+    best = (fresh + again)[: count if rng is None else _WIDER * count]
+    if rng is not None:
+        best = [best[k] for k in sorted(rng.permutation(len(best))[:count])]
+    chosen = [cards[place] for place in best]
     return Reading(_in_words(chosen), tuple(card.id for card in chosen))
 
 

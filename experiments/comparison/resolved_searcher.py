@@ -128,6 +128,8 @@ def resolve_searcher(
     options = replace(spec, name=name).complete({**given, **config.options}, num_trials)
     if spec.uses_llm and "inner" in options:
         options["inner"] = complete_inner(options["inner"], num_trials)
+    if spec.uses_llm and options.get("literature") == "off":
+        del options["literature"]  # runs from before there were cards are runs without them
     options = _plain(f"searcher {name!r}", options)
     return Entrant(
         label=(config.label or name) + label_suffix(config.control),

@@ -13,10 +13,16 @@ from fakes import cut_copy, run_search
 from nasarena.agents import searchers
 from nasarena.agents.context.controls import ARCHITECTURE_WORDS
 from nasarena.agents.hybrids.llambo import Llambo
+from nasarena.agents.literature.cards import load_cards
+from nasarena.agents.literature.library import HEADING
 from nasarena.agents.llm.client import Request
+from nasarena.agents.options import AgentOptions
+from nasarena.experiments.comparison.resolved_searcher import resolve_searcher
+from nasarena.experiments.settings.config import SearcherConfig
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.errors import InvalidSetting, SearcherFailed
 from nasarena.search.run_folder import drop_measurements, read_run
+from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 from scripted_model import ScriptedClient, by_agent
 
@@ -167,7 +173,55 @@ def test_anonymous_edits_are_told_under_neutral_names_and_recorded_under_theirs(
     assert scored and all(EDITS.validate(trial.pattern) == trial.pattern for trial in scored)
 
 
+@pytest.mark.parametrize("mode", CASES)
+def test_literature_is_shown_and_recorded_in_its_modes(tmp_path: Path, mode: str) -> None:
+    shown: dict[str, set[str]] = {}
+    for literature in ("off", "on", "placebo"):
+        client = ScriptedClient(CASES[mode][2])
+        trials = by_agent(
+            play(
+                tmp_path / literature, searchers.GreedyAgent, mode, client, 10, drafts=2,
+                literature=literature,
+            )
+        )  # fmt: skip
+        ids = [trial.details.get("literature", "").split() for trial in trials]
+        shown[literature] = {card for row in ids for card in row}
+        assert all(len(row) == (0 if literature == "off" else 3) for row in ids)
+        heads = [HEADING in prompt for prompt in client.prompts]
+        assert all(heads) if literature != "off" else not any(heads)
+        for row in ids:  # what is recorded is what stood there
+            assert not row or any(all(f"[{card}]" in p for card in row) for p in client.prompts)
+        assert len({tuple(row) for row in ids}) > (literature != "off")
+    assert shown["off"] == set()
+    assert shown["on"] <= {card.id for card in load_cards("cards")}
+    assert shown["placebo"] <= {card.id for card in load_cards("placebo")}
+
+
+def test_a_run_with_literature_is_resumed_to_the_same_cards(tmp_path: Path) -> None:
+    whole, resumed = ScriptedClient(guessing_edits), ScriptedClient(guessing_edits)
+    play(tmp_path / "whole", searchers.GreedyAgent, "edits", whole, 8, literature="on")
+    events = (tmp_path / "whole" / "events.jsonl").read_text().splitlines(keepends=True)
+    cut = cut_copy(tmp_path / "whole", tmp_path / "cut", len(events) // 2)
+    play(cut, searchers.GreedyAgent, "edits", resumed, 8, literature="on")
+    assert resumed.requests == whole.requests
+
+
+def test_records_do_not_name_literature_that_is_off() -> None:
+    entrants = [
+        resolve_searcher(SearcherConfig("agent-greedy", options)).options.get("literature")
+        for options in ({}, {"literature": "off"}, {"literature": "placebo"})
+    ]
+    assert entrants == [None, None, "placebo"]
+
+
 class TestRefusals:
+    def test_literature_that_makes_no_sense(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidSetting, match="names what control=anonymous_letters hides"):
+            AgentOptions(literature="on", control="anonymous_letters")
+        rng = np.random.default_rng(0)
+        with pytest.raises(InvalidSetting, match="it needs nasarena design"):
+            searchers.GreedyAgent(PatternSpace(), rng, object(), literature="on")
+
     def test_what_is_made_for_letters_says_so(self, tmp_path: Path) -> None:
         client = ScriptedClient(guessing_edits)
         for agent in (searchers.InstrumentedAgent, Llambo):

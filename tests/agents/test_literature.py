@@ -12,6 +12,7 @@ from nasarena.agents.literature import library
 from nasarena.agents.literature.cards import MOST_WORDS, load_cards
 from nasarena.agents.literature.library import NUM_CARDS, Reading, read_literature
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.seeding import stream
 
 TASK = "train a small GPT on bytes within a budget of seconds; lower bits per byte is better"
 # No card of another field may speak of what a training script is made of.
@@ -94,6 +95,15 @@ def test_a_chain_reads_on_until_all_is_read() -> None:
         seen += read_literature("placebo", TASK, read_before=seen).ids
     assert len(set(seen)) == 16
     assert len(seen) == 18  # the last two begin again
+
+
+def test_who_starts_from_nothing_draws_among_the_best() -> None:
+    drawn = [read_literature("on", TASK, rng=stream(seed, "x")).ids for seed in range(20)]
+    best = read_literature("on", TASK, count=4 * NUM_CARDS).ids
+    assert len(set(drawn)) > 10
+    assert {card for ids in drawn for card in ids} == set(best)
+    assert all(len(set(ids)) == NUM_CARDS for ids in drawn)
+    assert read_literature("on", TASK, rng=stream(3, "x")).ids == drawn[3]
 
 
 def test_the_same_question_gets_the_same_cards_in_the_order_of_their_scores() -> None:
