@@ -98,11 +98,15 @@ def _indent_as(
     lines: Sequence[str], found: Sequence[tuple[int, int]], wanted: Sequence[str],
     replacement: list[str],
 ) -> list[str]:  # fmt: skip
-    """The replacement moved as the first line found is against the first line sought."""
+    """The replacement moved as the first line found is against the first line sought.
+
+    One that begins as the place does was written for it, whatever was sought.
+    """
     if len(found) != 1:
         return replacement
     there, here = _indent(lines[found[0][0]]), _indent(wanted[0])
-    if there == here:
+    first = next((_indent(line) for line in replacement if line.strip()), there)
+    if there in (here, first):
         return replacement
     return [
         there + line.removeprefix(here) if line.strip() and line.startswith(here) else line

@@ -47,6 +47,11 @@ def test_white_space_is_disregarded_only_where_nothing_stands_exactly() -> None:
     )
 
 
+def test_a_replacement_that_is_indented_as_the_place_stays_as_it_is() -> None:
+    source, was_loose = changed(("a = 3", "    a = 4\n    b = 5"))
+    assert was_loose and source == PROGRAM.replace("    a = 3\n", "    a = 4\n    b = 5\n")
+
+
 def test_what_is_not_there_is_refused_with_the_nearest_lines() -> None:
     with pytest.raises(
         UnusableReply, match="block 1 searches does not stand.* lines 5 to 5"

@@ -15,6 +15,7 @@ from nasarena.experiments.design.command import design
 from nasarena.experiments.design.ground import comparison_settings
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.measure.faults.chat_server import serve
+from nasarena.experiments.measure.faults.code_kills import descendants
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.autoresearch.catalogue import edit_space
 from nasarena.search.errors import InvalidSetting
@@ -136,22 +137,5 @@ def test_an_agent_writes_breaks_and_mends_a_program_and_leaves_no_process(tmp_pa
         assert len(server.bodies) - num_asked < num_asked, "what is on record is not asked again"
     replayed = search_code(tmp_path, "replay", "llm=replay", f"llm.record={tmp_path / 'first'}")
     assert drop_measurements(replayed.events) == drop_measurements(first.events)
-    assert below_children_of(os.getpid()) == [], "nothing that a program started lives on"
-
-
-def below_children_of(parent: int) -> list[int]:
-    """Living processes further below this one than its own children, which wait for work."""
-    parents = dict[int, int]()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] not in "ZX":
-            parents[int(folder.name)] = int(fields[1])
-    found = {pid for pid in parents if parents[pid] == parent}
-    grown = -1
-    while grown != len(found):
-        grown = len(found)
-        found |= {pid for pid in parents if parents[pid] in found}
-    return sorted(pid for pid in found if parents[pid] != parent)
+    started = [pid for one in descendants(os.getpid()) for pid in descendants(one)]
+    assert started == [], "but for a Python that waits for work, nothing lives on"

@@ -4,12 +4,10 @@ An attack holds where everything did that is promised of it: nothing recorded is
 are those of an undisturbed run, what went wrong is one line, nothing waits for ever. The attacks
 that fit into a test are tests (`tests/faults`); here each is made as often as time allows.
 
-`python -m nasarena.experiments.measure.faults [kills] [disks] [torn] [server] [fuzz] [code_fuzz]
-[effort=1]
-[--save]`: all of them without a name. The kills took 29 minutes on 2 busy
-cores, all others less. With `--save` an attack's counts
-are written when it has ended and replace its former ones, so that a measurement that was cut off
-goes on by naming the rest.
+`python -m nasarena.experiments.measure.faults [NAME ...] [effort=1] [--save]`, with names of
+`ATTACKS`; all of them without one. The kills took 29 minutes on 2 busy cores, all others less. With
+`--save` an attack's counts are written when it has ended and replace its former ones, so that a
+measurement that was cut off goes on by naming the rest.
 """
 
 import json
@@ -25,7 +23,7 @@ from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.measure.record import device_name, record
 from nasarena.search.errors import nearest
 
-ATTACKS = ("fuzz", "code_fuzz", "torn", "server", "disks", "kills")
+ATTACKS = ("fuzz", "code_fuzz", "torn", "server", "disks", "kills", "code_kills")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -41,17 +41,19 @@ class Victim:
     settings: Sequence[str]
     folder: Path
     cache: Path
+    main: str = "compare"
 
     @property
     def runs(self) -> Path:
         """The comparison's folder."""
         return self.folder / "runs" / "x"
 
-    def start(self, stderr: Any, command: str = "compare") -> "subprocess.Popen[bytes]":
+    def start(self, stderr: Any, command: str = "") -> "subprocess.Popen[bytes]":
         """The command in a process group of its own."""
         arguments = [command, "runs/x"]
-        if command == "compare":
-            arguments = [command, *_TOGETHER, *self.settings]
+        if command in ("", self.main):
+            together = _TOGETHER if self.main == "compare" else ("name=x",)
+            arguments = [self.main, *together, *self.settings]
         self.folder.mkdir(exist_ok=True)
         return subprocess.Popen(
             [sys.executable, "-c", _CODE, *arguments],
@@ -62,7 +64,7 @@ class Victim:
             start_new_session=True,
         )
 
-    def run(self, command: str = "compare") -> tuple[int, str]:
+    def run(self, command: str = "") -> tuple[int, str]:
         """The command to its end: exit code, negative for a signal, and standard error."""
         process = self.start(subprocess.PIPE, command)
         try:
@@ -89,9 +91,11 @@ class Victim:
         return {str(path): len(read_run(path).trials()) for path in find_runs(self.runs)}
 
 
-def undisturbed(settings: Sequence[str], folder: Path, cache: Path) -> Victim:
+def undisturbed(
+    settings: Sequence[str], folder: Path, cache: Path, main: str = "compare"
+) -> Victim:
     """The same comparison in peace. Raises RuntimeError where even that fails."""
-    victim = Victim(settings, folder, cache)
+    victim = Victim(settings, folder, cache, main)
     code, said = victim.run()
     if code != 0:
         raise RuntimeError(f"undisturbed, it ended with {code}: {said}")
