@@ -92,9 +92,9 @@ def programming_model(messages: list[dict[str, str]], seed: int) -> str:
         place = re.search(r"  line \d+, in train: (.*)", asked)
         assert place is not None and "ValueError: no such rate" in asked
         assert f"+    {place[1]}" in asked, "the difference to the last good one shows it"
-        return f"{idea}<<<<<<< SEARCH\n{place[1]}\n=======\n    scale = 2\n>>>>>>> REPLACE"
+        return f"{idea}<<<<<<< SEARCH\n{place[1]}\n=======\n    other = 2\n>>>>>>> REPLACE"
     if "Start from this program" in asked:
-        raises = f"{_BROKEN}\n    raise ValueError('no such rate')"
+        raises = f"{_BROKEN}\n    scale = {seed}\n    raise ValueError('no such rate')"
         return f"{idea}<<<<<<< SEARCH\n{_BROKEN}\n=======\n{raises}\n>>>>>>> REPLACE"
     given = re.search(r"```python\n(.*?)```", messages[0]["content"], re.DOTALL)
     assert given is not None
