@@ -27,6 +27,7 @@ class Journal:
         self._recorded: dict[str, deque[Event]] = {}
         for event in folder.events:
             self._recorded.setdefault(event["event"], deque()).append(event)
+        folder.events = []  # so that what has been replayed takes no more memory
         self._trials = {
             event["trial"]["index"]: event["trial"] for event in self._recorded.get("settled", ())
         }
@@ -100,7 +101,7 @@ class Journal:
 
     def replay_trial(self, index: int) -> Trial | None:
         """The recorded trial of this index, if the record reaches that far."""
-        record = self._trials.get(index)
+        record = self._trials.pop(index, None)
         return Trial.from_json(record) if record else None
 
     def trials_on_record(self) -> list[Trial]:

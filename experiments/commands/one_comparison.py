@@ -21,12 +21,13 @@ from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.comparison.running import Progress, common_refusal, run_cells
 from nasarena.experiments.exchange.tracking import LiveTracking
 from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.execution.launchers import open_pool
 from nasarena.experiments.execution.parallel_drawing import draw_by_all_cores
 from nasarena.experiments.execution.scoring import build_proxy
-from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.live.progress import LiveProgress
 from nasarena.experiments.live.server import open_live
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.experiments.settings.launcher import LOCAL, LauncherConfig
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.untrusted.one_line import one_line
 
@@ -49,7 +50,7 @@ def run_comparison(
     with page as shown, with_model(comparison, config, console) as comparison:
         return run_missing(
             comparison, command, console, config.workers, config.retry_failed, config.overwrite,
-            config.trackers, shown,
+            config.trackers, shown, config.launcher,
         )  # fmt: skip
 
 
@@ -66,11 +67,12 @@ def run_one(comparison: Comparison, config: CompareConfig, command: str, console
 def run_missing(
     comparison: Comparison, command: str, console: Console, num_workers: int | None,
     retry_failed: bool, overwrite: bool = False, trackers: Sequence[str] = (),
-    live: LiveProgress | None = None,
+    live: LiveProgress | None = None, launcher: LauncherConfig = LOCAL,
 ) -> list[Progress]:  # fmt: skip
     """Run what is to be run; everything that did not finish, now or before, comes back.
 
-    `trackers` are names of other tools that show the runs as they go on, `live` is our own page.
+    `trackers` are names of other tools that show the runs as they go on, `live` is our own page,
+    `launcher` says who runs them.
     """
     pending = partial(comparison.select_pending, retry_failed)
     to_do = clear_or_refuse(comparison, pending, overwrite)
@@ -82,9 +84,8 @@ def run_missing(
     with (
         Display(comparison, to_do, console) as display,
         LiveTracking(trackers, comparison.folder) as tracking,
-        closing(
-            run_cells(to_do, LocalPool(num_workers))
-        ) as news,  # so that an interrupt ends the workers
+        open_pool(launcher, num_workers, comparison.folder) as pool,
+        closing(run_cells(to_do, pool, launcher.attempts)) as news,  # an interrupt ends the workers
     ):
         for progress in news:
             display.update(progress)

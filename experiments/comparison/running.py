@@ -6,6 +6,7 @@ Where a population cannot be trained or recorded, each of its runs is tried alon
 is refused for is no fault of the others.
 """
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -66,21 +67,27 @@ def _population(cell: RunSpec) -> int:
     return build_proxy(cell.final_proxy, cell.space, cell.cache).abilities.population
 
 
-def run_cells(cells: Sequence[RunSpec], pool: Pool) -> Generator[Progress, None, None]:
+def run_cells(
+    cells: Sequence[RunSpec], pool: Pool, attempts: int = 1
+) -> Generator[Progress, None, None]:
     """Run the cells and yield what happens; each ends with one that is not working.
 
-    Those of a searcher that cannot be sent to a worker run afterwards, in this process.
+    A search whose process or node is lost is taken up again where its folder stands, until it was
+    begun `attempts` times. Those of a searcher that cannot be sent to a worker run afterwards, in
+    this process.
     """
-    yield from _run_part([cell for cell in cells if not cell.entrant.stays_here], pool)
-    yield from _run_part([cell for cell in cells if cell.entrant.stays_here], InlinePool())
+    yield from _run_part([cell for cell in cells if not cell.entrant.stays_here], pool, attempts)
+    yield from _run_part([cell for cell in cells if cell.entrant.stays_here], InlinePool(), 1)
 
 
-def _run_part(cells: Sequence[RunSpec], pool: Pool) -> Iterator[Progress]:
+def _run_part(cells: Sequence[RunSpec], pool: Pool, attempts: int) -> Iterator[Progress]:
     if not cells:
         return
     bound = _population(cells[0])  # they are of one comparison
     queue = Queue([Search(cell) for cell in cells])
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
+    searches = set(cells_of)
+    lost: Counter[Path] = Counter()
     searched: list[RunSpec] = []
     advances: dict[Path, Advance] = {}
     with closing(pool.run_tasks(queue)) as stream:
@@ -88,10 +95,16 @@ def _run_part(cells: Sequence[RunSpec], pool: Pool) -> Iterator[Progress]:
             about = cells_of[news.task]
             if news.kind == "working":
                 yield Progress(about[0], "partial", True, news.value)
-            elif news.kind == "done" and news.task < len(cells):
+            elif news.kind == "done" and news.task in searches:
                 advances[about[0].path] = news.value
                 searched += about
                 yield Progress(about[0], "partial", True, news.value)
+            elif news.kind == "killed" and _may_go_on(about, lost, attempts):
+                is_search = news.task in searches
+                number = queue.add_first(Search(about[0]) if is_search else Conclude(about))
+                cells_of[number] = about
+                if is_search:
+                    searches.add(number)
             elif news.kind != "done" and len(about) > 1:
                 for cell in about:
                     cells_of[queue.add_first(Conclude([cell]))] = [cell]
@@ -100,6 +113,12 @@ def _run_part(cells: Sequence[RunSpec], pool: Pool) -> Iterator[Progress]:
                     yield _last_progress(cell, news, advances.get(cell.path))
             for part in _populations(searched, not queue, pool.num_workers, bound):
                 cells_of[queue.add_first(Conclude(part))] = part
+
+
+def _may_go_on(cells: Sequence[RunSpec], lost: Counter[Path], attempts: int) -> bool:
+    """Whether runs whose worker was lost are tried once more; counts the loss."""
+    lost.update(cell.path for cell in cells)
+    return all(lost[cell.path] < attempts for cell in cells)
 
 
 def _populations(

@@ -86,7 +86,7 @@ class LocalPool:
                 for worker in [worker for worker in busy if worker.pipe in ready]:
                     news = _receive(worker)
                     if news.kind == "killed":
-                        self._workers.remove(worker)
+                        self._workers = [one for one in self._workers if one is not worker]
                     elif worker.is_spent and worker.task is None:
                         self._end([worker])
                     yield news

@@ -55,7 +55,7 @@ class ProxyConfig:
 
 def choose_proxy(name: str, options: Mapping[str, Any], path: str = "proxy") -> ProxyConfig:
     """The proxy of this name, its settings checked; `path` stands before them in a message."""
-    chosen = _choose("proxy", name, options, load_proxy_settings, PROXIES, path)
+    chosen = choose("proxy", name, options, load_proxy_settings, PROXIES, path)
     return ProxyConfig(name, chosen)
 
 
@@ -119,7 +119,7 @@ def load_llm_settings(name: str) -> type[Any]:
 
 def choose_llm(name: str, options: Mapping[str, Any]) -> LlmConfig:
     """The model of this name, its settings checked."""
-    return LlmConfig(name, _choose("llm", name, options, load_llm_settings, LLMS, "llm"))
+    return LlmConfig(name, choose("llm", name, options, load_llm_settings, LLMS, "llm"))
 
 
 def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return both
 
 
-def _choose(
+def choose(
     group: str,
     name: str,
     options: Mapping[str, Any],
@@ -140,6 +140,8 @@ def _choose(
     others: Iterable[str],
     path: str,
 ) -> Any:
+    """The settings of a choice, of the class that `load` finds; `path` stands before them in a
+    message. Raises InvalidSetting, which names the choice that a setting belongs to."""
     try:
         return build(load(name), options, path)
     except UnknownSetting as error:

@@ -39,6 +39,7 @@ from nasarena.experiments.settings.config import (
 )
 from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.experiments.settings.exchange_settings import ExportConfig, ImportConfig
+from nasarena.experiments.settings.launcher import LauncherConfig, choose_launcher
 from nasarena.experiments.settings.overrides import Asked, compose, parse_overrides
 from nasarena.experiments.settings.saved_model_settings import DownstreamConfig, InferenceConfig
 from nasarena.experiments.settings.scale_settings import ScaleConfig
@@ -154,8 +155,10 @@ def _asked(arguments: Sequence[str], values: Mapping[str, Any]) -> Asked:
     asked = parse_overrides(arguments)
     for key, value in values.items():
         asked.put(key, value)
-    if asked.has("llm", "base_url"):  # an address alone says which choice is meant
-        asked.choices.setdefault("llm", "server")
+    # An address alone says which choice is meant.
+    for group, setting, choice in (("llm", "base_url", "server"), ("launcher", "address", "ray")):
+        if asked.has(group, setting):
+            asked.choices.setdefault(group, choice)
     return asked
 
 
@@ -189,6 +192,12 @@ def _read_llm(given: Mapping[str, Any]) -> tuple[LlmConfig, list[str]]:
     return config, setting_names(type(config.settings))
 
 
+def _read_launcher(given: Mapping[str, Any]) -> tuple[LauncherConfig, list[str]]:
+    options = {name: value for name, value in given.items() if name != "name"}
+    config = choose_launcher(str(given.get("name", LauncherConfig().name)), options)
+    return config, setting_names(type(config.settings))
+
+
 def _read_space(given: Mapping[str, Any]) -> tuple[PatternSpace, list[str]]:
     config = build(SpaceConfig, given, "space")
     return PatternSpace(config.alphabet, config.depth), setting_names(SpaceConfig)
@@ -198,6 +207,7 @@ _GROUPS: dict[str, Callable[[Mapping[str, Any]], tuple[Any, list[str]]]] = {
     "proxy": _read_proxy,
     "space": _read_space,
     "llm": _read_llm,
+    "launcher": _read_launcher,
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.experiments.settings.choices import LlmConfig, ProxyConfig
+from nasarena.experiments.settings.launcher import LauncherConfig
 from nasarena.experiments.settings.registry import TRACKERS, refuse_missing_tool
 from nasarena.search.budget import Unit
 from nasarena.search.candidates.protocol import Space
@@ -222,7 +223,10 @@ class _Comparison:
         "settings",
     )
     folder: str = Field("runs", description="where comparisons lie")
-    workers: Workers = Field(None, description=WORKERS)
+    launcher: InstanceOf[LauncherConfig] = LauncherConfig()
+    workers: Workers = Field(
+        None, description=f"{WORKERS}, here or of the Ray cluster; 64 jobs at once on Slurm"
+    )
     cache: bool = Field(True, description=f"{CACHE}; the charge is the same")
     retry_failed: bool = Field(False, description="try again what failed before")
     overwrite: bool = Field(

@@ -28,6 +28,7 @@ from nasarena.experiments.settings.config import (
 )
 from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.experiments.settings.exchange_settings import ExportConfig, ImportConfig
+from nasarena.experiments.settings.launcher import LAUNCHERS, LauncherConfig
 from nasarena.experiments.settings.overrides import CONF, choices_of, groups_of
 from nasarena.experiments.settings.registry import (
     PROXIES,
@@ -104,10 +105,10 @@ def manual(command: str, usage: str, summary: str, arguments: Sequence[str] | No
 def choice_groups(command: str) -> dict[str, Group]:
     """The groups that a command chooses from, in the order of its settings."""
     defaults = groups_of(command)
-    makers = {"searcher": _searchers, "proxy": _proxies, "llm": _llms}
+    makers = {"searcher": _searchers, "proxy": _proxies, "llm": _llms, "launcher": _launchers}
     fields = COMMANDS[command].__pydantic_fields__
     groups = {}
-    for name in ("searcher", "proxy", "space", "budget", "llm"):
+    for name in ("searcher", "proxy", "space", "budget", "llm", "launcher"):
         if name not in fields or (name == "searcher" and command != "run"):
             continue
         groups[name] = makers[name](defaults) if name in makers else _presets(name, defaults)
@@ -142,6 +143,15 @@ def _llms(defaults: Mapping[str, str]) -> Group:
         list(LLMS),
         lambda name: _first_paragraph(LLMS[name]),
         lambda name: settings_of(LLMS[name], {}, "llm."),
+    )
+
+
+def _launchers(defaults: Mapping[str, str]) -> Group:
+    return Group(
+        LauncherConfig().name,
+        list(LAUNCHERS),
+        lambda name: _first_paragraph(LAUNCHERS[name]),
+        lambda name: settings_of(LAUNCHERS[name], {}, "launcher."),
     )
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
 
 CONF = Path(__file__).parent.parent / "conf"
-NAMED = ("searcher", "then", "llm", "proxy")  # groups whose settings hold the name of the choice
+# Groups whose settings hold the name of the choice.
+NAMED = ("searcher", "then", "llm", "proxy", "launcher")
 _PLAIN = {"proxy": "additive"}  # a choice with no preset but its name
 
 

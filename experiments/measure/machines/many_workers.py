@@ -1,0 +1,94 @@
+"""64 simulated workers: Ray actors on this machine, whose trials sleep, and some of which die.
+
+A trial sleeps between 10 ms and 10 s, log-uniformly, so that most are short and a few are long. Of
+those in `killed`, the process is killed in the middle; it is begun again as `run_cells` does.
+`efficiency` is the time slept in trials that ended, divided by the time that all workers had from
+the first trial's begin to the last one's end: what is lost is the handing out, the deaths, and the
+wait for the last ones. `lost` are trials without a result, `repeated` those with two.
+
+    python -m nasarena.experiments.measure.machines.many_workers [--save] [--workers=64]
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nasarena.experiments.execution.pool import Pool, Queue, Report
+from nasarena.experiments.execution.ray_pool import RayPool
+from nasarena.experiments.measure.record import record
+from nasarena.search.seeding import stream
+
+_SHORTEST_S, _LONGEST_S = 0.01, 10.0
+_SHARE_KILLED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A trial that sleeps; one that `dies` does so halfway."""
+
+    seconds: float
+    dies: bool = False
+
+    def __call__(self, report: Report) -> tuple[float, float]:
+        """When it began and ended, by a clock that all processes of this machine share."""
+        start_s = time.monotonic()
+        if self.dies:
+            time.sleep(self.seconds / 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.seconds)
+        return start_s, time.monotonic()
+
+
+def measure() -> None:
+    """Measure, print, and keep if asked to."""
+    given = dict(text.removeprefix("--").partition("=")[::2] for text in sys.argv[1:])
+    num_workers, num_trials = int(given.get("workers", 64)), int(given.get("trials", 4000))
+    rng = stream(0, "sleeping trials")
+    draws = rng.uniform(np.log(_SHORTEST_S), np.log(_LONGEST_S), num_trials)
+    dying = rng.uniform(size=num_trials) < _SHARE_KILLED
+    trials = [Sleep(float(np.exp(x)), bool(dies)) for x, dies in zip(draws, dying, strict=True)]
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, RayPool(Path(folder), num_workers) as pool:
+        ends, num_killed = sleep_all(trials, pool)
+    done_s = [end - begin for found in ends.values() for begin, end in found]
+    moments = [moment for found in ends.values() for pair in found for moment in pair]
+    wall_s = max(moments) - min(moments)
+    row = {
+        "workers": num_workers,
+        "trials": num_trials,
+        "planted_deaths": int(dying.sum()),
+        "killed": num_killed,
+        "lost": num_trials - len(ends),
+        "repeated": sum(len(found) > 1 for found in ends.values()),
+        "slept_s": sum(done_s),
+        "wall_s": wall_s,
+        "start_and_end_s": time.perf_counter() - start - wall_s,
+        "efficiency": sum(done_s) / (num_workers * wall_s),
+    }
+    summary = {key: row[key] for key in ("efficiency", "lost", "repeated", "killed")}
+    record("many_workers", [row], summary, module="machines.many_workers")
+
+
+def sleep_all(trials: list[Sleep], pool: Pool) -> tuple[dict[int, list[tuple[float, float]]], int]:
+    """When each trial slept, by its number, and how many were killed; those are begun again."""
+    queue, of = Queue(trials), {number: number for number in range(len(trials))}
+    ends: dict[int, list[tuple[float, float]]] = {}
+    kinds: Counter[str] = Counter()
+    for news in pool.run_tasks(queue):
+        kinds[news.kind] += 1
+        if news.kind == "done":
+            ends.setdefault(of[news.task], []).append(news.value)
+        elif news.kind == "killed":
+            of[queue.add_first(Sleep(trials[of[news.task]].seconds))] = of[news.task]
+    return ends, kinds["killed"]
+
+
+if __name__ == "__main__":
+    measure()
