@@ -1,10 +1,14 @@
-"""A Slurm of one node on this machine, for as long as a test lasts; root and slurm-wlm needed."""
+"""A Slurm of one node on this machine, for as long as a test lasts; root and slurm-wlm needed.
+
+As a program it runs the command that it is given beside one.
+"""
 
 import os
 import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -118,3 +122,8 @@ def _wait_until_idle(folder: Path, timeout_s: float = 60.0) -> None:
         time.sleep(0.3)
     logs = "\n".join(file.read_text(errors="replace")[-2000:] for file in folder.glob("*.out"))
     raise RuntimeError(f"Slurm did not start: {asked.stdout} {asked.stderr}\n{logs}")
+
+
+if __name__ == "__main__":
+    with one_node_slurm(cpus=2):
+        raise SystemExit(subprocess.run(sys.argv[1:]).returncode)

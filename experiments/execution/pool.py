@@ -49,8 +49,8 @@ class Queue:
         """The next task and its number."""
         return self._waiting.popleft()
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+    def __len__(self) -> int:
+        return len(self._waiting)
 
 
 class Pool(Protocol):

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, Self
 
 from nasarena.experiments.execution.pool import News, Queue
-from nasarena.experiments.execution.site import Site, open_site
+from nasarena.experiments.execution.remote_site import Site, open_site
 from nasarena.experiments.execution.workers import LocalPool, num_cores
 from nasarena.search.errors import NasArenaError
 
@@ -95,7 +95,9 @@ class RayPool:
 
         try:
             while self._hand_out(queue):
-                ready, _ = ray.wait([worker.next for worker in self._workers if worker.next])
+                ready, _ = ray.wait(
+                    [worker.next for worker in self._workers if worker.next is not None]
+                )
                 for worker in [worker for worker in self._workers if worker.next in ready]:
                     news = self._hear(worker)
                     if news is not None:
@@ -109,7 +111,9 @@ class RayPool:
             if queue and worker.next is None:
                 _give(worker, *queue.take())
         at_work = [worker for worker in self._workers if worker.task is not None]
-        while queue and len(self._workers) < self.num_workers:
+        num_starting = len(self._workers) - len(at_work) if queue else 0
+        num_free = self.num_workers - len(self._workers)
+        for _ in range(min(len(queue) - num_starting, num_free)):
             actor = self._agent.remote(self._site)
             self._workers.append(_Worker(actor, actor.enter.remote()))
         return bool(at_work or queue)
@@ -179,7 +183,7 @@ def _join(stack: ExitStack, address: str | None, num_workers: int | None) -> Non
         settings |= {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
     try:
         ray.init(**settings, log_to_driver=False, logging_level="error")
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise NasArenaError(f"no Ray cluster at {address or 'this machine'}: {reason}") from error
+    except Exception as error:  # Ray raises it bare where its processes take too long to start
+        reason = str(error).strip().partition("\n")[0]
+        raise NasArenaError(f"no Ray at {address or 'this machine'}: {reason}") from error
     stack.callback(ray.shutdown)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from nasarena.experiments.execution.pool import News, Queue, Task
-from nasarena.experiments.execution.site import Site, open_site
+from nasarena.experiments.execution.remote_site import Site, open_site
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.search.errors import NasArenaError
 

@@ -12,7 +12,7 @@ from nasarena.experiments.comparison.run_spec import Advance
 from nasarena.experiments.comparison.running import Search, run_cells
 from nasarena.experiments.execution.launchers import _options
 from nasarena.experiments.execution.pool import News, Queue
-from nasarena.experiments.execution.site import open_site
+from nasarena.experiments.execution.remote_site import open_site
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.experiments.settings.launcher import LOCAL, RayLauncher, SlurmLauncher
 from nasarena.search.errors import InvalidSetting, NasArenaError

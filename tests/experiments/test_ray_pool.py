@@ -12,6 +12,8 @@ from nasarena.experiments.execution.pool import Queue
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("ray is not installed: pip install 'nasarena[ray]'", allow_module_level=True)
+# Ray does not wait for the processes that it has ended.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_runs_on_ray_are_those_of_this_machine_whatever_dies(tmp_path: Path) -> None:

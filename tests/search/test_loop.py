@@ -345,6 +345,13 @@ def test_damage_in_the_middle_is_refused_not_dropped(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
+def test_the_words_of_a_record_are_held_once(tmp_path: Path) -> None:
+    run(tmp_path, climb)
+    one, other = list(read_run(tmp_path).of_kind("settled"))[-2:]
+    assert all(a is b for a, b in zip(one["trial"], other["trial"], strict=True))
+    assert one["trial"]["status"] is other["trial"]["status"]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"config": {}}'])
 def test_an_unreadable_header_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)

@@ -2,13 +2,16 @@
 
 40 runs: four searchers with ten seeds each, on a landscape with noise. Each launcher writes a
 folder of its own; every event is compared, times aside. `different` counts the runs that are not
-those of this machine. Slurm must be there: `sinfo` answers. What is not there is left out.
+those of this machine. What is not there is left out: `ray`, and Slurm where `sinfo` does not
+answer. A Slurm for the time of the measurement is started, as root, by
 
-    python -m nasarena.experiments.measure.machines.launchers [--save] [--seeds=10]
+    PYTHONPATH=tests python -m one_node_slurm \
+      python -m nasarena.experiments.measure.machines.launchers [--save] [--seeds=10]
 """
 
 import importlib.util
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -67,7 +70,8 @@ def launchers_here() -> list[str]:
     if importlib.util.find_spec("ray"):
         found.append("ray")
     if importlib.util.find_spec("submitit") and shutil.which("sinfo"):
-        found.append("slurm")
+        asked = subprocess.run(["sinfo"], capture_output=True)
+        found += ["slurm"] if asked.returncode == 0 else []
     return found
 
 
