@@ -59,9 +59,7 @@ class Sample:
         places = np.flatnonzero(counts > 1)
         return places, variances[places], counts[places]
 
-    def _variances(
-        self, rows: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _variances(self, rows: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Variance and number of the chosen trainings of each pattern."""
         members, scores = self.members[rows], self.scores[rows]
         counts = np.bincount(members, minlength=len(self.patterns))

@@ -117,8 +117,11 @@ def test_jobs_write_what_workers_on_this_machine_write(
     from nasarena.experiments.execution import launchers
     from nasarena.experiments.execution.slurm_pool import SlurmPool
 
+    limit = {"timeout_min": 60}
     monkeypatch.setattr(
-        launchers, "open_pool", lambda launcher, n, folder: SlurmPool(folder, n, cluster="local")
+        launchers,
+        "open_pool",
+        lambda launcher, n, folder: SlurmPool(folder, n, limit, cluster="local"),
     )
     monkeypatch.setattr(
         "nasarena.experiments.commands.one_comparison.open_pool", launchers.open_pool
@@ -135,7 +138,7 @@ def test_a_job_that_dies_costs_its_task_alone(tmp_path: Path) -> None:
     from nasarena.experiments.execution.slurm_pool import SlurmPool
 
     queue = Queue([Die(is_job=False), Die(is_job=True)])
-    with SlurmPool(tmp_path, 2, cluster="local") as pool:
+    with SlurmPool(tmp_path, 2, {"timeout_min": 60}, cluster="local") as pool:
         ends = {news.task: news for news in pool.run_tasks(queue)}
     assert {number: news.kind for number, news in ends.items()} == {0: "killed", 1: "killed"}
     assert (ends[0].value, ends[1].value) == ("signal SIGKILL", "its job ended without a result")
