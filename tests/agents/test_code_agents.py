@@ -129,6 +129,20 @@ def test_blocks_and_files_come_of_the_operators_they_are_for(tmp_path: Path) -> 
     assert ("draft", "file") in forms and ("improve", "blocks") in forms
 
 
+def test_the_same_program_with_another_comment_is_sampled_again(tmp_path: Path) -> None:
+    def commenting(request: Request, rng: np.random.Generator) -> str:
+        return program_reply(f"```python\n{DRAFT}# {rng.integers(10**6)}\n```")
+
+    trials = by_agent(
+        run_search(
+            tmp_path, searchers.IidAgent, ToyProxy(PROGRAMS, sum_of_numbers), amount=4,
+            llm=ScriptedClient(commenting), initial_design=1, finalists=0, max_duplicates=2,
+        )
+    )  # fmt: skip
+    assert [trial.status for trial in trials] == ["duplicate", "duplicate"]
+    assert [trial.llm.calls for trial in trials if trial.llm] == [4, 4], "distinct=3 more"
+
+
 @pytest.mark.parametrize("mode", CASES)
 def test_a_shown_history_holds_no_program_and_every_list(tmp_path: Path, mode: str) -> None:
     client = ScriptedClient(CASES[mode][2])

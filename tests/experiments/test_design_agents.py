@@ -16,6 +16,7 @@ from nasarena.experiments.design.ground import comparison_settings
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.measure.faults.chat_server import serve
 from nasarena.experiments.measure.faults.code_kills import descendants
+from nasarena.experiments.measure.faults.victim import timeless_events
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.autoresearch.catalogue import edit_space
 from nasarena.search.errors import InvalidSetting
@@ -130,12 +131,12 @@ def test_an_agent_writes_breaks_and_mends_a_program_and_leaves_no_process(tmp_pa
         events = first.path / "events.jsonl"
         lines = events.read_text().splitlines(keepends=True)
         cut = next(k for k, line in enumerate(lines) if '"operator":"improve"' in line)
-        num_asked = len(server.bodies)
+        num_asked, whole = len(server.bodies), timeless_events(first.path)
         events.write_text("".join(lines[:cut]))
         again = search_code(tmp_path, "first", f"llm.base_url={server.url}", "llm.patience_s=0")
-        assert drop_measurements(again.events) == drop_measurements(first.events)
+        assert timeless_events(again.path) == whole
         assert len(server.bodies) - num_asked < num_asked, "what is on record is not asked again"
     replayed = search_code(tmp_path, "replay", "llm=replay", f"llm.record={tmp_path / 'first'}")
-    assert drop_measurements(replayed.events) == drop_measurements(first.events)
+    assert drop_measurements(replayed.events) == drop_measurements(again.events)
     started = [pid for one in descendants(os.getpid()) for pid in descendants(one)]
     assert started == [], "but for a Python that waits for work, nothing lives on"
