@@ -13,8 +13,8 @@ from nasarena.agents import searchers
 from nasarena.agents.hybrids.llambo import Llambo
 from nasarena.agents.hybrids.override import Override
 from nasarena.agents.hybrids.prior_search import PriorBo, PriorEvolution
+from nasarena.agents.languages.choice import parse_reply
 from nasarena.agents.llm.client import Reply, Request
-from nasarena.agents.operators.draft import parse as parse_draft
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import drop_measurements, read_run
 from nasarena.search.searcher import build_searcher, searcher, spec_of
@@ -491,7 +491,7 @@ def test_drafts_are_read_in_the_letters_of_their_view() -> None:
     from nasarena.agents.languages.candidate import UnusableReply
 
     with pytest.raises(UnusableReply, match="letters from XYZ"):
-        parse_draft(answer("AMSAMS"), View(PatternSpace("XYZ", 6)))
+        parse_reply(answer("AMSAMS"), View(PatternSpace("XYZ", 6)))
 
 
 def reply_with_logprobs(text: str, pattern: str, space: PatternSpace) -> Reply:
