@@ -1,10 +1,11 @@
 """What is asked of a whole program: each hunk of its diff left out, and each put in alone.
 
 The diff goes from the script as it is given to the winner, both written anew from their syntax
-trees: a comment or another layout is no hunk. It has no lines of context, so hunks lie apart and
-any choice of them is a text. Whether that text is a program is another matter: what does not parse,
-or lacks what the task calls, is said and not trained, and what breaks when it runs fails as any
-training does. Texts that are one candidate (a local variable under another name) are trained once.
+trees: a comment, a docstring or another layout is no hunk. It has no lines of context, so hunks lie
+apart and any choice of them is a text. Whether that text is a program is another matter: what does
+not parse, or lacks what the task calls, is said and not trained, and what breaks when it runs fails
+as any training does. Texts that are one candidate (a local variable under another name) are trained
+once.
 """
 
 import ast
@@ -110,7 +111,22 @@ class _Texts:
 
 
 def _write_anew(source: str) -> str:
-    return ast.unparse(parse_program(source)) + "\n"
+    """The same candidate without comments, docstrings and a layout of its own."""
+    tree = parse_program(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            code = [one for one in body if not _is_bare_string(one)]
+            node.body = code or body  # type: ignore[attr-defined]
+    return ast.unparse(tree) + "\n"
+
+
+def _is_bare_string(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _join(spans: list[tuple[int, int, int, int]], place: int) -> None:

@@ -119,6 +119,15 @@ def test_every_choice_of_hunks_is_a_text_and_all_of_them_are_the_winner() -> Non
     assert apply_hunks(SCRIPT, reversed(hunks[:1])).splitlines()[0] == "RATE = 4"
 
 
+def test_words_alone_are_no_hunk() -> None:
+    winner = _change(["RATE"]).replace(
+        "def build(x):", 'def build(x):\n    """Words."""\n    # more'
+    )
+    asked = ask_about_hunks(SPACE, '"""Words of a module."""\n' + winner)
+    assert list(asked.parts) == ["hunk 1"]
+    assert SPACE.identity(asked.winner) == SPACE.identity(winner)
+
+
 def test_a_hunk_that_others_lean_on_is_said_to_fail() -> None:
     winner = _change(["RATE"]).replace(
         "def train", "def double(x):\n    return 2 * x\n\n\ndef train"
