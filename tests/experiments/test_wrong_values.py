@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.settings.choices import LLMS
 from nasarena.experiments.settings.config import BudgetConfig, SpaceConfig
+from nasarena.experiments.settings.launcher import LAUNCHERS
 from nasarena.experiments.settings.manual import COMMANDS
 from nasarena.experiments.settings.registry import (
     PROXIES,
@@ -24,7 +25,7 @@ from nasarena.experiments.settings.registry import (
 )
 from nasarena.search.errors import classes_in
 
-GROUPS = {"proxy", "space", "budget", "llm"}
+GROUPS = {"proxy", "space", "budget", "llm", "launcher"}
 # No type and no bound to break: options are those of a searcher, changes those of a proxy.
 OPEN = {"searcher.options", "options", "settings.changes", "searcher.options.inner"}
 NAMES = ("searchers", "searcher.name", "model")  # those of searchers and models: any word will do
@@ -105,6 +106,9 @@ def settings_of_groups() -> Iterator[Case]:
     for llm, cls in LLMS.items():
         for name, setting in walk(cls, "llm."):
             yield ["run", f"llm={llm}"], name, name, setting
+    for launcher, cls in LAUNCHERS.items():
+        for name, setting in walk(cls, "launcher."):
+            yield ["run", f"launcher={launcher}"], name, name, setting
     for path, cls in (("space.", SpaceConfig), ("budget.", BudgetConfig)):
         for name, setting in walk(cls, path):
             yield ["compare"], name, name, setting
