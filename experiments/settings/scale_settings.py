@@ -6,6 +6,7 @@ from pydantic import Field, InstanceOf
 
 from nasarena.experiments.settings.config import FIRST_SEED, WORKERS, FolderName, Positive, Workers
 from nasarena.proxies.data.text_settings import TextSettings
+from nasarena.proxies.patternbench.suite import SUITE
 from nasarena.proxies.scaled.scaled_settings import ScaledSettings
 from nasarena.search.settings import settings
 from nasarena.search.space import PatternSpace
@@ -49,7 +50,7 @@ class ScaleConfig:
         "patternbench-quick", description="proxy whose true scores the deciles are those of"
     )
     scores: tuple[str, ...] = Field(
-        ("patternbench-quick", "patternbench-long"),
+        tuple(f"patternbench-{name}" for name in SUITE),
         description="landscapes whose true scores of the patterns are written to scores.csv",
     )
     draw: int = Field(0, ge=0, description="which draw of random patterns and of deciles")
