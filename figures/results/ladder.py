@@ -20,7 +20,7 @@ from nasarena.search.seeding import stream
 
 LOWEST = "lowest rung"
 SCORE_COLUMNS = ("label", "scorer", "score")
-_BEST_SHARE = 0.1
+_BEST_SHARE, _MIN_BEST = 0.1, 10  # among five of them an order says nothing
 Scores = Mapping[str, Mapping[str, float]]  # by scorer and label
 
 
@@ -147,7 +147,7 @@ def _agreement(
         np.array([scores[label] for label in common]),
         -np.array([rung.losses[label] for label in common]),
     )
-    share = max(_BEST_SHARE, MIN_PATTERNS / len(common))
+    share = max(_BEST_SHARE, min(1.0, _MIN_BEST / len(common)))
 
     def rng(*role: str) -> np.random.Generator:
         return stream(0, "ladder", scorer, rung.name, *role)

@@ -142,13 +142,17 @@ def _gaps(table: ScalingTable) -> list[str]:
 def _laws(table: ScalingTable, options: ScalingOptions, gaps: list[str]) -> LawStudy | None:
     """The joint fit of every architecture that has cells enough."""
     rows = table.rows
-    for label in table.labels:
-        own = cells_of(rows[rows["label"] == label], options)
-        if words := refusal_of(own, 0):
-            gaps.append(words)
-            rows = rows[rows["label"] != label]
-    if rows.empty:
+    refusals = {
+        label: words
+        for label in table.labels
+        if (words := refusal_of(cells_of(rows[rows["label"] == label], options), 0))
+    }
+    if len(refusals) == len(table.labels):
+        others = ", and neither has any other architecture" if len(refusals) > 1 else ""
+        gaps.append(f"{next(iter(refusals.values()))}{others}")
         return None
+    gaps.extend(refusals.values())
+    rows = rows[~rows["label"].isin(refusals)]
     rng = stream(0, "scaling laws", table.data_hash)
     return study_laws(
         cells_of(rows, options), rng, options.sharing, options.noise, options.num_repeats

@@ -95,5 +95,5 @@ def _detail(ladder: Ladder) -> str:
     return (
         f"{of} architectures a rung, mean loss over seeds; bars: 95 % bootstrap intervals over "
         f"architectures. Thin line: chance. Grey bars: Kendall's tau between two seeds of the "
-        f"rung. The best are the rung's best tenth, but never fewer than five (here {best})."
+        f"rung. The best are the rung's best tenth, but never fewer than ten (here {best})."
     )

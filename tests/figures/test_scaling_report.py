@@ -104,6 +104,14 @@ def test_the_frontier_is_compared_with_the_reference() -> None:
     assert [label.get_text() for label in right.get_yticklabels()] == ["flat", "steep"]
 
 
+def test_the_best_of_a_rung_are_ten_or_all_where_there_are_fewer() -> None:
+    rows = ladder_rows()
+    more = rows.assign(label=rows["label"] + "b", loss=rows["loss"] + 0.5)
+    for frame, whole in ((rows, 10), (pd.concat([rows, more]), 20)):
+        (found,) = climb(make_scaling(frame, "x"), num_repeats=20).found[LOWEST].values()
+        assert (found.whole.num_patterns, found.best.num_patterns) == (whole, 10)
+
+
 def test_equal_tokens_puts_the_best_on_top_and_says_what_seeds_can_show(
     rungs: ScalingTable,
 ) -> None:
@@ -115,6 +123,7 @@ def test_equal_tokens_puts_the_best_on_top_and_says_what_seeds_can_show(
     assert "2 paired seeds cannot reach p below 0.05" in text
     assert "No law was fitted" in headline(result)
     assert "a law of p0 needs at least 6 cells" in text
+    assert text.count("a law of") == 1 and "and neither has any other architecture" in text
 
 
 def test_seven_seeds_tell_two_architectures_apart_against_the_reference() -> None:
