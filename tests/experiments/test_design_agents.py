@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.comparison.plan import plan_comparison, with_model
-from nasarena.experiments.comparison.run_spec import search_cell
+from nasarena.experiments.comparison.run_spec import conclude_cells, search_cell
 from nasarena.experiments.design.command import design
 from nasarena.experiments.design.ground import comparison_settings
 from nasarena.experiments.execution.console import make_console
@@ -103,7 +103,7 @@ def programming_model(messages: list[dict[str, str]], seed: int) -> str:
 
 
 def search_code(folder: Path, name: str, *llm: str) -> RunRecord:
-    """One search of an agent that writes code, in this process, without what follows it.
+    """One search of an agent that writes code, in this process, with nobody trained again.
 
     The given script has two optimizers, each of which takes a step.
     """
@@ -111,11 +111,13 @@ def search_code(folder: Path, name: str, *llm: str) -> RunRecord:
         *_SHORT, "seconds=2", "mode=code", f"folder={folder}", f"name={name}", "initial_design=1",
         "searchers=[{name:agent-greedy,options:{drafts:1}}]", *llm,
     ]  # fmt: skip
-    config = replace(comparison_settings(design_settings(asked)), references=False)
+    config = comparison_settings(design_settings(asked))
+    config = replace(config, references=False, loop=replace(config.loop, finalists=0))
     planned = plan_comparison(config, "test")
     with with_model(planned, config, make_console(stderr=True)) as comparison:
         (cell,) = comparison.cells
         search_cell(cell, lambda advance: None)
+        conclude_cells([cell])
     return read_run(cell.path)
 
 
