@@ -63,8 +63,10 @@ def write_scaling(
         make_subfolder(out, "figures")
         drawings = _draw(found, ladder, out / "figures", source)
         replace_text(out / "laws.csv", rows)
-        replace_text(out / "scaling.md", _markdown(table.name, headline(found), told, source))
-        page = render(table, headline(found), [*told, made], drawings)
+        replace_text(
+            out / "scaling.md", _markdown(table.name, headline(found, ladder), told, source)
+        )
+        page = render(table, headline(found, ladder), [*told, made], drawings)
         replace_text(out / "report.html", page)
     except OSError as error:
         raise NasArenaError(f"cannot write into {out}: {error.strerror}") from error

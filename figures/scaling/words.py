@@ -33,9 +33,11 @@ def sections(study: ScalingStudy, ladder: Ladder) -> list[Section]:
     return [section for section in made if section.blocks]
 
 
-def headline(study: ScalingStudy) -> str:
-    """Whether any two slopes are shown to differ."""
+def headline(study: ScalingStudy, ladder: Ladder | None = None) -> str:
+    """Whether any two slopes are shown to differ; without laws, who ranks the largest rung best."""
     laws = study.laws
+    if laws is None and ladder is not None and ladder.found:
+        return _best_scorer(ladder)
     if laws is None:
         return "No law was fitted: no architecture has enough sizes and numbers of tokens."
     pairs = pairs_of(laws)
@@ -51,6 +53,21 @@ def headline(study: ScalingStudy) -> str:
     return (
         f"{count} of {len(pairs)} intervals of differences of slopes exclude 0 at 95 %; without "
         f"any true difference {ALPHA * len(pairs):.2g} would."
+    )
+
+
+def _best_scorer(ladder: Ladder) -> str:
+    rung = ladder.rungs[-1].name
+    on_top = {name: own[rung] for name, own in ladder.found.items() if rung in own}
+    if not on_top:
+        return f"Nothing ranks the architectures of the largest rung, {rung}."
+    best = max(on_top, key=lambda name: on_top[name].whole.kendall.estimate)
+    found = on_top[best]
+    among = f", the best of {len(on_top)} scorers," if len(on_top) > 1 else ""
+    return (
+        f"{best}{among} ranks the {found.whole.num_patterns} architectures of the largest rung, "
+        f"{rung}, with Kendall's tau {_show(found.whole.kendall)}; it decides "
+        f"{found.right.estimate:.0%} of the pairs rightly."
     )
 
 

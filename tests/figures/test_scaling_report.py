@@ -122,6 +122,8 @@ def test_equal_tokens_puts_the_best_on_top_and_says_what_seeds_can_show(
     text = "\n".join(to_markdown(sections(result, climb(rungs, num_repeats=20))))
     assert "2 paired seeds cannot reach p below 0.05" in text
     assert "No law was fitted" in headline(result)
+    words = headline(result, climb(rungs, num_repeats=20))
+    assert words.startswith("lowest rung ranks the 10 architectures of the largest rung, ")
     assert "a law of p0 needs at least 6 cells" in text
     assert text.count("a law of") == 1 and "and neither has any other architecture" in text
 
