@@ -181,10 +181,9 @@ def _parabolas(
             for value, own in chosen.items()
             if fit_parabola(value, cells.params[own], cells.means[own]).curvature > 0
         }
-        if len(chosen) > len(usable):
-            gaps.append(
-                f"{label}: {len(chosen) - len(usable)} budgets where no parabola has a bottom"
-            )
+        if missing := len(chosen) - len(usable):
+            budgets = "budget" if missing == 1 else "budgets"
+            gaps.append(f"{label}: {missing} {budgets} where no parabola has a bottom")
         if len(usable) >= MIN_BUDGETS:
             found[label] = fit_frontier(
                 list(usable),

@@ -47,12 +47,15 @@ def headline(study: ScalingStudy, ladder: Ladder | None = None) -> str:
     if all(np.isnan(each.low) for each in differences):
         return "No slopes can be told apart: there is too little noise information for intervals."
     count = sum(_excludes_zero(each) for each in differences)
+    doubt = ""
+    if laws.misfit > _MISFIT:
+        doubt = " But the law misses the losses by more than noise: intervals are too narrow."
     if len(pairs) == 1:
         words = "excludes" if count else "includes"
-        return f"The interval of the difference of slopes {words} 0 ({differences[0]})."
+        return f"The interval of the difference of slopes {words} 0 ({differences[0]}).{doubt}"
     return (
         f"{count} of {len(pairs)} intervals of differences of slopes exclude 0 at 95 %; without "
-        f"any true difference {ALPHA * len(pairs):.2g} would."
+        f"any true difference {ALPHA * len(pairs):.2g} would.{doubt}"
     )
 
 

@@ -76,6 +76,14 @@ def test_the_steeper_law_is_told_from_the_flat_one(found: ScalingStudy) -> None:
     assert headline(found).startswith("The interval of the difference of slopes excludes 0")
 
 
+def test_a_law_that_misses_the_losses_is_doubted_in_the_first_line(found: ScalingStudy) -> None:
+    rows = planted(0.001)
+    rows.loc[rows["params_counted"] == rows["params_counted"].min(), "loss"] += 0.1
+    bent = study(make_scaling(rows, "bent"), OPTIONS)
+    assert headline(bent).endswith("intervals are too narrow.")
+    assert "too narrow" not in headline(found)
+
+
 def test_the_table_of_laws_holds_laws_differences_and_parabolas(found: ScalingStudy) -> None:
     table = laws_table(found).set_index(["fit", "label", "less", "quantity"])
     assert len(table) == 2 * 7 + 4 + 2 * 2
