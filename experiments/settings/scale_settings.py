@@ -51,7 +51,7 @@ class ScaleConfig:
     )
     scores: tuple[str, ...] = Field(
         tuple(f"patternbench-{name}" for name in SUITE),
-        description="landscapes whose true scores of the patterns are written to scores.csv",
+        description="landscapes, and trained proxies as quick, that score the patterns: scores.csv",
     )
     draw: int = Field(0, ge=0, description="which draw of random patterns and of deciles")
     sizes: tuple[str, ...] = Field(

@@ -6,15 +6,19 @@ import pytest
 
 from nasarena.baselines.references import REFERENCES
 from nasarena.experiments.commands.cli import main
+from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.grid import scores
 from nasarena.experiments.grid.cells import Grid, make_grid
 from nasarena.experiments.grid.patterns import draw_deciles, make_patterns
 from nasarena.experiments.grid.scores import score_table
 from nasarena.experiments.grid.sizes import make_sizes
-from nasarena.experiments.settings.commands import scale_settings
+from nasarena.experiments.settings.choices import ProxyConfig
+from nasarena.experiments.settings.commands import evaluate_settings, scale_settings
 from nasarena.experiments.settings.overrides import choices_of
 from nasarena.experiments.settings.scale_settings import LawSettings
 from nasarena.proxies.scaled.scaled_settings import ScaledSettings
 from nasarena.search.errors import NasArenaError
+from nasarena.search.proxy import Proxy, TrialSeed
 from nasarena.search.space import PatternSpace
 
 # 60 steps of 8 sequences of 32 bytes at width 32: a forward pass is two FLOPs a weight and for
@@ -68,6 +72,29 @@ def test_scores_leave_out_what_a_landscape_cannot_spell() -> None:
     assert [line.split(",")[:2] for line in table.splitlines()] == [
         ["label", "scorer"], ["long", "patternbench-quick"],
     ]  # fmt: skip
+
+
+def test_a_trained_proxy_scores_by_the_mean_of_two_trainings() -> None:
+    pattern = "SM" * 8
+    proxy = build_proxy(evaluate_settings(proxy="quick").proxy, PatternSpace(), False)
+    alone = [proxy.evaluate([pattern], [TrialSeed(seed)], "search")[0].score for seed in (0, 1)]
+    assert alone[0] is not None and alone[1] is not None and alone[0] != alone[1]
+    (line,) = score_table(["quick"], {"one": pattern}).splitlines()[1:]
+    assert line.startswith("one,quick,")
+    assert float(line.rpartition(",")[2]) == pytest.approx((alone[0] + alone[1]) / 2, rel=1e-6)
+
+
+def test_a_trained_proxy_has_the_settings_of_its_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ProxyConfig] = []
+
+    def record(config: ProxyConfig, *_: object) -> Proxy:
+        asked.append(config)
+        return build_proxy(evaluate_settings(proxy="additive").proxy, PatternSpace(), False)
+
+    monkeypatch.setattr(scores, "build_proxy", record)
+    score_table(["modern"], {"one": "M" * 16})
+    assert asked == [evaluate_settings(proxy="modern").proxy]
+    assert asked[0].settings != evaluate_settings(proxy="quick").proxy.settings
 
 
 def test_rate_and_batch_follow_the_power_law() -> None:
