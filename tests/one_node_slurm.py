@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from socket import gethostname, socket
 
-_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
+_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue")
 _CONF = """\
 ClusterName=one
 SlurmctldHost={host}(127.0.0.1)
@@ -83,6 +83,7 @@ def one_node_slurm(cpus: int) -> Iterator[Path]:
         ):
             _start(stack, command, folder)
         _wait_until_idle(folder)
+        stack.callback(_end_jobs)
         yield folder
 
 
@@ -103,6 +104,18 @@ def _start(stack: ExitStack, command: list[str], folder: Path) -> None:
         while not (folder / "munge.socket").exists():
             assert process.poll() is None, (folder / "munged.out").read_text()
             time.sleep(0.1)
+
+
+def _end_jobs(timeout_s: float = 20.0) -> None:
+    """Cancel what still runs, and wait for its end: a job outlives the daemons that started it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        asked = subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, text=True)
+        jobs = asked.stdout.split()
+        if not jobs:
+            return
+        subprocess.run(["scancel", *jobs], capture_output=True)
+        time.sleep(0.3)
 
 
 def _free_ports() -> list[int]:
