@@ -15,15 +15,6 @@ from nasarena.agents.options import AgentOptions
 from nasarena.search.seeding import stream
 from nasarena.search.trial import Trial
 
-# What each task is about, in words that cards may have; another task is looked up by its name.
-_TASKS = {
-    "autoresearch": "a small language model of bytes of prose, trained for a short fixed time; "
-    "bits per byte on held-out text",
-    "lra-listops": "an encoder that classifies long nested lists of tokens",
-    "lra-text": "an encoder for the classification of long texts of bytes",
-    "lra-retrieval": "an encoder for pairs of long documents of bytes: do both belong together",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Hint:
@@ -43,13 +34,15 @@ def find_hint(
 ) -> Hint:
     """What the agent is told for one proposal.
 
-    `space` names its task (`space.task`, of code). `parent` is the first trial that the operator
+    `space`, of code, says what its task is about. `parent` is the first trial that the operator
     acts on, `failure` the newest trial of the agent that failed; both as the agent may know them,
     None where there is none. `seed` belongs to this proposal alone.
     """
+    if options.literature == "off":  # as on patterns, always
+        return Hint()
     found = read_literature(
         options.literature,
-        _TASKS.get(str(getattr(space, "task", "")), str(getattr(space, "task", ""))),
+        space.about or space.task,
         parent.pattern if parent else "",
         f"{failure.note} {failure.details.get('error', '')}" if failure else "",
         parent.details.get("literature", "").split() if parent else (),

@@ -11,8 +11,8 @@ from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.pool import Report
+from nasarena.experiments.measure.machines.same_events import events_below
 from nasarena.experiments.settings.commands import compare_settings
-from nasarena.search.run_folder import drop_measurements, find_runs, read_run
 
 Events = dict[str, list[dict[str, Any]]]
 
@@ -35,15 +35,7 @@ def launch(folder: Path, launcher: str, seeds: int = 1) -> Events:
     comparison = plan_comparison(config, "test")
     troubles = run_missing(comparison, "test", make_console(), 2, False, launcher=config.launcher)
     assert troubles == []
-    return events_in(folder)
-
-
-def events_in(folder: Path) -> Events:
-    """Events of all runs below a folder, by the path of the run."""
-    return {
-        str(path.relative_to(folder)): drop_measurements(read_run(path).events)
-        for path in find_runs(folder)
-    }
+    return events_below(folder)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def make_smaller(arguments: list[str]) -> list[str]:
     return [*arguments, *SMALLER.get(arguments[0], [])]
 
 
-def fenced(page: str) -> list[str]:
+def read_commands(page: str) -> list[str]:
     """The commands of its blocks alone: text may speak of others."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     shell = (f"```\n{text}```" for language, text in blocks if not language)
@@ -44,12 +44,12 @@ def fenced(page: str) -> list[str]:
 
 
 def test_the_page_has_commands_of_most_kinds() -> None:
-    used = {command.split()[1] for command in fenced(PAGE)}
+    used = {command.split()[1] for command in read_commands(PAGE)}
     assert {"doctor", "compare", "status", "browse", "check", "evaluate", "audit"} <= used
     assert used <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", fenced(PAGE))
+@pytest.mark.parametrize("command", read_commands(PAGE))
 def test_a_command_runs_as_printed(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,7 +47,7 @@ class ProgramLanguage:
             functions=" and ".join(functions),
             imports=", ".join(interface.imports),
             characters=f"{interface.most_characters:,}",
-            given=_fenced(self.space.drafts[0][1]),
+            given=_code_block(self.space.drafts[0][1]),
         )
 
     def reply_form(self) -> str:
@@ -101,8 +101,8 @@ class ProgramLanguage:
         """Line and program; of a failure also where it failed, and what was changed."""
         if trial.pattern not in self.space:
             reply = trial.pattern[:_MOST_OF_REPLY]
-            return f"{trial_line(trial, view.noise)}\n{_fenced(reply, '')}"
-        parts = [trial_line(trial, view.noise), _fenced(trial.pattern)]
+            return f"{trial_line(trial, view.noise)}\n{_code_block(reply, '')}"
+        parts = [trial_line(trial, view.noise), _code_block(trial.pattern)]
         if trial.status == "failed":
             if trial.note.startswith("smoke run: "):
                 parts.append(program_texts.SMOKE)
@@ -111,7 +111,7 @@ class ProgramLanguage:
             if view.last_good is not None and view.last_good.index != trial.index:
                 diff = self.space.difference(view.last_good.pattern, trial.pattern)
                 heading = program_texts.CHANGED.format(index=view.last_good.index)
-                parts.append(f"{heading}\n{_fenced(diff[:_MOST_OF_DIFF], 'diff')}")
+                parts.append(f"{heading}\n{_code_block(diff[:_MOST_OF_DIFF], 'diff')}")
         return "\n".join(parts)
 
 
@@ -166,5 +166,5 @@ def _read_header(text: str) -> tuple[str, str, str]:
     return name, one_line(found.get("HYPOTHESIS", ""), HYPOTHESIS_LENGTH), expected
 
 
-def _fenced(text: str, kind: str = "python") -> str:
+def _code_block(text: str, kind: str = "python") -> str:
     return f"{_FENCE}{kind}\n{text.rstrip()}\n{_FENCE}"

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
-from nasarena.figures.stats.intervals import Interval
+from nasarena.figures.stats.intervals import Interval, student_quantile
 from nasarena.figures.stats.ratio import ratio_of_means
 from nasarena.search.budget import Budget, Ledger
 from nasarena.search.errors import BudgetSpent, InvalidSetting
@@ -174,7 +173,7 @@ def _effect(
     values = np.array(known)
     mean = float(values.mean())
     error = float(values.std(ddof=1)) / count**0.5
-    factor = float(stats.t.ppf(1 - (1 - LEVEL) / 2 / num_questions, count - 1))
+    factor = student_quantile(count - 1, 1 - (1 - LEVEL) / num_questions)
     return Effect(question, mean, mean - factor * error, mean + factor * error, count)
 
 

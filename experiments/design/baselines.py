@@ -1,20 +1,17 @@
 """What a task has by name, trained on some seeds and scored on held-out data: a table."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
 from rich.console import Console
-from rich.table import Table
-from scipy import stats
 
 from nasarena.experiments.commands.evaluate import score_patterns
+from nasarena.experiments.design.tables import make_table, write_csv
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.figures.stats.intervals import student_quantile
 from nasarena.search.candidates.protocol import CodeSpace
 from nasarena.search.trial import Outcome
-from nasarena.search.untrusted.drafts import replace_text
 
 CSV = "baselines.csv"
 HEAD = ("baseline", "mean", "low", "high", "sd", "seeds", "failed")
@@ -32,15 +29,9 @@ def train_baselines(config: CompareConfig, console: Console) -> int:
     )  # fmt: skip
     rows = baseline_rows(dict(zip(known, outcomes, strict=True)))
     folder.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEAD, *rows])
-    replace_text(folder / CSV, text.getvalue())
-    table = Table(title=f"{config.proxy.name}, held-out data; 95 % intervals over seeds", box=None)
-    for name in HEAD:
-        table.add_column(name, justify="left" if name == "baseline" else "right")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    write_csv(folder / CSV, HEAD, rows)
+    title = f"{config.proxy.name}, held-out data; 95 % intervals over seeds"
+    console.print(make_table(title, HEAD, rows, HEAD[1:]))
     for note in dict.fromkeys(one.note for row in outcomes for one in row if one.note):
         console.print(f"failed: {note}", highlight=False, markup=False)
     return int(any(one.status == "failed" for row in outcomes for one in row))
@@ -61,6 +52,6 @@ def _row(name: str, scores: Sequence[float], count: int) -> list[str]:
         numbers[0] = f"{fmean(scores):.4f}"
     if len(scores) > 1:
         sd = stdev(scores)
-        half = float(stats.t.ppf(0.975, len(scores) - 1)) * sd / len(scores) ** 0.5
+        half = student_quantile(len(scores) - 1) * sd / len(scores) ** 0.5
         numbers[1:] = [f"{fmean(scores) + sign * half:.4f}" for sign in (-1, 1)] + [f"{sd:.4f}"]
     return [name, *numbers, str(len(scores)), str(count - len(scores))]

@@ -30,6 +30,7 @@ from nasarena.experiments.design.ground import (
 from nasarena.experiments.design.hunks import ask_about_hunks
 from nasarena.experiments.design.known import write_known
 from nasarena.experiments.design.normalized import runs_of, standings, write_standings
+from nasarena.experiments.design.tables import make_table
 from nasarena.experiments.design.winner import (
     best_finalist,
     lines,
@@ -120,18 +121,13 @@ def _score(
 
 
 def _table(found: Attribution) -> Table:
-    table = Table(
-        title=f"{_subject(found.winner)}\n"
+    title = (
+        f"{_subject(found.winner)}\n"
         f"{found.num_trainings} trainings on an account of their own; 95 % intervals, "
-        f"shared among all lines",
-        box=None,
+        f"shared among all lines"
     )
     head, *rows = lines(found)
-    for name in head:
-        table.add_column(name, justify="right" if name in ("effect", "low", "high") else "left")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+    return make_table(title, head, rows, ("effect", "low", "high"))
 
 
 def _subject(winner: str) -> str:

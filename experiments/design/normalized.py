@@ -7,8 +7,6 @@ trained as long, and the worst run is that of any searcher or baseline. A run wi
 is worth 0.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
@@ -17,9 +15,10 @@ from statistics import fmean
 
 from rich.table import Table
 
+from nasarena.experiments.design.finals import final_scores
+from nasarena.experiments.design.tables import make_table, write_csv
 from nasarena.search.run_config import is_reference, label
 from nasarena.search.run_folder import RunRecord
-from nasarena.search.untrusted.drafts import replace_text
 
 CSV = "normalized.csv"
 HEAD = ("searcher", "held-out score", "normalized score", "valid runs", "runs")
@@ -37,7 +36,7 @@ class Standing:
     num_runs: int
 
 
-def normalized_score(score: float, worst: float, reference: float, optimum: float = 1.0) -> float:
+def normalize(score: float, worst: float, reference: float, optimum: float = 1.0) -> float:
     """See above; nan where reference and worst run are alike."""
     low, high, own = (
         -log10(max(abs(one - optimum), _NEAREST)) for one in (worst, reference, score)
@@ -59,8 +58,7 @@ def standings(runs: Mapping[str, Sequence[float | None]], baselines: set[str]) -
             worth = [float("nan")]
         else:
             worth = [
-                0.0 if one is None else normalized_score(one, min(every), max(references))
-                for one in row
+                0.0 if one is None else normalize(one, min(every), max(references)) for one in row
             ]
         mean = fmean(known[name]) if known[name] else None
         found.append(Standing(name, mean, fmean(worth), len(known[name]), len(row)))
@@ -78,12 +76,8 @@ def runs_of(
     runs: dict[str, list[float | None]] = {}
     for record in records:
         config = record.header["config"]
-        scores: dict[str, list[float]] = {}
-        for event in record.of_kind("final"):
-            scores.setdefault(event["pattern"], [])
-            if event["outcome"]["score"] is not None:
-                scores[event["pattern"]].append(event["outcome"]["score"])
-        means = {one: fmean(row) if row else None for one, row in scores.items()}
+        finals = final_scores(record)
+        means = {one: fmean(row) if row else None for one, row in finals.items()}
         if is_reference(config):
             for candidate, mean in means.items():
                 runs.setdefault(names.get(candidate, candidate), []).append(mean)
@@ -96,15 +90,8 @@ def runs_of(
 def write_standings(folder: Path, found: Sequence[Standing]) -> Table:
     """Write `normalized.csv` in the folder of a comparison; the same as a table."""
     rows = [_cells(one) for one in found]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEAD, *rows])
-    replace_text(folder / CSV, text.getvalue())
-    table = Table(title="normalized: 0 the worst run, 1 the best baseline", box=None)
-    for name in HEAD:
-        table.add_column(name, justify="left" if name == "searcher" else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
+    write_csv(folder / CSV, HEAD, rows)
+    return make_table("normalized: 0 the worst run, 1 the best baseline", HEAD, rows, HEAD[1:])
 
 
 def _cells(one: Standing) -> list[str]:

@@ -1,7 +1,5 @@
 """The winner of a comparison of code: which it is, and what is written of its attribution."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -10,6 +8,8 @@ from pathlib import Path
 from statistics import fmean
 
 from nasarena.experiments.design.attribution import Attribution, Effect
+from nasarena.experiments.design.finals import final_scores
+from nasarena.experiments.design.tables import write_csv
 from nasarena.figures.stats.intervals import Interval
 from nasarena.search.candidates.protocol import CodeSpace
 from nasarena.search.candidates.syntax_tree import program_hash
@@ -28,13 +28,13 @@ def best_finalist(records: Iterable[RunRecord], space: CodeSpace, script: str) -
     """
     scores: dict[str, list[float]] = {}
     for record in records:
-        if is_reference(record.header["config"]):
-            continue
-        for event in record.of_kind("final"):
-            if event["outcome"]["score"] is not None:
-                scores.setdefault(event["pattern"], []).append(event["outcome"]["score"])
+        if not is_reference(record.header["config"]):
+            for one, known in final_scores(record).items():
+                scores.setdefault(one, []).extend(known)
     given = space.identity(script)
-    found = {one: fmean(known) for one, known in scores.items() if space.identity(one) != given}
+    found = {
+        one: fmean(known) for one, known in scores.items() if known and space.identity(one) != given
+    }
     return max(found, key=lambda one: (found[one], one)) if found else None
 
 
@@ -81,9 +81,8 @@ def write_attribution(folder: Path, attribution: Attribution) -> None:
         for key in ("better", "worse"):
             effect["question"][key] = _short(effect["question"][key])
     replace_text(folder / JSON, json.dumps(found, indent=1) + "\n")
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows(lines(attribution))
-    replace_text(folder / CSV, table.getvalue())
+    head, *rows = lines(attribution)
+    write_csv(folder / CSV, head, rows)
 
 
 def _short(candidate: str) -> str:

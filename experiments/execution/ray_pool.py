@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any, Self
 
 from nasarena.experiments.execution.pool import News, Queue
-from nasarena.experiments.execution.remote_site import Site, open_site
+from nasarena.experiments.execution.remote_site import Site, dump, open_site
 from nasarena.experiments.execution.workers import LocalPool, num_cores
 from nasarena.search.errors import NasArenaError
 
@@ -40,7 +40,7 @@ class _Agent:
         """The news of a task, as they come."""
         with self._turn:
             for news in self._pool.run_tasks(Queue([pickle.loads(task)])):
-                yield _dump(news)
+                yield dump(news)
 
     def end(self) -> None:
         """Leave no process behind."""
@@ -160,14 +160,7 @@ class RayPool:
 
 def _give(worker: _Worker, number: int, task: Any) -> None:
     worker.task = number
-    worker.next = worker.actor.do.options(num_returns="streaming").remote(_dump(task))
-
-
-def _dump(value: Any) -> bytes:
-    import cloudpickle
-
-    found: bytes = cloudpickle.dumps(value)
-    return found
+    worker.next = worker.actor.do.options(num_returns="streaming").remote(dump(task))
 
 
 def _join(stack: ExitStack, address: str | None, num_workers: int | None) -> None:

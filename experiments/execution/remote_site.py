@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from platform import node
+from typing import Any
 
 from nasarena.search.errors import NasArenaError
 
@@ -39,6 +40,14 @@ class Site:
             ) from error
         sys.path[:] = self.path
         os.environ.update(self.variables)
+
+
+def dump(value: Any) -> bytes:
+    """Anything as bytes for another process, what was defined in a notebook too."""
+    import cloudpickle
+
+    found: bytes = cloudpickle.dumps(value)
+    return found
 
 
 @contextmanager

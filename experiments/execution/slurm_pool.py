@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from nasarena.experiments.execution.pool import News, Queue, Task
-from nasarena.experiments.execution.remote_site import Site, open_site
+from nasarena.experiments.execution.remote_site import Site, dump, open_site
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.search.errors import NasArenaError
 
@@ -110,7 +110,7 @@ class SlurmPool:
             return
         progress = [self._notes / f"{Path(self._site.witness).name}-{n}.news" for n, _ in tasks]
         given = [
-            (_dump(task), self._site, str(self._beat), str(file))
+            (dump(task), self._site, str(self._beat), str(file))
             for (_, task), file in zip(tasks, progress, strict=True)
         ]
         try:
@@ -198,26 +198,19 @@ def _progress(job: _Job) -> list[News]:
         return []
 
 
-def _dump(value: Any) -> bytes:
-    import cloudpickle
-
-    found: bytes = cloudpickle.dumps(value)
-    return found
-
-
 def _do(task: bytes, site: Site, beat: str, progress: str) -> bytes:
     """What a job does: the task, in a process of its own; returns its last news."""
     try:
         site.enter()
     except NasArenaError as error:
-        return _dump(News(0, "refused", error))
+        return dump(News(0, "refused", error))
     _end_when_alone(Path(beat))
     draft = Path(f"{progress}-draft")
     for news in LocalPool(1).run_tasks(Queue([pickle.loads(task)])):
         if news.kind == "working":
-            draft.write_bytes(_dump(news.value))
+            draft.write_bytes(dump(news.value))
             draft.replace(progress)
-    return _dump(news)
+    return dump(news)
 
 
 def _end_when_alone(beat: Path) -> None:

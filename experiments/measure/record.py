@@ -23,6 +23,12 @@ def device_name() -> str:
     return f"cpu-{len(os.sched_getaffinity(0))}"
 
 
+def read_option(name: str, default: int) -> int:
+    """The number behind `--name=` on the command line."""
+    given = (word.removeprefix(f"--{name}=") for word in sys.argv if word.startswith(f"--{name}="))
+    return int(next(given, default))
+
+
 def record(
     name: str,
     rows: Sequence[Row],

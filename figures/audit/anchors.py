@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import beta
-from scipy.stats import t as student
 
-from nasarena.figures.stats.intervals import Floats
+from nasarena.figures.stats.intervals import Floats, student_quantile
 
 CONFIDENCE = 0.95
 
@@ -78,7 +77,7 @@ def judge_orders(orders: Sequence[PublishedOrder], scores: Scores) -> list[Judge
                 continue
             difference = float((better - worse).mean())
             error = float(np.sqrt(2 * variance / len(better)))
-            width = error * float(student.ppf((1 + CONFIDENCE) / 2, freedom)) if error else 0.0
+            width = error * student_quantile(freedom, CONFIDENCE) if error else 0.0
             judged.append(JudgedOrder(order, difference, difference - width, difference + width))
     return judged
 

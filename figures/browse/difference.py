@@ -108,7 +108,7 @@ class Difference:
         return rows
 
     @property
-    def num_shared(self) -> int:
+    def num_common(self) -> int:
         """Runs of one and the same configuration."""
         return len(self.left.hashes & self.right.hashes)
 

@@ -129,10 +129,14 @@ def widen_limits(
     return estimate - scale * (estimate - low), estimate + scale * (high - estimate)
 
 
+def student_quantile(freedom: int, level: float = LEVEL) -> float:
+    """Standard errors from a mean to the limits of its interval, by Student's distribution."""
+    return float(scipy_stats.t.isf((1 - level) / 2, freedom))
+
+
 def student_factor(freedom: int, level: float = LEVEL) -> float:
     """Student's quantile over the normal one: how much wider limits must be for few values."""
-    tail = (1 - level) / 2
-    return float(scipy_stats.t.isf(tail, freedom) / scipy_stats.norm.isf(tail))
+    return student_quantile(freedom, level) / float(scipy_stats.norm.isf((1 - level) / 2))
 
 
 def _matrix(values: ArrayLike) -> Floats:

@@ -6,9 +6,8 @@ Fieller 1954, "Some problems in interval estimation", Journal of the Royal Stati
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
-from nasarena.figures.stats.intervals import LEVEL, Interval
+from nasarena.figures.stats.intervals import LEVEL, Interval, student_quantile
 
 
 def ratio_of_means(above: ArrayLike, below: ArrayLike, level: float = LEVEL) -> Interval:
@@ -21,7 +20,7 @@ def ratio_of_means(above: ArrayLike, below: ArrayLike, level: float = LEVEL) -> 
     unknown = Interval(float("nan"), float("nan"), float("nan"))
     if count < 3:
         return unknown
-    square = float(stats.t.ppf((1 + level) / 2, count - 1)) ** 2 / count
+    square = student_quantile(count - 1, level) ** 2 / count
     (xx, xy), (_, yy) = np.cov(x, y) * square
     mean_x, mean_y = float(x.mean()), float(y.mean())
     first = mean_y**2 - float(yy)

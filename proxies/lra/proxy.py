@@ -24,6 +24,7 @@ from nasarena.proxies.programs.fork_trial import (
     ForkVerdict,
     Measure,
     judge_in_forks,
+    load_script,
 )
 from nasarena.proxies.programs.program_proxy import ProgramProxy
 from nasarena.search.candidates.edit_space import DEFAULT, EditSpace
@@ -59,8 +60,7 @@ class EncoderProxy(ProgramProxy):
         """What a model of the variant `fixed` may have."""
         if self.settings.variant == "configurable":
             return None
-        script: dict[str, Any] = {"__name__": "baseline"}
-        exec(self.source(DEFAULT), script)  # code of ours
+        script = load_script(self.source(DEFAULT))
         model: torch.nn.Module = script["build_model"](VOCAB_SIZE, self._size.length)
         return int(MORE_PARAMETERS * sum(one.numel() for one in model.parameters()))
 

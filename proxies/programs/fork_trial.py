@@ -82,7 +82,7 @@ def _limit_s(task: ForkTask) -> float:
 
 def _train(source: str, task: ForkTask, seed: int) -> bytes:
     torch.manual_seed(seed)
-    script = _load(source)
+    script = load_script(source)
     model = script["build_model"](VOCAB_SIZE, task.length)
     if task.max_parameters is not None:
         count = sum(one.numel() for one in model.parameters())
@@ -98,7 +98,7 @@ def _train(source: str, task: ForkTask, seed: int) -> bytes:
 def _answer(source: str, weights: bytes, task: ForkTask, seed: int) -> bytes:
     """Logits as single precision, [inputs, *answer shape]."""
     torch.manual_seed(seed)
-    model = _load(source)["build_model"](VOCAB_SIZE, task.length)
+    model = load_script(source)["build_model"](VOCAB_SIZE, task.length)
     model.load_state_dict(load(weights))
     model.eval()
     inputs = torch.from_numpy(task.inputs.astype(np.int64))
@@ -109,9 +109,10 @@ def _answer(source: str, weights: bytes, task: ForkTask, seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _load(source: str) -> dict[str, Any]:
+def load_script(source: str) -> dict[str, Any]:
+    """What the text of a program defines; it is run here, so it must be code of ours, or a fork."""
     namespace: dict[str, Any] = {"__name__": "candidate"}
-    exec(compile(source, "candidate.py", "exec"), namespace)  # in a process of its own
+    exec(compile(source, "candidate.py", "exec"), namespace)
     return namespace
 
 

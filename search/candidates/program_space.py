@@ -35,11 +35,29 @@ _SAID = re.compile(rf"^{EDITS_LINE}(.{{1,4000}})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Edits of a given script; `render` makes the program of a list of them.
+
+    That program should hold the line `EDITS_LINE` with the list.
+    """
+
+    edits: EditSpace
+    render: Callable[[str], str]
+
+    def list_of(self, program: str) -> str | None:
+        """The list that makes this very program; None where no list is known to."""
+        said = _SAID.search(program)
+        edits = said[1].strip() if said else DEFAULT
+        if edits not in self.edits:
+            return None
+        return edits if program_hash(self.render(edits)) == program_hash(program) else None
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramSpace:
     """All programs with the interface of `task`; `drafts` are some of them, each with its name.
 
-    `about` says in words what is scored. `catalogue` are edits of the first draft and `render`
-    makes the program of a list of them, which should hold the line `EDITS_LINE` with the list.
+    `about` says in words what is scored. `catalogue` holds edits of the first draft.
 
     Raises InvalidPattern for a draft that is not one.
     """
@@ -48,8 +66,7 @@ class ProgramSpace:
     interface: Interface
     drafts: tuple[tuple[str, str], ...]
     about: str = ""
-    catalogue: EditSpace | None = None
-    render: Callable[[str], str] | None = None
+    catalogue: Catalogue | None = None
 
     def __post_init__(self) -> None:
         if not self.drafts:
@@ -91,8 +108,8 @@ class ProgramSpace:
 
     def sample(self, rng: np.random.Generator) -> str:
         """The program of a random list of edits, or a draft with up to 3 numbers changed."""
-        if self.catalogue is not None and self.render is not None:
-            return self.render(self.catalogue.sample(rng))
+        if self.catalogue is not None:
+            return self.catalogue.render(self.catalogue.edits.sample(rng))
         _, source = self.drafts[rng.integers(len(self.drafts))]
         return self.mutate(source, rng, int(rng.integers(_MOST_CHANGES + 1)))
 
@@ -108,17 +125,15 @@ class ProgramSpace:
 
     def neighbours(self, candidate: str) -> Iterator[str]:
         """One edit moved by a step, or one number halved or doubled."""
-        edits = self.list_of(candidate)
-        if edits is not None and self.catalogue is not None and self.render is not None:
-            yield from map(self.render, self.catalogue.neighbours(edits))
+        if self.catalogue and (edits := self.catalogue.list_of(candidate)):
+            yield from map(self.catalogue.render, self.catalogue.edits.neighbours(edits))
             return
         yield from (source for source in scaled_numbers(candidate) if source in self)
 
     def mutate(self, candidate: str, rng: np.random.Generator, num_changes: int = 1) -> str:
         """`num_changes` moves in the list of edits, or numbers halved or doubled."""
-        edits = self.list_of(candidate)
-        if edits is not None and self.catalogue is not None and self.render is not None:
-            return self.render(self.catalogue.mutate(edits, rng, num_changes))
+        if self.catalogue and (edits := self.catalogue.list_of(candidate)):
+            return self.catalogue.render(self.catalogue.edits.mutate(edits, rng, num_changes))
         for _ in range(num_changes):
             candidate = scale_random_number(candidate, rng)
         return candidate
@@ -126,22 +141,16 @@ class ProgramSpace:
     def crossover(self, first: str, second: str, rng: np.random.Generator) -> str:
         """Edits from either parent, or functions and classes of the same name; the first parent if
         that fails."""
-        one, other = self.list_of(first), self.list_of(second)
-        if one and other and self.catalogue is not None and self.render is not None:
-            return self.render(self.catalogue.crossover(one, other, rng))
+        if self.catalogue:
+            one, other = self.catalogue.list_of(first), self.catalogue.list_of(second)
+            if one and other:
+                return self.catalogue.render(self.catalogue.edits.crossover(one, other, rng))
         child = mix_functions(first, second, rng)
         return child if child in self else first
 
     def list_of(self, candidate: str) -> str | None:
         """The list of edits that makes this very program; None where no list is known to."""
-        if self.catalogue is None or self.render is None:
-            return None
-        said = _SAID.search(candidate)
-        edits = said[1].strip() if said else DEFAULT
-        if edits not in self.catalogue:
-            return None
-        is_it = self.identity(self.render(edits)) == self.identity(candidate)
-        return edits if is_it else None
+        return self.catalogue.list_of(candidate) if self.catalogue else None
 
     def distance(self, first: str, second: str) -> float:
         """Edit distance of the syntax trees."""
@@ -163,5 +172,5 @@ class ProgramSpace:
         functions = [name for name, _ in self.interface.functions]
         rules: dict[str, Any] = {"interface": asdict(self.interface), "drafts": self.drafts}
         if self.catalogue is not None:
-            rules["catalogue"] = self.catalogue.describe()
+            rules["catalogue"] = self.catalogue.edits.describe()
         return {"task": self.task, "functions": functions, "rules": config_hash(rules)}

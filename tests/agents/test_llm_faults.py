@@ -2,12 +2,10 @@
 what passes through it. A run goes on or ends as declared, and nothing recorded is lost."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from nasarena.agents.llm.server_client import ServerClient, explain_refusal
 from nasarena.agents.llm.transport import Oversize, Patience, Refusal, Transport
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.measure.faults.hostile_server import respond_with, sockets
+from nasarena.experiments.measure.faults.loopback import QuietHandler, serve_on_loopback
 from nasarena.search.run_folder import read_run
 
 HASTY = Patience(timeout_s=0.5, patience_s=0.2)
@@ -182,7 +181,7 @@ class Spoiler:
     spoil: Spoil
     url: str = ""
     num_chats: int = 0
-    handler: BaseHTTPRequestHandler = field(init=False)
+    handler: QuietHandler = field(init=False)
     body: dict[str, Any] = field(init=False)
 
     def forward(self) -> bytes:
@@ -195,37 +194,27 @@ class Spoiler:
             return client.post(self.target + path, json=self.body).content
 
     def send(self, status: int, content: bytes, length: int | None = None) -> None:
-        self.handler.send_response(status)
-        self.handler.send_header("Content-Length", str(length or len(content)))
-        self.handler.send_header("Retry-After", "0.1")
-        self.handler.end_headers()
-        self.handler.wfile.write(content)
+        promised = str(length or len(content))
+        self.handler.send(status, content, Content_Length=promised, Retry_After="0.1")
 
 
 @contextmanager
 def spoiling_server(target: str, spoil: Spoil) -> Iterator[Spoiler]:
     state = Spoiler(target, spoil)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             state.handler = self
             state.send(200, state.forward())
 
         def do_POST(self) -> None:
             state.handler = self
-            state.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            state.body = self.body()
             state.num_chats += 1
             state.spoil(state)
 
-        def log_message(self, *words: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    with serve_on_loopback(Handler) as state.url:
         yield state
-        server.shutdown()
 
 
 def honest(state: Spoiler) -> None:

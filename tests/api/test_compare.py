@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 
 import nasarena
 from nasarena.experiments.commands.cli import main
+from nasarena.experiments.measure.machines.same_events import events_below
 from nasarena.figures.plots import gallery
 from nasarena.search.errors import InvalidSetting, SearcherFailed
-from nasarena.search.run_folder import drop_measurements, find_runs, read_run
+from nasarena.search.run_folder import find_runs, read_run
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 from users_searchers import Sampling, failing, sampling, walking
@@ -30,14 +31,6 @@ SMALL: dict[str, Any] = {
     "workers": 1,
     "progress": False,
 }
-
-
-def events(folder: Path) -> dict[str, Any]:
-    """What every run below `folder` did, by its place."""
-    return {
-        str(path.relative_to(folder)): drop_measurements(read_run(path).events)
-        for path in find_runs(folder)
-    }
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +49,8 @@ def test_it_does_what_the_command_does(folder: Path, tmp_path: Path) -> None:
     ]
     assert main(["compare", *" ".join(arguments).split()]) == 0
     theirs = tmp_path / "small"
-    assert len(events(folder)) == 4
-    assert events(folder) == events(theirs)
+    assert len(events_below(folder)) == 4
+    assert events_below(folder) == events_below(theirs)
     for path in find_runs(folder):
         same = theirs / path.relative_to(folder)
         assert read_run(path).config == read_run(same).config
@@ -135,9 +128,9 @@ def test_the_report_is_made_when_it_is_asked_for(
 
 def test_a_second_call_runs_what_is_missing_alone(folder: Path, tmp_path: Path) -> None:
     nasarena.compare(["random"], folder=tmp_path, name="grows", **SMALL)
-    before = events(tmp_path)
+    before = events_below(tmp_path)
     more = nasarena.compare(["random", sampling], folder=tmp_path, name="grows", **SMALL)
-    after = events(tmp_path)
+    after = events_below(tmp_path)
     assert len(before) == 2 and len(after) == 4
     assert before.items() <= after.items()
     assert set(more.runs["searcher"]) == {"random", "sampling"}
@@ -152,7 +145,7 @@ def test_searchers_may_be_functions_generators_and_classes(tmp_path: Path) -> No
     ]
     result = nasarena.compare(entries, folder=tmp_path, name="own", **SMALL)
     assert set(result.runs["searcher"]) == {"sampling", "Sampling", "walking", "far"}
-    done = events(tmp_path / "own")
+    done = events_below(tmp_path / "own")
     # What a searcher does does not depend on how it is spelled.
     assert done["sampling/seed-0"] == done["Sampling/seed-0"] != done["walking/seed-0"]
     assert done["far/seed-0"] != done["walking/seed-0"]
@@ -173,7 +166,7 @@ def test_a_searcher_that_cannot_be_sent_runs_in_this_process(
     settings = SMALL | {"progress": True}
     result = nasarena.compare([holding, sampling], folder=tmp_path, name="own", **settings)
     assert seen == {os.getpid()}
-    done = events(result.folder)
+    done = events_below(result.folder)
     assert done["holding/seed-1"] == done["sampling/seed-1"]
     said = capsys.readouterr()
     assert "holding cannot be sent to worker processes (TypeError: cannot pickle" in said.err
@@ -189,10 +182,10 @@ def test_an_edited_object_is_another_version_beside_the_first(tmp_path: Path) ->
 
     for letter in "AAMA":
         result = nasarena.compare([define(letter), "random"], folder=tmp_path, **SMALL)
-    assert {run.rpartition("/")[0] for run in events(result.folder)} == {
+    assert {run.rpartition("/")[0] for run in events_below(result.folder)} == {
         *("constant", "constant-2", "random"),
     }
-    asked = events(result.folder)["constant-2/seed-0"]
+    asked = events_below(result.folder)["constant-2/seed-0"]
     assert ["M" * 16] in [event["patterns"] for event in asked if event["event"] == "asked"]
 
 
@@ -244,7 +237,7 @@ def test_a_searcher_of_ours_may_be_given_as_the_class_it_is(tmp_path: Path, fold
     from nasarena.baselines.random_search import RandomSearch
 
     result = nasarena.compare([RandomSearch], folder=tmp_path, **SMALL)
-    assert events(result.folder)["random/seed-0"] == events(folder)["random/seed-0"]
+    assert events_below(result.folder)["random/seed-0"] == events_below(folder)["random/seed-0"]
 
 
 def test_an_unknown_figure_is_refused_with_the_nearest(folder: Path) -> None:
@@ -290,6 +283,6 @@ def test_a_script_needs_no_guard_and_may_come_from_standard_input(tmp_path: Path
         )
         assert (ran.returncode, ran.stderr) == (0, "")
         said.append(ran.stdout)
-        done.append(events(folder / "runs" / "own"))
+        done.append(events_below(folder / "runs" / "own"))
     assert len(done[0]) == 4 and done[0] == done[1]
     assert said[0] == said[1] and said[0].count(",") == 3

@@ -15,7 +15,7 @@ from nasarena.experiments.design.command import design
 from nasarena.experiments.design.ground import comparison_settings
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.measure.faults.chat_server import serve
-from nasarena.experiments.measure.faults.code_kills import descendants
+from nasarena.experiments.measure.faults.processes import living_below
 from nasarena.experiments.measure.faults.victim import timeless_events
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.autoresearch.catalogue import edit_space
@@ -140,5 +140,5 @@ def test_an_agent_writes_breaks_and_mends_a_program_and_leaves_no_process(tmp_pa
         assert len(server.bodies) - num_asked < num_asked, "what is on record is not asked again"
     replayed = search_code(tmp_path, "replay", "llm=replay", f"llm.record={tmp_path / 'first'}")
     assert drop_measurements(replayed.events) == drop_measurements(again.events)
-    started = [pid for one in descendants(os.getpid()) for pid in descendants(one)]
+    started = [pid for one in living_below(os.getpid()) for pid in living_below(one)]
     assert started == [], "but for a Python that waits for work, nothing lives on"

@@ -66,7 +66,7 @@ def _numbers(source: str) -> dict[str, int]:
     }
 
 
-def _planted(source: str, place: int) -> Outcome:
+def _score(source: str, place: int) -> Outcome:
     numbers = _numbers(source)
     useful = sum(numbers[name] - 1 for name in USEFUL)
     idle = sum(numbers[name] != 1 for name in CHANGES if name not in USEFUL)
@@ -74,7 +74,7 @@ def _planted(source: str, place: int) -> Outcome:
 
 
 def _attribute(
-    winner: str, outcome: Callable[[str, int], Outcome] = _planted, best: str = ""
+    winner: str, outcome: Callable[[str, int], Outcome] = _score, best: str = ""
 ) -> tuple[Attribution, list[str]]:
     trained: list[str] = []
 

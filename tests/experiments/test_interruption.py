@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nasarena.search.run_folder import drop_measurements, find_runs, read_run
+from nasarena.experiments.measure.machines.same_events import events_below
 
 SLOW = """
 import time
@@ -53,10 +53,7 @@ def wait_for(folder: Path, count: int, process: "subprocess.Popen[str]") -> None
 
 
 def events(folder: Path) -> dict[str, list[dict[str, object]]]:
-    return {
-        str(path.relative_to(folder)): drop_measurements(read_run(path).events)
-        for path in find_runs(folder / "runs")
-    }
+    return events_below(folder / "runs")
 
 
 @pytest.fixture(scope="module")

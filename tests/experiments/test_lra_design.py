@@ -10,7 +10,7 @@ import pytest
 from nasarena.experiments.design.baselines import baseline_rows
 from nasarena.experiments.design.command import design
 from nasarena.experiments.design.ground import ON_EDITS, comparison_settings
-from nasarena.experiments.design.normalized import normalized_score, standings
+from nasarena.experiments.design.normalized import normalize, standings
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.lra.catalogue import BASELINES
 from nasarena.search.candidates.edit_space import EditSpace
@@ -75,7 +75,7 @@ _SHORT = (
 )
 
 
-def test_a_small_comparison_and_its_normalized_scores(
+def test_a_small_comparison_and_its_normalizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
@@ -100,12 +100,12 @@ def test_a_small_comparison_and_its_normalized_scores(
     assert means == sorted(means, reverse=True)
 
 
-def test_a_normalized_score_by_hand() -> None:
+def test_a_normalize_by_hand() -> None:
     # Errors of 0.8, 0.4 and 0.2: the last halves twice what the second halves once.
-    assert normalized_score(0.2, 0.2, 0.6) == pytest.approx(0)
-    assert normalized_score(0.6, 0.2, 0.6) == pytest.approx(1)
-    assert normalized_score(0.8, 0.2, 0.6) == pytest.approx(2)
-    assert normalized_score(1.0, 0.2, 0.6) == pytest.approx(log10(0.8 / 1e-4) / log10(2))
+    assert normalize(0.2, 0.2, 0.6) == pytest.approx(0)
+    assert normalize(0.6, 0.2, 0.6) == pytest.approx(1)
+    assert normalize(0.8, 0.2, 0.6) == pytest.approx(2)
+    assert normalize(1.0, 0.2, 0.6) == pytest.approx(log10(0.8 / 1e-4) / log10(2))
 
 
 def test_runs_without_a_valid_result_are_worth_nothing() -> None:

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from launched import events_in, launch
+from launched import launch
 from one_node_slurm import missing_for_slurm, one_node_slurm
+
+from nasarena.experiments.measure.machines.same_events import events_below
 
 if reason := missing_for_slurm():
     pytest.skip(reason, allow_module_level=True)
@@ -31,4 +33,4 @@ def test_a_comparison_on_slurm_survives_a_job_that_is_cancelled(tmp_path: Path) 
         threading.Thread(target=cancel_first, daemon=True).start()
         there = launch(tmp_path / "there", "slurm")
     assert cancelled
-    assert there == launch(tmp_path / "here", "local") == events_in(tmp_path / "here")
+    assert there == launch(tmp_path / "here", "local") == events_below(tmp_path / "here")

@@ -99,7 +99,7 @@ def test_the_difference_is_of_settings_searchers_and_scores(
     assert left and right and left.score and right.score and left.p_random is None
     assert change == pytest.approx(right.score - left.score) and found.apart == ""
     assert rows["bold"][0] is None and rows["climber"][1] is None
-    assert found.num_shared == 2  # the references on both seeds: no budget, the same patterns
+    assert found.num_common == 2  # the references on both seeds: no budget, the same patterns
 
 
 def test_no_difference_is_shown_between_two_scales(results: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from toy_code import DRAFT, EDITS, PROGRAMS
 
 from nasarena.search.candidates.edit_space import DEFAULT
-from nasarena.search.candidates.program_space import EDITS_LINE, ProgramSpace
+from nasarena.search.candidates.program_space import EDITS_LINE, Catalogue, ProgramSpace
 
 
 def render(edits: str) -> str:
@@ -15,7 +15,9 @@ def render(edits: str) -> str:
     return said + DRAFT + numbers
 
 
-SPACE = ProgramSpace("toy", PROGRAMS.interface, (("draft", DRAFT),), catalogue=EDITS, render=render)
+SPACE = ProgramSpace(
+    "toy", PROGRAMS.interface, (("draft", DRAFT),), catalogue=Catalogue(EDITS, render)
+)
 
 
 def test_random_programs_are_those_of_random_lists() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nasarena.experiments.measure.faults.chat_server import serve
+from nasarena.experiments.measure.faults.processes import living_below, wait_for_end
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.measure.faults.victim import Victim, complaint, undisturbed
 from nasarena.search.seeding import stream
@@ -64,40 +65,8 @@ def _kill_at(victim: Victim, size: int, rng: np.random.Generator) -> str:
         while process.poll() is None and victim.num_bytes() <= size:
             time.sleep(0.005)
         time.sleep(rng.uniform(0, _LATEST_S))
-        below = descendants(process.pid)
+        below = living_below(process.pid)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    deadline = time.monotonic() + _GRACE_S
-    while left := [pid for pid, start in below.items() if _start_of(pid) == start]:
-        if time.monotonic() > deadline:
-            return f"{len(left)} processes lived on"
-        time.sleep(0.05)
-    return ""
-
-
-def descendants(parent: int) -> dict[int, str]:
-    """Living processes below one, whatever their group, each with the time at which it began."""
-    parents: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        fields = _fields_of(int(folder.name))
-        if fields:
-            parents[int(folder.name)] = int(fields[1])
-    found, grown = {parent}, 0
-    while grown != len(found):
-        grown = len(found)
-        found |= {pid for pid, above in parents.items() if above in found}
-    return {pid: _start_of(pid) for pid in found - {parent}}
-
-
-def _start_of(pid: int) -> str:
-    fields = _fields_of(pid)
-    return fields[19] if fields else ""
-
-
-def _fields_of(pid: int) -> list[str]:
-    """What the kernel says of a living process after its name; nothing of one that has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-    return [] if fields[0] in "ZX" else fields
+    left = wait_for_end(below, _GRACE_S)
+    return f"{len(left)} processes lived on" if left else ""

@@ -11,15 +11,14 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nasarena.experiments.measure.faults.processes import living_below, wait_for_end
 from nasarena.experiments.measure.record import record
 from nasarena.proxies.sandbox.escapes import try_escapes
 from nasarena.proxies.sandbox.levels import why_missing
 from nasarena.proxies.sandbox.limits import LEVELS, Level, Limits
-from nasarena.proxies.sandbox.processes import descendants
 from nasarena.proxies.sandbox.runner import Sandbox, run_command
 
 NUM_KILLS = 20
@@ -67,22 +66,9 @@ def kill_caller(delay_s: float) -> tuple[int, int]:
         assert caller.stdout
         caller.stdout.readline()
         time.sleep(delay_s)
-        below = {one: _start_of(one) for one in descendants(caller.pid)}
+        below = living_below(caller.pid)
         caller.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + _PATIENCE_S
-    while left := [one for one, start in below.items() if start and _start_of(one) == start]:
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.05)
-    return len(below), len(left)
-
-
-def _start_of(process: int) -> str:
-    """When a process started, which tells it from a later one of its number; empty: it is gone."""
-    with suppress(OSError, IndexError):
-        words = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        return "" if words[0] in "ZX" else words[19]
-    return ""
+    return len(below), len(wait_for_end(below, _PATIENCE_S))
 
 
 def start_seconds(level: Level) -> float:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 
@@ -31,6 +30,7 @@ from nasarena.experiments.measure.faults.hostile_server import (
     respond_with,
     sockets,
 )
+from nasarena.experiments.measure.faults.loopback import QuietHandler, serve_on_loopback
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import NasArenaError, RunFolderRefused
@@ -167,28 +167,18 @@ def _server(listed: Any, answer: Any, status: int = 200) -> Iterator[str]:
 
     numbers = count(1)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
-            self._send(status, listed)
+            self._answer(status, listed)
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self._send(200, answer)
+            self.body()
+            self._answer(200, answer)
 
-        def _send(self, code: int, value: Any) -> None:
+        def _answer(self, code: int, value: Any) -> None:
             # Another pattern each time, or a search would end with its duplicates.
             fresh = _SPACE.pattern(next(numbers) * 7 % _SPACE.size)
-            content = json.dumps(value).replace(_GOOD["pattern"], fresh).encode()
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.send(code, json.dumps(value).replace(_GOOD["pattern"], fresh).encode())
 
-        def log_message(self, *words: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
+    with serve_on_loopback(Handler) as url:
+        yield url

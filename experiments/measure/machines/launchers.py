@@ -12,7 +12,6 @@ answer. A Slurm for the time of the measurement is started, as root, by
 import importlib.util
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,9 +21,9 @@ from rich.console import Console
 
 from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.plan import plan_comparison
-from nasarena.experiments.measure.record import record
+from nasarena.experiments.measure.machines.same_events import events_below
+from nasarena.experiments.measure.record import read_option, record
 from nasarena.experiments.settings.commands import compare_settings
-from nasarena.search.run_folder import drop_measurements, find_runs, read_run
 
 _SETTINGS = (
     "searchers=[random,evolution,genetic,local-search]", "proxy=additive", "budget=trials",
@@ -35,8 +34,7 @@ _WORKERS = 2
 
 def measure() -> None:
     """Measure, print, and keep if asked to."""
-    given = [text.partition("=")[2] for text in sys.argv if text.startswith("--seeds=")]
-    seeds = int(given[0]) if given else 10
+    seeds = read_option("seeds", 10)
     rows = []
     events: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
@@ -86,10 +84,7 @@ def run_by(launcher: str, seeds: int, folder: Path) -> dict[str, Any]:
         comparison, "measure", console, _WORKERS, False, launcher=config.launcher
     )
     assert troubles == [], troubles
-    return {
-        str(path.relative_to(folder)): drop_measurements(read_run(path).events)
-        for path in find_runs(folder)
-    }
+    return events_below(folder)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from nasarena.experiments.measure.record import record
+from nasarena.experiments.measure.record import read_option, record
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.proxies.landscapes import additive
 from nasarena.search.budget import Budget
@@ -35,8 +35,7 @@ _WORST = ("events_mb", "resume_s", "resume_cpu_s", "slow_down")
 
 def measure() -> None:
     """Measure each searcher in a process of its own, print, and keep if asked to."""
-    given = [text.partition("=")[2] for text in sys.argv if text.startswith("--trials=")]
-    num_trials = int(given[0]) if given else NUM_TRIALS
+    num_trials = read_option("trials", NUM_TRIALS)
     rows = []
     for name in SEARCHERS:
         with tempfile.TemporaryDirectory() as folder:

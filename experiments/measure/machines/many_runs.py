@@ -7,7 +7,6 @@ labels, 200 seeds each. `write_s` is table, report and figures together; `ready_
     python -m nasarena.experiments.measure.machines.many_runs [--save] [--runs=2000]
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.console import Console
 
 from nasarena.experiments.commands.one_comparison import run_missing, write_conclusion
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
-from nasarena.experiments.measure.record import record
+from nasarena.experiments.measure.record import read_option, record
 from nasarena.experiments.measure.report import time_page
 from nasarena.experiments.settings.commands import compare_settings
 
@@ -26,8 +25,7 @@ _POPULATIONS = range(3, 3 + _LABELS)
 
 def measure() -> None:
     """Measure, print, and keep if asked to."""
-    given = [text.partition("=")[2] for text in sys.argv if text.startswith("--runs=")]
-    num_runs = int(given[0]) if given else 2000
+    num_runs = read_option("runs", 2000)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         comparison = run_all(Path(folder), num_runs // _LABELS)

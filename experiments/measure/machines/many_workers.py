@@ -11,7 +11,6 @@ wait for the last ones. `lost` are trials without a result, `repeated` those wit
 
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ import numpy as np
 
 from nasarena.experiments.execution.pool import Pool, Queue, Report
 from nasarena.experiments.execution.ray_pool import RayPool
-from nasarena.experiments.measure.record import record
+from nasarena.experiments.measure.record import read_option, record
 from nasarena.search.seeding import stream
 
 _SHORTEST_S, _LONGEST_S = 0.01, 10.0
@@ -48,8 +47,7 @@ class Sleep:
 
 def measure() -> None:
     """Measure, print, and keep if asked to."""
-    given = dict(text.removeprefix("--").partition("=")[::2] for text in sys.argv[1:])
-    num_workers, num_trials = int(given.get("workers", 64)), int(given.get("trials", 4000))
+    num_workers, num_trials = read_option("workers", 64), read_option("trials", 4000)
     rng = stream(0, "sleeping trials")
     draws = rng.uniform(np.log(_SHORTEST_S), np.log(_LONGEST_S), num_trials)
     dying = rng.uniform(size=num_trials) < _SHARE_KILLED

