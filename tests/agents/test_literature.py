@@ -8,9 +8,12 @@ from statistics import mean
 
 import pytest
 
+from nasarena.agents import hints
 from nasarena.agents.literature import library
 from nasarena.agents.literature.cards import MOST_WORDS, load_cards
 from nasarena.agents.literature.library import NUM_CARDS, Reading, read_literature
+from nasarena.agents.options import AgentOptions
+from nasarena.proxies.lra.catalogue import edit_space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 
@@ -137,3 +140,21 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     with pytest.raises(InvalidSetting, match=r"pip install 'nasarena\[literature\]'"):
         read_literature("placebo", TASK)
     assert read_literature("off", TASK).ids == ()
+
+
+@pytest.mark.parametrize("task", ["lra-listops", "lra-text", "lra-retrieval"])
+def test_a_task_is_looked_up_by_what_it_says_of_itself(
+    task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def read(mode: str, about: str, *_: object) -> Reading:
+        asked.append(about)
+        return Reading()
+
+    monkeypatch.setattr(hints, "read_literature", read)
+    options = AgentOptions(literature="on")
+    hints.find_hint(edit_space(task), options, "draft", None, None, 0)
+    assert len(asked) == 1 and "An encoder reads" in asked[0]
+    hints.find_hint(edit_space(task), AgentOptions(), "draft", None, None, 0)
+    assert len(asked) == 1  # with literature off nothing is looked up
