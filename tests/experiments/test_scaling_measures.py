@@ -15,11 +15,23 @@ from nasarena.proxies.data.text_data import ByteText
 
 
 def test_repeated_steps_are_counted_by_kill(tmp_path: Path) -> None:
-    """Two steps again after the first kill, three after the second; a decay's step is another."""
+    """Two steps again after the first kill, three after the second; a decay's step is another.
+
+    Of two kills while the same steps are trained again, each costs its own.
+    """
     order = [1, 2, 3, 2, 3, 4, 5, 3, 4, 5, 6]
-    steps = [{"part": "trunk", "step": step} for step in order] + [{"part": "decay-6", "step": 6}]
-    (tmp_path / "losses.jsonl").write_text("".join(f"{json.dumps(step)}\n" for step in steps))
-    assert resume.most_repeated_in(tmp_path) == 3
+    steps = [("trunk", step) for step in order] + [("decay-6", 6)]
+    assert resume.most_repeated_in(_record(tmp_path, steps)) == 3
+    again = [("trunk", step) for step in (1, 2, 3, 4, 2, 3, 2, 3, 4, 5)]
+    assert resume.most_repeated_in(_record(tmp_path, again)) == 3
+    decay = [("trunk", 8), ("decay-9", 9), ("trunk", 8), ("decay-9", 9), ("trunk", 9)]
+    assert resume.most_repeated_in(_record(tmp_path, decay)) == 2
+
+
+def _record(folder: Path, steps: list[tuple[str, int]]) -> Path:
+    lines = (json.dumps({"part": part, "step": step}) for part, step in steps)
+    (folder / "losses.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return folder
 
 
 def test_a_training_that_fails_by_itself_is_no_kill(

@@ -114,15 +114,18 @@ def _num_lines(file: Path) -> int:
 
 
 def most_repeated_in(folder: Path) -> int:
-    """The longest row of steps in the record that stood there before."""
+    """The most steps that stood in the record before and that one start trained again."""
     seen: set[tuple[str, int]] = set()
+    last: dict[str, int] = {}  # since the newest start, by part
     run = most = 0
     for line in (folder / "losses.jsonl").read_text().splitlines():
         step = json.loads(line)
-        key = step["part"], step["step"]
+        key = part, number = step["part"], step["step"]
+        if number <= last.get(part, -1):  # a start: what a kill before it cost is counted
+            last, run = {}, 0
         run = run + 1 if key in seen else 0
         seen.add(key)
-        most = max(most, run)
+        last[part], most = number, max(most, run)
     return most
 
 
