@@ -3,10 +3,13 @@
 A trial sleeps between 10 ms and 10 s, log-uniformly, so that most are short and a few are long. Of
 those in `killed`, the process is killed in the middle; it is begun again as `run_cells` does.
 `efficiency` is the time slept in trials that ended, divided by the time that all workers had from
-the first trial's begin to the last one's end: what is lost is the handing out, the deaths, and the
-wait for the last ones. `lost` are trials without a result, `repeated` those with two.
+the first trial's begin to the last one's end: what is lost is the start of the other workers, the
+handing out, the deaths, and the wait for the last ones. The 64 workers share this machine's cores
+while they start, which takes `ramp_s`; workers of a cluster have a core each. `lost` are trials
+without a result, `repeated` those with two.
 
     python -m nasarena.experiments.measure.machines.many_workers [--save] [--workers=64]
+      [--trials=12000]
 """
 
 import os
@@ -16,6 +19,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +32,14 @@ _SHORTEST_S, _LONGEST_S = 0.01, 10.0
 _SHARE_KILLED = 0.01
 
 
+class Slept(NamedTuple):
+    """From when to when, by a clock that all processes of this machine share, and which worker."""
+
+    start_s: float
+    end_s: float
+    worker: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sleep:
     """A trial that sleeps; one that `dies` does so halfway."""
@@ -35,19 +47,19 @@ class Sleep:
     seconds: float
     dies: bool = False
 
-    def __call__(self, report: Report) -> tuple[float, float]:
-        """When it began and ended, by a clock that all processes of this machine share."""
+    def __call__(self, report: Report) -> Slept:
+        """When and where it slept."""
         start_s = time.monotonic()
         if self.dies:
             time.sleep(self.seconds / 2)
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self.seconds)
-        return start_s, time.monotonic()
+        return Slept(start_s, time.monotonic(), os.getppid())
 
 
 def measure() -> None:
     """Measure, print, and keep if asked to."""
-    num_workers, num_trials = read_option("workers", 64), read_option("trials", 4000)
+    num_workers, num_trials = read_option("workers", 64), read_option("trials", 12_000)
     rng = stream(0, "sleeping trials")
     draws = rng.uniform(np.log(_SHORTEST_S), np.log(_LONGEST_S), num_trials)
     dying = rng.uniform(size=num_trials) < _SHARE_KILLED
@@ -55,9 +67,11 @@ def measure() -> None:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, RayPool(Path(folder), num_workers) as pool:
         ends, num_killed = sleep_all(trials, pool)
-    done_s = [end - begin for found in ends.values() for begin, end in found]
-    moments = [moment for found in ends.values() for pair in found for moment in pair]
-    wall_s = max(moments) - min(moments)
+    slept = sorted(one for found in ends.values() for one in found)
+    done_s = sum(one.end_s - one.start_s for one in slept)
+    first = {one.worker: one.start_s for one in reversed(slept)}
+    start_s = slept[0].start_s
+    wall_s = max(one.end_s for one in slept) - start_s
     row = {
         "workers": num_workers,
         "trials": num_trials,
@@ -65,19 +79,20 @@ def measure() -> None:
         "killed": num_killed,
         "lost": num_trials - len(ends),
         "repeated": sum(len(found) > 1 for found in ends.values()),
-        "slept_s": sum(done_s),
+        "slept_s": done_s,
         "wall_s": wall_s,
+        "ramp_s": sorted(first.values())[:num_workers][-1] - start_s,
         "start_and_end_s": time.perf_counter() - start - wall_s,
-        "efficiency": sum(done_s) / (num_workers * wall_s),
+        "efficiency": done_s / (num_workers * wall_s),
     }
     summary = {key: row[key] for key in ("efficiency", "lost", "repeated", "killed")}
     record("many_workers", [row], summary, module="machines.many_workers")
 
 
-def sleep_all(trials: list[Sleep], pool: Pool) -> tuple[dict[int, list[tuple[float, float]]], int]:
+def sleep_all(trials: list[Sleep], pool: Pool) -> tuple[dict[int, list[Slept]], int]:
     """When each trial slept, by its number, and how many were killed; those are begun again."""
     queue, of = Queue(trials), {number: number for number in range(len(trials))}
-    ends: dict[int, list[tuple[float, float]]] = {}
+    ends: dict[int, list[Slept]] = {}
     kinds: Counter[str] = Counter()
     for news in pool.run_tasks(queue):
         kinds[news.kind] += 1
