@@ -45,6 +45,9 @@ from nasarena.experiments.settings.design_settings import DesignConfig
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.trial import Outcome
+from nasarena.search.untrusted.drafts import replace_text
+
+PROGRAM = "best.py"  # in the folder of a comparison; it is read and never run from there
 
 
 def design(arguments: Sequence[str]) -> int:
@@ -70,8 +73,8 @@ def design(arguments: Sequence[str]) -> int:
         console.print(write_standings(comparison.folder, found))
     script = script_of(settings)
     winner = best_finalist(comparison.records.all(), space_of(settings), script)
-    if settings.attribute and winner is not None:
-        _attribute(winner, settings, config, comparison.folder, console)
+    if winner is not None:
+        _take_apart(winner, settings, config, comparison.folder, console)
     written = comparison.folder / ("report.html" if config.report else "report.md")
     console.print(
         f"[bold]{escape(str(written))}[/bold]  ({time.monotonic() - start_s:.0f} s wall time)",
@@ -90,6 +93,23 @@ def _measure_known(
         score = partial(_score, config=config, console=console)
         version = comparison.cells[0].proxy_version
         write_known(comparison.folder, pair, seeds, score, version)
+
+
+def _take_apart(
+    winner: str, settings: DesignConfig, config: CompareConfig, folder: Path, console: Console
+) -> None:
+    """Keep the best program as a file; take the winner apart where that is wanted."""
+    is_code = settings.mode == "code"
+    if is_code:
+        replace_text(folder / PROGRAM, winner)
+    wanted = settings.attribute
+    if wanted or (wanted is None and not is_code):
+        _attribute(winner, settings, config, folder, console)
+    elif is_code:
+        console.print(
+            f"best program: {folder / PROGRAM}; attribute=true takes it apart",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _attribute(

@@ -55,11 +55,10 @@ def space_of(config: DesignConfig) -> CodeSpace:
             if getattr(config, name) is not None:
                 raise InvalidSetting(f"{name} is a setting of the tasks lra-*: choose one too")
         return edit_space() if config.mode == "edits" else program_space()
-    from nasarena.proxies.lra import catalogue
+    from nasarena.proxies.lra import catalogue, programs
 
-    if config.mode == "code":
-        raise InvalidSetting(f"mode=code is for task={AUTORESEARCH}; {config.task} has edits alone")
-    return catalogue.edit_space(config.task, config.variant or "fixed", config.size or "cpu")
+    make = catalogue.edit_space if config.mode == "edits" else programs.program_space
+    return make(config.task, config.variant or "fixed", config.size or "cpu")
 
 
 def script_of(config: DesignConfig) -> str:

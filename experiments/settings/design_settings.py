@@ -74,9 +74,10 @@ class DesignConfig:
         4, ge=0, description="candidates that everybody is told first, charged; the first of them "
         "is the script as it is"
     )  # fmt: skip
-    attribute: bool = Field(
-        True,
-        description="take the winner apart, edit by edit or hunk by hunk, on an account of its own",
+    attribute: bool | None = Field(
+        None,
+        description="take the winner apart, edit by edit or hunk by hunk, on an account of its "
+        "own; null: true for edits, false for code, whose hundreds of trainings take wall time",
     )
     winner: str | None = Field(
         None,

@@ -16,7 +16,7 @@ from nasarena.proxies.data.corpus import Corpus, load_corpus
 from nasarena.proxies.data.shipped_text import ShippedText, shipped_files
 from nasarena.proxies.programs import fork_trial
 from nasarena.proxies.programs.fork_trial import ForkVerdict, judge_in_forks
-from nasarena.proxies.programs.program_proxy import ProgramProxy
+from nasarena.proxies.programs.program_proxy import CHILDREN, ProgramProxy
 from nasarena.proxies.programs.script_task import ScriptTask, Verdict
 from nasarena.proxies.programs.smoke_run import judge_after_smoke
 from nasarena.search.candidates.edit_space import EditSpace
@@ -58,7 +58,7 @@ class ScriptProxy(ProgramProxy):
     def _modules(self) -> list[str]:
         """Those whose code decides a score; in forks the sandbox does not."""
         whole = self.settings.isolation == "sandbox"
-        judges = [__name__] if whole else [verdict.__name__, fork_trial.__name__]
+        judges = [__name__, *CHILDREN] if whole else [verdict.__name__, fork_trial.__name__]
         return [*judges, catalogue.__name__]
 
     def _in_forks(self, source: str, seed: int, run: int, split: Split) -> ForkVerdict:

@@ -5,7 +5,7 @@ harness alone, for finalists and for whoever takes a winner apart.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasarena.proxies.lra import catalogue, tasks
+from nasarena.proxies.lra import catalogue, programs, tasks
 from nasarena.proxies.lra.catalogue import ENCODER, FRAME, MORE_PARAMETERS, frame, render
+from nasarena.proxies.lra.programs import frame_of, label_task
 from nasarena.proxies.lra.settings import EncoderSettings
 from nasarena.proxies.lra.tasks import SIZES, load_data
 from nasarena.proxies.programs import fork_trial
@@ -26,8 +27,11 @@ from nasarena.proxies.programs.fork_trial import (
     judge_in_forks,
     load_script,
 )
-from nasarena.proxies.programs.program_proxy import ProgramProxy
+from nasarena.proxies.programs.program_proxy import CHILDREN, ProgramProxy
+from nasarena.proxies.programs.script_task import Verdict
+from nasarena.proxies.programs.smoke_run import judge_after_smoke
 from nasarena.search.candidates.edit_space import DEFAULT, EditSpace
+from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split
@@ -37,8 +41,14 @@ class EncoderProxy(ProgramProxy):
     """Trains encoders on one task."""
 
     def __init__(self, name: str, space: Any, settings: EncoderSettings) -> None:
-        if not isinstance(space, EditSpace) or space.task != f"{name} {settings.variant}":
-            raise InvalidSetting(f"{name} scores lists of edits of its own catalogue")
+        known = isinstance(space, EditSpace | ProgramSpace)
+        if not known or space.task != f"{name} {settings.variant}":
+            raise InvalidSetting(f"{name} scores lists of edits of its own catalogue, or programs")
+        self._is_code = isinstance(space, ProgramSpace)
+        if self._is_code and settings.clock == "modelled":
+            raise InvalidSetting(
+                "programs run in a sandbox, where clock is wall or steps: give one"
+            )
         size = SIZES[name, settings.size]
         self.amount = settings.amount or (size.steps if settings.clock == "steps" else size.amount)
         super().__init__(name, space, settings.clock, self.amount)
@@ -51,26 +61,39 @@ class EncoderProxy(ProgramProxy):
             "settings": {**asdict(settings), "data": None, "amount": self.amount},
             "data": self.data.fingerprint,
             "script": config_hash({"files": [ENCODER.read_text(), FRAME.read_text()]}),
-            "code": code_hash(fork_trial.__name__, catalogue.__name__, tasks.__name__),
+            "code": code_hash(*self._modules()),
         }
         self.version = config_hash(described)
+
+    def _modules(self) -> list[str]:
+        """Those whose code decides a score."""
+        if self._is_code:
+            return [__name__, programs.__name__, *CHILDREN]
+        return [fork_trial.__name__, catalogue.__name__, tasks.__name__]
 
     @cached_property
     def max_parameters(self) -> int | None:
         """What a model of the variant `fixed` may have."""
         if self.settings.variant == "configurable":
             return None
-        script = load_script(self.source(DEFAULT))
+        script = load_script(self._script(DEFAULT))
         model: torch.nn.Module = script["build_model"](VOCAB_SIZE, self._size.length)
         return int(MORE_PARAMETERS * sum(one.numel() for one in model.parameters()))
 
     def source(self, candidate: str) -> str:
-        """The script of a candidate: its encoder, and the task's part."""
+        """The script of a candidate: its encoder, and the task's part; a program as it is."""
+        return candidate if self._is_code else self._script(candidate)
+
+    def _script(self, candidate: str) -> str:
         variant, size = self.settings.variant, self.settings.size
         return frame(render(candidate, self.name, variant, size), self.name, variant, size)
 
-    def judge(self, candidate: str, seed: int, run: int, split: Split) -> ForkVerdict:
+    def judge(self, candidate: str, seed: int, run: int, split: Split) -> ForkVerdict | Verdict:
         """As `ProgramProxy.judge`."""
+        judge_one = self._in_sandbox if self._is_code else self._in_forks
+        return judge_one(self.source(candidate), seed, split)
+
+    def _in_forks(self, source: str, seed: int, split: Split) -> ForkVerdict:
         examples, size = self.data.splits[split], self._size
         task = ForkTask(
             self.data.splits["train"].rows(),
@@ -82,7 +105,19 @@ class EncoderProxy(ProgramProxy):
             size.length,
             self.max_parameters,
         )
-        return judge_in_forks(self.source(candidate), task, seed)
+        return judge_in_forks(source, task, seed)
+
+    def _in_sandbox(self, source: str, seed: int, split: Split) -> Verdict:
+        settings, size, is_steps = self.settings, self._size, self.settings.clock == "steps"
+        frame = frame_of(self.name, settings.variant, settings.size)
+        task = label_task(self.name, self.data, split, frame, size.length, size.num_classes)
+        task = replace(
+            task,
+            seconds=60.0 + self.amount if is_steps else self.amount,
+            steps=int(self.amount) if is_steps else None,
+            most_numbers=self.max_parameters,
+        )
+        return judge_after_smoke(source, task, seed)
 
 
 def measure_accuracy(labels: NDArray[np.uint8]) -> Measure:

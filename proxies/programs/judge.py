@@ -1,8 +1,8 @@
 """Train a program, score what it learned, and believe nothing that it says.
 
 The program runs three times, each time in a new sandbox that knows nothing of the others: once to
-train, once to answer twins of the held-out windows, once to answer the windows. We hold the
-targets, own the clock and compute the score.
+train, once to answer twins of the held-out inputs, once to answer the inputs. We hold the targets,
+own the clock and compute the score.
 """
 
 import json
@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from nasarena.proxies.programs import windows as held_out
 from nasarena.proxies.programs.conversation import Broken, Conversation
 from nasarena.proxies.programs.crash_words import crash_words
+from nasarena.proxies.programs.exams import draw_exam
 from nasarena.proxies.programs.script_task import ScriptTask, Verdict
 from nasarena.proxies.sandbox.levels import choose_level
 from nasarena.proxies.sandbox.limits import Ending, Level
@@ -33,6 +34,7 @@ _IMPORT_S = 120.0  # for importing PyTorch, before any line of the program
 _SAVE_S = 2.0  # for storing the weights, after the last
 _CRASH_S = 0.5  # for a process that has closed its pipes to end, with a code that says why
 _LOG = 4000  # characters of what a program wrote
+_HEAD = 160  # bytes of a file of weights for the name and shape of a tensor
 
 
 class _Failed(Exception):
@@ -50,22 +52,24 @@ def judge(source: str, task: ScriptTask, seed: int) -> Verdict:
     """
     level = choose_level(task.require_sandbox, task.container)
     trial = _Trial(source.encode(errors="replace"), task, seed, level)
-    metrics: Mapping[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="nasarena-judge-") as folder:
         try:
             trial.train(folder)
-            metrics = trial.score(Path(folder) / _WEIGHTS)
+            score, metrics = trial.score(Path(folder) / _WEIGHTS)
         except _Failed as error:
             note = one_line(str(error))[:300]
             return Verdict("failed", None, trial.seconds, {}, note, error.log, level)
-    return Verdict("ok", -metrics["bits_per_byte"], trial.seconds, metrics, "", trial.log, level)
+    return Verdict("ok", score, trial.seconds, metrics, "", trial.log, level)
 
 
 class _Trial:
     """One program with one seed."""
 
     def __init__(self, source: bytes, task: ScriptTask, seed: int, level: Level) -> None:
-        self._source, self._task, self._seed, self._level = source, task, seed, level
+        self._source, self._frame = source, task.frame.encode()
+        self._program = self._source + self._frame
+        self._task, self._seed, self._level = task, seed, level
+        self._exam = draw_exam(task)
         self.seconds = 0.0
         self.log = ""
 
@@ -80,7 +84,8 @@ class _Trial:
                 talk.expect("ready", time.monotonic() + _IMPORT_S)
                 data = task.train.tobytes()
                 sent = time.monotonic()
-                talk.write(self._task_line(data=len(data)) + self._source + data, sent + most)
+                line = self._task_line(data=len(data), most_numbers=task.most_numbers)
+                talk.write(line + self._program + data, sent + most)
                 start = self._await_training(talk, sent)
                 talk.expect_end(start + task.seconds + _SAVE_S)
                 problem = ""
@@ -105,27 +110,32 @@ class _Trial:
         talk.expect("training", limit + self._task.seconds + _SAVE_S)
         return min(time.monotonic(), limit)
 
-    def score(self, weights: Path) -> Mapping[str, float]:
-        """Metrics by our own reckoning. Raises _Failed."""
-        num_parameters = _count_parameters(weights)
-        data = weights.read_bytes()
-        windows = held_out.draw_windows(self._task)
-        twins, _ = self._answers(data, windows.twins)
-        answers, seconds = self._answers(data, windows.inputs)
-        apart = held_out.largest_difference(windows, answers, twins)
+    def score(self, weights: Path) -> tuple[float, Mapping[str, float]]:
+        """Score and metrics by our own reckoning. Raises _Failed."""
+        num_parameters = self._count_parameters(weights)
+        data, exam = weights.read_bytes(), self._exam
+        twins, _ = self._answers(data, exam.twins)
+        answers, seconds = self._answers(data, exam.inputs)
+        apart = exam.difference(answers, twins)
         if not apart <= held_out.TOLERANCE:
             raise _Failed(
-                "its answers depend on later bytes, on other windows or on chance: "
-                f"log-probabilities differ by {apart:.2g}"
+                f"its answers depend on {exam.suspicion}: log-probabilities differ by {apart:.2g}"
             )
-        return {
-            "bits_per_byte": held_out.bits_per_byte(windows, answers),
-            "num_parameters": float(num_parameters),
-            "score_seconds": seconds,
-        }
+        score, metrics = exam.mark(answers)
+        more = {"num_parameters": float(num_parameters), "score_seconds": seconds}
+        return score, {**metrics, **more}
+
+    def _count_parameters(self, weights: Path) -> int:
+        """Raises _Failed for what is no file of safetensors, or holds more than it may."""
+        shapes = _shapes(weights)
+        most = self._task.most_numbers
+        kept = (weights.stat().st_size - _HEAD * len(shapes)) // 4  # of single precision
+        if most is not None and kept > most:
+            raise _Failed(f"left {kept} numbers, more than the {most} allowed", self.log)
+        return sum(int(np.prod(shape)) for shape in shapes)
 
     def _answers(self, weights: bytes, inputs: held_out.Ints) -> tuple[held_out.Floats, float]:
-        """Log-probabilities `[n, length, vocab]`, and seconds. Raises _Failed."""
+        """Log-probabilities `[n, *answer shape]`, and seconds. Raises _Failed."""
         task = self._task
         most = task.score_seconds
         with self._sandbox("score_child.py", _IMPORT_S + most) as sandbox:
@@ -136,7 +146,7 @@ class _Trial:
                 talk.expect("ready", start + _IMPORT_S)
                 start = time.monotonic()
                 line = self._task_line(weights=len(weights))
-                talk.write(line + self._source + weights, start + most)
+                talk.write(line + self._program + weights, start + most)
                 talk.expect("built", start + most)
                 for batch in _batches(inputs, task.batch):
                     talk.write(batch.astype(np.int32).tobytes(), start + most)
@@ -153,7 +163,7 @@ class _Trial:
 
     def _read_logits(self, talk: Conversation, deadline: float) -> npt.NDArray[np.float32]:
         task = self._task
-        shape = [task.batch, task.length, task.vocab_size]
+        shape = [task.batch, *self._exam.answer_shape]
         line = talk.read_line(deadline)
         try:
             facts = json.loads(line)
@@ -183,10 +193,12 @@ class _Trial:
             script=file,
         )
 
-    def _task_line(self, **sizes: int) -> bytes:
+    def _task_line(self, **others: int | None) -> bytes:
         task = self._task
         values = {
             "source": len(self._source),
+            "frame": len(self._frame),
+            "width": self._exam.inputs.shape[1],
             "vocab_size": task.vocab_size,
             "length": task.length,
             "batch": task.batch,
@@ -195,7 +207,7 @@ class _Trial:
             "seed": self._seed,
             "num_threads": task.num_threads,
             "has_gpu": task.has_gpu,
-            **sizes,
+            **others,
         }
         return json.dumps(values).encode() + b"\n"
 
@@ -219,11 +231,10 @@ def _batches(inputs: held_out.Ints, size: int) -> list[held_out.Ints]:
     return np.split(filled, len(filled) // size)
 
 
-def _count_parameters(weights: Path) -> int:
-    """Raises _Failed for a file that is not in the format of safetensors."""
+def _shapes(weights: Path) -> list[list[int]]:
+    """Of all tensors. Raises _Failed for a file that is not in the format of safetensors."""
     try:
         with safe_open(weights, framework="np") as file:
-            shapes = [file.get_slice(name).get_shape() for name in file.keys()]
+            return [file.get_slice(name).get_shape() for name in file.keys()]
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise _Failed(f"left weights that cannot be read: {error}") from error
-    return sum(int(np.prod(shape)) for shape in shapes)

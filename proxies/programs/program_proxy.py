@@ -10,6 +10,9 @@ from nasarena.search.proxy import Abilities, Proxy, Split, TrialSeed
 from nasarena.search.seeding import stream_seed
 from nasarena.search.trial import Cost, Outcome
 
+# Started as files, so no import leads to them.
+CHILDREN = ("nasarena.proxies.programs.train_child", "nasarena.proxies.programs.score_child")
+
 
 class ProgramProxy(Proxy):
     """Trains programs, one after the other; a subclass says how one is judged.

@@ -3,8 +3,8 @@
     python -I score_child.py
 
 Says `ready`, reads the task, the program and its weights from standard input, says `built`, and
-then answers each batch of tokens, int32 `[batch, length]`, with a line that gives shape and type
-and the logits, float32 `[batch, length, vocab]`. Never sees a target.
+then answers each batch of tokens, int32 `[batch, width]`, with a line that gives shape and type and
+the logits, float32 `[batch, ...]`. Never sees a target.
 """
 
 import json
@@ -28,11 +28,16 @@ def write_all(stream: int, data: bytes | memoryview) -> None:
         view = view[os.write(stream, view) :]
 
 
-def load_program(source: bytes) -> dict[str, Any]:
-    """The names that a program defines."""
+def load_program(source: bytes, frame: bytes) -> dict[str, Any]:
+    """The names that a program defines; with a frame around it, those of the frame."""
     names: dict[str, Any] = {"__name__": "program"}
     exec(compile(source, "program.py", "exec"), names)
-    return names
+    if not frame:
+        return names
+    given = {"build": names["build"], "SETTINGS": names.get("SETTINGS", {})}
+    outer: dict[str, Any] = {"__name__": "frame", **given}
+    exec(compile(frame, "frame.py", "exec"), outer)
+    return outer
 
 
 def main() -> None:
@@ -41,21 +46,22 @@ def main() -> None:
     os.dup2(2, 1)
     os.write(say, b"ready\n")
     task = json.loads(sys.stdin.buffer.readline())
-    source, weights = read_exactly(task["source"]), read_exactly(task["weights"])
+    source, frame = read_exactly(task["source"]), read_exactly(task["frame"])
+    weights = read_exactly(task["weights"])
     with open("weights.safetensors", "wb") as file:
         file.write(weights)
     torch.set_num_threads(task["num_threads"])
     torch.manual_seed(task["seed"])
-    model = load_program(source)["build_model"](task["vocab_size"], task["length"])
+    model = load_program(source, frame)["build_model"](task["vocab_size"], task["length"])
     load_model(model, "weights.safetensors")
     device = "cuda" if task["has_gpu"] else "cpu"
     model = model.to(device).eval()
     os.write(say, b"built\n")
-    size = task["batch"] * task["length"] * 4
+    size = task["batch"] * task["width"] * 4
     while len(data := read_exactly(size)) == size:
         tokens = torch.frombuffer(bytearray(data), dtype=torch.int32).long()
         with torch.no_grad():
-            logits = model(tokens.view(task["batch"], task["length"]).to(device))
+            logits = model(tokens.view(task["batch"], task["width"]).to(device))
         values = logits.detach().float().cpu().contiguous()
         facts = {"shape": list(values.shape), "dtype": str(logits.dtype)}
         write_all(say, json.dumps(facts).encode() + b"\n")

@@ -1,7 +1,7 @@
 """A few seconds first: a long training is not begun with a program that cannot end well.
 
-A trial that is short is its own smoke run. Seconds, for steps cannot be told apart: a program may
-have several optimizers.
+A trial that is short is its own smoke run. Seconds, for a program
+need not step an optimizer of PyTorch.
 """
 
 from dataclasses import replace

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch._dynamo  # the first step of an optimizer imports it, which takes seconds
@@ -33,6 +34,7 @@ class Clock:
         self._seconds, self._steps = seconds, steps
         self._start = time.monotonic()
         self._num_steps = 0
+        self._counts: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # by optimizer
         if steps is not None:
             register_optimizer_step_pre_hook(self._count)
 
@@ -46,8 +48,10 @@ class Clock:
         """Seconds to the end of the budget; of a budget of steps its share of them."""
         return self._seconds * (1.0 - self.progress())
 
-    def _count(self, *_: Any) -> None:
-        self._num_steps += 1
+    def _count(self, optimizer: Any, *_: Any) -> None:
+        """A program of two optimizers makes one step with both."""
+        self._counts[optimizer] = self._counts.get(optimizer, 0) + 1
+        self._num_steps = max(self._num_steps, self._counts[optimizer])
         if self._steps is not None and self._num_steps > self._steps:
             raise OutOfTime(f"a step beyond the {self._steps} of the budget")
 
@@ -60,11 +64,24 @@ def read_exactly(size: int) -> bytes:
     return data
 
 
-def load_program(source: bytes) -> dict[str, Any]:
-    """The names that a program defines."""
+def load_program(source: bytes, frame: bytes) -> dict[str, Any]:
+    """The names that a program defines; with a frame around it, those of the frame."""
     names: dict[str, Any] = {"__name__": "program"}
     exec(compile(source, "program.py", "exec"), names)
-    return names
+    if not frame:
+        return names
+    given = {"build": names["build"], "SETTINGS": names.get("SETTINGS", {})}
+    outer: dict[str, Any] = {"__name__": "frame", **given}
+    exec(compile(frame, "frame.py", "exec"), outer)
+    return outer
+
+
+def refuse_large(model: torch.nn.Module, most: int | None) -> None:
+    """Before it is trained; what it leaves behind is counted by its judge again."""
+    kept = {one.data_ptr(): one.numel() for one in model.state_dict().values()}
+    if most is not None and sum(kept.values()) > most:
+        count = sum(kept.values())
+        raise ValueError(f"{count} parameters and buffers, more than the {most} allowed")
 
 
 def main() -> None:
@@ -73,12 +90,15 @@ def main() -> None:
     os.dup2(2, 1)  # what a program prints is a log
     os.write(say, b"ready\n")
     task = json.loads(sys.stdin.buffer.readline())
-    source, data = read_exactly(task["source"]), read_exactly(task["data"])
+    source, frame = read_exactly(task["source"]), read_exactly(task["frame"])
+    data = read_exactly(task["data"])
     torch.set_num_threads(task["num_threads"])
     torch.manual_seed(task["seed"])
-    program = load_program(source)
+    program = load_program(source, frame)
     model = program["build_model"](task["vocab_size"], task["length"])
-    tokens = torch.frombuffer(bytearray(data), dtype=torch.uint8).long()
+    refuse_large(model, task["most_numbers"])
+    tokens = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    tokens = tokens if frame else tokens.long()
     os.write(say, b"training\n")
     program["train"](model, tokens, Clock(task["seconds"], task["steps"]))
     save_model(model.cpu(), WEIGHTS)

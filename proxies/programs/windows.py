@@ -6,7 +6,9 @@ as one that sees only windows: a model that looks ahead, or at its neighbours in
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,17 @@ class Windows:
     twins: Ints
     cuts: Ints
     order: Ints
+    answer_shape: tuple[int, ...]
+    suspicion: ClassVar[str] = "later bytes, on other windows or on chance"
+
+    def difference(self, answers: Floats, twins: Floats) -> float:
+        """As `Exam.difference`."""
+        return largest_difference(self, answers, twins)
+
+    def mark(self, answers: Floats) -> tuple[float, Mapping[str, float]]:
+        """As `Exam.mark`."""
+        bits = bits_per_byte(self, answers)
+        return -bits, {"bits_per_byte": bits}
 
 
 def draw_windows(task: ScriptTask) -> Windows:
@@ -47,7 +60,8 @@ def draw_windows(task: ScriptTask) -> Windows:
     after = np.arange(task.length) > cuts[:, None]
     changed = np.where(after & (ends == inputs), (ends + 1) % task.vocab_size, ends)
     order = secret.permutation(len(inputs))
-    return Windows(inputs, targets, np.where(after, changed, inputs)[order], cuts, order)
+    twins = np.where(after, changed, inputs)[order]
+    return Windows(inputs, targets, twins, cuts, order, (task.length, task.vocab_size))
 
 
 def log_probabilities(logits: npt.NDArray[np.float32]) -> Floats:
@@ -64,10 +78,13 @@ def largest_difference(windows: Windows, answers: Floats, twins: Floats) -> floa
     `answers` are `[n, length, vocab]` in the order of the windows, `twins` in that of the twins.
     """
     shared = np.arange(answers.shape[1]) <= windows.cuts[windows.order][:, None]
-    # What is as good as impossible may differ in its logarithm: e**-20 and less counts as that.
-    least = -20.0
-    apart = np.maximum(answers[windows.order], least) - np.maximum(twins, least)
-    return float(np.abs(apart[shared]).max())
+    return float(how_far_apart(answers[windows.order], twins)[shared].max())
+
+
+def how_far_apart(answers: Floats, others: Floats) -> Floats:
+    """Log-probabilities, one by one; e**-20 and less counts as impossible, and all of it alike."""
+    apart: Floats = np.abs(np.maximum(answers, -20.0) - np.maximum(others, -20.0))
+    return apart
 
 
 def bits_per_byte(windows: Windows, answers: Floats) -> float:

@@ -30,15 +30,14 @@ from nasarena.search.hashes import config_hash
 _MOST_CHANGES = 3  # of a draft, for a random program
 _TRIES = 100
 # How a program that a list of edits makes says which; whether it is true is looked up.
-EDITS_LINE = "Edits of the given script: "
-_SAID = re.compile(rf"^{EDITS_LINE}(.{{1,4000}})$", re.MULTILINE)
+_SAID = re.compile(r"^Edits of the given (?:script|encoder): (.{1,4000})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Edits of a given script; `render` makes the program of a list of them.
 
-    That program should hold the line `EDITS_LINE` with the list.
+    That program should hold a line as `Edits of the given script: depth=6`.
     """
 
     edits: EditSpace

@@ -105,10 +105,10 @@ def programming_model(messages: list[dict[str, str]], seed: int) -> str:
 def search_code(folder: Path, name: str, *llm: str) -> RunRecord:
     """One search of an agent that writes code, in this process, with nobody trained again.
 
-    The given script has two optimizers, each of which takes a step.
+    The given script has two optimizers, which make its one step together.
     """
     asked = [
-        *_SHORT, "seconds=2", "mode=code", f"folder={folder}", f"name={name}", "initial_design=1",
+        *_SHORT, "mode=code", f"folder={folder}", f"name={name}", "initial_design=1",
         "searchers=[{name:agent-greedy,options:{drafts:1}}]", *llm,
     ]  # fmt: skip
     config = comparison_settings(design_settings(asked))

@@ -9,11 +9,14 @@ import pytest
 
 from nasarena.experiments.design.baselines import baseline_rows
 from nasarena.experiments.design.command import design
-from nasarena.experiments.design.ground import ON_EDITS, comparison_settings
+from nasarena.experiments.design.ground import ON_ANY_SPACE, ON_EDITS, comparison_settings
 from nasarena.experiments.design.normalized import normalize, standings
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.lra.catalogue import BASELINES
+from nasarena.proxies.lra.programs import program_space
+from nasarena.proxies.sandbox.levels import why_missing
 from nasarena.search.candidates.edit_space import EditSpace
+from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_folder import read_run
 from nasarena.search.trial import Cost, Outcome
@@ -45,7 +48,6 @@ def test_the_configurable_variant_has_sizes_and_rates_as_edits() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["task=lra-text", "mode=code"], "mode=code is for task=autoresearch"),
         (["variant=fixed"], "variant is a setting of the tasks lra-"),
         (["data=somewhere"], "data is a setting of the tasks lra-"),
         (["task=lra-text", "size=huge"], "size"),
@@ -98,6 +100,42 @@ def test_a_small_comparison_and_its_normalizes(
     assert {row["baseline"] for row in table} == set(BASELINES)
     means = [float(row["mean"]) for row in table]
     assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.skipif(bool(why_missing("landlock")), reason=why_missing("landlock"))
+def test_programs_are_searched_and_the_best_one_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
+    asked = [*_SHORT, "mode=code", f"folder={tmp_path}", "name=code", "trials=3",
+             "initial_design=1", "searchers=[random]"]  # fmt: skip
+    assert design(asked) == 0
+    said = capsys.readouterr().out
+    assert "attribute=true takes it apart" in said and "Mamba-like" in said
+    folder = tmp_path / "code"
+    run = read_run(folder / "random" / "seed-0")
+    assert run.config["proxy"]["options"]["clock"] == "steps"
+    space = program_space("lra-listops", "fixed", "tiny")
+    trials = run.trials()
+    assert trials[0].pattern == space.drafts[0][1]
+    lists = [space.list_of(trial.pattern) for trial in trials]
+    assert None not in lists and len(set(lists)) == 3
+    best = (folder / "best.py").read_text()
+    finals = {event["pattern"] for event in run.of_kind("final")}
+    assert best in {trial.pattern for trial in trials} | finals
+    assert not (folder / "attribution.csv").exists()
+    with open(folder / "normalized.csv", newline="") as opened:
+        names = {row["searcher"] for row in csv.DictReader(opened)}
+    assert names == {"random", *BASELINES}
+
+
+def test_code_is_not_taken_apart_unless_it_is_asked_for() -> None:
+    assert design_settings(["mode=code"]).attribute is None
+    config = comparison_settings(design_settings(["task=lra-text", "mode=code"]))
+    assert isinstance(config.space, ProgramSpace)
+    options: dict[str, Any] = config.proxy.options
+    assert options["clock"] == "wall"
+    assert [one.name for one in config.searchers] == list(ON_ANY_SPACE)
 
 
 def test_a_normalize_by_hand() -> None:

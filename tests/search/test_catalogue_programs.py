@@ -4,12 +4,12 @@ import numpy as np
 from toy_code import DRAFT, EDITS, PROGRAMS
 
 from nasarena.search.candidates.edit_space import DEFAULT
-from nasarena.search.candidates.program_space import EDITS_LINE, Catalogue, ProgramSpace
+from nasarena.search.candidates.program_space import Catalogue, ProgramSpace
 
 
 def render(edits: str) -> str:
     given = EDITS.given(edits)
-    said = "" if edits == DEFAULT else f'"""A program.\n\n{EDITS_LINE}{edits}\n"""\n'
+    said = "" if edits == DEFAULT else f'"""A program.\n\nEdits of the given script: {edits}\n"""\n'
     numbers = "".join(f"# {name} {value}\n{name.upper()} = {value!r}\n" for name, value in
                       given.items())  # fmt: skip
     return said + DRAFT + numbers
@@ -42,7 +42,7 @@ def test_a_program_that_only_says_so_is_moved_by_its_numbers() -> None:
     claims = render("depth=6").replace("a = 3", "a = 5")
     assert SPACE.list_of(claims) is None
     assert SPACE.list_of(DRAFT) == DEFAULT
-    assert SPACE.list_of(f'"""\n{EDITS_LINE}depth=99\n"""\n{DRAFT}') is None
+    assert SPACE.list_of(f'"""\nEdits of the given script: depth=99\n"""\n{DRAFT}') is None
     moved = SPACE.mutate(claims, np.random.default_rng(0))
     assert SPACE.list_of(moved) is None and moved != claims
     assert PROGRAMS.list_of(DRAFT) is None

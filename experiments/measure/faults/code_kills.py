@@ -24,7 +24,7 @@ _KILLS = 20
 _LATEST_S = 0.5  # after the bytes at which a kill is due
 _GRACE_S = 15.0  # in which what a killed command had started must have ended
 _SETTINGS = (
-    "mode=code clock=steps seconds=2 scale=smoke seeds=1 trials=3 initial_design=1 workers=1 "
+    "mode=code clock=steps seconds=1 scale=smoke seeds=1 trials=3 initial_design=1 workers=1 "
     "searchers=[agent-greedy] report=false cache=false"
 ).split()
 
