@@ -7,7 +7,7 @@ import pytest
 
 from nasarena.agents.languages.candidate import Candidate
 from nasarena.experiments.measure.faults import __main__ as suite
-from nasarena.experiments.measure.faults import code_fuzz, fuzz, server, torn, victim
+from nasarena.experiments.measure.faults import code_fuzz, fuzz, kills, server, torn, victim
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.measure.record import device_name
 from nasarena.proxies.autoresearch.catalogue import edit_space
@@ -81,10 +81,10 @@ def test_an_attack_replaces_its_own_counts_and_keeps_those_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    kills = Tally("x", "kill -9")
-    kills.note(times=3)
-    kills.note("lost")
-    monkeypatch.setattr("nasarena.experiments.measure.faults.kills.attack", lambda effort: [kills])
+    struck = Tally("x", "kill -9")
+    struck.note(times=3)
+    struck.note("lost")
+    monkeypatch.setattr(kills, "attack", lambda effort: [struck])
     monkeypatch.setattr(fuzz, "attack", lambda effort: [Tally("y", "noise", 2, 2)])
     for names in (["kills"], ["fuzz"], ["kills"]):
         suite.main([*names, "--save"])
@@ -98,3 +98,14 @@ def test_an_attack_replaces_its_own_counts_and_keeps_those_of_others(
     }  # fmt: skip
     with pytest.raises(SystemExit, match="no attack is called 'kill'; .*kills"):
         suite.main(["kill"])
+
+
+def test_a_run_that_lost_settled_trials_is_named(tmp_path: Path) -> None:
+    class Struck(victim.Victim):
+        def settled(self) -> dict[str, int]:
+            return {"random/0": 3, "random/1": 2}
+
+    struck = Struck([], tmp_path, tmp_path)
+    assert kills.settled_loss({"random/0": 3, "random/1": 1}, struck) == ""
+    assert kills.settled_loss({"random/1": 3}, struck).endswith("gone from random/1")
+    assert kills.settled_loss({"random/2": 1}, struck).endswith("gone from random/2")
