@@ -33,6 +33,7 @@ ONLY_PATTERNS = (
     "the embedded agent reads layer patterns alone: give the address of another model with "
     "llm.base_url=..., or one to serve with llm=vllm llm.model=..."
 )
+_OF_CODE = {"prompt": "full", "notation": "letters", "rationale": None, "example": False}
 _UNUSABLE = "unusable: "
 _INVALID_TEXT = 200  # characters of an unusable reply that stand in for a pattern
 
@@ -86,6 +87,11 @@ class LlmSearcher:
             raise InvalidSetting(f"{spec_of(type(self)).name} works on layer patterns alone")
         if {**self.defaults, **options}.get("prompt", "full") == "compact":
             raise InvalidSetting(ONLY_PATTERNS)
+        for name in ("prompt", "notation", "rationale", "example"):
+            if options.get(name, _OF_CODE[name]) != _OF_CODE[name]:
+                raise InvalidSetting(
+                    f"{name}={options[name]} is about layer patterns: code has one form of prompt"
+                )
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Remember the trials, whatever became of them."""

@@ -81,7 +81,7 @@ class Consultant:
 
     def _prompt(self, operator: str, view: View) -> Prompt:
         prompt = OPERATORS[operator](view)
-        if self._options.prompt == "full":
+        if self._options.prompt != "compact":
             return prompt
         expected = [one for reading in view.readings for one in reading.predictions]
         text = compact.render(view.space, view.trials, expected=expected)

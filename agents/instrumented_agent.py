@@ -32,8 +32,8 @@ class AgentWithInstrument(Agent):
         instrument = Instrument(evidence.space, evidence.trials, evidence.pending, policy.num_best)
         if not policy.queries or not instrument.is_ready:
             return view, {}, LlmCost()
-        if self.options.prompt == "compact":
-            reading = instrument.answer(Query("best"), view.noise)
+        if self.options.prompt != "full":
+            reading = instrument.answer(Query("best"), view.style)
             return replace(view, readings=(reading,)), {"queries": "best, unasked"}, LlmCost()
         asked, cost = list[str](), LlmCost()
         for number in range(policy.queries):
@@ -42,6 +42,6 @@ class AgentWithInstrument(Agent):
             asked.append(answer.value.kind if answer.value else "unusable")
             if answer.value is None or answer.value.kind == "none":
                 break
-            reading = instrument.answer(answer.value, view.noise)
+            reading = instrument.answer(answer.value, view.style)
             view = replace(view, readings=(*view.readings, reading))
         return view, {"queries": ", ".join(asked)}, cost

@@ -1,10 +1,11 @@
 """The options that every searcher with a language model has, whatever its policy."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from nasarena.agents.context.controls import Control
+from nasarena.agents.context.form import Form, Notation, Order, Rationale, Scores
 from nasarena.agents.context.memory import Memory, MemoryView
 from nasarena.agents.literature.library import Literature, require_library
 from nasarena.search.errors import InvalidSetting
@@ -12,6 +13,15 @@ from nasarena.search.settings import settings
 
 # `compact` shows the whole history to `compact.render`, which does its own choosing.
 _NO_LIMIT = 1_000_000_000
+# Options that came after runs had been recorded: a run without one has this value of it.
+UNSAID: dict[str, Any] = {
+    "literature": "off",
+    "order": "section",
+    "scores": None,
+    "notation": "letters",
+    "rationale": None,
+    "example": False,
+}
 
 
 @settings
@@ -28,11 +38,32 @@ class AgentOptions:
         "none",
         description="a control of the agent: shuffled_scores, anonymous_letters or no_history",
     )
-    prompt: Literal["full", "compact"] = Field(
+    prompt: Literal["full", "brief", "compact"] = Field(
         "full",
-        description="full: in words, knows all operators; compact: the scored list that the "
-        "embedded model was trained on, and what it is given by default",
+        description="full: in words, knows all operators; brief: the same in few words, for a "
+        "model on a CPU; compact: the scored list that the embedded model was trained on, and what "
+        "it is given by default",
     )
+    order: Order = Field(
+        "section",
+        description="of the trials in a section of memory: best_last, best_first or time (the "
+        "newest last); section: each in its own",
+    )
+    scores: Scores | None = Field(
+        None,
+        description="shown as they are (raw), as ranks (rank) or as differences to the best "
+        "(difference); null: raw, with prompt=brief rank",
+    )
+    notation: Notation = Field(
+        "letters",
+        description="patterns as letters or as run lengths (runs), in prompts and in replies",
+    )
+    rationale: Rationale | None = Field(
+        None,
+        description="name, hypothesis and expectation before or after the pattern in a reply, or "
+        "none of them (off); null: before, with prompt=brief off",
+    )
+    example: bool = Field(False, description="whether prompts show an example of a reply")
     temperature: float = Field(0.8, ge=0, le=2, description="of sampling")
     max_tokens: int = Field(400, ge=16, description="tokens of a reply, at most")
     resamples: int = Field(1, ge=0, description="new samples for an unusable reply, at most")
@@ -55,8 +86,10 @@ class AgentOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.prompt == "compact" and self.lessons_every:
-            raise InvalidSetting("lessons_every needs prompt=full, got prompt=compact")
+        if self.prompt != "full" and self.lessons_every:
+            raise InvalidSetting(f"lessons_every needs prompt=full, got prompt={self.prompt}")
+        if self.prompt == "compact" and (changed := self._changes_of_form()):
+            raise InvalidSetting(f"{changed[0]} needs words, got prompt=compact; give prompt=brief")
         if self.literature != "off":
             if self.control == "anonymous_letters":
                 raise InvalidSetting("literature names what control=anonymous_letters hides")
@@ -66,4 +99,15 @@ class AgentOptions:
         """The memory that these options describe."""
         if self.prompt == "compact":
             return Memory(self.memory, _NO_LIMIT, _NO_LIMIT)
-        return Memory(self.memory, self.memory_trials, self.memory_tokens)
+        return Memory(self.memory, self.memory_trials, self.memory_tokens, self.order)
+
+    def form(self) -> Form:
+        """The form of prompts that these options describe."""
+        is_brief = self.prompt == "brief"
+        scores: Scores = self.scores or ("rank" if is_brief else "raw")
+        rationale: Rationale = self.rationale or ("off" if is_brief else "before")
+        return Form(is_brief, scores, self.notation, rationale, self.example)
+
+    def _changes_of_form(self) -> list[str]:
+        names = ("order", "scores", "notation", "rationale", "example")
+        return [name for name in names if getattr(self, name) != UNSAID[name]]

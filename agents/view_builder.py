@@ -31,7 +31,7 @@ class ViewBuilder:
 
     def __init__(self, space: Any, options: AgentOptions, seed: int) -> None:
         self._space, self._options, self._seed = space, options, seed
-        self._memory = options.recollection()
+        self._memory, self._form = options.recollection(), options.form()
         self._disguise: AnyDisguise | None = None
         if options.control == "anonymous_letters":
             self._disguise = draw_disguise(space, self._stream("disguise"))
@@ -57,12 +57,14 @@ class ViewBuilder:
             noise=self._options.noise,
             budget_left=budget_left,
             legend=legend(self._space),
+            form=self._form,
         )
         if self._options.control == "no_history":
             return view
         by_index = {trial.index: trial for trial in known}
         parents = tuple(by_index[index] for index in move.parents if index in by_index)
-        sections, lessons = self._memory.recall(known, parents, self._options.noise)
+        view = replace(view, known=_scores(known))
+        sections, lessons = self._memory.recall(known, parents, view.style)
         view = replace(
             view,
             sections=sections,
@@ -101,6 +103,13 @@ class ViewBuilder:
 
     def _stream(self, *role: str | int) -> np.random.Generator:
         return stream(self._seed, *role)
+
+
+def _scores(trials: Sequence[Trial]) -> tuple[float, ...]:
+    """All scores, once for each pattern."""
+    return tuple(
+        trial.score for trial in trials if trial.status == "ok" and trial.score is not None
+    )
 
 
 def _last_good(parents: Sequence[Trial], by_index: Mapping[int, Trial]) -> Trial | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
-from nasarena.agents.context.trial_text import score_text
+from nasarena.agents.context.trial_text import PLAIN_STYLE, LineStyle, score_text
 from nasarena.agents.context.view import Reading
 from nasarena.search.fidelity import comparable
 from nasarena.search.models.score_model import FEWEST, ScoreModel
@@ -52,26 +52,28 @@ class Instrument:
         """Whether enough was scored to fit a model."""
         return sum(trial.status == "ok" for trial in comparable(self._trials)) >= FEWEST
 
-    def answer(self, query: Query, noise: float | None = None) -> Reading:
-        """What the model says; `noise` sets the digits of scores."""
+    def answer(self, query: Query, style: LineStyle = PLAIN_STYLE) -> Reading:
+        """What the model says, written in this style."""
         if query.kind == "effect":
-            return self._effects(query.position, noise)
+            return self._effects(query.position, style.noise)
         if query.kind == "predict":
-            return self._predictions("Expected", query.patterns, noise)
+            return self._predictions("Expected", query.patterns, style)
         failed = [trial.pattern for trial in self._trials if trial.status == "failed"]
         best = self._model.best_untried(self._num_best, {*self._pending, *failed})
-        return self._predictions("Highest expected of those not tried", best, noise)
+        return self._predictions("Highest expected of those not tried", best, style)
 
     @cached_property
     def _model(self) -> ScoreModel:
         return ScoreModel(self._space, self._trials)
 
-    def _predictions(self, heading: str, patterns: Sequence[str], noise: float | None) -> Reading:
+    def _predictions(self, heading: str, patterns: Sequence[str], style: LineStyle) -> Reading:
         if not patterns:
             return Reading(heading, ("nothing",))
         means, deviations = (values.tolist() for values in self._model.predict(patterns))
+        is_ranked = style.form.scores == "rank"  # a rank has no deviation
         lines = [
-            f"{pattern} {score_text(mean, noise)} +- {score_text(deviation, noise)}"
+            f"{style.pattern(pattern)} {style.score(mean)}"
+            + ("" if is_ranked else f" +- {score_text(deviation, style.noise)}")
             for pattern, mean, deviation in zip(patterns, means, deviations, strict=True)
         ]
         return Reading(heading, tuple(lines), tuple(zip(patterns, means, strict=True)))

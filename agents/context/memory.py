@@ -7,11 +7,13 @@ small the sections of lowest rank lose lines first; no trial is shown twice.
 """
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from nasarena.agents.context.trial_text import trial_line
+from nasarena.agents.context.form import Order
+from nasarena.agents.context.trial_text import PLAIN_STYLE, LineStyle, trial_line
 from nasarena.agents.context.view import Section
 from nasarena.agents.llm.text import estimate_tokens
 from nasarena.search.incumbent import best_first
@@ -30,20 +32,27 @@ HEADINGS = {
     "top-k": "Best so far, the best last",
     "recent": "Most recent, the newest last",
 }
+_ORDERS = {
+    "best_last": "the best last",
+    "best_first": "the best first",
+    "time": "the newest last",
+}
 # Who keeps its lines when tokens are short, the most important first.
 _RANK = ("top-k", "recent", "failures", "lessons", "siblings", "ancestors")
 
 
 @settings
 class Memory:
-    """How much is remembered: which view, at most how many trials a section, how many tokens."""
+    """How much is remembered: which view, at most how many trials a section, how many tokens; and
+    in which order a section shows its trials."""
 
     view: MemoryView
     num_trials: Annotated[int, Field(ge=1)]
     max_tokens: Annotated[int, Field(ge=1)]
+    order: Order = "section"
 
     def recall(
-        self, trials: Sequence[Trial], parents: Sequence[Trial], noise: float | None = None
+        self, trials: Sequence[Trial], parents: Sequence[Trial], style: LineStyle = PLAIN_STYLE
     ) -> tuple[tuple[Section, ...], tuple[str, ...]]:
         """Sections and lessons to show; `parents` are shown by the operator and not repeated."""
         kept: dict[str, list[Trial]] = {}
@@ -54,9 +63,9 @@ class Memory:
             if kind == "lessons":
                 tokens_left -= _fill(lessons, _lessons(trials), tokens_left, self.num_trials)
                 continue
-            tokens_left -= estimate_tokens(HEADINGS[kind])
+            tokens_left -= estimate_tokens(self._heading(kind))
             for trial in _select(kind, trials, parents, taken, self.num_trials):
-                tokens = estimate_tokens(trial_line(trial, noise))
+                tokens = estimate_tokens(trial_line(trial, style))
                 if tokens > tokens_left:
                     break
                 tokens_left -= tokens
@@ -64,16 +73,35 @@ class Memory:
                 kept.setdefault(kind, []).append(trial)
         # The most important were taken first; the last line is the one that is read best.
         sections = [
-            Section(heading, tuple(reversed(kept[kind])))
-            for kind, heading in HEADINGS.items()
+            Section(self._heading(kind), tuple(self._arrange(kept[kind])))
+            for kind in HEADINGS
             if kind in kept
         ]
         return tuple(sections), tuple(reversed(lessons))
+
+    def _heading(self, kind: str) -> str:
+        if self.order == "section":
+            return HEADINGS[kind]
+        return f"{HEADINGS[kind].partition(',')[0]}, {_ORDERS[self.order]}"
+
+    def _arrange(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials of a section, chosen from the most important on, as they are shown."""
+        if self.order == "section":
+            return list(reversed(trials))
+        by_time = sorted(trials, key=lambda trial: trial.index)
+        if self.order == "time":
+            return by_time
+        return sorted(by_time, key=_height, reverse=self.order == "best_first")
 
     def _kinds(self) -> Sequence[str]:
         if self.view == "none":
             return ()
         return _RANK if self.view == "combined" else (self.view,)
+
+
+def _height(trial: Trial) -> float:
+    """Its score; trials without one lie below all others."""
+    return -inf if trial.score is None else trial.score
 
 
 def _select(

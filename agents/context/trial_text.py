@@ -6,10 +6,42 @@ sign, one per four small letters. That is close for patterns and a little high f
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import floor, log10
 
+from nasarena.agents.context.form import PLAIN_FORM, Form
 from nasarena.agents.llm.text import one_line
+from nasarena.search.notation import run_lengths
 from nasarena.search.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How lines about trials are written.
+
+    `noise` sets the digits of scores; `known` are all scores so far, which ranks and differences
+    are told from.
+    """
+
+    noise: float | None = None
+    form: Form = PLAIN_FORM
+    known: tuple[float, ...] = ()
+
+    def score(self, score: float | None) -> str:
+        """A score, its rank among those known, or its difference to the best of them."""
+        if score is None or not self.known or self.form.scores == "raw":
+            return score_text(score, self.noise)
+        if self.form.scores == "rank":
+            return f"#{1 + sum(other > score for other in self.known)}"
+        text = score_text(score - max(self.known), self.noise)
+        return text if text.startswith("-") else f"+{text}"
+
+    def pattern(self, pattern: str) -> str:
+        """A pattern in the notation of the form."""
+        return run_lengths(pattern) if self.form.notation == "runs" else pattern
+
+
+PLAIN_STYLE = LineStyle()
 
 
 def score_text(score: float | None, noise: float | None = None) -> str:
@@ -35,27 +67,34 @@ def shown_name(pattern: str, index: int | str) -> str:
     return pattern if "\n" not in pattern else f"program {index}"
 
 
-def trial_line(trial: Trial, noise: float | None = None) -> str:
+def trial_line(trial: Trial, style: LineStyle = PLAIN_STYLE) -> str:
     """`PATTERN 0.1234 "name"`, or with the cause in place of a score.
 
-    A program has no room in a line; its hypothesis stands for it.
+    A program has no room in a line; its hypothesis stands for it. A brief line has no name and
+    gives the status as the cause.
     """
-    name = one_line(trial.details.get("name", ""), 40)
-    said = f' "{name}"' if name else ""
     shown = shown_name(trial.pattern, trial.index)
+    said = ""
+    if name := one_line(trial.details.get("name", ""), 40):
+        said = f' "{name}"'
     if shown is not trial.pattern and trial.details.get("hypothesis"):
         said += f" - {trial.details['hypothesis']}"
+    if style.form.is_brief:
+        said = ""
+    if trial.status != "invalid":  # whose text is no pattern
+        shown = style.pattern(shown)
     if trial.status == "ok":
-        return f"{shown} {score_text(trial.score, noise)}{said}"
-    return f"{one_line(shown, 60)} ({cause(trial)}){said}"
+        return f"{shown} {style.score(trial.score)}{said}"
+    why = trial.status if style.form.is_brief and trial.status != "invalid" else cause(trial)
+    return f"{one_line(shown, 60)} ({why}){said}"
 
 
 def trial_lines(
-    trials: Sequence[Trial], noise: float | None = None, *, hypotheses: bool = False
+    trials: Sequence[Trial], style: LineStyle = PLAIN_STYLE, *, hypotheses: bool = False
 ) -> str:
     """Trials below each other; with `hypotheses`, also what was expected of each."""
     lines = []
     for trial in trials:
         said = trial.details.get("hypothesis", "") if hypotheses else ""
-        lines.append(trial_line(trial, noise) + (f" - {said}" if said else ""))
+        lines.append(trial_line(trial, style) + (f" - {said}" if said else ""))
     return "\n".join(lines)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from nasarena.agents.context.form import PLAIN_FORM, Form
+from nasarena.agents.context.trial_text import LineStyle
 from nasarena.search.notation import LETTERS
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
@@ -44,7 +46,8 @@ class View:
     at. `legend` says what letters stand for; it is empty when they are to stay anonymous.
     `readings` are what an instrument said to this agent, in the letters of the view. `last_good` is
     the nearest ancestor of the first parent that was scored; `hint` what the agent is told besides
-    its record.
+    its record. `form` is how all of it is written, `known` all scores that ranks and differences
+    are told from.
     """
 
     space: Any  # a space that `agents.languages` has words for
@@ -61,6 +64,13 @@ class View:
     readings: tuple[Reading, ...] = ()
     last_good: Trial | None = None
     hint: str = ""
+    form: Form = PLAIN_FORM
+    known: tuple[float, ...] = ()
+
+    @property
+    def style(self) -> LineStyle:
+        """How lines about trials are written."""
+        return LineStyle(self.noise, self.form, self.known)
 
     @property
     def trials(self) -> tuple[Trial, ...]:

@@ -29,6 +29,7 @@ from nasarena.agents.hybrids.letter_prior import (
 )
 from nasarena.agents.hybrids.surrogate import fit
 from nasarena.agents.policies.policy import Move
+from nasarena.search.errors import InvalidSetting
 from nasarena.search.incumbent import best_first
 from nasarena.search.searcher import searcher
 from nasarena.search.settings import ByBudget
@@ -54,6 +55,8 @@ class PriorSearcher(LlmSearcher):
         **options: Any,
     ) -> None:
         super().__init__(space, rng, llm, **options)
+        if self.options.notation == "runs":
+            raise InvalidSetting("a prior is read from letters: it needs notation=letters")
         self._samples, self._refresh = samples, refresh
         self._prior = mean_prior([], space)
         self._asked_at: int | None = None

@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from nasarena.agents.context.form import PLAIN_FORM, Form
 from nasarena.agents.llm.text import one_line
 from nasarena.search.errors import InvalidPattern
+from nasarena.search.notation import expand
 from nasarena.search.space import PatternSpace
 
 NAME_LENGTH = 40
@@ -52,31 +54,53 @@ class Candidate:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def candidate_schema(space: PatternSpace) -> dict[str, Any]:
-    """The JSON schema of a candidate: bounded strings, the pattern as a regular expression."""
+def candidate_schema(space: PatternSpace, form: Form = PLAIN_FORM) -> dict[str, Any]:
+    """The JSON schema of a candidate: bounded strings, the pattern as a regular expression.
+
+    No regular expression can bound a sum: run lengths that do not add up are left to the parser.
+    """
     pattern = f"^[{space.alphabet}]{{{space.depth}}}$"
+    if form.notation == "runs":
+        pattern = f"^([1-9][0-9]?[{space.alphabet}]){{1,{space.depth}}}$"
+    properties = order_keys(
+        idea_schema(), {"pattern": {"type": "string", "pattern": pattern}}, form
+    )
     return {
         "type": "object",
-        "properties": {
-            **idea_schema(),
-            "pattern": {"type": "string", "pattern": pattern},
-        },
-        "required": ["name", "hypothesis", "expected", "pattern"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 
 
-def parse_candidate(text: str, space: PatternSpace) -> Candidate:
+def order_keys(idea: Mapping[str, Any], pattern: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """What stands in a reply, in the order of the form."""
+    if form.rationale == "off":
+        return dict(pattern)
+    return {**idea, **pattern} if form.rationale == "before" else {**pattern, **idea}
+
+
+def parse_candidate(text: str, space: PatternSpace, form: Form = PLAIN_FORM) -> Candidate:
     """The candidate in a reply. Raises UnusableReply, saying what was expected and what came."""
     bare = text.strip() if len(text) <= MAX_REPLY else ""
     if bare in space:
         return Candidate(bare, salvaged=True)
     record, salvaged = read_object(text)
+    found = text_of(record, "pattern", None)
     try:
-        pattern = space.validate(text_of(record, "pattern", None))
+        pattern = space.validate(_expand(found) if form.notation == "runs" else found)
     except InvalidPattern as error:
         raise UnusableReply(str(error)) from error
+    if form.rationale == "off":
+        return Candidate(pattern, salvaged=salvaged)
     return Candidate(pattern, *read_idea(record), salvaged)
+
+
+def _expand(text: str) -> str:
+    """Run lengths as letters. Raises InvalidPattern, also for counts that no pattern has."""
+    if re.search("[0-9]{3}", text):
+        raise InvalidPattern(f"run lengths must be below 100, got {one_line(text, 60)!r}")
+    return expand(text)
 
 
 def idea_schema() -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from functools import lru_cache
 from typing import Any
 
+from nasarena.agents.context.form import PLAIN_FORM, Form
 from nasarena.agents.context.view import View
 from nasarena.agents.languages.candidate import Candidate
 from nasarena.agents.languages.edits import EditLanguage
 from nasarena.agents.languages.language import Language
-from nasarena.agents.languages.patterns import PatternLanguage
+from nasarena.agents.languages.patterns import PatternLanguage, words_of
 from nasarena.agents.languages.programs import ProgramLanguage
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.candidates.program_space import ProgramSpace
@@ -15,11 +16,14 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
 
 
-@lru_cache(maxsize=16)
-def language_of(space: Any) -> Language:
-    """How its candidates are spoken of. Raises InvalidSetting for a kind that has no words."""
+@lru_cache(maxsize=64)
+def language_of(space: Any, form: Form = PLAIN_FORM) -> Language:
+    """How its candidates are spoken of; only patterns have several forms.
+
+    Raises InvalidSetting for a kind that has no words.
+    """
     if isinstance(space, PatternSpace):
-        return PatternLanguage(space)
+        return PatternLanguage(space, form, words_of(form))
     if isinstance(space, EditSpace):
         return EditLanguage(space)
     if isinstance(space, ProgramSpace):
@@ -31,4 +35,4 @@ def language_of(space: Any) -> Language:
 
 def parse_reply(text: str, view: View) -> Candidate:
     """The candidate in a reply to any operator; raises UnusableReply."""
-    return language_of(view.space).parse(text, view)
+    return language_of(view.space, view.form).parse(text, view)

@@ -65,7 +65,7 @@ class EditLanguage:
         }
 
     def show(self, trials: Sequence[Trial], view: View) -> str:
-        return trial_lines(trials, view.noise, hypotheses=True)
+        return trial_lines(trials, view.style, hypotheses=True)
 
     def show_best(self, view: View) -> str:
         return ""

@@ -101,8 +101,8 @@ class ProgramLanguage:
         """Line and program; of a failure also where it failed, and what was changed."""
         if trial.pattern not in self.space:
             reply = trial.pattern[:_MOST_OF_REPLY]
-            return f"{trial_line(trial, view.noise)}\n{_code_block(reply, '')}"
-        parts = [trial_line(trial, view.noise), _code_block(trial.pattern)]
+            return f"{trial_line(trial, view.style)}\n{_code_block(reply, '')}"
+        parts = [trial_line(trial, view.style), _code_block(trial.pattern)]
         if trial.status == "failed":
             if trial.note.startswith("smoke run: "):
                 parts.append(program_texts.SMOKE)

@@ -30,13 +30,24 @@ NOISE = """\
 The same pattern scored again differs by about {noise} (one standard deviation): a smaller
 difference between two patterns means nothing."""
 
-REPLY = """\
-Answer with one JSON object and nothing else. Its keys, in this order:
+# Where patterns are shown in another form.
+RANKS = "In the place of its score stands the rank of a pattern: #1 has the highest score so far."
+DIFFERENCES = "Scores are given as differences to the highest score so far."
+RUNS = """\
+Patterns are written as run lengths: the number before a letter says how often it stands there in a
+row."""
+
+REPLY = "Answer with one JSON object and nothing else. Its keys, in this order:\n{keys}."
+
+# The keys of a reply.
+IDEA = """\
 "name": what to call the idea, at most {name_length} characters;
 "hypothesis": why you expect the score that you expect, at most {hypothesis_length} characters;
 "expected": "better", "worse" or "same", compared with the pattern that you start from (the better
-one of two), or with the best so far if you start from none that has a score;
-"pattern": exactly {depth} letters from {alphabet}, without spaces."""
+one of two), or with the best so far if you start from none that has a score"""
+PATTERN = '"pattern": exactly {depth} letters from {alphabet}, without spaces'
+PATTERN_IN_RUNS = '"pattern": run lengths of letters from {alphabet} that add up to {depth}'
+EXAMPLE = "For example: {reply}"
 
 REPLY_LESSON = """\
 Answer with one JSON object and nothing else. Its keys, in this order:
@@ -77,13 +88,15 @@ Start from this pattern:
 {parents}
 Change one thing about it and nothing else: replace one letter, move or swap two blocks, or let one
 run of equal letters grow at the cost of the next. Then whatever happens to the score is due to that
-change. State the change in the hypothesis."""
+change."""
+IMPROVE_HYPOTHESIS = " State the change in the hypothesis."
 
 CROSSOVER = """\
 Two patterns of the same search:
 {parents}
 Make one child of them. Where both have the same letter, keep it; elsewhere take from each parent
-the stretch that you hold responsible for its score. Say in the hypothesis what came from where."""
+the stretch that you hold responsible for its score."""
+CROSSOVER_HYPOTHESIS = " Say in the hypothesis what came from where."
 
 DEBUG_FAILED = """\
 This pattern could not be scored:

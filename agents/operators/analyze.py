@@ -36,7 +36,7 @@ def lesson_schema() -> dict[str, Any]:
 
 def build(view: View) -> Prompt:
     """Ask for one lesson from the trials in view."""
-    words = language_of(view.space).words
+    words = language_of(view.space, view.form).words
     reply = words.reply_lesson.format(evidence_length=EVIDENCE_LENGTH, lesson_length=LESSON_LENGTH)
     texts = (words.analyze, words.reply_lesson)
     return build_prompt(view, words.analyze, reply, lesson_schema(), *texts)

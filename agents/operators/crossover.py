@@ -7,6 +7,6 @@ from nasarena.agents.operators.prompt import Prompt, ask_for_candidate
 
 def build(view: View) -> Prompt:
     """Ask for a child of the two parents."""
-    language = language_of(view.space)
+    language = language_of(view.space, view.form)
     instruction = language.words.crossover.format(parents=language.show(view.parents, view))
     return ask_for_candidate(view, instruction, language.words.crossover)

@@ -7,7 +7,7 @@ from nasarena.agents.operators.prompt import Prompt, ask_for_candidate
 
 def build(view: View) -> Prompt:
     """Ask for a repair of the one parent, whose status says what was wrong with it."""
-    language = language_of(view.space)
+    language = language_of(view.space, view.form)
     asked = {
         "failed": language.words.debug_failed,
         "duplicate": language.words.debug_duplicate,

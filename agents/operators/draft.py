@@ -15,7 +15,7 @@ def cue(num_siblings: int, cues: Sequence[str] = PATTERN_WORDS.cues) -> str:
 
 def build(view: View) -> Prompt:
     """Ask for a new idea."""
-    language = language_of(view.space)
+    language = language_of(view.space, view.form)
     words = language.words
     instruction = words.draft.format(
         cue=cue(view.num_siblings, words.cues), best=language.show_best(view)

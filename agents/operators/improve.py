@@ -7,6 +7,6 @@ from nasarena.agents.operators.prompt import Prompt, ask_for_candidate
 
 def build(view: View) -> Prompt:
     """Ask for one change to the parent. The parent again is a duplicate."""
-    language = language_of(view.space)
+    language = language_of(view.space, view.form)
     instruction = language.words.improve.format(parents=language.show(view.parents, view))
     return ask_for_candidate(view, instruction, language.words.improve)

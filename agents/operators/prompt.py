@@ -29,10 +29,10 @@ def build_prompt(
     view: View, instruction: str, reply: str, schema: Mapping[str, Any] | None, *texts: str
 ) -> Prompt:
     """A prompt that ends with `instruction`; `texts` are the operator's own words, for hashing."""
-    language = language_of(view.space)
+    language = language_of(view.space, view.form)
     words = language.words
     system = [language.task(view), words.rules]
-    if view.noise:
+    if view.noise and view.form.scores != "rank":
         system.append(words.noise.format(noise=score_text(view.noise, view.noise)))
     messages = (
         {"role": "system", "content": "\n\n".join([*system, reply])},
@@ -47,7 +47,7 @@ def ask_for_candidate(view: View, instruction: str, words: str, *texts: str) -> 
 
     `instruction` are the `words` of an operator, filled in.
     """
-    language = language_of(view.space)
+    language = language_of(view.space, view.form)
     reply, schema = language.reply_form(), language.schema()
     return build_prompt(view, instruction, reply, schema, words, language.words.reply, *texts)
 
@@ -57,16 +57,19 @@ def _memory(view: View) -> list[str]:
     if view.lessons:
         parts.append("\n".join([f"{prompts.LESSONS_HEADING}:", *view.lessons]))
     for section in view.sections:
-        parts.append(f"{section.heading}:\n{trial_lines(section.trials, view.noise)}")
+        parts.append(f"{section.heading}:\n{trial_lines(section.trials, view.style)}")
     if view.pending:
-        parts.append("\n".join([f"{prompts.PENDING_HEADING}:", *view.pending]))
-    if view.best is not None:
-        parts.append(prompts.BEST.format(line=trial_line(view.best, view.noise)))
+        parts.append(
+            "\n".join([f"{prompts.PENDING_HEADING}:", *map(view.style.pattern, view.pending)])
+        )
+    if view.best is not None and not (view.form.is_brief and view.best in view.trials):
+        parts.append(prompts.BEST.format(line=trial_line(view.best, view.style)))
     if view.budget_left is not None:
         parts.append(prompts.BUDGET.format(left=f"{view.budget_left:.0%}"))
     if view.readings:
         said = [line for one in view.readings for line in (f"{one.heading}:", *one.lines)]
-        parts.append("\n".join([f"{prompts.READINGS_HEADING}:", *said]))
+        heading = [] if view.form.is_brief else [f"{prompts.READINGS_HEADING}:"]
+        parts.append("\n".join([*heading, *said]))
     if view.hint:
         parts.append(view.hint)
     return parts

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.agents.agent_searcher import ONLY_PATTERNS
+from nasarena.agents.options import UNSAID
 from nasarena.experiments.comparison.source_hash import source_hash
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.experiments.settings.registry import load_searcher, one_line
@@ -128,8 +129,8 @@ def resolve_searcher(
     options = replace(spec, name=name).complete({**given, **config.options}, num_trials)
     if spec.uses_llm and "inner" in options:
         options["inner"] = complete_inner(options["inner"], num_trials)
-    if spec.uses_llm and options.get("literature") == "off":
-        del options["literature"]  # runs from before there were cards are runs without them
+    if spec.uses_llm:
+        options = _without_unsaid(options, own_names)
     options = _plain(f"searcher {name!r}", options)
     return Entrant(
         label=(config.label or name) + label_suffix(config.control),
@@ -144,6 +145,12 @@ def resolve_searcher(
         own=own.target if own else None,
         stays_here=_why_unsendable(own.target) if own else None,
     )
+
+
+def _without_unsaid(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an agent, less later ones at their defaults: runs from before have none."""
+    unsaid = {key for key, value in UNSAID.items() if defaults.get(key) == value}
+    return {key: one for key, one in options.items() if key not in unsaid or one != UNSAID[key]}
 
 
 def refuse_letters(entrant: Entrant) -> None:

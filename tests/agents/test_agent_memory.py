@@ -3,7 +3,7 @@
 import pytest
 
 from nasarena.agents.context.memory import HEADINGS, MEMORY_VIEWS, Memory
-from nasarena.agents.context.trial_text import score_text, trial_line
+from nasarena.agents.context.trial_text import LineStyle, score_text, trial_line
 from nasarena.agents.context.view import Section
 from nasarena.agents.llm.text import estimate_tokens, one_line
 from nasarena.agents.options import AgentOptions
@@ -100,7 +100,7 @@ def test_unknown_views_and_silly_limits_are_refused() -> None:
 
 def test_lines_say_what_became_of_a_trial() -> None:
     named = trial(0, "AAAA", 0.51239, details={"name": "all\x00 A\n"})
-    assert trial_line(named, noise=0.02) == 'AAAA 0.512 "all A"'
+    assert trial_line(named, LineStyle(0.02)) == 'AAAA 0.512 "all A"'
     assert trial_line(TRIALS[4]) == "MMMM (failed, loss became nan)"
     repeat = trial(6, "AAAA", None, status="duplicate", duplicate_of=0)
     assert "tried before" in trial_line(repeat)

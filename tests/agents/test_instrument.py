@@ -13,6 +13,7 @@ from fakes import cut_copy
 from nasarena.agents.context import compact_prompt
 from nasarena.agents.context.controls import ARCHITECTURE_WORDS
 from nasarena.agents.context.instrument import Instrument, Query
+from nasarena.agents.context.trial_text import LineStyle
 from nasarena.agents.context.view import Reading, Section, View
 from nasarena.agents.languages.candidate import UnusableReply
 from nasarena.agents.llm.client import Request
@@ -78,7 +79,9 @@ class TestAnswers:
         assert len({first, second[0], pending.predictions[0][0]}) == 3
 
     def test_an_effect_names_every_letter_at_its_place(self) -> None:
-        reading = Instrument(SPACE, trials()).answer(Query("effect", position=3), noise=0.1)
+        reading = Instrument(SPACE, trials()).answer(
+            Query("effect", position=3), LineStyle(noise=0.1)
+        )
         assert reading.heading.endswith("position 3") and not reading.predictions
         assert [re.sub(r"[+-]\d\.\d\d", "x", line) for line in reading.lines] == [
             "A x",
@@ -279,3 +282,13 @@ def test_settings_out_of_bounds_are_refused() -> None:
     for wrong in ({"queries": -1}, {"num_best": 0}, {"num_best": 13}):
         with pytest.raises(InvalidSetting):
             Instrumented(**wrong)
+
+
+def test_a_brief_prompt_shows_the_best_unasked_with_their_ranks(tmp_path: Path) -> None:
+    """One call a trial, and what stands in the prompt are patterns that nobody tried."""
+    client = ScriptedClient(guessing)
+    made = by_agent(play(tmp_path, InstrumentedAgent, client, 12, prompt="brief"))
+    assert {trial.details["queries"] for trial in made} == {"best, unasked"}
+    assert all("query" not in request.schema["properties"] for request in client.requests)
+    shown = client.prompts[-1].partition("Highest expected of those not tried:\n")[2]
+    assert re.match(r"([AMS]{6} #\d+\n){3}\n", shown)
