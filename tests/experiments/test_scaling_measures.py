@@ -1,4 +1,4 @@
-"""What measures models at scale, on cases done by hand."""
+"""What measures models at scale and many machines, on cases done by hand."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nasarena.experiments.measure.machines.many_workers import Slept, efficiency
 from nasarena.experiments.measure.scaling import likelihoods, resume, served, speed, use
 from nasarena.experiments.scaling.likelihood import Likelihood
 from nasarena.experiments.scaling.task_requests import Question, Request
@@ -32,6 +33,14 @@ def _record(folder: Path, steps: list[tuple[str, int]]) -> Path:
     lines = (json.dumps({"part": part, "step": step}) for part, step in steps)
     (folder / "losses.jsonl").write_text("".join(f"{line}\n" for line in lines))
     return folder
+
+
+def test_efficiency_is_what_workers_slept_of_their_time() -> None:
+    """Two workers for 10 s, of which the second begins after 4: 10 + 6 of 20, then 6 + 6 of 12."""
+    slept = [Slept(0, 10, 1), Slept(4, 7, 2), Slept(7, 10, 2)]
+    assert efficiency(slept, 2, since_s=0) == 16 / 20
+    assert efficiency(slept, 2, since_s=4) == 1
+    assert efficiency(slept[:2], 2, since_s=5) == (5 + 2) / 10
 
 
 def test_a_training_that_fails_by_itself_is_no_kill(

@@ -5,8 +5,9 @@ those in `killed`, the process is killed in the middle; it is begun again as `ru
 `efficiency` is the time slept in trials that ended, divided by the time that all workers had from
 the first trial's begin to the last one's end: what is lost is the start of the other workers, the
 handing out, the deaths, and the wait for the last ones. The 64 workers share this machine's cores
-while they start, which takes `ramp_s`; workers of a cluster have a core each. `lost` are trials
-without a result, `repeated` those with two.
+while they start, which takes `ramp_s`, where those of a cluster have a core each;
+`efficiency_after_ramp` is the same from the moment on when the last one has begun. `lost` are
+trials without a result, `repeated` those with two.
 
     python -m nasarena.experiments.measure.machines.many_workers [--save] [--workers=64]
       [--trials=12000]
@@ -68,10 +69,10 @@ def measure() -> None:
     with tempfile.TemporaryDirectory() as folder, RayPool(Path(folder), num_workers) as pool:
         ends, num_killed = sleep_all(trials, pool)
     slept = sorted(one for found in ends.values() for one in found)
-    done_s = sum(one.end_s - one.start_s for one in slept)
     first = {one.worker: one.start_s for one in reversed(slept)}
     start_s = slept[0].start_s
-    wall_s = max(one.end_s for one in slept) - start_s
+    end_s = max(one.end_s for one in slept)
+    ramp_s = sorted(first.values())[:num_workers][-1] - start_s
     row = {
         "workers": num_workers,
         "trials": num_trials,
@@ -79,14 +80,27 @@ def measure() -> None:
         "killed": num_killed,
         "lost": num_trials - len(ends),
         "repeated": sum(len(found) > 1 for found in ends.values()),
-        "slept_s": done_s,
-        "wall_s": wall_s,
-        "ramp_s": sorted(first.values())[:num_workers][-1] - start_s,
-        "start_and_end_s": time.perf_counter() - start - wall_s,
-        "efficiency": done_s / (num_workers * wall_s),
+        "slept_s": slept_after(slept, start_s),
+        "wall_s": end_s - start_s,
+        "ramp_s": ramp_s,
+        "start_and_end_s": time.perf_counter() - start - (end_s - start_s),
+        "efficiency": efficiency(slept, num_workers, start_s),
+        "efficiency_after_ramp": efficiency(slept, num_workers, start_s + ramp_s),
     }
-    summary = {key: row[key] for key in ("efficiency", "lost", "repeated", "killed")}
+    named = "efficiency", "efficiency_after_ramp", "lost", "repeated", "killed"
+    summary = {key: row[key] for key in named}
     record("many_workers", [row], summary, module="machines.many_workers")
+
+
+def efficiency(slept: list[Slept], num_workers: int, since_s: float) -> float:
+    """The share of the workers' time from `since_s` to the last end that was slept."""
+    end_s = max(one.end_s for one in slept)
+    return slept_after(slept, since_s) / (num_workers * (end_s - since_s))
+
+
+def slept_after(slept: list[Slept], since_s: float) -> float:
+    """Seconds, of a trial that began before `since_s` what is left of it."""
+    return sum(max(0.0, one.end_s - max(one.start_s, since_s)) for one in slept)
 
 
 def sleep_all(trials: list[Sleep], pool: Pool) -> tuple[dict[int, list[Slept]], int]:
