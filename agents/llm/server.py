@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,8 +60,8 @@ class VllmServer:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def start(self, waiting: Callable[[float], None] | None = None) -> None:
-        """Start and return when it is healthy; `waiting` is called with the seconds so far.
+    def start(self) -> None:
+        """Start and return when it is healthy.
 
         Raises VllmFailed with the last error of its log when it is not.
         """
@@ -81,7 +80,7 @@ class VllmServer:
             )
         self.base_url = f"http://{self.settings.host}:{port}/v1"
         try:
-            self._wait_until_healthy(waiting)
+            self._wait_until_healthy()
             self._write_address()
         except BaseException:
             self.stop()
@@ -111,7 +110,7 @@ class VllmServer:
         """The error to raise or to show for a server that has ended by itself."""
         return VllmFailed(f"vLLM ended by itself{self._last_words()}")
 
-    def _wait_until_healthy(self, waiting: Callable[[float], None] | None) -> None:
+    def _wait_until_healthy(self) -> None:
         assert self._process is not None
         start_s = time.monotonic()
         while not is_healthy(self.base_url):
@@ -125,8 +124,6 @@ class VllmServer:
                     f"vLLM was not healthy after {seconds:.0f} s (start_timeout_s)"
                     f"{self._last_words()}"
                 )
-            if waiting is not None:
-                waiting(seconds)
             time.sleep(_POLL_S)
 
     def _write_address(self) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nasarena.agents.llm.serving_size import NUM_SEQUENCES, read_facts, serving_size
+from nasarena.agents.llm.serving_size import USUAL, Load, read_facts, serving_size
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.machine import free_memory
 from nasarena.search.settings import settings
@@ -23,13 +23,7 @@ SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backe
 # Bounded strings hold and no control characters slip in only with this backend. It feeds fixed
 # text in byte by byte, though: a model that has learned whole pieces as one token names another.
 _BACKEND = "guidance"
-_CPU_FLAGS = ("--enforce-eager", "--max-num-seqs", str(NUM_SEQUENCES))
-_UNKNOWN = (
-    "--dtype",
-    "float32",
-    "--kv-cache-memory-bytes",
-    str(2**30),
-)  # not a decoder like others
+_UNKNOWN = ("--dtype", "float32", "--kv-cache-memory-bytes", str(2**30))  # no decoder like others
 # More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
 _CPU_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -63,6 +57,14 @@ class ServerSettings(ServerOptions):
     """What to serve and where. `model` is a folder in transformers format or a name on the hub."""
 
     model: str = Field(kw_only=True)
+    runs: int = Field(
+        USUAL.runs, ge=1, description="runs that ask at once; sizes a server on a CPU"
+    )
+    prompt_tokens: int = Field(
+        USUAL.prompt_tokens,
+        ge=0,
+        description="tokens of the longest prompt with reply that is to come; sizes likewise",
+    )
     host: str = Field("127.0.0.1", description="where it listens; 0.0.0.0 lets other machines in")
     served_as: str | None = Field(
         None,
@@ -72,7 +74,9 @@ class ServerSettings(ServerOptions):
     def __post_init__(self) -> None:
         if not self.model:
             raise InvalidSetting("model must be a folder or a name on the hub, got nothing")
-        if self.model[0] in "./~" and not (Path(self.model) / "config.json").is_file():
+        is_file = self.model.endswith(".gguf") and Path(self.model).is_file()  # made a folder of
+        is_path = self.model[0] in "./~" and not is_file
+        if is_path and not (Path(self.model) / "config.json").is_file():
             raise InvalidSetting(
                 f"model must be a folder in transformers format or a name on the hub; "
                 f"{self.model} has no config.json"
@@ -97,7 +101,7 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
     words.append(json.dumps(constraints, separators=(",", ":")))
     if not uses_cuda(settings.device):
-        words += [*_CPU_FLAGS, *_cpu_size(settings)]
+        words += ["--enforce-eager", *_cpu_size(settings)]
     elif settings.context is not None:
         words += _context_flag(settings.context)
     return [*words, *settings.arguments]
@@ -107,10 +111,21 @@ def _cpu_size(settings: ServerSettings) -> Sequence[str]:
     """Flags that size a server on a CPU by its model, or by defaults where it is not known."""
     facts = read_facts(Path(settings.model))
     if facts is None:
-        return [*_UNKNOWN, *(_context_flag(settings.context) if settings.context else ())]
-    size = serving_size(facts, settings.context, free_memory(), settings.model)
+        context = _context_flag(settings.context) if settings.context else []
+        return [*_UNKNOWN, *_sequences_flag(USUAL.runs), *context]
+    load = Load(settings.runs, settings.prompt_tokens)
+    size = serving_size(facts, settings.context, free_memory(), settings.model, load)
     cache = ["--kv-cache-memory-bytes", str(size.cache_bytes)]
-    return ["--dtype", size.dtype, *_context_flag(size.context), *cache]
+    return [
+        *("--dtype", size.dtype),
+        *_sequences_flag(size.num_sequences),
+        *_context_flag(size.context),
+        *cache,
+    ]
+
+
+def _sequences_flag(num_sequences: int) -> list[str]:
+    return ["--max-num-seqs", str(num_sequences)]
 
 
 def _context_flag(context: int) -> list[str]:

@@ -5,7 +5,7 @@ with a long context does not start where one prompt of that length finds no room
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.weights import active_params
 from nasarena.search.errors import InvalidSetting
 
-NUM_SEQUENCES = 16  # replies that are written at once
+_MOST_SEQUENCES = 64  # replies that are written at once
 _CONTEXT = 8192  # more than the longest prompt of an agent: 200 trials in full
 _SHARED = 2048  # tokens that each of the replies is given room for on average, prompt included
 _LARGE = 300_000_000  # parameters from which float32 takes too much memory
+_FORMATS = {"float32": 4, "bfloat16": 2}  # bytes of a value
 _OVERHEAD_BYTES = 2 * 2**30  # the server's processes without weights: 2.4 GiB with 1 GiB of cache
 _GIB = 2**30
 
@@ -38,6 +39,19 @@ class ServingSize:
     context: int
     dtype: str
     cache_bytes: int
+    num_sequences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What will be asked of a server: by how many runs at once, and the longest prompt with reply
+    that is known to come, in tokens."""
+
+    runs: int = 16
+    prompt_tokens: int = 0
+
+
+USUAL = Load()
 
 
 def read_facts(folder: Path) -> ModelFacts | None:
@@ -57,30 +71,59 @@ def read_facts(folder: Path) -> ModelFacts | None:
         return None
 
 
-def serving_size(facts: ModelFacts, context: int | None, free_bytes: int, name: str) -> ServingSize:
+def serving_size(
+    facts: ModelFacts, context: int | None, free_bytes: int, name: str, load: Load = USUAL
+) -> ServingSize:
     """The size for a model; `context` is what the user asks for, None leaves it to the model.
 
-    The cache has room for one full context at least. Raises InvalidSetting for a context that the
-    model does not have, and VllmFailed where the memory does not suffice.
+    The cache has room for one full context at least. Where memory is short, fewer replies are
+    written at once, then prompts are given less room, down to the longest that `load` has. Raises
+    InvalidSetting for a context that the model does not have, and VllmFailed where the memory does
+    not suffice.
     """
     if context is not None and context > facts.longest_context:
         raise InvalidSetting(
             f"context must be at most {facts.longest_context}, which {name} was trained for, "
             f"got {context}"
         )
-    length = context or min(facts.longest_context, _CONTEXT)
-    dtype, num_bytes = ("bfloat16", 2) if facts.num_parameters > _LARGE else ("float32", 4)
-    tokens = max(length, NUM_SEQUENCES * min(length, _SHARED))
-    cache = tokens * facts.values_per_token * num_bytes
-    needed = facts.num_parameters * num_bytes + cache + _OVERHEAD_BYTES
-    if needed > free_bytes:
-        raise VllmFailed(
-            f"{name} needs about {needed / _GIB:.1f} GiB of memory, {free_bytes / _GIB:.1f} are "
-            f"free: {facts.num_parameters * num_bytes / _GIB:.1f} for its weights in {dtype}, "
-            f"{cache / _GIB:.1f} for prompts of up to {length} tokens; give a smaller context or "
-            f"a smaller model"
-        )
-    return ServingSize(length, dtype, cache)
+    sizes = list(_candidates(facts, context, load))
+    for size in sizes:
+        if needed_bytes(facts, size) <= free_bytes:
+            return size
+    least = sizes[-1]
+    weights = facts.num_parameters * _FORMATS[least.dtype] / _GIB
+    raise VllmFailed(
+        f"{name} needs about {needed_bytes(facts, least) / _GIB:.1f} GiB of memory, "
+        f"{free_bytes / _GIB:.1f} are free: {weights:.1f} for its weights in {least.dtype}, "
+        f"{least.cache_bytes / _GIB:.1f} for prompts of up to {least.context} tokens; give a "
+        f"smaller context or a smaller model"
+    )
+
+
+def needed_bytes(facts: ModelFacts, size: ServingSize) -> int:
+    """Memory of all processes of a server of this size."""
+    return facts.num_parameters * _FORMATS[size.dtype] + size.cache_bytes + _OVERHEAD_BYTES
+
+
+def _candidates(facts: ModelFacts, context: int | None, load: Load) -> Iterator[ServingSize]:
+    """From the size that is wanted to the smallest that does."""
+    dtype = "bfloat16" if facts.num_parameters > _LARGE else "float32"
+    token_bytes = facts.values_per_token * _FORMATS[dtype]
+    wanted = context or min(facts.longest_context, max(_CONTEXT, load.prompt_tokens))
+    least = context or min(wanted, max(_SHARED, load.prompt_tokens))
+    num_sequences = min(max(load.runs, 1), _MOST_SEQUENCES)
+
+    def size(length: int, replies: int) -> ServingSize:
+        tokens = max(length, replies * min(length, _SHARED))
+        return ServingSize(length, dtype, tokens * token_bytes, replies)
+
+    yield size(wanted, num_sequences)
+    while num_sequences > 1:
+        num_sequences //= 2
+        yield size(wanted, num_sequences)
+    while wanted > least:
+        wanted = max(wanted // 2, least)
+        yield size(wanted, 1)
 
 
 def _values_per_token(config: Mapping[str, Any]) -> int:

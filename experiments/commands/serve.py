@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +21,7 @@ from nasarena.agents.llm.server import ADDRESS, ENVIRONMENT, VllmServer
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.models.folder import describe, ready_folder
 from nasarena.agents.models.packaged import PACKAGED
-from nasarena.experiments.comparison.served_model import make_model, served_model
+from nasarena.experiments.comparison.served_model import make_model, served_model, start_server
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import serve_settings
 from nasarena.search.errors import InvalidSetting
@@ -28,22 +29,27 @@ from nasarena.search.machine import cache_folder
 
 INSTALL = "--install"
 YES = "--yes"
+HASH = "--sha256="
 
 
 def model(arguments: Sequence[str]) -> int:
     """0 when the folder is there, 1 when the user declined."""
-    names = [word for word in arguments if word != YES]
-    if len(names) != 1 or names[0].startswith("-"):
+    names = [word for word in arguments if word != YES and not word.startswith(HASH)]
+    hashes = [word.removeprefix(HASH) for word in arguments if word.startswith(HASH)]
+    if len(names) != 1 or names[0].startswith("-") or len(hashes) > 1:
         raise InvalidSetting(
-            f"one model is expected, one of {', '.join(PACKAGED)}, a GGUF file or a folder, and "
-            f"{YES} to fetch it unasked; got {' '.join(names) or 'nothing'}"
+            f"one model is expected, one of {', '.join(PACKAGED)}, a GGUF file or a folder, "
+            f"{YES} to fetch it unasked and {HASH}HEX to believe a file by its hash alone; got "
+            f"{' '.join(arguments) or 'nothing'}"
         )
+    if hashes and not names[0].endswith(".gguf"):
+        raise InvalidSetting(f"{HASH} is the hash of a GGUF file, got {names[0]}")
     console, name = make_console(), names[0]
     if ready_folder(name) is None and name in PACKAGED:
         console.print(describe(PACKAGED[name]), soft_wrap=True)
         if YES not in arguments and not _confirm():
             return 1
-    folder = make_model(name, console)
+    folder = make_model(name, console, sha256=next(iter(hashes), None))
     console.print(f"{folder} is ready: llm=vllm llm.model={name}", soft_wrap=True)
     return 0
 
@@ -60,9 +66,9 @@ def serve(arguments: Sequence[str]) -> int:
         )
     others = [argument for argument in arguments if "=" in argument]
     console = make_console()
-    settings, folder = serve_settings(served_model(models[0], console), others)
+    settings, folder = serve_settings(models[0], others)
     signal.signal(signal.SIGTERM, _interrupt)  # `kill` is as good as Ctrl-C
-    _serve(settings, folder, console)
+    _serve(replace(settings, model=served_model(settings, console)), folder, console)
     return 0
 
 
@@ -85,10 +91,8 @@ def _install(arguments: Sequence[str]) -> int:
 
 def _serve(settings: ServerSettings, folder: Path, console: Console) -> None:
     server = VllmServer(settings, folder, cache_folder() / "vllm")
-    console.print(f"starting vLLM for {settings.model} (log: {server.log})", soft_wrap=True)
     try:
-        with console.status("starting vLLM") as status:
-            server.start(lambda seconds: status.update(f"starting vLLM, {seconds:.0f} s"))
+        start_server(server, console)
         console.print(
             f"[bold]{server.base_url}[/bold] is up (also in {server.folder / ADDRESS}); use it as "
             f"llm.base_url={server.base_url}; Ctrl-C stops it",

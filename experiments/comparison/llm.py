@@ -7,7 +7,7 @@ began with; where the model was reached and what the canary found stands beside 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from nasarena.agents.llm.endpoint import Connection, Endpoint, LlmSettings
 from nasarena.agents.llm.errors import LlmRecordBroken
 from nasarena.agents.llm.server import VllmServer
 from nasarena.agents.llm.server_command import ServerOptions, ServerSettings
+from nasarena.agents.llm.serving_size import Load
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
-from nasarena.experiments.comparison.served_model import served_model
+from nasarena.experiments.comparison.served_model import served_model, start_server
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
 from nasarena.search.candidates.program_space import ProgramSpace
@@ -85,13 +86,14 @@ def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
 
 
 @contextmanager
-def model_access(config: LlmConfig, folder: Path, console: Console) -> Iterator[Access]:
-    """Access to the model of these settings for as long as the context lasts.
+def model_access(config: LlmConfig, folder: Path, console: Console, load: Load) -> Iterator[Access]:
+    """Access to the model of these settings for as long as the context lasts; `load` is what will
+    be asked of it.
 
     Raises InvalidSetting, or in one line what a server says or does not say.
     """
     open_access = LLMS[config.name]
-    with open_access(config.settings, folder, console) as access:
+    with open_access(config.settings, folder, console, load) as access:
         yield access
 
 
@@ -122,7 +124,7 @@ def offline_access(config: LlmConfig, record: RunRecord) -> Access:
 
 
 @contextmanager
-def _scribe(settings: ScribeLlm, folder: Path, console: Console) -> Iterator[Access]:
+def _scribe(settings: ScribeLlm, folder: Path, console: Console, load: Load) -> Iterator[Access]:
     from nasarena.agents.scribe.local import ScribeClient
 
     client = ScribeClient()
@@ -132,25 +134,25 @@ def _scribe(settings: ScribeLlm, folder: Path, console: Console) -> Iterator[Acc
 
 
 @contextmanager
-def _server(settings: LlmSettings, folder: Path, console: Console) -> Iterator[Access]:
+def _server(settings: LlmSettings, folder: Path, console: Console, load: Load) -> Iterator[Access]:
     from nasarena.agents.llm.constraint_probe import connect
 
     yield _at(connect(settings))
 
 
 @contextmanager
-def _vllm(settings: VllmLlm, folder: Path, console: Console) -> Iterator[Access]:
+def _vllm(settings: VllmLlm, folder: Path, console: Console, load: Load) -> Iterator[Access]:
     from nasarena.agents.llm.constraint_probe import connect
     from nasarena.search.machine import cache_folder
 
-    model = served_model(settings.model, console) if settings.model else _scribe_folder()
-    served = {"model": model, "served_as": None if settings.model else "embedded-agent"}
-    started = build(ServerSettings, {**_part(settings, ServerOptions), **served}, "llm")
+    is_own = settings.model is None
+    served = {"model": _scribe_folder() if is_own else settings.model, **asdict(load)}
+    name = {"served_as": "embedded-agent" if is_own else None}
+    asked = build(ServerSettings, {**_part(settings, ServerOptions), **served, **name}, "llm")
+    started = replace(asked, model=served_model(asked, console))
     server = VllmServer(started, folder / SERVER_FOLDER, cache_folder() / "vllm")
-    console.print(f"starting vLLM for {model} (log: {server.log})", soft_wrap=True)
+    start_server(server, console)
     try:
-        with console.status("starting vLLM") as status:
-            server.start(lambda seconds: status.update(f"starting vLLM, {seconds:.0f} s"))
         reached = {**_part(settings, Connection), "model": None, "base_url": server.base_url}
         yield _at(connect(LlmSettings(**reached)))
         if not server.is_running:  # so runs were cut off; this is why
@@ -208,6 +210,6 @@ def _playback(path: Path, num_recorded: int) -> ClosableClient:
     return PlaybackClient(read_run(path), num_recorded)
 
 
-Opener = Callable[[Any, Path, Console], AbstractContextManager[Access]]
+Opener = Callable[[Any, Path, Console, Load], AbstractContextManager[Access]]
 # The choices of `llm` that one access serves; `replay` has one for each run.
 LLMS: dict[str, Opener] = {"scribe": _scribe, "server": _server, "vllm": _vllm}

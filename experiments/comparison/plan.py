@@ -34,6 +34,7 @@ from nasarena.experiments.comparison.resolved_searcher import (
 )
 from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.comparison.seeded import refuse_senseless_seeds
+from nasarena.experiments.comparison.server_load import expected_load
 from nasarena.experiments.comparison.versions import number_versions
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
@@ -223,7 +224,8 @@ def with_model(
         }
         yield _with_access(comparison, accesses)
     elif asking:
-        with model_access(config.llm, comparison.folder, console) as access:
+        load = expected_load(asking, config.workers)
+        with model_access(config.llm, comparison.folder, console, load) as access:
             _refuse_free_calls(access, comparison.budget)
             yield _with_access(comparison, {cell.path: access for cell in agents})
     else:

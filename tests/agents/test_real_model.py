@@ -60,7 +60,7 @@ def test_every_agent_plays_and_nearly_all_proposals_are_valid(played: Path) -> N
 def test_records_name_the_model_and_no_folder_of_this_machine(played: Path) -> None:
     for run in runs_of(played / "runs" / "played").values():
         assert run.config["llm"]["model"] == SMOLLM2.name
-        assert run.config["llm"]["active_params"] == SMOLLM2.parameters
+        assert run.config["llm"]["active_params"] == SMOLLM2.facts.num_parameters
         assert str(Path.home()) not in (run.path / "run.json").read_text()
 
 

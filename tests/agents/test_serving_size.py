@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server_command import ServerSettings, command
-from nasarena.agents.llm.serving_size import ModelFacts, read_facts, serving_size
+from nasarena.agents.llm.serving_size import Load, ModelFacts, read_facts, serving_size
 from nasarena.search.errors import InvalidSetting
 
 GIB = 2**30
@@ -34,8 +34,25 @@ def test_cache_holds_the_longest_prompt() -> None:
     assert serving_size(LARGE, 512, 24 * GIB, "large").cache_bytes == 16 * 512 * 14_336 * 2
 
 
+def test_short_memory_takes_replies_first_and_then_context() -> None:
+    # Weights and processes take 5.31 GiB, 1,024 tokens of keys and values another 0.027.
+    few = serving_size(LARGE, None, int(5.55 * GIB), "large")
+    assert (few.context, few.num_sequences, few.cache_bytes) == (8192, 4, 8192 * 14_336 * 2)
+    less = serving_size(LARGE, None, int(5.45 * GIB), "large")
+    assert (less.context, less.num_sequences, less.cache_bytes) == (4096, 1, 4096 * 14_336 * 2)
+
+
+def test_size_follows_what_will_be_asked() -> None:
+    assert serving_size(LARGE, None, 24 * GIB, "large", Load(1, 13_000)).context == 13_000
+    assert serving_size(SMALL, None, 24 * GIB, "small", Load(1, 13_000)).context == 8192
+    many = serving_size(SMALL, None, 24 * GIB, "small", Load(32))
+    assert (many.num_sequences, many.cache_bytes) == (32, 32 * 2048 * 11_520 * 4)
+    with pytest.raises(VllmFailed, match="prompts of up to 6000 tokens"):
+        serving_size(LARGE, None, int(5.45 * GIB), "large", Load(1, 6000))
+
+
 def test_what_does_not_fit_is_said_with_numbers() -> None:
-    with pytest.raises(VllmFailed, match=r"large needs about 6\.2 GiB of memory, 4\.0 are free"):
+    with pytest.raises(VllmFailed, match=r"large needs about 5\.4 GiB of memory, 4\.0 are free"):
         serving_size(LARGE, None, 4 * GIB, "large")
     with pytest.raises(InvalidSetting, match="at most 8192, which small was trained for"):
         serving_size(SMALL, 8193, 24 * GIB, "small")
