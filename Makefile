@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PACKAGES := search proxies agents baselines experiments figures
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install compare first-figure docs test test-llm vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
+.PHONY: help install compare compare-llm first-figure docs test test-llm vllm train-scribe patternbench measure faults mutants test-torch test-python gpu-check release clean
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed ## make .venv and install nasarena into it
 $(VENV)/.installed: pyproject.toml
+	@echo "installing nasarena into $(VENV): about 2 minutes, 1.5 GB with a CPU build of torch"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(PIN) -e ".[optimizers]"
 	@touch $@
@@ -24,6 +25,13 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 compare: install ## the main job: every searcher under one budget, with table, figures and report
 	$(BIN)/nasarena compare
+
+compare-llm: install ## from nothing to a comparison with SmolLM2, a real language model: 20 minutes, 4 GB
+	@echo "libraries that convert a model: about 20 s"
+	$(PIP) -e ".[models]"
+	PYTHON=$(PYTHON) $(BIN)/nasarena serve --install
+	$(BIN)/nasarena compare name=smollm2 llm=vllm llm.model=smollm2-135m workers=8 seeds=4 \
+	  'searchers=[random,tpe,agent-sequential,agent-greedy]' budget.unit=trials budget.amount=20
 
 first-figure: install ## README's first picture: a landscape that is a formula, then the main job
 	$(BIN)/nasarena compare name=first-landscape proxy=additive seeds=20 budget.patterns=100 \

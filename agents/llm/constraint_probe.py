@@ -98,15 +98,23 @@ def _weights_folder(about: Mapping[str, Any], model: str) -> Path | None:
 
 
 def _context(about: Mapping[str, Any]) -> int | None:
-    """The longest prompt with reply, where the server tells it as a number of tokens."""
-    length = about.get("max_model_len")
+    """The longest prompt with reply, where the server tells it as a number of tokens.
+
+    llama.cpp tells that of one of its slots.
+    """
+    meta = about.get("meta")
+    length = about.get("max_model_len", meta.get("n_ctx") if isinstance(meta, dict) else None)
     is_count = isinstance(length, int) and not isinstance(length, bool) and length > 0
     return length if is_count else None
 
 
 def _server(settings: LlmSettings, about: Any) -> str:
-    """Name and version of the server, as far as it tells."""
+    """Name and version of the server, or how its weights are quantized, as far as it tells."""
     owner = _clean_name(about.get("owned_by") or "unknown")
+    if owner == "llamacpp":
+        meta = about.get("meta")
+        kind = _clean_name(meta.get("ftype") or "") if isinstance(meta, dict) else ""
+        return f"{owner} {kind}".strip()
     if owner != "vllm":
         return owner
     root = settings.base_url.rstrip("/").removesuffix("/v1")

