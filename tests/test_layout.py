@@ -62,6 +62,7 @@ INNER = {
             "commands",
             "comparison",
             "audit",
+            "design",
             "scaling",
             "patternbench",
             "execution",

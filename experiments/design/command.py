@@ -19,6 +19,7 @@ from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.design.attribution import Attribution, attribute
 from nasarena.experiments.design.baselines import train_baselines
 from nasarena.experiments.design.edit_questions import ask_about_edits
+from nasarena.experiments.design.foresight import announce_time, count_trainings
 from nasarena.experiments.design.ground import (
     AUTORESEARCH,
     best_of,
@@ -57,6 +58,8 @@ def design(arguments: Sequence[str]) -> int:
     config = comparison_settings(settings)
     console = make_console()
     if settings.baselines:
+        count = config.seeds * len(space_of(settings).known_candidates())
+        announce_time(config, count, "held_out", console)
         return train_baselines(config, console)
     if settings.winner is not None:
         folder = Path(config.folder) / (config.name or "attribution")
@@ -64,6 +67,9 @@ def design(arguments: Sequence[str]) -> int:
         return 0
     command = command_line(["design", *arguments])
     comparison = plan_comparison(config, command)
+    pending = comparison.select_pending(config.retry_failed)
+    apart = settings.attribution_seeds if _takes_apart(settings) else 0
+    announce_time(config, count_trainings(pending, apart), "search", console)
     troubles = run_comparison(comparison, config, command, console)
     _measure_known(settings, config, comparison, console)
     conclude(comparison, command, console, config.report)
@@ -95,6 +101,12 @@ def _measure_known(
         write_known(comparison.folder, pair, seeds, score, version)
 
 
+def _takes_apart(settings: DesignConfig) -> bool:
+    if settings.attribute is not None:
+        return settings.attribute
+    return settings.task == AUTORESEARCH and settings.mode == "edits"
+
+
 def _take_apart(
     winner: str, settings: DesignConfig, config: CompareConfig, folder: Path, console: Console
 ) -> None:
@@ -102,8 +114,7 @@ def _take_apart(
     is_code = settings.mode == "code"
     if is_code:
         replace_text(folder / PROGRAM, winner)
-    wanted = settings.attribute
-    if wanted or (wanted is None and not is_code):
+    if _takes_apart(settings):
         _attribute(winner, settings, config, folder, console)
     elif is_code:
         console.print(

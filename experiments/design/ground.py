@@ -23,6 +23,8 @@ PREFIX = "edits:"
 ON_ANY_SPACE = ("random", "local-search", "evolution", "genetic")
 # Optuna's Gaussian process works too, when it is named: it thinks longer than a training takes.
 ON_EDITS = (*ON_ANY_SPACE, "tpe", "cma-es", "nevergrad", "botorch")
+# A training of an encoder takes three times as long: with five a table is there in some 12 minutes.
+ON_ENCODERS = ("random", "evolution", "tpe", "cma-es", "botorch")
 AUTORESEARCH = "autoresearch"
 
 
@@ -142,7 +144,8 @@ def comparison_settings(config: DesignConfig) -> CompareConfig:
 
 def _searchers(config: DesignConfig) -> tuple[SearcherConfig, ...]:
     """Those that were named or all; of a library the form of it that works on edits."""
-    every = ON_EDITS if config.mode == "edits" else ON_ANY_SPACE
+    every: tuple[str, ...] = ON_EDITS if config.task == AUTORESEARCH else ON_ENCODERS
+    every = every if config.mode == "edits" else ON_ANY_SPACE
     given = config.searchers or tuple(SearcherConfig(name) for name in every)
     if config.mode == "code":
         return given

@@ -77,7 +77,8 @@ class DesignConfig:
     attribute: bool | None = Field(
         None,
         description="take the winner apart, edit by edit or hunk by hunk, on an account of its "
-        "own; null: true for edits, false for code, whose hundreds of trainings take wall time",
+        "own; null: for edits of autoresearch alone, for elsewhere its hundreds of trainings take "
+        "longer than the search",
     )
     winner: str | None = Field(
         None,

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.design.baselines import baseline_rows
 from nasarena.experiments.design.command import design
-from nasarena.experiments.design.ground import ON_ANY_SPACE, ON_EDITS, comparison_settings
+from nasarena.experiments.design.foresight import count_trainings, foresee
+from nasarena.experiments.design.ground import ON_ANY_SPACE, ON_ENCODERS, comparison_settings
 from nasarena.experiments.design.normalized import normalize, standings
+from nasarena.experiments.measure.searchers.encoders import compare_variants
 from nasarena.experiments.settings.commands import design_settings
 from nasarena.proxies.lra.catalogue import BASELINES
 from nasarena.proxies.lra.programs import program_space
@@ -25,8 +28,8 @@ from nasarena.search.trial import Cost, Outcome
 def test_bare_it_compares_at_least_four_searchers_and_all_baselines() -> None:
     for task in ("lra-listops", "lra-text", "lra-retrieval"):
         config = comparison_settings(design_settings([f"task={task}", "scale=smoke"]))
-        assert [one.label or one.name for one in config.searchers] == list(ON_EDITS)
-        assert len(ON_EDITS) >= 4
+        assert [one.label or one.name for one in config.searchers] == list(ON_ENCODERS)
+        assert len(ON_ENCODERS) >= 4
         assert isinstance(config.space, EditSpace)
         assert config.space.known_candidates() == BASELINES
         assert config.loop.finalists == 1  # nobody chooses by the test split
@@ -82,11 +85,12 @@ def test_a_small_comparison_and_its_normalizes(
 ) -> None:
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
     asked = [*_SHORT, f"folder={tmp_path}", "name=tiny", "trials=2", "initial_design=1",
-             "searchers=[random,local-search]", "attribute=false"]  # fmt: skip
+             "searchers=[random,local-search]"]  # fmt: skip
     assert design(asked) == 0
     assert "Mamba-like" in capsys.readouterr().out
     config = read_run(tmp_path / "tiny" / "random" / "seed-0").header["config"]
     assert config["space"]["task"] == "lra-listops fixed"
+    assert not (tmp_path / "tiny" / "attribution.csv").exists()
     with open(tmp_path / "tiny" / "normalized.csv", newline="") as opened:
         rows = {row["searcher"]: row for row in csv.DictReader(opened)}
     assert set(rows) == {"random", "local-search", *BASELINES}
@@ -129,8 +133,7 @@ def test_programs_are_searched_and_the_best_one_is_kept(
     assert names == {"random", *BASELINES}
 
 
-def test_code_is_not_taken_apart_unless_it_is_asked_for() -> None:
-    assert design_settings(["mode=code"]).attribute is None
+def test_programs_of_encoders_are_compared_by_wall_time() -> None:
     config = comparison_settings(design_settings(["task=lra-text", "mode=code"]))
     assert isinstance(config.space, ProgramSpace)
     options: dict[str, Any] = config.proxy.options
@@ -170,3 +173,26 @@ def test_rows_of_baselines_by_hand() -> None:
     # Mean 0.2, standard deviation 0.1414, t of one degree of freedom 12.706.
     assert rows[1][1:] == ["0.2000", "-1.0706", "1.4706", "0.1414", "2", "0"]
     assert rows[2][1:] == ["", "", "", "", "0", "1"]
+
+
+def test_how_long_it_takes_is_said_before_it_begins() -> None:
+    assert foresee(24, 5.0, 2) == (
+        "some 24 trainings of 5.0 s, 2 at once: about 1.0 min on a quiet machine; what is cut off "
+        "goes on with the same command"
+    )
+    config = comparison_settings(design_settings(["task=lra-listops", "searchers=[random]"]))
+    cells = plan_comparison(config, "test").cells
+    # 3 runs of 16 and 2 more, 3 of eight baselines trained thrice, and 25 candidates on 8 seeds.
+    assert count_trainings(cells, 0) == 3 * 18 + 3 * 24
+    assert count_trainings(cells, 8) == 3 * 18 + 3 * 24 + 8 * 25
+    assert count_trainings([], 8) == 0
+
+
+def test_free_sizes_against_fixed_ones_by_hand() -> None:
+    fixed = {"a": [0.1, 0.2, 0.3], "b": [0.1, 0.2, 0.3], "plain": [0.9] * 3}
+    free = {"a": [0.3, 0.2, None], "b": [0.3, 0.4, 0.5], "plain": [0.1] * 3}
+    found = compare_variants(fixed, free, {"a", "b"})
+    # Means of seeds 0.2 and 0.1, the third is not complete; t of one degree of freedom 12.706.
+    assert found["configurable_less_fixed"] == pytest.approx(0.15)
+    assert found["high"] - found["low"] == pytest.approx(2 * 12.7062 * 0.05, rel=1e-4)
+    assert compare_variants({"a": [0.1]}, {"a": [None]}, {"a"}) == {"seeds": 0}

@@ -1,6 +1,8 @@
 """What the sandbox holds here, what it costs, and what a killed caller leaves behind.
 
-python -m nasarena.experiments.measure.faults.sandbox [--save]
+python -m nasarena.experiments.measure.faults.sandbox [starts] [--save]
+
+`starts` measures what a start costs and nothing else, which takes a minute (`sandbox_starts`).
 """
 
 import os
@@ -22,7 +24,8 @@ from nasarena.proxies.sandbox.limits import LEVELS, Level, Limits
 from nasarena.proxies.sandbox.runner import Sandbox, run_command
 
 NUM_KILLS = 20
-NUM_STARTS = 10
+NUM_STARTS = 20
+_OF_A_TRIAL = 3  # sandboxes: to train, and to answer twice
 _PATIENCE_S = 15.0
 
 # A caller of sandboxes, in which daemons sleep; it says when the first is there.
@@ -71,8 +74,9 @@ def kill_caller(delay_s: float) -> tuple[int, int]:
     return len(below), len(wait_for_end(below, _PATIENCE_S))
 
 
-def start_seconds(level: Level) -> float:
-    """Median wall seconds of a sandboxed Python that does nothing, less those of a bare one."""
+def start_seconds(level: Level) -> dict[str, float]:
+    """Wall seconds of a sandboxed Python that does nothing, less the median of a bare one: median
+    and worst."""
     command = (sys.executable, "-I", "-S", "-c", "pass")
     fenced, bare = [], []
     for _ in range(NUM_STARTS):
@@ -82,20 +86,24 @@ def start_seconds(level: Level) -> float:
         start = time.monotonic()
         subprocess.run(command, check=True)
         bare.append(time.monotonic() - start)
-    return statistics.median(fenced) - statistics.median(bare)
+    usual = statistics.median(bare)
+    return {"start_s": statistics.median(fenced) - usual, "worst_start_s": max(fenced) - usual}
 
 
-def script_seconds() -> float:
-    """Median wall seconds of a script that is forked from a Python with PyTorch."""
+def trial_seconds() -> dict[str, float]:
+    """Wall seconds of the sandboxes of a trial whose scripts, forked from a Python with PyTorch, do
+    nothing: median and worst."""
     script = str(Path(__file__).with_name("__init__.py"))  # a docstring, so it does nothing
     found = []
     for _ in range(NUM_STARTS + 1):
         start = time.monotonic()
-        with Sandbox((sys.executable, script), readable=(script,), script=script) as sandbox:
-            sandbox.output.read()
-            sandbox.wait(time.monotonic() + 60)
+        for _ in range(_OF_A_TRIAL):
+            with Sandbox((sys.executable, script), readable=(script,), script=script) as sandbox:
+                sandbox.output.read()
+                sandbox.wait(time.monotonic() + 60)
         found.append(time.monotonic() - start)
-    return statistics.median(found[1:])  # the first imports PyTorch
+    del found[0]  # imports PyTorch
+    return {"trial_s": statistics.median(found), "worst_trial_s": max(found)}
 
 
 def compile_seconds(level: Level) -> float | None:
@@ -118,7 +126,7 @@ def measure() -> None:
             "level": level,
             "attempts": len(held),
             "held": sum(held.values()),
-            "start_s": start_seconds(level),
+            **start_seconds(level),
             "compile_s": compile_seconds(level),
             "not_held": "; ".join(name for name, is_held in held.items() if not is_held),
         })  # fmt: skip
@@ -130,10 +138,17 @@ def measure() -> None:
         "kills": NUM_KILLS,
         "processes_below": sum(below for below, _ in kills),
         "processes_left": sum(left for _, left in kills),
-        "script_start_s": script_seconds(),
+        **trial_seconds(),
     }
     record("sandbox", rows, summary, module="faults.sandbox")
 
 
+def measure_starts() -> None:
+    """What a start costs at each level that is there, and those of a trial."""
+    levels = [one for one in LEVELS if one != "container" and not why_missing(one)]
+    rows = [{"level": level, **start_seconds(level)} for level in levels]
+    record("sandbox_starts", rows, trial_seconds(), module="faults.sandbox")
+
+
 if __name__ == "__main__":
-    measure()
+    measure_starts() if "starts" in sys.argv else measure()
