@@ -50,7 +50,7 @@ test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict an
 	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
 
 test-llm: $(VENV)/.installed-test vllm ## the agents on a real language model, SmolLM2: 15 minutes, fetches 93 MB
-	NASARENA_TEST_LLM=1 $(BIN)/python -m pytest -q -rs -n 0 tests/agents/test_real_model.py
+	NASARENA_TEST_LLM=1 $(BIN)/python -m pytest -q -rs -s -n 0 tests/agents/test_real_model.py
 
 # Tried: 2.11.0, 2.13.0 and 2.14.1, on a CPU.
 TORCH ?= 2.11.0

@@ -115,7 +115,7 @@ COMMANDS = {
     ),
     "model": Command(
         "serve:model",
-        "NAME [--yes]",
+        "NAME [--yes] [--gguf] [--sha256=HEX]",
         "make a language model ready to be served: a packaged one, a GGUF file or a folder",
     ),
     "check": Command(

@@ -14,7 +14,10 @@ from nasarena.experiments.commands.cli import main
 from nasarena.search.run_folder import RunRecord, find_runs, read_run
 
 ASKED_FOR = "NASARENA_TEST_LLM"
-AGENTS = ("agent-sequential", "agent-greedy", "agent-islands", "agent-override", "agent-one-shot")
+AGENTS = (
+    "agent-sequential", "agent-greedy", "agent-islands", "agent-override", "agent-instrumented",
+    "agent-one-shot", "agent-iid",
+)  # fmt: skip
 NUM_TRIALS = 5
 
 pytestmark = pytest.mark.skipif(
@@ -27,7 +30,7 @@ def compare(name: str, *arguments: str) -> list[str]:
         "compare", f"searchers=[{','.join(AGENTS)}]", "proxy=patternbench-quick", "seeds=2",
         "budget.unit=trials", f"budget.amount={NUM_TRIALS}", "references=false", "report=false",
         "loop.finalists=1", "loop.final_replicates=1", "final_proxy=patternbench-quick",
-        f"name={name}", *arguments,
+        "workers=4", f"name={name}", *arguments,
     ]  # fmt: skip
 
 
