@@ -36,7 +36,7 @@ compare-llm: install ## from nothing to a comparison with SmolLM2, a real langua
 first-figure: install ## README's first picture: a landscape that is a formula, then the main job
 	$(BIN)/nasarena compare name=first-landscape proxy=additive seeds=20 budget.patterns=100 \
 	  'searchers=[random,evolution,genetic,local-search,tpe,nevergrad]'
-	$(BIN)/nasarena compare name=first-suite
+	$(BIN)/nasarena compare name=first-suite scale=full
 	$(BIN)/python -m nasarena.figures.side_by_side runs/first-landscape runs/first-suite \
 	  docs/figures/first.png
 
