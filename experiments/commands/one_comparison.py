@@ -10,15 +10,17 @@ from rich.console import Console
 
 from nasarena.experiments.commands.display import Display
 from nasarena.experiments.comparison.benchmark_facts import write_facts
+from nasarena.experiments.comparison.llm import Access
+from nasarena.experiments.comparison.llm_hours import announce_hours
 from nasarena.experiments.comparison.mixture import clear_or_refuse
 from nasarena.experiments.comparison.plan import (
     Comparison,
     forget_refused,
-    with_model,
     write_plan,
 )
 from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.comparison.running import Progress, common_refusal, run_cells
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.exchange.tracking import LiveTracking
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.launchers import open_pool
@@ -41,13 +43,17 @@ def run_comparison(
     command: str,
     console: Console,
     live: LiveProgress | None = None,
+    model: Access | None = None,
 ) -> list[Progress]:
     """Run what is missing, with a language model where one is asked; what did not finish.
 
-    `live` is a page that is open already; else one is opened where the settings say so.
+    `live` is a page that is open already, `model` a model that is there already; else one is opened
+    where the settings say so.
     """
     page = nullcontext(live) if live else open_live(config.live, console)
-    with page as shown, with_model(comparison, config, console) as comparison:
+    with page as shown, with_model(comparison, config, console, model) as comparison:
+        if config.estimate and model is None:
+            announce_hours([comparison], config, console)
         return run_missing(
             comparison, command, console, config.workers, config.retry_failed, config.overwrite,
             config.trackers, shown, config.launcher,

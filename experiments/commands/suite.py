@@ -15,9 +15,11 @@ from nasarena.experiments.commands.one_comparison import (
     run_comparison,
     write_conclusion,
 )
+from nasarena.experiments.comparison.llm_hours import announce_hours
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS
 from nasarena.experiments.comparison.running import Progress
+from nasarena.experiments.comparison.shared_model import shared_access
 from nasarena.experiments.comparison.suite import (
     configs_of_landscapes,
     suite_folder,
@@ -64,10 +66,16 @@ def run_suite(
     write_manifest(suite_folder(config), list(plans), command)
     troubles: list[Progress] = []
     landscapes = []
-    with open_live(config.live, console) as live:
+    comparisons = [comparison for _, comparison in plans.values()]
+    with (
+        open_live(config.live, console) as live,
+        shared_access(comparisons, config, suite_folder(config), console) as model,
+    ):
+        if config.estimate and model is not None:
+            announce_hours(comparisons, config, console, model)
         for name, (each, comparison) in plans.items():
             console.print(f"[bold]{escape(name)}[/bold]")
-            troubles += run_comparison(comparison, each, command, console, live)
+            troubles += run_comparison(comparison, each, command, console, live, model)
             landscapes.append(_conclude(name, comparison, command))
     return landscapes, troubles
 

@@ -6,23 +6,16 @@ refused before a single trial is trained, unless `overwrite`.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from nasarena.experiments.comparison.budget import price_budget
 from nasarena.experiments.comparison.continued_run import refuse_foreign_records, resolve_entrant
-from nasarena.experiments.comparison.llm import (
-    Access,
-    default_agent_options,
-    model_access,
-    offline_access,
-    replay_access,
-)
+from nasarena.experiments.comparison.llm import default_agent_options
 from nasarena.experiments.comparison.permuted import with_controls
 from nasarena.experiments.comparison.records import Records
 from nasarena.experiments.comparison.resolved_searcher import (
@@ -34,7 +27,6 @@ from nasarena.experiments.comparison.resolved_searcher import (
 )
 from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.comparison.seeded import refuse_senseless_seeds
-from nasarena.experiments.comparison.server_load import expected_load
 from nasarena.experiments.comparison.versions import number_versions
 from nasarena.experiments.execution.provenance import provenance
 from nasarena.experiments.execution.scoring import build_proxy
@@ -48,7 +40,7 @@ from nasarena.search.hashes import config_hash
 from nasarena.search.loop import LoopSettings
 from nasarena.search.proxy import Proxy
 from nasarena.search.run_config import REFERENCES
-from nasarena.search.run_folder import RunRecord, State
+from nasarena.search.run_folder import State
 from nasarena.search.searcher import SearcherSpec
 from nasarena.search.space import PatternSpace
 from nasarena.search.untrusted.bounded_read import read_bounded
@@ -93,15 +85,11 @@ def plan_comparison(
 
     Raises InvalidSetting for anything in the settings that cannot work.
     """
-    suited = default_agent_options(config.llm, config.space)
-    wanted = with_controls(config.searchers, config.controls)
     proxy = build_proxy(config.proxy, config.space, config.cache)
     judge = _judge(config, proxy)
     budget, num_trials = price_budget(config.budget, proxy)
     loop = _with_finalists(config.loop, num_trials)
-    entrants = unique_labels(
-        [resolve_entrant(searcher, suited, objects, num_trials) for searcher in wanted]
-    )
+    entrants = _entrants(config, objects, num_trials)
     for entrant in entrants:
         if not isinstance(config.space, PatternSpace):
             refuse_letters(entrant)
@@ -138,6 +126,31 @@ def plan_comparison(
     ]
     cells = _order(searching) + scoring
     return Comparison(folder, cells, budget, Records(folder), is_ranked)
+
+
+def _entrants(
+    config: CompareConfig, objects: Mapping[str, SearcherSpec], num_trials: int
+) -> list[Entrant]:
+    """The searchers of the list under labels of their own, those of this slice alone.
+
+    Raises InvalidSetting for a slice without any.
+    """
+    suited = default_agent_options(config.llm, config.space)
+    wanted = with_controls(config.searchers, config.controls)
+    entrants = unique_labels(
+        [resolve_entrant(searcher, suited, objects, num_trials) for searcher in wanted]
+    )
+    if config.only:
+        labels = [entrant.label for entrant in entrants]
+        entrants = [one for one in entrants if any(fnmatch(one.label, o) for o in config.only)]
+        if not entrants:
+            raise InvalidSetting(f"only={list(config.only)} is none of {', '.join(labels)}")
+    if config.llm_label is None:
+        return entrants
+    return [
+        replace(one, label=f"{one.label}-{config.llm_label}") if one.uses_llm else one
+        for one in entrants
+    ]
 
 
 def _with_finalists(loop: LoopConfig, num_trials: int) -> LoopConfig:
@@ -199,57 +212,6 @@ def _order(cells: list[RunSpec]) -> list[RunSpec]:
     """Seed by seed, so that pairs are complete early; those that lean on a library first, for
     they think longest."""
     return sorted(cells, key=lambda cell: (cell.seed, cell.entrant.requires is None))
-
-
-@contextmanager
-def with_model(
-    comparison: Comparison, config: CompareConfig, console: Console
-) -> Iterator[Comparison]:
-    """The comparison with a language model for the runs that need one, while the context lasts.
-
-    No server is started or asked where the searches of all such runs have ended. Raises what
-    `model_access` does.
-    """
-    agents = [cell for cell in comparison.cells if cell.entrant.uses_llm]
-    records = {cell.path: comparison.records.of(cell.path) for cell in agents}
-    asking = [
-        cell
-        for cell in comparison.select_pending(config.retry_failed)
-        if cell.entrant.uses_llm and not _is_searched(records[cell.path])
-    ]
-    if config.llm.name == "replay":
-        accesses = {
-            cell.path: replay_access(config.llm, cell.path.relative_to(comparison.folder))
-            for cell in agents
-        }
-        yield _with_access(comparison, accesses)
-    elif asking:
-        load = expected_load(asking, config.workers)
-        with model_access(config.llm, comparison.folder, console, load) as access:
-            _refuse_free_calls(access, comparison.budget)
-            yield _with_access(comparison, {cell.path: access for cell in agents})
-    else:
-        accesses = {
-            path: offline_access(config.llm, record) for path, record in records.items() if record
-        }
-        yield _with_access(comparison, accesses)
-
-
-def _is_searched(record: RunRecord | None) -> bool:
-    return record is not None and record.is_searched
-
-
-def _with_access(comparison: Comparison, accesses: Mapping[Path, Access]) -> Comparison:
-    cells = [replace(cell, access=accesses.get(cell.path)) for cell in comparison.cells]
-    return replace(comparison, cells=cells)
-
-
-def _refuse_free_calls(access: Access, budget: Budget) -> None:
-    if budget.charge_llm and budget.unit == "flops" and not access.identity["active_params"]:
-        raise InvalidSetting(
-            f"budget.charge_llm needs to know how many parameters of {access.identity['model']} "
-            f"work on a token: give llm.active_params"
-        )
 
 
 def write_plan(comparison: Comparison, command: str) -> None:

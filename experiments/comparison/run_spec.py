@@ -129,7 +129,7 @@ def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
     with _leave_nothing_if_refused(cell), ExitStack() as stack:
         journal = Journal(stack.enter_context(cell.open()))
         client = stack.enter_context(_client(cell, journal))
-        make = partial(_searcher, cell, client)
+        make = partial(make_searcher, cell, client)
         try:
             found = search(journal, make, proxy, loop, max_parallel=bound, watch=watch)
         finally:
@@ -187,7 +187,8 @@ def _client(cell: RunSpec, journal: Journal) -> AbstractContextManager[Client | 
     return nullcontext() if cell.access is None else recording(cell.access, journal)
 
 
-def _searcher(cell: RunSpec, client: Client | None, rng: np.random.Generator) -> Searcher:
+def make_searcher(cell: RunSpec, client: Client | None, rng: np.random.Generator) -> Searcher:
+    """The searcher of a cell, behind its control; `client` asks an agent's model."""
     if cell.entrant.parts:
         built: Searcher = _two_searchers(cell, client, rng)
     else:

@@ -22,7 +22,8 @@ from nasarena.agents.llm.server import VllmServer, vllm_python
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.tiny_model import make_tiny_model
 from nasarena.experiments.commands.one_comparison import run_missing
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.measure import embedded
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.settings.commands import compare_settings

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import search_cell
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import NasArenaError

@@ -263,6 +263,19 @@ class CompareConfig(_Comparison):
         description="each searcher once more, not ranked: [permuted_letters] shows it permuted "
         "letters, [seeded] tells it the hand-made patterns first, charged",
     )
+    only: tuple[str, ...] = Field(
+        (),
+        description="do this part of the searchers now, by label or as agent-*; the same command "
+        "with another part adds to the same comparison",
+    )
+    llm_label: FolderName | None = Field(
+        None,
+        description="joins the labels of agents, so that one comparison can have several models",
+    )
+    estimate: bool = Field(
+        False,
+        description="before it begins say how long language models will take, from a few requests",
+    )
     seeds: int = Field(
         20,
         ge=1,

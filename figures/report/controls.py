@@ -52,7 +52,7 @@ def controls(analysis: Analysis) -> list[Blinded]:
     standing, seeds = analysis.standings, analysis.tables.seeds
     places = {place.searcher: place for place in standing.places}
     settings = {
-        run.searcher: run.record.config["searcher"]
+        run.searcher: {**run.record.config["searcher"], "llm": run.record.config.get("llm")}
         for run in analysis.runs
         if run.searcher in places
     }
@@ -91,6 +91,7 @@ def _paired(kind: str, each: PairedControl, scores: Mapping[str, Interval]) -> B
 def _is_real(candidate: Mapping[str, Any], control: Mapping[str, Any]) -> bool:
     return (
         candidate["name"] == control["name"]
+        and candidate["llm"] == control["llm"]
         and _control(candidate) == "none"
         and _others(candidate) == _others(control)
     )

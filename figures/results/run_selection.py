@@ -229,7 +229,8 @@ def _real_thing(control: Run, block: Iterable[Run]) -> str:
 
 def _identity(run: Run) -> dict[str, Any]:
     """What makes a searcher what it is, apart from its label and from what is hidden from it."""
-    settings = run.record.config["searcher"]
+    config = run.record.config
+    settings = {**config["searcher"], "llm": config.get("llm")}
     return {key: settings[key] for key in settings if key not in ("label", "control")}
 
 

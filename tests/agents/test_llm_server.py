@@ -23,8 +23,9 @@ from nasarena.agents.llm.server_client import ServerClient
 from nasarena.agents.llm.weights import active_params
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.one_comparison import run_missing
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.running import Progress
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import conclude_cells, search_cell
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.design.command import design
 from nasarena.experiments.design.ground import comparison_settings
 from nasarena.experiments.execution.console import make_console

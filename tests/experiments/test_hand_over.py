@@ -14,7 +14,8 @@ from fakes import Listing
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.one_comparison import run_missing
 from nasarena.experiments.comparison.hand_over import HandOver, Part
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import compare_settings, run_settings
 from nasarena.experiments.settings.config import CompareConfig

@@ -7,8 +7,9 @@ import pytest
 from fakes import Listing
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.commands.one_comparison import run_missing
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.seeded import Seeded, seed_patterns
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.figures.comparison import write_all

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fakes import edit_events
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import conclude_cells, search_cell
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.release import leaderboard
 from nasarena.experiments.release.leaderboard import Row, add_rows, admit, main

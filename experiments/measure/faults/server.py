@@ -18,8 +18,9 @@ from nasarena.agents.llm.constraint_probe import connect
 from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
 from nasarena.agents.llm.messages import Request
 from nasarena.agents.llm.server_client import ServerClient
-from nasarena.experiments.comparison.plan import plan_comparison, with_model
+from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import search_cell
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.measure.faults.hostile_server import (
     COMPRESSED,

@@ -7,8 +7,9 @@ the middle of its search, for searchers of every kind.
 
 import tempfile
 
-from nasarena.experiments.comparison.plan import Comparison, plan_comparison, with_model
+from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.run_spec import RunSpec, conclude_cells, search_cell
+from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.measure.faults.victim import timeless_events
