@@ -113,14 +113,21 @@ def run_trials(
         return search(Journal(folder), make, proxy, loop).trials
 
 
-def build_landscape(family: str, seed: int) -> tuple[Landscape, float]:
-    """A landscape and the expected regret of the best of `NUM_TRIALS` uniform patterns."""
-    settings = {**FAMILIES[family], "noise": NOISE, "landscape_seed": FIRST_LANDSCAPE + seed}
+def landscape_settings(family: str, seed: int) -> dict[str, Any]:
+    """The settings of a landscape as a proxy."""
+    return {**FAMILIES[family], "noise": NOISE, "landscape_seed": FIRST_LANDSCAPE + seed}
+
+
+def build_landscape(
+    family: str, seed: int, num_trials: int = NUM_TRIALS
+) -> tuple[Landscape, float]:
+    """A landscape and the expected regret of the best of `num_trials` uniform patterns."""
+    settings = landscape_settings(family, seed)
     landscape = choose_proxy(family, settings).settings.build(PatternSpace(), family)
     assert isinstance(landscape, Landscape)
     rng = stream(seed, "random patterns of", family)
-    drawn = [landscape.true_score(landscape.space.sample(rng)) for _ in range(40 * NUM_TRIALS)]
-    best_of = np.array(drawn).reshape(-1, NUM_TRIALS).max(axis=1)
+    drawn = [landscape.true_score(landscape.space.sample(rng)) for _ in range(40 * num_trials)]
+    best_of = np.array(drawn).reshape(-1, num_trials).max(axis=1)
     return landscape, landscape.optimum()[1] - float(best_of.mean())
 
 
