@@ -52,6 +52,10 @@ class Store:
                 ) from error
         return key
 
+    def has(self, key: str) -> bool:
+        """Whether a record of this hash lies here; a run that was shipped has no requests."""
+        return (self.folder / f"{key}.json").is_file()
+
     def get(self, key: str) -> dict[str, Any]:
         """The record of this hash. Raises LlmRecordBroken if it is missing or was changed."""
         file = self.folder / f"{key}.json"
@@ -136,7 +140,9 @@ def replay_reply(event: Event, number: int, request: Request, store: Store) -> R
     Raises ReplayDiverged, saying in what the requests differ, or LlmRecordBroken.
     """
     if event["key"] != request.key:
-        where = _request_difference(store.get(event["key"]), request.to_json())
+        where = "its request is not on record"
+        if store.has(event["key"]):
+            where = _request_difference(store.get(event["key"]), request.to_json())
         raise ReplayDiverged(
             f"{store.folder.parent}: call {number} is not the recorded one: {where}; replay with "
             f"the code and the options of then, or give the run another name"

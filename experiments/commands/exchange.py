@@ -3,6 +3,7 @@
     nasarena export RUNS to=TOOL [out=PLACE]             every run below a folder
     nasarena export CHECKPOINT DIR [tokenizer=FILE]      a model trained at scale (saved_models.py)
     nasarena import STORAGE [study=NAME]                 an Optuna study as a run
+    nasarena import FILE.tar.xz name=NAME                runs exported with to=replay
 
 One word for runs and models, as both leave us by it; a model is told by the folder that it goes to.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from nasarena.experiments.commands import saved_models
 from nasarena.experiments.commands.figures import existing_folder
+from nasarena.experiments.exchange.replay_file import SUFFIX, read_replay, write_replay
 from nasarena.experiments.exchange.tracking import load_tracker, send_run
 from nasarena.experiments.execution.provenance import command_line, provenance
 from nasarena.experiments.settings.commands import export_settings, import_settings
@@ -50,7 +52,13 @@ def export_runs(folder: Path, config: ExportConfig) -> None:
     paths = find_runs(folder)
     if not paths:
         raise RunFolderRefused(f"{folder} holds no runs; give a folder that nasarena compare made")
-    if config.to in TRACKERS:
+    place: str | None
+    if config.to == "replay":
+        whole = folder.resolve()
+        file = Path(config.out) if config.out else whole.with_name(f"{whole.name}{SUFFIX}")
+        write_replay(_readable(paths), file, folder)
+        place = f"{file}, {file.stat().st_size / 1e6:.1f} MB"
+    elif config.to in TRACKERS:
         begin, place = load_tracker(config.to), config.out
         for record in _readable(paths):
             send_run(record, begin, place)
@@ -83,6 +91,11 @@ def import_study(arguments: Sequence[str]) -> int:
             f"one Optuna storage is expected, a file or an address such as sqlite:///studies.db, "
             f"got {' '.join(words) or 'none'}"
         )
+    if words[0].endswith(SUFFIX):
+        target = Path(config.folder) / config.name
+        count = read_replay(Path(words[0]), target)
+        print(f"{count} runs in {target}; python -m nasarena.experiments.release.replay {target}")
+        return 0
     refuse_missing_tool("optuna", TOOLS["optuna"])
     from nasarena.experiments.exchange.optuna_study import load_study, write_run
 

@@ -29,7 +29,7 @@ from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
 from nasarena.search.run_config import all_options
-from nasarena.search.run_folder import RunRecord, find_runs, read_run
+from nasarena.search.run_folder import RunRecord, find_runs, read_config, read_run
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
 
@@ -74,8 +74,8 @@ def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
     if isinstance(space, ProgramSpace):
         tokens["max_tokens"] = _REPLY_TOKENS["code"]
     if config.name == "replay":
-        records = [read_run(path) for path in find_runs(_replay_folder(config))]
-        found = [options for record in records for options in all_options(record.config)]
+        configs = [read_config(path) for path in find_runs(_replay_folder(config))]
+        found = [options for one in configs for options in all_options(one)]
         prompts = {options.get("prompt") for options in found}
         is_compact = "compact" in prompts and "full" not in prompts
     else:

@@ -3,13 +3,14 @@
 No server is started or asked where the searches of all such runs have ended.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
+from nasarena.agents.llm.serving_size import USUAL, Load
 from nasarena.experiments.comparison.llm import (
     Access,
     model_access,
@@ -17,11 +18,14 @@ from nasarena.experiments.comparison.llm import (
     replay_access,
 )
 from nasarena.experiments.comparison.plan import Comparison
+from nasarena.experiments.comparison.resolved_searcher import Entrant
 from nasarena.experiments.comparison.run_spec import RunSpec
-from nasarena.experiments.comparison.server_load import expected_load
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
+
+_FORM_TOKENS = 1000  # of a prompt beside its memory: task, form, and the turn that quotes an error
+_TRIAL_TOKENS = 80  # of a trial in a memory: pattern, score, name and hypothesis
 
 
 @contextmanager
@@ -92,3 +96,22 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
             f"budget.charge_llm needs to know how many parameters of {access.identity['model']} "
             f"work on a token: give llm.active_params"
         )
+
+
+def expected_load(cells: Sequence[RunSpec], workers: int | None) -> Load:
+    """The load of these runs; a compact prompt is that of a small model, and short."""
+    longest = (_longest(one, cell.num_trials) for cell in cells for one in _parts(cell.entrant))
+    return Load(min(len(cells), workers or USUAL.runs), max(longest, default=0))
+
+
+def _parts(entrant: Entrant) -> Iterable[Entrant]:
+    return [one for one in entrant.parts or (entrant,) if one.uses_llm]
+
+
+def _longest(entrant: Entrant, num_trials: int) -> int:
+    """Tokens of the longest prompt with its reply; a history is no longer than its run."""
+    options = entrant.options
+    if options.get("prompt") == "compact" or "memory_tokens" not in options:
+        return 0
+    memory = min(options["memory_tokens"], num_trials * _TRIAL_TOKENS)
+    return int(memory + options.get("max_tokens", 0) + _FORM_TOKENS)

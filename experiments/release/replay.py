@@ -3,9 +3,16 @@
 The search is done anew in a folder of its own, its scores computed by the proxy here, the replies
 of a language model taken from the run's own record. Re-trainings after the search are not repeated:
 they train real models, whose last digits belong to a machine.
+
+    python -m nasarena.experiments.release.replay DIR
+
+does so with every run below a folder that asked a language model, and says how many are the same.
 """
 
-from collections.abc import Mapping
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +23,8 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
-from nasarena.search.run_config import first_difference
-from nasarena.search.run_folder import Event, RunRecord, drop_measurements, read_run
+from nasarena.search.run_config import first_difference, label
+from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
 
 _OF_SEARCH = ("asked", "llm_call", "settled", "recommended", "searched")
 
@@ -32,7 +39,12 @@ def replay(record: RunRecord, folder: Path) -> RunRecord:
     Times are left out of it.
     """
     config = compare_settings(**_settings(record, folder))
-    comparison = plan_comparison(config, "replay")
+    planned = plan_comparison(config, "replay")
+    (cell,) = planned.cells
+    name = label(record.config)  # the name of a control or of a model may have joined it
+    place = planned.folder / name / cell.path.name
+    cell = replace(cell, entrant=replace(cell.entrant, label=name), path=place)
+    comparison = replace(planned, cells=[cell])
     with with_model(comparison, config, make_console(stderr=True)) as comparison:
         (cell,) = comparison.cells
         if config_hash(cell.config) != record.header["config_hash"]:
@@ -52,7 +64,7 @@ def _settings(record: RunRecord, folder: Path) -> dict[str, Any]:
     config = record.config
     searcher, proxy, loop = config["searcher"], config["proxy"], dict(config["loop"])
     entry = {"name": searcher["name"], "options": dict(searcher["options"])}
-    entry |= {key: searcher[key] for key in ("label", "control") if searcher.get(key)}
+    entry |= {"control": searcher["control"]} if searcher.get("control") else {}
     if "llm" in config:
         llm: Mapping[str, Any] = {"name": "replay", "record": str(record.path.parents[1])}
     else:
@@ -92,3 +104,28 @@ def _refuse_difference(record: RunRecord, again: RunRecord) -> None:
 def _search_events(record: RunRecord) -> list[Event]:
     events = [event for event in record.events if event["event"] in _OF_SEARCH]
     return drop_measurements(events)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 where every run that asked a language model came out again, else 2."""
+    if len(arguments) != 1:
+        print(__doc__)
+        return 2
+    same = asking = 0
+    for path in find_runs(Path(arguments[0])):
+        record = read_run(path)
+        if "llm" not in record.config:
+            continue
+        asking += 1
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                replay(record, Path(folder))
+                same += 1
+            except NasArenaError as error:
+                print(f"{path}: {error}", file=sys.stderr)
+    print(f"{same} of {asking} runs came out again: the same events but for times")
+    return 0 if same == asking else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

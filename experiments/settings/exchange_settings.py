@@ -7,7 +7,9 @@ from pydantic import Field
 from nasarena.experiments.settings.config import FolderName
 from nasarena.search.settings import settings
 
-Tool = Literal["csv", "json", "parquet", "optuna", "ioh", "mlflow", "wandb", "tensorboard"]
+Tool = Literal[
+    "csv", "json", "parquet", "optuna", "ioh", "replay", "mlflow", "wandb", "tensorboard"
+]  # fmt: skip
 
 
 @settings
@@ -17,18 +19,20 @@ class ExportConfig:
     to: Tool = Field(
         "csv",
         description="csv, json, parquet: tables of runs, trials and re-trainings; optuna: studies "
-        "in a journal or SQLite file; ioh: for IOHanalyzer; mlflow, wandb, tensorboard",
+        "in a journal or SQLite file; ioh: for IOHanalyzer; replay: one file with all replies of "
+        "language models, which nasarena import unpacks; mlflow, wandb, tensorboard",
     )
     out: str | None = Field(
         None,
-        description="a folder to write, for optuna a file, for mlflow the address of its store; "
-        "null: a folder of the tool's name beside the runs, for mlflow and wandb their own default",
+        description="a folder to write, for optuna and replay a file, for mlflow the address of "
+        "its store; null: beside the runs, by the tool's name, for mlflow and wandb their own "
+        "default",
     )
 
 
 @settings
 class ImportConfig:
-    """`nasarena import STORAGE`."""
+    """`nasarena import STORAGE`, or a file that `nasarena export RUNS to=replay` wrote."""
 
     study: str | None = Field(None, description="its name, where the storage has several")
     name: FolderName = Field("imported", description="name of the comparison")

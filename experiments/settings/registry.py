@@ -94,6 +94,7 @@ PROXIES = {
 TRACKERS = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboard"}
 TOOLS: dict[str, str | None] = {
     **TRACKERS, "csv": None, "json": None, "parquet": "pyarrow", "optuna": "optuna", "ioh": None,
+    "replay": None,
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from nasarena.agents.models.packaged import SMOLLM2
 from nasarena.experiments.comparison import model_needs, served_model
 from nasarena.experiments.comparison.model_needs import model_findings
 from nasarena.experiments.comparison.plan import plan_comparison
-from nasarena.experiments.comparison.server_load import expected_load
+from nasarena.experiments.comparison.shared_model import expected_load
 from nasarena.experiments.execution.console import timed_bar
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import InvalidSetting
