@@ -177,12 +177,6 @@ def read_run(path: Path) -> RunRecord:
     return RunRecord(path, header, events, torn_bytes)
 
 
-def read_config(path: Path) -> Mapping[str, Any]:
-    """The configuration of a run, without its events. Raises RunFolderRefused if there is none."""
-    config: Mapping[str, Any] = _read_header(path)["config"]
-    return config
-
-
 def read_runs(folder: Path) -> tuple[list[RunRecord], dict[Path, str]]:
     """Every run below `folder` that can be read, and of the others why not, in order of the path.
 

@@ -5,6 +5,7 @@ constrained how) is part of a run's configuration, so no run goes on with anothe
 began with; where the model was reached and what the canary found stands beside it in `run.json`.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -29,9 +30,10 @@ from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.journal import Journal
 from nasarena.search.run_config import all_options
-from nasarena.search.run_folder import RunRecord, find_runs, read_config, read_run
+from nasarena.search.run_folder import RunRecord, find_runs, read_run
 from nasarena.search.settings import build
 from nasarena.search.space import PatternSpace
+from nasarena.search.untrusted.bounded_read import read_bounded
 
 SERVER_FOLDER = "server"  # address and log of a server of ours, in the folder of the comparison
 _REPLY_TOKENS = {"edits": 800, "code": 8000}
@@ -74,7 +76,8 @@ def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
     if isinstance(space, ProgramSpace):
         tokens["max_tokens"] = _REPLY_TOKENS["code"]
     if config.name == "replay":
-        configs = [read_config(path) for path in find_runs(_replay_folder(config))]
+        headers = [path / "run.json" for path in find_runs(_replay_folder(config))]
+        configs = [json.loads(read_bounded(header))["config"] for header in headers]
         found = [options for one in configs for options in all_options(one)]
         prompts = {options.get("prompt") for options in found}
         is_compact = "compact" in prompts and "full" not in prompts

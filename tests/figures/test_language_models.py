@@ -1,0 +1,72 @@
+"""The figure on language models: who stands where, under which model, with which value."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nasarena.experiments.commands.cli import main
+from nasarena.figures.language_models import CLASSICAL, chart_of, draw
+from nasarena.figures.results.analysis import analyze
+from nasarena.search.errors import NasArenaError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model under two names, with controls, on a benchmark; read only."""
+    root = tmp_path_factory.mktemp("lm")
+    shared = [
+        "compare", "proxy=patternbench", "final_proxy=same", "seeds=2", "budget.patterns=14",
+        "name=lm", f"folder={root}", "references=false", "report=false", "workers=1",
+        "loop.finalists=2",
+    ]  # fmt: skip
+    agents = "agent-iid,{name:agent-iid,label:blind,options:{control:anonymous_letters}}"
+    assert main([*shared, "searchers=[random,evolution]"]) == 0
+    assert main([*shared, f"searchers=[{agents}]", "llm_label=one"]) == 0
+    seeded = "{name:agent-iid,control:seeded}"
+    assert main([*shared, f"searchers=[{seeded}]", "llm_label=one"]) == 0
+    return root / "lm"
+
+
+def test_rows_stand_by_model_each_control_behind_its_agent(folder: Path) -> None:
+    chart = chart_of(folder)
+    assert [(row.model, row.title) for row in chart.rows.values()] == [
+        (CLASSICAL, "evolution"),
+        (CLASSICAL, "random"),
+        ("scribe", "iid"),
+        ("scribe", "iid, told hand-made patterns first"),
+        ("scribe", "iid, letters anonymous"),
+    ]
+    assert chart.missing == [] and chart.is_regret
+
+
+def test_values_are_the_normalized_regrets_that_decide(folder: Path) -> None:
+    chart, analysis = chart_of(folder), analyze(folder)
+    exact, known = analysis.exact, analysis.tables.benchmark
+    assert exact is not None and known is not None and known.difficulty is not None
+    for name, regrets in exact.deciding_regrets.items():
+        wanted = np.array(regrets) / known.difficulty.random_regret
+        assert chart.rows[name].values.ravel() == pytest.approx(wanted), name
+    better = chart.rows["evolution"].values.mean() < chart.rows["random"].values.mean()
+    assert chart.against_random["evolution"].favours_first == better
+
+
+def test_every_row_is_drawn_once_below_the_name_of_its_model(folder: Path) -> None:
+    chart = chart_of(folder)
+    figure = draw(chart)
+    (axes,) = figure.axes
+    titles = [one.get_text() for one in axes.get_yticklabels()]
+    labels = dict(zip(titles, axes.get_yticks(), strict=True))
+    assert list(labels) == [row.title for row in chart.rows.values()]
+    heights = list(labels.values())
+    assert heights == sorted(heights) and len(set(heights)) == len(heights)
+    names = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert names[CLASSICAL] < labels["evolution"] < names["scribe"] < labels["iid"]
+
+
+def test_without_random_search_nothing_is_drawn(tmp_path: Path) -> None:
+    shared = ["compare", "proxy=additive", "name=lm", f"folder={tmp_path}", "report=false"]
+    few = ["seeds=1", "budget.patterns=6", "references=false", "workers=1", "loop.finalists=0"]
+    assert main([*shared, *few, "searchers=[evolution]"]) == 0
+    with pytest.raises(NasArenaError, match="no runs of random search"):
+        chart_of(tmp_path / "lm")
