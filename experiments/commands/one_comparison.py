@@ -91,7 +91,9 @@ def run_missing(
         Display(comparison, to_do, console) as display,
         LiveTracking(trackers, comparison.folder) as tracking,
         open_pool(launcher, num_workers, comparison.folder) as pool,
-        closing(run_cells(to_do, pool, launcher.attempts)) as news,  # an interrupt ends the workers
+        closing(  # an interrupt ends the workers
+            run_cells(to_do, pool, launcher.attempts, launcher.spreads_batches)
+        ) as news,
     ):
         for progress in news:
             display.update(progress)

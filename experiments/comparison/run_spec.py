@@ -21,7 +21,7 @@ from nasarena.experiments.comparison.llm import Access, recording
 from nasarena.experiments.comparison.permuted import Permutation, PermutedLetters
 from nasarena.experiments.comparison.resolved_searcher import RECORD, Entrant
 from nasarena.experiments.comparison.seeded import PROVENANCE, Seeded, seed_patterns
-from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.execution.scoring import BuildProxy, build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.registry import load_searcher
 from nasarena.search.budget import Budget, Ledger
@@ -115,9 +115,11 @@ def _with_version(proxy: ProxyConfig, version: str) -> dict[str, Any]:
     return {"name": proxy.name, "options": proxy.options, "version": version}
 
 
-def search_cell(cell: RunSpec, report: Callable[[Advance], None]) -> Advance:
+def search_cell(
+    cell: RunSpec, report: Callable[[Advance], None], build: BuildProxy = build_proxy
+) -> Advance:
     """Search a cell to its end, from wherever its folder stands; raises what `search` raises."""
-    proxy = build_proxy(cell.proxy, cell.space, cell.cache)
+    proxy = build(cell.proxy, cell.space, cell.cache)
     bound = cell.entrant.max_parallel
     loop, advance = cell.settings, Advance()
 
@@ -156,13 +158,13 @@ def _leave_nothing_if_refused(cell: RunSpec) -> Iterator[None]:
         raise
 
 
-def conclude_cells(cells: Sequence[RunSpec]) -> None:
+def conclude_cells(cells: Sequence[RunSpec], build: BuildProxy = build_proxy) -> None:
     """Train the best patterns of cells that were searched again, in one population.
 
     They are cells of one comparison: what trains them is the same for all. Where that is another
     proxy, the one searched is a benchmark and knows what the other patterns are worth.
     """
-    proxy = build_proxy(cells[0].final_proxy, cells[0].space, cells[0].cache)
+    proxy = build(cells[0].final_proxy, cells[0].space, cells[0].cache)
     with ExitStack() as stack:
         folders = [stack.enter_context(cell.open()) for cell in cells]
         runs = [

@@ -16,7 +16,8 @@ from pathlib import Path
 from nasarena.experiments.comparison.run_spec import Advance, RunSpec, conclude_cells, search_cell
 from nasarena.experiments.execution.inline_pool import InlinePool
 from nasarena.experiments.execution.pool import News, Pool, Queue, Report
-from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.execution.scoring import BuildProxy, build_proxy
+from nasarena.experiments.execution.spread import Spread
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 from nasarena.search.hashes import config_hash
 from nasarena.search.run_folder import State, find_record
@@ -39,9 +40,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The search of a cell as a worker does it."""
+    """The search of a cell as a worker does it; `build` makes its proxy."""
 
     cell: RunSpec
+    build: BuildProxy = build_proxy
 
     @property
     def leaves_traces(self) -> bool:
@@ -49,7 +51,7 @@ class Search:
         return self.cell.entrant.is_of_the_user
 
     def __call__(self, report: Report) -> Advance:
-        return search_cell(self.cell, report)
+        return search_cell(self.cell, report, self.build)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,10 @@ class Conclude:
     """The re-trainings of cells that were searched, as a worker does them."""
 
     cells: Sequence[RunSpec]
+    build: BuildProxy = build_proxy
 
     def __call__(self, report: Report) -> None:
-        conclude_cells(self.cells)
+        conclude_cells(self.cells, self.build)
 
 
 def _population(cell: RunSpec) -> int:
@@ -68,23 +71,30 @@ def _population(cell: RunSpec) -> int:
 
 
 def run_cells(
-    cells: Sequence[RunSpec], pool: Pool, attempts: int = 1
+    cells: Sequence[RunSpec], pool: Pool, attempts: int = 1, spreads_batches: bool = False
 ) -> Generator[Progress, None, None]:
     """Run the cells and yield what happens; each ends with one that is not working.
 
     A search whose process or node is lost is taken up again where its folder stands, until it was
     begun `attempts` times. Those of a searcher that cannot be sent to a worker run afterwards, in
-    this process.
+    this process. With `spreads_batches` all do, one after the other, and workers train what they
+    ask for.
     """
+    if spreads_batches:
+        with Spread(pool, attempts) as spread:
+            yield from _run_part(cells, InlinePool(), 1, spread.build)
+        return
     yield from _run_part([cell for cell in cells if not cell.entrant.stays_here], pool, attempts)
     yield from _run_part([cell for cell in cells if cell.entrant.stays_here], InlinePool(), 1)
 
 
-def _run_part(cells: Sequence[RunSpec], pool: Pool, attempts: int) -> Iterator[Progress]:
+def _run_part(
+    cells: Sequence[RunSpec], pool: Pool, attempts: int, build: BuildProxy = build_proxy
+) -> Iterator[Progress]:
     if not cells:
         return
     bound = _population(cells[0])  # they are of one comparison
-    queue = Queue([Search(cell) for cell in cells])
+    queue = Queue([Search(cell, build) for cell in cells])
     cells_of = {number: [cell] for number, cell in enumerate(cells)}
     searches = set(cells_of)
     lost: Counter[Path] = Counter()
@@ -101,18 +111,19 @@ def _run_part(cells: Sequence[RunSpec], pool: Pool, attempts: int) -> Iterator[P
                 yield Progress(about[0], "partial", True, news.value)
             elif news.kind == "killed" and _may_go_on(about, lost, attempts):
                 is_search = news.task in searches
-                number = queue.add_first(Search(about[0]) if is_search else Conclude(about))
+                again = Search(about[0], build) if is_search else Conclude(about, build)
+                number = queue.add_first(again)
                 cells_of[number] = about
                 if is_search:
                     searches.add(number)
             elif news.kind != "done" and len(about) > 1:
                 for cell in about:
-                    cells_of[queue.add_first(Conclude([cell]))] = [cell]
+                    cells_of[queue.add_first(Conclude([cell], build))] = [cell]
             else:
                 for cell in about:
                     yield _last_progress(cell, news, advances.get(cell.path))
             for part in _populations(searched, not queue, pool.num_workers, bound):
-                cells_of[queue.add_first(Conclude(part))] = part
+                cells_of[queue.add_first(Conclude(part, build))] = part
 
 
 def _may_go_on(cells: Sequence[RunSpec], lost: Counter[Path], attempts: int) -> bool:

@@ -39,6 +39,12 @@ class Queue:
         self._waiting = deque(enumerate(tasks))
         self._num_tasks = len(self._waiting)
 
+    def add(self, task: Task) -> int:
+        """Put a task behind all that wait; returns its number."""
+        self._num_tasks += 1
+        self._waiting.append((self._num_tasks - 1, task))
+        return self._num_tasks - 1
+
     def add_first(self, task: Task) -> int:
         """Put a task before all that wait; returns its number."""
         self._num_tasks += 1

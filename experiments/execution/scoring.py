@@ -11,6 +11,8 @@ from nasarena.search.machine import default_to_one_thread
 from nasarena.search.proxy import Proxy, Split, TrialSeed
 from nasarena.search.trial import Outcome
 
+BuildProxy = Callable[[ProxyConfig, Space, bool], Proxy]
+
 
 @lru_cache(maxsize=4)
 def build_proxy(config: ProxyConfig, space: Space, cache: bool) -> Proxy:

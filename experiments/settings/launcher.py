@@ -6,7 +6,7 @@ What is chosen here never changes an event of a run, and so stands in no run's c
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -14,10 +14,19 @@ from nasarena.experiments.settings.choices import choose
 from nasarena.search.errors import InvalidSetting, nearest
 from nasarena.search.settings import settings
 
+Spread = Literal["runs", "batches"]
+_SPREAD: Spread = Field(
+    "runs",
+    description="what a worker is given: a run, or a part of what one run asks for at once "
+    "(loop.parallel); then runs go one after the other, each on all workers",
+)
+
 
 @settings
 class LocalLauncher:
     """Worker processes on this machine."""
+
+    spread: Spread = _SPREAD
 
 
 @settings
@@ -35,6 +44,7 @@ class _ClusterLauncher:
 class RayLauncher(_ClusterLauncher):
     """Ray actors: of a Ray that is started here, or of a cluster that runs already."""
 
+    spread: Spread = _SPREAD
     address: str | None = Field(
         None,
         description="a cluster to join that this machine belongs to, auto or HOST:6379; null "
@@ -84,6 +94,11 @@ class LauncherConfig:
     def attempts(self) -> int:
         """How often a run may be begun in one command; a death on this machine is for its user."""
         return getattr(self.settings, "attempts", 1)
+
+    @property
+    def spreads_batches(self) -> bool:
+        """Whether workers are given parts of batches in place of runs."""
+        return getattr(self.settings, "spread", "runs") == "batches"
 
 
 LOCAL = LauncherConfig()
