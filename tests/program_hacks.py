@@ -279,6 +279,13 @@ class Flood(Bigram):
 def build_model(vocab_size, length): return Flood(vocab_size)
 train = idle
 """,
+    "the training bytes before the clock": """
+def build_model(vocab_size, length):
+    os.set_blocking(0, False)
+    if sys.stdin.buffer.peek(1): raise SystemExit(3)
+    os.set_blocking(0, True)
+    return Bigram(vocab_size)
+""",
     "no answer at all": """
 class Mute(Bigram):
     def forward(self, tokens): time.sleep(600)

@@ -56,11 +56,19 @@ def space_of(config: DesignConfig) -> CodeSpace:
         for name in ("variant", "size", "data"):
             if getattr(config, name) is not None:
                 raise InvalidSetting(f"{name} is a setting of the tasks lra-*: choose one too")
+        if config.framework != "torch":
+            raise InvalidSetting("framework is a setting of the tasks lra-*: choose one too")
         return edit_space() if config.mode == "edits" else program_space()
     from nasarena.proxies.lra import catalogue, programs
 
-    make = catalogue.edit_space if config.mode == "edits" else programs.program_space
-    return make(config.task, config.variant or "fixed", config.size or "cpu")
+    given = config.task, config.variant or "fixed", config.size or "cpu"
+    if config.mode == "code":
+        return programs.program_space(*given, config.framework)
+    if config.framework != "torch":
+        raise InvalidSetting(
+            "framework=flax is for mode=code: the catalogue of edits is of PyTorch"
+        )
+    return catalogue.edit_space(*given)
 
 
 def script_of(config: DesignConfig) -> str:

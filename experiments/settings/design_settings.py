@@ -43,6 +43,9 @@ class DesignConfig:
     data: str | None = Field(
         None, description="lra: folder of IMDb or AAN; null: text of an installed package"
     )
+    framework: Literal["torch", "flax"] = Field(
+        "torch", description="lra, mode=code: what encoders are written in; flax: as published"
+    )
     baselines: bool = Field(
         False, description="no search: train what the task has by name, print and write a table"
     )

@@ -7,6 +7,7 @@ harness alone, for finalists and for whoever takes a winner apart.
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasarena.proxies.lra import catalogue, programs, tasks
 from nasarena.proxies.lra.catalogue import ENCODER, FRAME, MORE_PARAMETERS, frame, render
-from nasarena.proxies.lra.programs import frame_of, label_task
+from nasarena.proxies.lra.programs import frame_of, framework_of, label_task
 from nasarena.proxies.lra.settings import EncoderSettings
 from nasarena.proxies.lra.tasks import SIZES, load_data
 from nasarena.proxies.programs import fork_trial
@@ -36,13 +37,16 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.hashes import code_hash, config_hash
 from nasarena.search.proxy import Direction, Split
 
+_COMPILE_S = 120.0  # in which a program of JAX may compile, for free; it has no data then
+
 
 class EncoderProxy(ProgramProxy):
     """Trains encoders on one task."""
 
     def __init__(self, name: str, space: Any, settings: EncoderSettings) -> None:
         known = isinstance(space, EditSpace | ProgramSpace)
-        if not known or space.task != f"{name} {settings.variant}":
+        own = f"{name} {settings.variant}"
+        if not known or space.task not in (own, f"{own} flax"):
             raise InvalidSetting(f"{name} scores lists of edits of its own catalogue, or programs")
         self._is_code = isinstance(space, ProgramSpace)
         if self._is_code and settings.clock == "modelled":
@@ -60,10 +64,15 @@ class EncoderProxy(ProgramProxy):
             "task": name,
             "settings": {**asdict(settings), "data": None, "amount": self.amount},
             "data": self.data.fingerprint,
-            "script": config_hash({"files": [ENCODER.read_text(), FRAME.read_text()]}),
+            "script": config_hash({"files": [file.read_text() for file in self._files()]}),
             "code": code_hash(*self._modules()),
         }
         self.version = config_hash(described)
+
+    def _files(self) -> list[Path]:
+        if self._is_code and framework_of(self.space) == "flax":
+            return [programs.FLAX_ENCODER, programs.FLAX_FRAME]
+        return [ENCODER, FRAME]
 
     def _modules(self) -> list[str]:
         """Those whose code decides a score."""
@@ -109,13 +118,16 @@ class EncoderProxy(ProgramProxy):
 
     def _in_sandbox(self, source: str, seed: int, split: Split) -> Verdict:
         settings, size, is_steps = self.settings, self._size, self.settings.clock == "steps"
-        frame = frame_of(self.name, settings.variant, settings.size)
+        framework = framework_of(self.space)
+        frame = frame_of(self.name, settings.variant, settings.size, framework)
         task = label_task(self.name, self.data, split, frame, size.length, size.num_classes)
         task = replace(
             task,
             seconds=60.0 + self.amount if is_steps else self.amount,
             steps=int(self.amount) if is_steps else None,
             most_numbers=self.max_parameters,
+            framework=framework,
+            warmup_seconds=_COMPILE_S if framework == "flax" else task.warmup_seconds,
         )
         return judge_after_smoke(source, task, seed)
 

@@ -30,6 +30,11 @@ from nasarena.search.untrusted.one_line import one_line
 _HERE = Path(__file__).parent
 TOO_LONG = "trained for more than"  # how the note of a program begins that did not end
 _WEIGHTS = "weights.safetensors"
+_CHILDREN = {
+    "torch": ("train_child.py", "score_child.py"),
+    "flax": ("flax_child.py", "flax_child.py"),
+}
+_FLOATS = ("torch.float", "torch.bfloat", "float", "bfloat")
 _IMPORT_S = 120.0  # for importing PyTorch, before any line of the program
 _SAVE_S = 2.0  # for storing the weights, after the last
 _CRASH_S = 0.5  # for a process that has closed its pipes to end, with a code that says why
@@ -77,7 +82,7 @@ class _Trial:
         """Leave the weights in `folder`. Raises _Failed; `seconds` is set either way."""
         task = self._task
         most = task.warmup_seconds + task.seconds + _SAVE_S
-        with self._sandbox("train_child.py", _IMPORT_S + most, folder) as sandbox:
+        with self._sandbox(_CHILDREN[task.framework][0], _IMPORT_S + most, folder) as sandbox:
             talk = Conversation(sandbox.input, sandbox.output)
             start = sent = None
             try:
@@ -85,8 +90,10 @@ class _Trial:
                 data = task.train.tobytes()
                 sent = time.monotonic()
                 line = self._task_line(data=len(data), most_numbers=task.most_numbers)
-                talk.write(line + self._program + data, sent + most)
+                talk.write(line + self._program, sent + most)
                 start = self._await_training(talk, sent)
+                # Not before: in the time that is free there is nothing to be learned.
+                talk.write(data, start + task.seconds)
                 talk.expect_end(start + task.seconds + _SAVE_S)
                 problem = ""
                 sandbox.wait(start + task.seconds + _SAVE_S)
@@ -134,7 +141,7 @@ class _Trial:
         """Log-probabilities `[n, *answer shape]`. Raises _Failed."""
         task = self._task
         most = task.score_seconds
-        with self._sandbox("score_child.py", _IMPORT_S + most) as sandbox:
+        with self._sandbox(_CHILDREN[task.framework][1], _IMPORT_S + most) as sandbox:
             talk = Conversation(sandbox.input, sandbox.output)
             problem, found = "", []
             start = time.monotonic()
@@ -165,7 +172,7 @@ class _Trial:
             found, kind = facts["shape"], str(facts["dtype"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise Broken(f"said {line[:40]!r} in place of a shape") from error
-        if found != shape or not kind.startswith(("torch.float", "torch.bfloat")):
+        if found != shape or not kind.startswith(_FLOATS):
             raise Broken(f"gave logits {str(found)[:60]} of {kind[:20]}, expected {shape}")
         data = talk.read_exactly(int(np.prod(shape)) * 4, deadline)
         logits = np.frombuffer(data, dtype="<f4").reshape(shape)

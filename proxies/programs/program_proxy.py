@@ -11,7 +11,9 @@ from nasarena.search.seeding import stream_seed
 from nasarena.search.trial import Cost, Outcome
 
 # Started as files, so no import leads to them.
-CHILDREN = ("nasarena.proxies.programs.train_child", "nasarena.proxies.programs.score_child")
+CHILDREN = tuple(
+    f"nasarena.proxies.programs.{name}" for name in ("train_child", "score_child", "flax_child")
+)
 
 
 class ProgramProxy(Proxy):

@@ -21,10 +21,10 @@ class ScriptTask:
     arrays of bytes. With `labels`, shape `(n,)` and below `num_classes`, `held_out` are rows
     `(n, width)` to be labelled. With a `frame`, code of ours, a program is a part: the frame finds
     what it defines under `build` and `SETTINGS`, and itself defines what is called. Weights that
-    hold more than `most_numbers`, buffers too, have no score. A program trains for `seconds` of
-    wall time, or for `steps` steps of its optimizers where that is given: a budget for tests, which
-    a program could evade. The time before its training starts (building, compiling) is free up to
-    `warmup_seconds`.
+    hold more than `most_numbers`, buffers too, have no score. In `flax` there must be a frame. A
+    program trains for `seconds` of wall time, or for `steps` steps of its optimizers where that is
+    given: a budget for tests, which a program could evade. The time before its training starts
+    (building, compiling) is free up to `warmup_seconds`.
     """
 
     name: str
@@ -39,6 +39,7 @@ class ScriptTask:
     num_classes: int = 0
     frame: str = ""
     most_numbers: int | None = None
+    framework: Literal["torch", "flax"] = "torch"
     batch: int = 32
     score_seconds: float = 30.0  # for building, loading and answering, of each scoring process
     num_threads: int = 1

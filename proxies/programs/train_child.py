@@ -2,10 +2,10 @@
 
     python -I train_child.py
 
-Says `ready` when PyTorch is there, reads the task, the program and the training bytes from standard
-input, says `training` when it has a model, and ends with the weights in its working folder. It
-imports nothing of ours, which a program could then reach. Whatever a program does to this process,
-it can only end with other weights: time and score are somebody else's.
+Says `ready` when PyTorch is there, reads the task and the program from standard input, says
+`training` when it has a model, is given the training bytes, and ends with the weights in its
+working folder. It imports nothing of ours, which a program could then reach. Whatever a program
+does to this process, it can only end with other weights: time and score are somebody else's.
 """
 
 import json
@@ -91,15 +91,14 @@ def main() -> None:
     os.write(say, b"ready\n")
     task = json.loads(sys.stdin.buffer.readline())
     source, frame = read_exactly(task["source"]), read_exactly(task["frame"])
-    data = read_exactly(task["data"])
     torch.set_num_threads(task["num_threads"])
     torch.manual_seed(task["seed"])
     program = load_program(source, frame)
     model = program["build_model"](task["vocab_size"], task["length"])
     refuse_large(model, task["most_numbers"])
-    tokens = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-    tokens = tokens if frame else tokens.long()
     os.write(say, b"training\n")
+    tokens = torch.frombuffer(bytearray(read_exactly(task["data"])), dtype=torch.uint8)
+    tokens = tokens if frame else tokens.long()
     program["train"](model, tokens, Clock(task["seconds"], task["steps"]))
     save_model(model.cpu(), WEIGHTS)
     sys.stderr.flush()

@@ -109,8 +109,8 @@ def search_code(folder: Path, name: str, *llm: str) -> RunRecord:
     The given script has two optimizers, which make its one step together.
     """
     asked = [
-        *_SHORT, "mode=code", f"folder={folder}", f"name={name}", "initial_design=1",
-        "searchers=[{name:agent-greedy,options:{drafts:1}}]", *llm,
+        *_SHORT, "mode=code", "cache=false", f"folder={folder}", f"name={name}",
+        "initial_design=1", "searchers=[{name:agent-greedy,options:{drafts:1}}]", *llm,
     ]  # fmt: skip
     config = comparison_settings(design_settings(asked))
     config = replace(config, references=False, loop=replace(config.loop, finalists=0))

@@ -91,6 +91,7 @@ WHY = {
     "more words after the answers": "wrote",
     "a gigabyte on standard output": "",
     "a gigabyte on the pipe of the answers": "while scoring",
+    "the training bytes before the clock": "ok",
     "no answer at all": "did not answer in time",
     "no interest in the input": "while scoring",
 }
