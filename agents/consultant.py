@@ -84,7 +84,8 @@ class Consultant:
         if self._options.prompt != "compact":
             return prompt
         expected = [one for reading in view.readings for one in reading.predictions]
-        text = compact.render(view.space, view.trials, expected=expected)
+        limit = self._options.lines or compact.SHOWN
+        text = compact.render(view.space, view.trials, limit, expected)
         return Prompt(({"role": "user", "content": text},), prompt.schema, "compact")
 
     def _request(

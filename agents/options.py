@@ -21,6 +21,7 @@ UNSAID: dict[str, Any] = {
     "notation": "letters",
     "rationale": None,
     "example": False,
+    "lines": None,
 }
 
 
@@ -64,6 +65,11 @@ class AgentOptions:
         "none of them (off); null: before, with prompt=brief off",
     )
     example: bool = Field(False, description="whether prompts show an example of a reply")
+    lines: Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="scored lines of prompt=compact, at most; none: 24, or what the embedded model "
+        "was taught",
+    )
     temperature: float = Field(0.8, ge=0, le=2, description="of sampling")
     max_tokens: int = Field(400, ge=16, description="tokens of a reply, at most")
     resamples: int = Field(1, ge=0, description="new samples for an unusable reply, at most")

@@ -1,11 +1,12 @@
 """Lessons as arrays: several replies behind one prompt, none of which sees another.
 
-    segment   0 0 0 0 0 | 1 1 1 1 1 1 1 1 1 | 2 2 2 2 | 3 3 3 3
-    text      prompt    | whole reply       | rationale of further replies
-    position  0 1 2 3 4 | 5 6 7 ...         | 5 6 7 8 | 5 6 7 8
+    segment   0 0 0 0 0 | 1 1 1 1 1 1 1 1 1 | 2 2 2 2 | 3 3 3 3 | 4 4 4
+    text      prompt    | whole reply       | rationale of further replies, then probes
+    position  0 1 2 3 4 | 5 6 7 ...         | 5 6 7 8 | 5 6 7 8 | 5 6 7
 
 A token sees what came before it in the prompt and in its own segment. Only the first reply is
-written out; copying the pattern is learned soon, and the others teach what to decide.
+written out; copying the pattern is learned soon, and the others teach what to decide. Of a probe
+only the gain is a target: it teaches what a change is worth, not to propose it.
 Shapes: B lessons, T tokens.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasarena.agents.scribe.data import Lesson, shard
+from nasarena.agents.scribe.data import DEFAULT, Lesson, Teaching, shard
 from nasarena.agents.scribe.vocabulary import END, OPENING, build_tokenizer, prompt_text
 from nasarena.search.seeding import stream
 
@@ -37,10 +38,12 @@ class Batch:
     targets_BT: NDArray[np.int64]
 
 
-def shard_batches(seed: int, index: int, max_tokens: int, num_runs: int) -> list[Batch]:
+def shard_batches(
+    seed: int, index: int, max_tokens: int, num_runs: int, teaching: Teaching = DEFAULT
+) -> list[Batch]:
     """Batches of one shard of lessons, in a random order, each of at most `max_tokens` cells."""
     tokenizer = build_tokenizer()
-    rows = [encode(tokenizer, lesson) for lesson in shard(seed, index, num_runs)]
+    rows = [encode(tokenizer, lesson) for lesson in shard(seed, index, num_runs, teaching)]
     rng = stream(seed, "batches", index)
     rows = [rows[i] for i in rng.permutation(len(rows))]
     batches: list[Batch] = []
@@ -66,6 +69,11 @@ def encode(tokenizer: "Tokenizer", lesson: Lesson) -> NDArray[np.int64]:
         ids = tokenizer.encode(text).ids
         positions = list(range(len(prompt), len(prompt) + len(ids) - 1))
         columns.append((ids[:-1], positions, [number] * (len(ids) - 1), ids[1:]))
+    for number, probe in enumerate(lesson.probes, start=1 + len(lesson.replies)):
+        ids = tokenizer.encode(probe.claim()).ids
+        num = len(ids) - 1
+        positions = list(range(len(prompt), len(prompt) + num))
+        columns.append((ids[:-1], positions, [number] * num, [IGNORE] * (num - 1) + ids[-1:]))
     return np.hstack([np.array(column, dtype=np.int64) for column in columns])
 
 

@@ -1,10 +1,14 @@
 """Lessons: histories of searches of every quality, each with what the teacher would try next.
 
 A run plays one random landscape to its end. At each stop the teacher looks at the whole history
-and names six patterns (its favourite, and others drawn in proportion to a power of their expected
-improvement); what the student is shown is the compact prompt. Then a few patterns are played, the
-teacher's or a poor searcher's, so that later prompts come from good and bad searches alike. The
-expected direction is what really came of a named pattern.
+and names patterns: its favourite, others drawn in proportion to a power of their expected
+improvement, and those of its candidates that are truly best, which it cannot know; what the student
+is shown is the compact prompt. Then a few patterns are played, the teacher's or a poor searcher's,
+so that later prompts come from good and bad searches alike.
+
+A reply says by how much the true score is above the best shown, and whether a noisy score came out
+better. Probes say it of candidates that nobody would name: the student learns to predict what it
+is told of nowhere, and can choose among its own proposals by what it expects of them.
 
 Everything is a pure function of (seed, shard): no files, and an interrupted training goes on alike.
 """
@@ -15,27 +19,57 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasarena.agents.context import compact_prompt as compact
-from nasarena.agents.scribe.lesson_functions import DEPTHS, Digits, Floats, NoisyFunction, draw
+from nasarena.agents.scribe.landscapes import DEPTHS, NoisyFunction, draw
+from nasarena.agents.scribe.lesson_functions import Digits, Floats
+from nasarena.agents.scribe.moves import repeat, shift
 from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, new_candidates
-from nasarena.agents.scribe.vocabulary import Reply
+from nasarena.agents.scribe.vocabulary import GAINS, PERCENTS, Reply
 from nasarena.search.seeding import stream
 
-NUM_REPLIES = 6
+NUM_FAR_MOVES = 32  # of each kind
+NUM_OPTIONS = 12  # of the teacher
 SHARPNESS = 3.0  # the power of expected improvement
 # Ways to play, and how much a run favours each: the Dirichlet weights of its own mixture.
 PLAYERS = ("teacher", "climb", "evolve", "cross", "random")
 FAVOUR = (1.5, 0.5, 0.4, 0.3, 0.3)
 FAILING_SHARE = 0.1  # of landscapes on which patterns with some motif fail
-PATIENCE = 50  # trials without a new best after which a run ends: nothing is left to learn there
+LENGTHS = (30, 200)  # of histories
+PATIENCE = 80  # trials without a new best after which a run ends: nothing is left to learn there
 TIE = 0.02  # share of the shown range of scores within which an outcome counts as the same
 
 
 @dataclass(frozen=True, slots=True)
+class Teaching:
+    """What a lesson holds: replies by the teacher, truly best ones, probes, lines of history."""
+
+    by_teacher: int = 4
+    by_truth: int = 2
+    probes: int = 8
+    lines: int = 48
+
+
+DEFAULT = Teaching()
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
-    """One prompt and several good replies to it."""
+    """One prompt, several good replies to it, and probes of what is not worth a reply."""
 
     prompt: str
     replies: tuple[Reply, ...]
+    probes: tuple[Reply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The teacher's options, its favourite first, then what else its pool holds.
+
+    `worth`, `(depth, letters)`: the posterior mean of the best pattern with that one change.
+    """
+
+    options: Digits
+    others: Digits
+    worth: Floats
 
 
 @dataclass(slots=True)
@@ -54,26 +88,29 @@ class Play:
         return len(self.function.space.alphabet)
 
 
-def shard(seed: int, index: int, num_runs: int = 64) -> list[Lesson]:
+def shard(seed: int, index: int, num_runs: int = 64, teaching: Teaching = DEFAULT) -> list[Lesson]:
     """All lessons of `num_runs` runs, in the order in which they came up."""
     return [
-        lesson for run in range(num_runs) for lesson in lessons(stream(seed, "lessons", index, run))
+        lesson
+        for run in range(num_runs)
+        for lesson in lessons(stream(seed, "lessons", index, run), teaching)
     ]
 
 
-def lessons(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> Iterator[Lesson]:
+def lessons(
+    rng: np.random.Generator, teaching: Teaching = DEFAULT, max_depth: int = DEPTHS[1]
+) -> Iterator[Lesson]:
     """The lessons of one run."""
     play = _start(rng, max_depth)
-    last = int(rng.integers(30, 111))
+    last = int(rng.integers(LENGTHS[0], LENGTHS[1] + 1))
     for _ in range(last):  # a stop may add nothing, so stops are bounded too
         if len(play.scores) >= min(last, PATIENCE + _best_row(play)):
             return
-        options, order = _teach(play, rng)
-        if not len(options):
+        advice = _teach(play, rng)
+        if not len(advice.options):
             return
-        named = options[:NUM_REPLIES]
-        yield _lesson(play, named, order, rng)
-        _play(play, _choose(play, options, rng), rng)
+        yield _lesson(play, advice, teaching, rng)
+        _play(play, _choose(play, advice.options, rng), rng)
 
 
 def _best_row(play: Play) -> int:
@@ -92,21 +129,18 @@ def _start(rng: np.random.Generator, max_depth: int) -> Play:
     return play
 
 
-def _teach(play: Play, rng: np.random.Generator) -> tuple[Digits, Floats]:
-    """Patterns to try next, the favourite first, and what each change of the best is worth.
-
-    The second is `(depth, letters)`: the posterior mean of the best pattern with that one change.
-    """
+def _teach(play: Play, rng: np.random.Generator) -> Advice:
     space, num_letters = play.function.space, play.num_letters
     if len(play.scores) < 2:
-        options = rng.integers(num_letters, size=(2 * NUM_REPLIES, space.depth))
-        return new_candidates(options, play.digits, num_letters), np.zeros(
-            (space.depth, num_letters)
-        )
+        drawn = rng.integers(num_letters, size=(4 * NUM_OPTIONS, space.depth))
+        drawn = new_candidates(drawn, play.digits, num_letters)
+        worth = np.zeros((space.depth, num_letters))
+        return Advice(drawn[:NUM_OPTIONS], drawn[NUM_OPTIONS:], worth)
     teacher = Teacher(play.digits, play.scores, num_letters)
-    pool = teacher.candidates(rng)
+    pool = np.vstack([teacher.candidates(rng), _far_moves(play, rng)])
+    pool = new_candidates(pool, play.digits, num_letters)
     if not len(pool):
-        return pool, np.zeros((0, 0))
+        return Advice(pool, pool, np.zeros((0, 0)))
     gain = np.log(teacher.expected_improvement(pool) + 1e-12)
     noisy = SHARPNESS * gain + rng.gumbel(size=len(gain))
     noisy[gain.argmax()] = np.inf
@@ -115,31 +149,59 @@ def _teach(play: Play, rng: np.random.Generator) -> tuple[Digits, Floats]:
     place = np.repeat(np.arange(space.depth), num_letters - 1)
     worth = np.zeros((space.depth, num_letters))
     worth[place, single[np.arange(len(single)), place]] = teacher.posterior(single)[0]
-    return pool[np.argsort(-noisy)[: 2 * NUM_REPLIES]], worth
+    order = np.argsort(-noisy)
+    return Advice(pool[order[:NUM_OPTIONS]], pool[order[NUM_OPTIONS:]], worth)
 
 
-def _lesson(play: Play, named: Digits, worth: Floats, rng: np.random.Generator) -> Lesson:
-    space = play.function.space
+def _far_moves(play: Play, rng: np.random.Generator) -> Digits:
+    """Stretches shifted and repeated in the best eight."""
+    top = play.digits[np.argsort(-play.scores, kind="stable")[:8]]
+    parents = top[rng.integers(len(top), size=NUM_FAR_MOVES)]
+    return np.vstack([shift(parents, rng), repeat(parents, rng)])
+
+
+def _lesson(play: Play, advice: Advice, teaching: Teaching, rng: np.random.Generator) -> Lesson:
+    space, function = play.function.space, play.function
     order = np.argsort(-play.scores, kind="stable").tolist()
     ranked: dict[str, float] = {}
     for row in order:
         ranked.setdefault(space.from_digits(play.digits[row]), float(play.scores[row]))
     shown = compact.Shown(
-        compact.nearest_and_best(space, list(ranked.items()), compact.SHOWN),
+        compact.nearest_and_best(space, list(ranked.items()), teaching.lines),
         tuple(play.failed[: -compact.SHOWN_FAILED - 1 : -1]),
     )
     base = compact.reference(space, shown)
-    outcomes = play.function.scores(named, rng).tolist()
-    replies = tuple(
-        Reply(
-            _changes_by_worth(space.alphabet, base, pattern, worth),
-            direction(shown, score),
-            pattern,
+
+    def replies(chosen: Digits) -> tuple[Reply, ...]:
+        true = function.function(chosen)
+        noisy = true + function.noise * rng.standard_normal(len(chosen))
+        patterns = map(space.from_digits, chosen)
+        return tuple(
+            Reply(
+                _changes_by_worth(space.alphabet, base, pattern, advice.worth),
+                direction(shown, outcome),
+                pattern,
+                gain(shown, worth),
+            )
+            for pattern, worth, outcome in zip(patterns, true.tolist(), noisy.tolist(), strict=True)
+            if pattern != base
         )
-        for pattern, score in zip(map(space.from_digits, named), outcomes, strict=True)
-        if pattern != base
+
+    by_teacher, rest = np.split(advice.options, [teaching.by_teacher])
+    rest = np.vstack([rest, advice.others])
+    best, others = np.split(np.argsort(-function.function(rest)), [teaching.by_truth])
+    return Lesson(
+        compact.write(space, shown),
+        replies(np.vstack([by_teacher, rest[best]])),
+        replies(rest[rng.permutation(others)[: teaching.probes]]),
     )
-    return Lesson(compact.write(space, shown), replies)
+
+
+def gain(shown: compact.Shown, score: float) -> str:
+    """By how much a true score is above the best shown, as one of `GAINS`; 0 where none is."""
+    top, bottom = (shown.scored[0][1], shown.scored[-1][1]) if shown.scored else (score, score)
+    percent = 100 * (score - top) / (top - bottom) if top > bottom else 0.0
+    return GAINS[int(np.abs(np.array(PERCENTS) - percent).argmin())]
 
 
 def _changes_by_worth(alphabet: str, base: str, pattern: str, worth: Floats) -> str:

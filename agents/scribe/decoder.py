@@ -4,7 +4,10 @@ The same weights and arithmetic as `transformers.Qwen3ForCausalLM` in float32 (a
 two). At a million parameters a framework's overhead for each token is far larger than the work, so
 plain numpy answers several times sooner, and nothing heavy has to be imported.
 
-Shapes: T new tokens, S all tokens so far, D width, H heads, K width of a head, V vocabulary.
+`Branches` are several continuations of one text, a token of each at a time.
+
+Shapes: T new tokens, S all tokens so far, D width, H heads, K width of a head, V vocabulary,
+N branches, R tokens of a branch.
 """
 
 import json
@@ -44,6 +47,28 @@ class Cache:
         return Cache(self.length, list(self.keys), list(self.values))
 
 
+@dataclass(slots=True)
+class Branches:
+    """Keys and values of what each of N branches adds to a text that they share."""
+
+    shared: Cache
+    length: int = 0
+    keys: dict[int, Array] = field(default_factory=dict)  # by layer, (H, N, R, K)
+    values: dict[int, Array] = field(default_factory=dict)
+
+    @property
+    def place(self) -> int:
+        """The position of the next token."""
+        return self.shared.length + self.length
+
+    def append(self, index: int, key_HNK: Array, value_HNK: Array) -> tuple[Array, Array]:
+        """All keys and values of a layer with the new ones."""
+        for kept, new in ((self.keys, key_HNK), (self.values, value_HNK)):
+            new_HNRK = new[:, :, None]
+            kept[index] = np.concatenate([kept[index], new_HNRK], 2) if index in kept else new_HNRK
+        return self.keys[index], self.values[index]
+
+
 class Decoder:
     """Weights of a Qwen3-architecture decoder with tied embeddings and as many KV heads as heads.
 
@@ -67,7 +92,8 @@ class Decoder:
         width = self.layers[0].output.shape[0] // self.num_heads
         theta = (config.get("rope_parameters") or config)["rope_theta"]
         rates = theta ** (-np.arange(0, width, 2) / width)
-        angles = np.arange(config["max_position_embeddings"])[:, None] * np.tile(rates, 2)
+        self.max_tokens: int = config["max_position_embeddings"]
+        angles = np.arange(self.max_tokens)[:, None] * np.tile(rates, 2)
         self._cos, self._sin = np.cos(angles).astype("f4"), np.sin(angles).astype("f4")
 
     def extend(self, cache: Cache, ids: list[int], num_logits: int = 1) -> Array:
@@ -76,19 +102,59 @@ class Decoder:
         for index, layer in enumerate(self.layers):
             normed_TD = self._rms_normalize(hidden_TD, layer.attention_norm)
             hidden_TD = hidden_TD + self._attend(normed_TD, layer, cache, index)
-            both = self._rms_normalize(hidden_TD, layer.mlp_norm) @ layer.gate_up
-            gate, up = np.split(both, 2, axis=1)
-            hidden_TD = hidden_TD + (gate / (1 + np.exp(-gate)) * up) @ layer.down
+            hidden_TD = hidden_TD + self._transform(hidden_TD, layer)
         cache.length += len(ids)
-        result: Array = self._rms_normalize(hidden_TD[-num_logits:], self.norm) @ self.embeddings.T
+        return self._logits(hidden_TD[-num_logits:])
+
+    def extend_each(self, branches: "Branches", ids: list[int]) -> Array:
+        """Append a token to every branch; logits behind each, `(N, V)`."""
+        hidden_ND = self.embeddings[ids]
+        for index, layer in enumerate(self.layers):
+            normed_ND = self._rms_normalize(hidden_ND, layer.attention_norm)
+            hidden_ND = hidden_ND + self._attend_each(normed_ND, layer, branches, index)
+            hidden_ND = hidden_ND + self._transform(hidden_ND, layer)
+        branches.length += 1
+        return self._logits(hidden_ND)
+
+    def _attend_each(
+        self, normed_ND: Array, layer: Layer, branches: "Branches", index: int
+    ) -> Array:
+        num = len(normed_ND)
+        split = (normed_ND @ layer.query_key_value).reshape(num, 3, self.num_heads, -1)
+        query_HNK, key_HNK, value_HNK = split.transpose(1, 2, 0, 3)
+        here = slice(branches.place, branches.place + 1)
+        query_HNK = self._rotate(self._rms_normalize(query_HNK, layer.query_norm), here)
+        key_HNK = self._rotate(self._rms_normalize(key_HNK, layer.key_norm), here)
+        own_HNRK = branches.append(index, key_HNK, value_HNK)
+        shared = branches.shared
+        scores_HNS = query_HNK @ shared.keys[index].transpose(0, 2, 1)
+        scores_HNR = (own_HNRK[0] @ query_HNK[..., None])[..., 0]
+        scores = np.concatenate([scores_HNS, scores_HNR], 2) / np.float32(query_HNK.shape[2] ** 0.5)
+        scores = np.exp(scores - scores.max(2, keepdims=True))
+        scores /= scores.sum(2, keepdims=True)
+        mixed = scores[..., : shared.length] @ shared.values[index]
+        mixed += (scores[..., None, shared.length :] @ own_HNRK[1])[..., 0, :]
+        result: Array = mixed.transpose(1, 0, 2).reshape(num, -1) @ layer.output
+        return result
+
+    def _transform(self, hidden: Array, layer: Layer) -> Array:
+        """The gated layer that sees one token alone."""
+        both = self._rms_normalize(hidden, layer.mlp_norm) @ layer.gate_up
+        gate, up = np.split(both, 2, axis=1)
+        result: Array = (gate / (1 + np.exp(-gate)) * up) @ layer.down
+        return result
+
+    def _logits(self, hidden: Array) -> Array:
+        result: Array = self._rms_normalize(hidden, self.norm) @ self.embeddings.T
         return result
 
     def _attend(self, normed_TD: Array, layer: Layer, cache: Cache, index: int) -> Array:
         num = len(normed_TD)
         split = (normed_TD @ layer.query_key_value).reshape(num, 3, self.num_heads, -1)
         query_HTK, key_HTK, value_HTK = split.transpose(1, 2, 0, 3)
-        query_HTK = self._rotate(self._rms_normalize(query_HTK, layer.query_norm), cache)
-        key_HSK = self._rotate(self._rms_normalize(key_HTK, layer.key_norm), cache)
+        here = slice(cache.length, cache.length + num)
+        query_HTK = self._rotate(self._rms_normalize(query_HTK, layer.query_norm), here)
+        key_HSK = self._rotate(self._rms_normalize(key_HTK, layer.key_norm), here)
         value_HSK = value_HTK
         if index < len(cache.keys):
             key_HSK = np.concatenate([cache.keys[index], key_HSK], axis=1)
@@ -106,9 +172,8 @@ class Decoder:
         result: Array = mixed @ layer.output
         return result
 
-    def _rotate(self, x_HTK: Array, cache: Cache) -> Array:
-        """Rotary position embedding (Su et al. 2021) of the new tokens."""
-        here = slice(cache.length, cache.length + x_HTK.shape[1])
+    def _rotate(self, x_HTK: Array, here: slice) -> Array:
+        """Rotary position embedding (Su et al. 2021) of tokens at the positions `here`."""
         first, second = np.split(x_HTK, 2, axis=2)
         turned = np.concatenate([-second, first], axis=2)
         result: Array = x_HTK * self._cos[here] + turned * self._sin[here]

@@ -1,15 +1,14 @@
-"""Random functions to learn on: ten families, 4 to 20 layers, 2 to 4 letters, with noise.
+"""Random functions to learn on: eight families; `rugged_functions` has four more.
 
 They are lessons, not judges: the arena's own synthetic landscapes (independent Gaussian effects
-per place, and NK tables) are not among them, and two families never appear in training at all, so
-that the model card can report on kinds of landscape the model has not met.
+per place, and tables over neighbours) are not among them, nor are the families of
+`held_out_functions`, on which the model is judged.
 
 Each is a function of digit arrays `(num_patterns, depth)` to floats `(num_patterns,)`,
 scaled to mean 0 and standard deviation 1 over random patterns; higher is better.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +19,6 @@ Digits = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Function = Callable[[Digits], Floats]
 Family = Callable[[np.random.Generator, int, int], Function]
-
-# Letters a space of a lesson may have; the tokenizer writes a place and one of these as one token.
-LETTERS = "AMSBCDPQRXYZ"
-DEPTHS = (4, 20)
-
-
-@dataclass(frozen=True, slots=True)
-class NoisyFunction:
-    """A space, a noiseless function over it, and the standard deviation of a score's noise."""
-
-    space: PatternSpace
-    family: str
-    function: Function
-    noise: float
-
-    def scores(self, digits: Digits, rng: np.random.Generator) -> Floats:
-        """Noisy scores of the patterns, shape `(num_patterns,)`."""
-        return self.function(digits) + self.noise * rng.standard_normal(len(digits))
 
 
 def smooth(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
@@ -133,74 +114,6 @@ def network(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
     bias, out = rng.standard_normal(width), rng.standard_normal(width)
     places = np.arange(depth)
     return lambda digits: np.tanh(inputs[places, digits].sum(1) + bias) @ out
-
-
-def trees(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
-    """Random decision trees of three questions `is place p of letter l`; held out of training."""
-    num_trees = int(rng.integers(4, 25))
-    place = rng.integers(depth, size=(num_trees, 7))
-    letter = rng.integers(num_letters, size=(num_trees, 7))
-    leaves = rng.standard_normal((num_trees, 8))
-
-    def score(digits: Digits) -> Floats:
-        yes = digits[:, place] == letter  # (patterns, trees, 7 questions, in heap order)
-        node = np.zeros(yes.shape[:2], dtype=np.int64)
-        for _ in range(3):
-            answer = np.take_along_axis(yes, node[:, :, None], 2)[:, :, 0]
-            node = 2 * node + 1 + answer
-        result: Floats = leaves[np.arange(num_trees), node - 7].sum(1)
-        return result
-
-    return score
-
-
-def targets(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
-    """Closeness to the nearest of a few hidden patterns of unequal worth; held out of training."""
-    num_targets = int(rng.integers(1, 5))
-    hidden = rng.integers(num_letters, size=(num_targets, depth))
-    worth = rng.uniform(0, depth / 4, num_targets)
-    weights = rng.uniform(0.3, 1.7, depth)
-    return lambda digits: ((digits[:, None] == hidden) @ weights + worth).max(1)
-
-
-TRAINED: dict[str, Family] = {
-    family.__name__: family
-    for family in (smooth, sparse, separable, pairs, motifs, ratio, runs, network)
-}
-HELD_OUT: dict[str, Family] = {family.__name__: family for family in (trees, targets)}
-
-
-def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> NoisyFunction:
-    """A random function of the trained families: often a mixture of two, often warped."""
-    space = draw_space(rng, max_depth)
-    names = rng.choice(list(TRAINED), size=2, replace=False)
-    first = scale(TRAINED[names[0]](rng, space.depth, len(space.alphabet)), space, rng)
-    second = scale(TRAINED[names[1]](rng, space.depth, len(space.alphabet)), space, rng)
-    share = rng.choice([0.0, 0.0, rng.uniform(0, 1)])
-    bend = rng.choice([0.0, 0.0, rng.uniform(-0.5, 0.8)])
-
-    def mix(digits: Digits) -> Floats:
-        plain = first(digits) + share * second(digits) if share else first(digits)
-        return np.expm1(bend * np.clip(plain, -4, 4)) / bend if bend else plain
-
-    name = "+".join(names) if share else str(names[0])
-    return NoisyFunction(space, name, scale(mix, space, rng), draw_noise(rng))
-
-
-def draw_space(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> PatternSpace:
-    """Mostly AMS, else two to four of all letters; a third of the deep spaces has 16 layers."""
-    depth = int(rng.integers(DEPTHS[0], max_depth + 1))
-    if max_depth >= 16 and rng.random() < 0.35:
-        depth = 16
-    if rng.random() < 0.7:
-        return PatternSpace("AMS", depth)
-    count = int(rng.choice([2, 2, 3, 3, 4]))
-    return PatternSpace("".join(rng.permutation(list(LETTERS))[:count]), depth)
-
-
-def draw_noise(rng: np.random.Generator) -> float:
-    """Standard deviation of the noise: none for half of the landscapes, else up to 0.6."""
-    return float(rng.choice([0.0, rng.uniform(0, 0.6)]))
 
 
 def scale(function: Function, space: PatternSpace, rng: np.random.Generator) -> Function:

@@ -1,7 +1,8 @@
 """The embedded agent as a `Client`: the ordinary requests, answered in this process.
 
 It answers what it was taught: the compact prompt, with the schema of a candidate. Every reply keeps
-the schema by construction, and is what the same weights say behind a vLLM server. Anything else is
+the schema by construction, and is what the same weights say behind a vLLM server, except that only
+in process several drafts are weighed (deliberation.py); their tokens are charged. Anything else is
 refused in one line, as a server would refuse it.
 """
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
 from nasarena.agents.llm.messages import Reply, Request, TokenChoice, llm_cost
-from nasarena.agents.scribe.writer import MODEL_DIR, Choice, Writer
+from nasarena.agents.scribe.card import MODEL_DIR
+from nasarena.agents.scribe.writer import Choice, Writer
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
@@ -31,9 +33,11 @@ class ScribeClient:
 
     model = MODEL_NAME
 
-    def __init__(self, folder: Path = MODEL_DIR) -> None:
-        self._writer = _writer(folder)
-        self.revision = _revision(folder)
+    def __init__(self, folder: Path = MODEL_DIR, num_drafts: int | None = None) -> None:
+        """`num_drafts` rationales are weighed; by default as many as the model is meant to."""
+        self._writer = _writer(folder, num_drafts)
+        drafts = self._writer.num_drafts
+        self.revision = _revision(folder) + (f"-{drafts}-drafts" if drafts > 1 else "")
         self.active_params = self._writer.decoder.num_parameters
 
     def complete(self, request: Request) -> Reply:
@@ -56,7 +60,7 @@ class ScribeClient:
             text=text,
             cost=llm_cost(
                 written.prompt_tokens,
-                num_tokens,
+                num_tokens + written.draft_tokens,
                 seconds=round(time.perf_counter() - start_s, 6),
                 active_params=self.active_params,
             ),
@@ -89,15 +93,16 @@ class ScribeClient:
 
 
 @lru_cache(maxsize=4)
-def _writer(folder: Path) -> Writer:
+def _writer(folder: Path, num_drafts: int | None) -> Writer:
     if not (folder / "model.safetensors").exists():
         raise InvalidSetting(f"llm=scribe needs its weights in {folder}; run make train-scribe")
-    return Writer(folder)
+    return Writer(folder, num_drafts)
 
 
 @lru_cache(maxsize=4)
 def _revision(folder: Path) -> str:
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:12]
+    weights = (folder / "model.safetensors").read_bytes()
+    return hashlib.sha256(weights).hexdigest()[:12]
 
 
 def _space(request: Request) -> PatternSpace:

@@ -125,7 +125,9 @@ def mutate(
 
 def new_candidates(candidates: Digits, tried: Digits, num_letters: int) -> Digits:
     """`candidates` without repeats and without the tried ones, in their order."""
-    powers = num_letters ** np.arange(candidates.shape[1])  # at most 4^20, well within 64 bits
+    powers = num_letters ** np.arange(
+        candidates.shape[1]
+    )  # 4^32 = 2^64: sums may wrap around, one to one
     keys, tried_keys = candidates @ powers, tried @ powers
     _, first = np.unique(keys, return_index=True)
     first.sort()

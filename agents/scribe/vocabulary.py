@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasarena.agents.context.compact_prompt import FAILED
-from nasarena.agents.scribe.lesson_functions import DEPTHS, LETTERS
+from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PAD, USER, ASSISTANT, END = "<|pad|>", "<|user|>", "<|assistant|>", "<|end|>"
-MAX_TOKENS = 1024
+MAX_TOKENS = 2048
 
 # The reply, cut where the model decides something.
 OPENING = '{"name":"step of '
@@ -28,6 +28,12 @@ EXPECTED = '","expected":"'
 PATTERN = '","pattern":"'
 CLOSING = '"}'
 DIRECTIONS = ("better", "same", "worse")
+# By how much the true score is above the best shown, in percent of the range of scores shown.
+PERCENTS = (
+    *(-100, -75, -50, -35, -25, -18, -12, -8, -5, -3, -1, 0),
+    *(1, 3, 5, 8, 12, 18, 25, 35, 50, 75, 100, 150),
+)
+GAINS = tuple(f" by {percent:+d}%" for percent in PERCENTS)
 
 # Only what the user and the model said: it has learned no instructions, so it reads none.
 CHAT_TEMPLATE = (
@@ -41,11 +47,15 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model says of one proposal; `changes` in the order in which it weighs them."""
+    """What the model says of one proposal; `changes` in the order in which it weighs them.
+
+    `gain` is one of `GAINS`, or nothing in the replies of a model that was taught none.
+    """
 
     changes: str
     expected: str
     pattern: str
+    gain: str = ""
 
     def text(self) -> str:
         """The JSON text, keys in the order of the contract."""
@@ -53,8 +63,11 @@ class Reply:
 
     def rationale(self) -> str:
         """The text up to and with the expected direction, without its closing quote."""
-        num = len(self.changes.split())
-        return f"{OPENING}{num}{HYPOTHESIS}{self.changes}{EXPECTED}{self.expected}"
+        return f"{self.claim()}{EXPECTED}{self.expected}"
+
+    def claim(self) -> str:
+        """The text up to and with the gain."""
+        return f"{OPENING}{len(self.changes.split())}{HYPOTHESIS}{self.changes}{self.gain}"
 
 
 def chat_text(messages: Sequence[Mapping[str, str]]) -> str:
@@ -115,13 +128,14 @@ def _chunks() -> list[str]:
     return [*_FIXED, *levels, *numbers, *places]
 
 
-_FIXED = (OPENING, HYPOTHESIS, EXPECTED, PATTERN, CLOSING, *DIRECTIONS)
+_FIXED = (OPENING, HYPOTHESIS, EXPECTED, PATTERN, CLOSING, *DIRECTIONS, *GAINS)
 
 
 def _splitter() -> str:
     """One alternative per kind of token, longest first; what matches none is cut into bytes."""
     escaped = "|".join(
-        "".join("\\" + sign if sign in '{}"|.' else sign for sign in text) for text in _FIXED
+        "".join("\\" + sign if sign in '{}"|.+' else sign for sign in text) for text in _FIXED
     )
-    places = f" (?:1[0-9]|20|[1-9])[{LETTERS}](?![0-9A-Za-z])"
-    return rf"{escaped}|\n(?:[0-9]{{2}}|{FAILED})(?= |$)|{places}|1[0-9]|20|[\s\S]"
+    numbers = "|".join(str(number) for number in range(DEPTHS[1], 9, -1))
+    places = f" (?:{numbers}|[1-9])[{LETTERS}](?![0-9A-Za-z])"
+    return rf"{escaped}|\n(?:[0-9]{{2}}|{FAILED})(?= |$)|{places}|{numbers}|[\s\S]"

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import vllm_python
-from nasarena.agents.scribe.writer import MODEL_DIR
+from nasarena.agents.scribe.card import MODEL_DIR
 from nasarena.experiments.comparison.model_needs import model_findings
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import commit, hardware, version_of

@@ -22,6 +22,7 @@ from nasarena.agents.llm.server import VllmServer
 from nasarena.agents.llm.server_command import ServerOptions, ServerSettings
 from nasarena.agents.llm.serving_size import Load
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
+from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
 from nasarena.experiments.comparison.served_model import served_model, start_server
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
@@ -72,7 +73,9 @@ def recording(access: Access, journal: Journal) -> Iterator[Client]:
 def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
     """Defaults of agents that go with a model and a space: the embedded one reads compact prompts
     only, and a program is a longer reply than a pattern."""
-    tokens = {} if isinstance(space, PatternSpace) else {"max_tokens": _REPLY_TOKENS["edits"]}
+    tokens: dict[str, Any] = (
+        {} if isinstance(space, PatternSpace) else {"max_tokens": _REPLY_TOKENS["edits"]}
+    )
     if isinstance(space, ProgramSpace):
         tokens["max_tokens"] = _REPLY_TOKENS["code"]
     if config.name == "replay":
@@ -80,12 +83,15 @@ def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
         configs = [json.loads(read_bounded(header))["config"] for header in headers]
         found = [options for one in configs for options in all_options(one)]
         prompts = {options.get("prompt") for options in found}
-        is_compact = "compact" in prompts and "full" not in prompts
-    else:
-        is_compact = config.name == "scribe" or (
-            isinstance(config.settings, VllmLlm) and config.settings.model is None
-        )
-    return {**tokens, "prompt": "compact"} if is_compact else dict(tokens)
+        if "compact" not in prompts or "full" in prompts:
+            return dict(tokens)
+        lines = {options["lines"] for options in found if "lines" in options}
+        return {**tokens, "prompt": "compact", **({"lines": lines.pop()} if lines else {})}
+    if config.name == "scribe" or (
+        isinstance(config.settings, VllmLlm) and config.settings.model is None
+    ):
+        return {**tokens, **prompt_options()}
+    return dict(tokens)
 
 
 @contextmanager
@@ -167,8 +173,6 @@ def _vllm(settings: VllmLlm, folder: Path, console: Console, load: Load) -> Iter
 
 
 def _scribe_folder() -> str:
-    from nasarena.agents.scribe.writer import MODEL_DIR
-
     if not (MODEL_DIR / "config.json").is_file():
         raise InvalidSetting(
             f"llm=vllm without llm.model serves the embedded agent, whose weights are not in "

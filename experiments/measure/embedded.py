@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasarena.agents.scribe.card import prompt_options
 from nasarena.experiments.execution.pool import Report, results
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import record
@@ -41,8 +42,8 @@ ENTRANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "evolution": ("evolution", {}),
     "evolution, population 20": ("evolution", {"population": 20, "tournament": 5}),
     "local-search": ("local-search", {}),
-    "scribe": (AGENT, {"prompt": "compact"}),
-    "scribe, shuffled scores": (AGENT, {"prompt": "compact", "control": "shuffled_scores"}),
+    "scribe": (AGENT, prompt_options()),
+    "scribe, shuffled scores": (AGENT, {**prompt_options(), "control": "shuffled_scores"}),
 }
 Regrets = Mapping[str, NDArray[np.float64]]  # by entrant, seeds in order
 

@@ -10,7 +10,7 @@ from nasarena.agents.llm import server
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import vllm_python
 from nasarena.agents.llm.server_command import ServerSettings, command
-from nasarena.agents.scribe.writer import MODEL_DIR
+from nasarena.agents.scribe.card import MODEL_DIR
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison import plan as comparison
 from nasarena.experiments.comparison.resolved_searcher import complete_inner, resolve_searcher
@@ -43,10 +43,25 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return line
 
 
+def test_the_lines_of_a_prompt_are_an_option_that_a_replay_finds_again() -> None:
+    assert main([*RUN, "name=x", "searcher.options.lines=3"]) == 0
+    run = read_run(run_of("x"))
+    assert run.config["searcher"]["options"]["lines"] == 3
+    messages = [
+        json.loads(path.read_text())["messages"][0]["content"]
+        for path in (run.path / "llm").glob("*.json")
+        if "messages" in json.loads(path.read_text())
+    ]
+    assert {text.count("\n") for text in messages} == {3}
+    assert main([*RUN, "name=y", "llm=replay", "llm.record=runs/x"]) == 0
+    assert patterns(run_of("y")) == patterns(run_of("x"))
+
+
 def test_the_embedded_agent_runs_replays_and_resumes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*RUN, "name=x"]) == 0
     run = read_run(run_of("x"))
     assert run.config["searcher"]["options"]["prompt"] == "compact"
+    assert "lines" not in run.config["searcher"]["options"]  # as in runs from before the option
     assert run.config["llm"]["model"] == "scribe" and run.header["llm"]["server"] == "in process"
     end = run.events[-1]
     assert end["llm"]["calls"] == len(list(run.of_kind("llm_call"))) >= 6

@@ -5,7 +5,16 @@ import inspect
 import numpy as np
 import pytest
 
-from nasarena.agents.scribe import data, lesson_functions, teacher
+from nasarena.agents.scribe import (
+    data,
+    held_out_functions,
+    landscapes,
+    lesson_functions,
+    moves,
+    rugged_functions,
+    teacher,
+)
+from nasarena.agents.scribe.vocabulary import PERCENTS
 from nasarena.search.space import PatternSpace
 
 
@@ -13,12 +22,12 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("name", [*lesson_functions.TRAINED, *lesson_functions.HELD_OUT])
+@pytest.mark.parametrize("name", [*landscapes.TRAINED, *held_out_functions.HELD_OUT])
 @pytest.mark.parametrize(("depth", "num_letters"), [(4, 2), (16, 3), (20, 4)])
 def test_every_family_gives_a_finite_landscape_that_is_not_flat(
     name: str, depth: int, num_letters: int
 ) -> None:
-    family = (lesson_functions.TRAINED | lesson_functions.HELD_OUT)[name]
+    family = (landscapes.TRAINED | held_out_functions.HELD_OUT)[name]
     digits = rng(1).integers(num_letters, size=(200, depth))
     spreads = []
     for seed in range(5):
@@ -30,15 +39,15 @@ def test_every_family_gives_a_finite_landscape_that_is_not_flat(
 
 
 def test_lessons_never_draw_a_held_out_family_and_know_nothing_of_the_proxies() -> None:
-    drawn = {part for i in range(300) for part in lesson_functions.draw(rng(i)).family.split("+")}
-    assert drawn == set(lesson_functions.TRAINED)
-    for module in (lesson_functions, teacher, data):
+    drawn = {part for i in range(300) for part in landscapes.draw(rng(i)).family.split("+")}
+    assert drawn == set(landscapes.TRAINED)
+    for module in (landscapes, lesson_functions, rugged_functions, teacher, data):
         assert "nasarena.proxies" not in inspect.getsource(module)
 
 
 def test_spaces_vary_in_depth_and_letters() -> None:
-    spaces = [lesson_functions.draw_space(rng(i)) for i in range(300)]
-    assert {space.depth for space in spaces} == set(range(4, 21))
+    spaces = [landscapes.draw_space(rng(i)) for i in range(300)]
+    assert {space.depth for space in spaces} == set(range(4, 33))
     assert {len(space.alphabet) for space in spaces} == {2, 3, 4}
     assert len({space.alphabet for space in spaces}) > 50
 
@@ -74,6 +83,110 @@ def test_the_direction_is_measured_against_the_best_shown() -> None:
         "same",
         "worse",
     ]
+
+
+def test_the_gain_is_counted_from_the_best_in_shares_of_what_is_shown() -> None:
+    shown = data.compact.Shown((("AA", 3.0), ("AM", 1.0)))
+    scores = (4.0, 3.0, 2.9, 1.0, -7.0, 99.0)
+    assert [data.gain(shown, score) for score in scores] == [
+        f" by {text}%" for text in ("+50", "+0", "-5", "-100", "-100", "+150")
+    ]
+    assert data.gain(data.compact.Shown(()), 5.0) == " by +0%"
+
+
+def test_replies_by_truth_are_no_worse_than_any_probe() -> None:
+    teaching = data.Teaching(by_teacher=1, by_truth=2, probes=6)
+    lessons = [one for one in data.shard(0, 0, 1, teaching) if len(one.replies) == 3]
+    assert len(lessons) > 5
+
+    def percents(replies: tuple[data.Reply, ...]) -> list[int]:
+        return [int(reply.gain.removeprefix(" by ").removesuffix("%")) for reply in replies]
+
+    assert {percent for one in lessons for percent in percents(one.probes)} <= set(PERCENTS)
+    for lesson in lessons:
+        assert min(percents(lesson.replies[1:])) >= max(percents(lesson.probes), default=-100)
+
+
+def test_a_lesson_shows_as_many_lines_as_it_is_told_to() -> None:
+    longest = {
+        lines: max(
+            lesson.prompt.count("\n") for lesson in data.shard(0, 0, 1, data.Teaching(lines=lines))
+        )
+        for lines in (8, 24)
+    }
+    assert 8 <= longest[8] <= 8 + data.compact.SHOWN_FAILED < longest[24]
+
+
+def test_held_out_values_are_what_they_say() -> None:
+    """Against plain readings of the same random numbers, letter by letter."""
+    pattern = [0, 2, 1, 1]
+    draws = rng(7)
+    num_states = int(draws.integers(2, 6))
+    after, pay = (
+        draws.integers(num_states, size=(num_states, 3)),
+        draws.standard_normal((num_states, 3)),
+    )
+    state, total = 0, 0.0
+    for letter in pattern:
+        total += pay[state, letter]
+        state = int(after[state, letter])
+    automaton = held_out_functions.automaton(rng(7), 4, 3)
+    assert automaton(np.array([pattern]))[0] == pytest.approx(total)
+    draws = rng(8)
+    hidden, weights = draws.integers(3, size=4), draws.uniform(0.3, 1.7, 4)
+    shifted = np.append(hidden[1:], hidden[0])  # keeps the order of all but one
+    alignment = held_out_functions.alignment(rng(8), 4, 3)
+    same, moved = alignment(np.array([hidden, shifted]))
+    assert same == pytest.approx(weights.sum())
+    assert weights[1:].sum() - 1e-9 <= moved < same
+
+
+def test_moves_keep_letters_or_repeat_a_stretch_of_the_parent() -> None:
+    parents = rng(1).integers(3, size=(200, 9))
+    shifted, repeated = moves.shift(parents, rng(2)), moves.repeat(parents, rng(3))
+    assert (np.sort(shifted, 1) == np.sort(parents, 1)).all()
+    turned = {tuple(np.roll(parents[0], by).tolist()) for by in (-1, 1)}
+    whole = moves.shift(np.repeat(parents[:1], 3000, 0), rng(4))
+    assert turned <= {tuple(row) for row in whole.tolist()}
+    periodic = 0
+    for parent, row in zip(parents.tolist(), repeated.tolist(), strict=True):
+        periods = [
+            period
+            for period in range(1, 7)
+            if any(
+                row == (parent[:start] + 9 * parent[first : first + period])[:9]
+                for first in range(10 - period)
+                for start in (0, first)
+            )
+        ]
+        assert periods
+        periodic += row != parent
+    assert periodic > 150
+
+
+def test_climbs_find_the_best_pattern_of_a_small_space() -> None:
+    space = PatternSpace("AMS", 6)
+    everything = np.array([space.digits(space.pattern(rank)) for rank in range(space.size)])
+    for family in held_out_functions.HELD_OUT:
+        drawn = held_out_functions.draw_function(family, space, 1)
+        assert held_out_functions.best_known(drawn, rng()) == drawn.function(everything).max()
+        assert drawn.noise == 0.1
+
+
+def test_traps_pay_full_blocks_and_lead_away_from_them() -> None:
+    """On most of them climbs over single changes end at more than one height."""
+    digits = np.array(np.meshgrid(*[range(2)] * 6)).reshape(6, -1).T
+    stuck = 0
+    for seed in range(20):
+        values = rugged_functions.traps(rng(seed), 6, 2)(digits)
+        of = {tuple(row): value for row, value in zip(digits.tolist(), values, strict=True)}
+        tops = {
+            round(value, 9)
+            for row, value in of.items()
+            if all(of[(*row[:p], 1 - row[p], *row[p + 1 :])] <= value for p in range(6))
+        }
+        stuck += len(tops) > 1
+    assert stuck > 10
 
 
 def test_the_teacher_beats_random_search_and_a_climber() -> None:

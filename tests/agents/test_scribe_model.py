@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +18,18 @@ from transformers import AutoTokenizer, Qwen3ForCausalLM
 from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.scribe import train as training
 from nasarena.agents.scribe.batches import IGNORE, encode, shard_batches
+from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
 from nasarena.agents.scribe.data import Lesson, shard
-from nasarena.agents.scribe.decoder import Cache, Decoder
+from nasarena.agents.scribe.decoder import Branches, Cache, Decoder
+from nasarena.agents.scribe.deliberation import Words, choose_rationale, read_changes
+from nasarena.agents.scribe.local import ScribeClient
+from nasarena.agents.scribe.network import layer_parts, token_losses
+from nasarena.agents.scribe.training_settings import Settings
 from nasarena.agents.scribe.vocabulary import (
     CLOSING,
     END,
     EXPECTED,
+    GAINS,
     HYPOTHESIS,
     OPENING,
     PATTERN,
@@ -30,15 +38,13 @@ from nasarena.agents.scribe.vocabulary import (
     prompt_text,
     save_tokenizer,
 )
-from nasarena.agents.scribe.writer import MODEL_DIR, Writer
+from nasarena.agents.scribe.writer import Writer
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 SPACE = PatternSpace("AMS", 16)
-TINY = training.Settings(
-    steps=4, batch_tokens=2000, shard_runs=1, width=32, layers=2, heads=2, mlp=48
-)
+TINY = Settings(steps=4, batch_tokens=2000, shard_runs=1, width=32, layers="AMAM", heads=2, mlp=48)
 shipped = pytest.mark.skipif(
     not (MODEL_DIR / "model.safetensors").exists(), reason="no trained model, run make train-scribe"
 )
@@ -75,10 +81,12 @@ def test_any_text_survives_the_tokenizer(text: str) -> None:
 
 def test_each_decision_is_one_token() -> None:
     tokenizer = build_tokenizer()
-    tokens = tokenizer.encode(Reply(" 5M 11A", "better", "AMS").text() + END).tokens
+    tokens = tokenizer.encode(Reply(" 5M 11A", "better", "AMS", " by +12%").text() + END).tokens
     fixed = {OPENING, HYPOTHESIS, EXPECTED, PATTERN, CLOSING, END}
     decided = [token for token in tokens if token.replace("\u0120", " ") not in fixed]
-    assert decided == ["2", "\u01205M", "\u012011A", "better", "A", "M", "S"]
+    assert decided == [
+        *("2", "\u01205M", "\u012011A", "\u0120by\u0120+12%", "better", "A", "M", "S")
+    ]
     assert "\u010a87" in tokenizer.encode("\n87 5M").tokens
 
 
@@ -101,23 +109,34 @@ def test_numpy_and_transformers_agree(tiny: Path) -> None:
     np.testing.assert_allclose(np.vstack(pieces), expected, atol=2e-5)
 
 
+def _loss(model: Qwen3ForCausalLM, row: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+    """The summed weighted loss of one lesson and the sum of its weights."""
+    losses, weights, _ = token_losses(model, training.Batch(*row[:, None]), 0.3)
+    return float((losses * weights).sum().item()), float(weights.sum().item())
+
+
 def test_replies_behind_one_prompt_do_not_see_one_another(tiny: Path) -> None:
     """The packed loss equals that of each reply alone behind its prompt."""
-    lesson = next(lesson for lesson in shard(1, 0, num_runs=2) if len(lesson.replies) == 6)
+    lesson = next(lesson for lesson in shard(1, 0, num_runs=1) if len(lesson.replies) == 6)
     tokenizer = build_tokenizer()
-    packed = encode(tokenizer, lesson)
     model = Qwen3ForCausalLM.from_pretrained(tiny).eval()
-    whole = training.lesson_loss(model, training.Batch(*packed[:, None]), 0.3).item()
-    losses, weights = [], []
+    whole = _loss(model, encode(tokenizer, lesson))
+    parts = []
     for number, reply in enumerate(lesson.replies):
         row = encode(tokenizer, Lesson(lesson.prompt, (reply,)))
         if number:  # only its rationale counts, and the prompt's own target only once
             kept = len(tokenizer.encode(reply.rationale()).ids) - 1
             row = row[:, : (row[2] == 0).sum() + kept]
             row[3, row[2] == 0] = IGNORE
-        losses.append(training.lesson_loss(model, training.Batch(*row[:, None]), 0.3).item())
-        weights.append(((row[3] != IGNORE) * np.where(row[2] == 0, 0.3, 1)).sum())
-    assert whole == pytest.approx(np.average(losses, weights=weights), rel=5e-3)
+        parts.append(_loss(model, row))
+    for probe in lesson.probes:  # alone, its gain is the one target
+        row = encode(tokenizer, Lesson(lesson.prompt, (), (probe,)))
+        row[3, row[2] == 0] = IGNORE
+        assert (row[3] != IGNORE).sum() == 1
+        assert tokenizer.decode([int(row[3].max())]) == probe.gain
+        parts.append(_loss(model, row))
+    assert len(lesson.probes) > 4
+    assert whole == pytest.approx(tuple(np.sum(parts, axis=0)), rel=5e-3)
 
 
 def test_batches_are_deterministic_and_hold_every_lesson_once() -> None:
@@ -140,7 +159,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(
     straight = training.train(TINY, tmp_path / "straight.pt", every=2)
     learn = training.Training.learn
 
-    def interrupt(self: training.Training, batch: training.Batch) -> float:
+    def interrupt(self: training.Training, batch: training.Batch) -> tuple[float, float]:
         if self.step == 3:
             raise KeyboardInterrupt
         return learn(self, batch)
@@ -158,7 +177,15 @@ def test_an_interrupted_training_ends_in_the_same_weights(
 def test_a_checkpoint_of_other_settings_is_refused() -> None:
     state = training.Training(TINY).state()
     with pytest.raises(ValueError, match="other settings"):
-        training.Training(training.Settings()).load(state)
+        training.Training(Settings()).load(state)
+
+
+def test_a_model_says_how_it_is_asked_and_answers(tiny: Path, tmp_path: Path) -> None:
+    assert prompt_options(tiny) == {"prompt": "compact", "lines": TINY.lines}
+    assert Writer(tiny).num_drafts == training.DRAFTS > 1
+    assert prompt_options(tmp_path) == {"prompt": "compact"}  # one that says nothing
+    one, other = (ScribeClient(tiny, drafts).revision for drafts in (1, 4))
+    assert other == f"{one}-4-drafts"
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -191,9 +218,102 @@ def test_drafting_changes_nothing(tiny: Path) -> None:
 
 def test_what_it_never_learned_is_refused_in_one_line(tiny: Path) -> None:
     writer, rng = Writer(tiny), np.random.default_rng(0)
-    for space in (PatternSpace("AMS", 21), PatternSpace("AKU", 8)):
+    for space in (PatternSpace("AMS", 33), PatternSpace("AKU", 8)):
         with pytest.raises(InvalidSetting, match="choose another model"):
             writer.write(compact.render(space, []), space, 0.0, rng)
+
+
+def test_branches_are_what_plain_decoding_gives(tiny: Path) -> None:
+    decoder, ids = Decoder(tiny), np.random.default_rng(1).integers(600, size=40).tolist()
+    shared = Cache()
+    decoder.extend(shared, ids)
+    branches = Branches(shared)
+    together = [decoder.extend_each(branches, step) for step in ([5, 9], [7, 11], [7, 300])]
+    for branch, continuation in enumerate(([5, 7, 7], [9, 11, 300])):
+        alone = decoder.extend(shared.copy(), continuation, 3)
+        np.testing.assert_allclose([step[branch] for step in together], alone, atol=2e-5)
+
+
+@pytest.mark.parametrize("num", [0, 1, 9])
+def test_a_model_that_deliberates_keeps_the_contract(tiny: Path, num: int) -> None:
+    text, space = history(num), SPACE
+    for seed in range(4):
+        written = Writer(tiny, num_drafts=6).write(text, space, 1.0, np.random.default_rng(seed))
+        reply = json.loads(written.text)
+        changes = reply["hypothesis"].split(" by ")[0].split()[1:]
+        assert reply["name"] == f"step of {len(changes)}"
+        best, known = read_changes(text, space)
+        named = frozenset((int(one[:-1]) - 1, space.alphabet.index(one[-1])) for one in changes)
+        assert len({place for place, _ in named}) == len(changes)
+        assert all(best[place] != letter for place, letter in named) and named not in known
+        assert reply["pattern"] in space
+        assert written.draft_tokens >= 6 * 3
+
+
+def test_without_chance_there_is_nothing_to_deliberate(tiny: Path) -> None:
+    texts = {
+        Writer(tiny, num_drafts=drafts).write(history(5), SPACE, 0.0, np.random.default_rng(0)).text
+        for drafts in (1, 8)
+    }
+    assert len(texts) == 1
+
+
+class _Oracle:
+    """In place of a decoder: every change is as likely, and one of them is worth much."""
+
+    def __init__(self, words: Words, treasure: int) -> None:
+        self.words, self.treasure = words, treasure
+
+    def extend_each(self, branches: Branches, ids: list[int]) -> np.ndarray:  # type: ignore[type-arg]
+        logits = np.zeros((len(ids), 100), dtype=np.float32)
+        for row, token in enumerate(ids):
+            logits[row, self.words.gains[-1 if token == self.treasure else 3]] = 9.0
+        return logits
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_draft_that_promises_most_is_taken_unless_it_is_known(is_known: bool) -> None:
+    space = PatternSpace("AM", 4)
+    changes = np.arange(8).reshape(4, 2)
+    gains = list(range(20, 20 + len(GAINS)))
+    words = Words(
+        numbers=[10, 11, 12, 13], hypothesis=14, changes=changes, gains=gains,
+        expected=15, better=16, directions=[16, 17, 18],
+    )  # fmt: skip
+    first = np.full(100, -9.0, dtype=np.float32)
+    first[10] = 9.0  # one change
+    text = "4 AM\n99 1A 2A 3A 4A" + ("\n50 3M" if is_known else "")
+    oracle: Any = _Oracle(words, treasure=5)  # 3M
+    tokens, _ = choose_rationale(
+        oracle, Cache(), first, words, text, space, 60, 1.0, np.random.default_rng(0)
+    )
+    assert tokens[:2] == [10, 14] and len(tokens) == 3
+    assert (tokens[2] == 5) != is_known and tokens[2] in (1, 3, 5, 7)
+
+
+def test_layers_follow_a_pattern_of_our_own_space() -> None:
+    assert layer_parts("AMAM") == [(True, True)] * 2
+    parts = [(True, False), (True, True), (False, True), (True, False)]
+    assert layer_parts("AAMMA") == parts
+    for wrong in ("", "AS", "am"):
+        with pytest.raises(ValueError, match="letters A and M"):
+            layer_parts(wrong)
+
+
+def test_what_a_pattern_leaves_out_stays_zero(tmp_path: Path) -> None:
+    settings = replace(TINY, layers="AMM")
+    taught = training.Training(settings)
+    for batch in shard_batches(0, 0, 2000, 1)[:3]:
+        taught.learn(batch)
+    first, second = taught.model.model.layers
+    assert not second.self_attn.o_proj.weight.any() and second.mlp.down_proj.weight.any()
+    assert first.self_attn.o_proj.weight.any()
+    training.save(taught, tmp_path)
+    plain = Qwen3ForCausalLM.from_pretrained(tmp_path).eval()
+    ids = torch.arange(30)[None]
+    logits = Decoder(tmp_path).extend(Cache(), ids[0].tolist(), 30)
+    with torch.inference_mode():
+        np.testing.assert_allclose(logits, plain(ids).logits[0].numpy(), atol=2e-5)
 
 
 @shipped

@@ -1,0 +1,24 @@
+"""What a trained model says of itself in `training.json`: how it is asked, and how it answers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+MODEL_DIR = Path(__file__).parent / "model"
+FILE = "training.json"
+
+
+def read_drafts(folder: Path = MODEL_DIR) -> int:
+    """How many rationales the model weighs before it replies; 1 is plain decoding."""
+    return int(_read(folder).get("drafts", 1))
+
+
+def prompt_options(folder: Path = MODEL_DIR) -> dict[str, Any]:
+    """The options of an agent that asks the model: the prompt that it knows, and its length."""
+    lines = _read(folder).get("settings", {}).get("lines")
+    return {"prompt": "compact"} if lines is None else {"prompt": "compact", "lines": lines}
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = folder / FILE
+    return dict(json.loads(file.read_text())) if file.exists() else {}
