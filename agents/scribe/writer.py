@@ -99,18 +99,7 @@ class Writer:
 
         Raises InvalidSetting for a space, ContextTooSmall for a prompt it was not made for.
         """
-        if space.depth > self.max_depth or not set(space.alphabet) <= set(LETTERS):
-            raise InvalidSetting(
-                f"llm=scribe knows up to {self.max_depth} layers and the letters {LETTERS}, "
-                f"got {space.depth} layers of {space.alphabet}; choose another model"
-            )
-        prompt = self._encode(chat_text(messages))
-        most = self.decoder.max_tokens - MAX_REPLY_TOKENS
-        if len(prompt) > most:
-            raise ContextTooSmall(
-                f"llm=scribe reads at most {most} tokens, got "
-                f"{len(prompt)}; it understands prompt=compact and nothing longer"
-            )
+        prompt = self._check(messages, space)
         history = next(message["content"] for message in messages if message["role"] == "user")
         sentence = _Sentence(self.decoder, prompt, temperature, rng)
         sentence.force(self._opening)
@@ -130,6 +119,22 @@ class Writer:
         sentence.force(self._closing)
         text = self.tokenizer.decode([choice.token for choice in sentence.choices])
         return Written(text, tuple(sentence.choices), len(prompt), num_tokens)
+
+    def _check(self, messages: Sequence[Mapping[str, str]], space: PatternSpace) -> list[int]:
+        """The tokens of a conversation; raises what `answer` says."""
+        if space.depth > self.max_depth or not set(space.alphabet) <= set(LETTERS):
+            raise InvalidSetting(
+                f"llm=scribe knows up to {self.max_depth} layers and the letters {LETTERS}, "
+                f"got {space.depth} layers of {space.alphabet}; choose another model"
+            )
+        prompt = self._encode(chat_text(messages))
+        most = self.decoder.max_tokens - MAX_REPLY_TOKENS
+        if len(prompt) > most:
+            raise ContextTooSmall(
+                f"llm=scribe reads at most {most} tokens, got "
+                f"{len(prompt)}; it understands prompt=compact and nothing longer"
+            )
+        return prompt
 
     def _deliberate(
         self,

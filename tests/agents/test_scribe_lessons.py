@@ -46,7 +46,7 @@ def test_lessons_never_draw_a_held_out_family_and_know_nothing_of_the_proxies() 
 
 
 def test_spaces_vary_in_depth_and_letters() -> None:
-    spaces = [landscapes.draw_space(rng(i)) for i in range(300)]
+    spaces = [landscapes.draw_space(rng(i)) for i in range(900)]
     assert {space.depth for space in spaces} == set(range(4, 33))
     assert {len(space.alphabet) for space in spaces} == {2, 3, 4}
     assert len({space.alphabet for space in spaces}) > 50
