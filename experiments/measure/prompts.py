@@ -16,19 +16,26 @@ more seeds add to them)
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from nasarena.experiments.comparison.llm import Access
 from nasarena.experiments.comparison.llm_hours import announce_hours
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
-from nasarena.experiments.comparison.running import Search
-from nasarena.experiments.comparison.shared_model import shared_access, with_model
+from nasarena.experiments.comparison.run_spec import RunSpec, search_cell
+from nasarena.experiments.comparison.shared_model import (
+    cells_that_ask,
+    shared_access,
+    with_model,
+)
 from nasarena.experiments.execution.console import make_console
-from nasarena.experiments.execution.pool import Pool, results
+from nasarena.experiments.execution.pool import Pool, Report, results
 from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.record import read_option, record
 from nasarena.experiments.measure.searchers.searcher_settings import (
@@ -38,6 +45,7 @@ from nasarena.experiments.measure.searchers.searcher_settings import (
 )
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.search.errors import SearcherFailed
 from nasarena.search.incumbent import best_first
 from nasarena.search.run_folder import read_run
 from nasarena.search.trial import LlmCost, Trial
@@ -82,12 +90,13 @@ def measure(names: Sequence[str], model: str, llm: Mapping[str, Any]) -> None:
     configs = [settings(names, block, folder, llm) for block in blocks]
     run_forms(configs, folder, make_console(), LocalPool(configs[0].workers))
     rows = [row(name, blocks, folder) for name in names]
-    best = max(rows, key=lambda one: float(one["proposals"]))
+    usable = [one for one in rows if one["proposals"] is not None]
+    best = max(usable, key=lambda one: float(one["proposals"]), default={})
     summary = {
         "model": model,
         "runs": len(names) * len(blocks),
-        "best_form": best["form"],
-        "best_proposals": best["proposals"],
+        "best_form": best.get("form"),
+        "best_proposals": best.get("proposals"),
         "least_valid_share": min(one["valid"] for one in rows),
     }
     record(f"prompts-{model}", rows, summary, module="prompts")
@@ -124,7 +133,7 @@ def run_forms(configs: Sequence[CompareConfig], folder: Path, console: Console, 
             return
         announce_hours(plans, configs[0], console, access)
         tasks = [
-            Search(cell)
+            Play(cell)
             for config, plan in zip(configs, plans, strict=True)
             for cell in _cells(plan, config, console, access)
         ]
@@ -139,12 +148,22 @@ def run_forms(configs: Sequence[CompareConfig], folder: Path, console: Console, 
         results(tasks, pool, watch)
 
 
-def _cells(plan: Comparison, config: CompareConfig, console: Console, access: Any) -> Iterator[Any]:
+def _cells(
+    plan: Comparison, config: CompareConfig, console: Console, access: Access
+) -> list[RunSpec]:
     with with_model(plan, config, console, access) as comparison:
-        for cell in comparison.cells:
-            found = comparison.records.of(cell.path)
-            if found is None or not found.is_searched:
-                yield cell
+        return cells_that_ask(comparison, retry_failed=False)
+
+
+@dataclass(frozen=True)
+class Play:
+    """A run, as a worker does it. One whose replies were no patterns has failed, and counts."""
+
+    cell: RunSpec
+
+    def __call__(self, report: Report) -> None:
+        with suppress(SearcherFailed):
+            search_cell(self.cell, report)
 
 
 def row(name: str, blocks: Blocks, folder: Path) -> dict[str, Any]:
@@ -157,7 +176,7 @@ def row(name: str, blocks: Blocks, folder: Path) -> dict[str, Any]:
         proposals += own
         regrets.append(landscape.regret(best_first(trials)[0].pattern) / unit)
         valid = [landscape.true_score(one.pattern) for one in own if one.status != "invalid"]
-        scores.append(float(np.mean(valid)) if valid else float("nan"))
+        scores += [float(np.mean(valid))] if valid else []
     count, cost = len(proposals), sum((one.llm or LlmCost() for one in proposals), LlmCost())
 
     def share(values: Sequence[str], word: str) -> float:
@@ -172,7 +191,7 @@ def row(name: str, blocks: Blocks, folder: Path) -> dict[str, Any]:
         "repaired": share(origins, "llm-repaired"),
         "resampled": share(origins, "llm-resampled"),
         "duplicates": share(statuses, "duplicate"),
-        "proposals": float(np.mean(scores)),
+        "proposals": float(np.mean(scores)) if scores else None,
         "standard_error": error,
         "regret": float(np.mean(regrets)),
         "tokens_read": cost.prompt_tokens / count,

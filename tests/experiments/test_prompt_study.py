@@ -19,11 +19,13 @@ from nasarena.search.space import PatternSpace
 
 SPACE = PatternSpace()
 BLOCK = ("additive", 0)
-NAMES = ("brief", "run-lengths")
+NAMES = ("brief", "run-lengths", "example")
 
 
 def model(messages: list[dict[str, str]], seed: int) -> str:
-    """A new pattern each time; of run lengths that add up it is only capable at second try."""
+    """A new pattern each time; run lengths add up at the second try, and an example is too much."""
+    if "For example" in messages[0]["content"]:
+        return "no idea"
     pattern = SPACE.sample(np.random.default_rng(seed))
     if "run lengths" in messages[0]["content"]:
         pattern = run_lengths(pattern) if len(messages) > 2 else "3A2M"
@@ -38,7 +40,9 @@ def test_the_table_says_what_the_runs_hold_and_they_are_not_done_again(tmp_path:
         asked = len(server.bodies)
         run_forms(configs, tmp_path, Console(quiet=True), InlinePool())
         assert len(server.bodies) == asked
-    brief, runs = (row(name, [BLOCK], tmp_path) for name in NAMES)
+    brief, runs, none = (row(name, [BLOCK], tmp_path) for name in NAMES)
+    assert (none["valid"], none["proposals"], none["tokens_read"]) == (0, None, 400)
+    assert read_run(tmp_path / "additive-0" / "example" / "seed-0").state == "failed"
     assert (brief["valid"], brief["repaired"], brief["duplicates"]) == (1, 0, 0)
     assert (runs["valid"], runs["repaired"]) == (1, 1)
     assert (brief["tokens_read"], runs["tokens_read"]) == (100, 200)
