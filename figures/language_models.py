@@ -26,7 +26,7 @@ from nasarena.figures.stats.multiple import Comparison, compare_to
 from nasarena.figures.suite.results import is_suite, read_suite
 from nasarena.search.errors import NasArenaError
 from nasarena.search.incumbent import best_first
-from nasarena.search.run_config import BASELINE, Config, control_of, label
+from nasarena.search.run_config import BASELINE, Config, control_of, is_reference, label
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.seeding import stream
 
@@ -90,7 +90,8 @@ def chart_of(folder: Path) -> Chart:
     grounds = [_values(analysis) for _, analysis in parts]
     configs: dict[str, Config] = {}
     for _, analysis in parts:
-        configs |= {label(run.record.config): run.record.config for run in analysis.runs}
+        found = [run.record.config for run in analysis.runs if not is_reference(run.record.config)]
+        configs |= {label(config): config for config in found}
     if not all(BASELINE in values for values in grounds):
         raise NasArenaError(f"{folder} has no runs of random search to compare with")
     seeds = sorted(set.intersection(*(set(values[BASELINE]) for values in grounds)))
@@ -99,7 +100,7 @@ def chart_of(folder: Path) -> Chart:
         if all(set(seeds) <= set(values.get(name, {})) for values in grounds):
             blocks = np.array([[values[name][seed] for values in grounds] for seed in seeds])
             rows[name] = _row(configs[name], blocks)
-        elif any(name in values for values in grounds):
+        else:
             missing.append(name)
     is_regret = parts[0][1].exact is not None
     where = f"{len(parts)} landscapes" if len(parts) > 1 else parts[0][1].tables.ground
@@ -147,7 +148,7 @@ def _values(analysis: Analysis) -> dict[str, dict[int, float]]:
     known, found = analysis.tables.benchmark, dict[str, dict[int, float]]()
     for run in analysis.runs:
         record = run.record
-        if record.state != "finished" or record.config["searcher"]["name"] == "references":
+        if record.state != "finished" or is_reference(record.config):
             continue
         if known is None:
             value = _final_score(record)
@@ -250,7 +251,11 @@ def _draw_row(
 
 def _detail(chart: Chart) -> str:
     blocks = next(iter(chart.rows.values())).values.size
-    left_out = f" Not shown, for want of runs: {', '.join(chart.missing)}." if chart.missing else ""
+    left_out = (
+        f" Not shown, for want of finished runs: {', '.join(chart.missing)}."
+        if chart.missing
+        else ""
+    )
     return (
         f"Marks and bars: interquartile mean over {blocks} paired runs with its 95 % interval. "
         f"Filled, with p: distinguishable from random search (exact paired test, Holm's "

@@ -1,5 +1,6 @@
 """The figure on language models: who stands where, under which model, with which value."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_every_row_is_drawn_once_below_the_name_of_its_model(folder: Path) -> No
     assert heights == sorted(heights) and len(set(heights)) == len(heights)
     names = {text.get_text(): text.xy[1] for text in axes.texts}
     assert names[CLASSICAL] < labels["evolution"] < names["scribe"] < labels["iid"]
+
+
+def test_who_lacks_a_seed_is_named_and_not_drawn(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "lm")
+    shutil.rmtree(tmp_path / "lm" / "blind-one" / "seed-1")
+    chart = chart_of(tmp_path / "lm")
+    assert "blind-one" not in chart.rows and chart.missing == ["blind-one"]
+    assert "for want of finished runs: blind-one." in draw(chart).get_supxlabel().replace("\n", " ")
 
 
 def test_without_random_search_nothing_is_drawn(tmp_path: Path) -> None:
