@@ -33,6 +33,7 @@ from nasarena.agents.scribe.vocabulary import (
     HYPOTHESIS,
     OPENING,
     PATTERN,
+    PERCENTS,
     Reply,
     build_tokenizer,
     prompt_text,
@@ -54,7 +55,12 @@ shipped = pytest.mark.skipif(
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model of random weights, as training would save it."""
     folder = tmp_path_factory.mktemp("tiny")
-    training.save(training.Training(TINY), folder)
+    untrained = training.Training(TINY)
+    random = torch.Generator().manual_seed(0)
+    for layer in untrained.model.model.layers:  # which start as the identity and would show nothing
+        for part in (layer.self_attn.o_proj, layer.mlp.down_proj):
+            part.weight.data.normal_(0, 0.1, generator=random)
+    training.save(untrained, folder)
     return folder
 
 
@@ -259,7 +265,10 @@ def test_without_chance_there_is_nothing_to_deliberate(tiny: Path) -> None:
 
 
 class _Oracle:
-    """In place of a decoder: every change is as likely, and one of them is worth much."""
+    """In place of a decoder: every change is as likely and gains 1 %, but one gains or loses 100 %.
+
+    By its mean that one is the worst, by its expected improvement the best.
+    """
 
     def __init__(self, words: Words, treasure: int) -> None:
         self.words, self.treasure = words, treasure
@@ -267,7 +276,9 @@ class _Oracle:
     def extend_each(self, branches: Branches, ids: list[int]) -> np.ndarray:  # type: ignore[type-arg]
         logits = np.zeros((len(ids), 100), dtype=np.float32)
         for row, token in enumerate(ids):
-            logits[row, self.words.gains[-1 if token == self.treasure else 3]] = 9.0
+            outcomes = (-100, 100) if token == self.treasure else (1,)
+            for percent in outcomes:
+                logits[row, self.words.gains[PERCENTS.index(percent)]] = 9.0
         return logits
 
 
