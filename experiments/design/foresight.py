@@ -12,11 +12,13 @@ from nasarena.experiments.commands.evaluate import score_patterns
 from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.execution.workers import num_cores
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.proxies.lra.programs import framework_of
 from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.candidates.protocol import CodeSpace
 from nasarena.search.proxy import Split
 
-_FENCES_S = 1.5  # of a trial's three sandboxes, beside the training
+# Of a trial's three sandboxes, beside the training; JAX is imported and compiles in each.
+_FENCES_S = {"torch": 1.5, "flax": 12.0}
 _PARTS = 8  # edits of a winner, or hunks
 
 
@@ -31,7 +33,8 @@ def announce_time(
     ((outcome,),) = score_patterns(
         [first], [config.first_seed], config.proxy, config.space, True, 1, console, split
     )
-    fences_s = _FENCES_S if isinstance(config.space, ProgramSpace) else 0.0
+    space = config.space
+    fences_s = _FENCES_S[framework_of(space)] if isinstance(space, ProgramSpace) else 0.0
     workers = min(num_trainings, config.workers or num_cores())
     words = foresee(num_trainings, outcome.measured_s + fences_s, workers)
     console.print(words, markup=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 # Read when JAX is imported: one thread, as PyTorch has.
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_TRACEBACK_FILTERING"] = "off"  # else its last line is about itself
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 import flax.linen  # noqa: E402, F401

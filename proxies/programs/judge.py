@@ -38,7 +38,7 @@ _FLOATS = ("torch.float", "torch.bfloat", "float", "bfloat")
 _IMPORT_S = 120.0  # for importing PyTorch, before any line of the program
 _SAVE_S = 2.0  # for storing the weights, after the last
 _CRASH_S = 0.5  # for a process that has closed its pipes to end, with a code that says why
-_LOG = 4000  # characters of what a program wrote
+_LOG = 20_000  # characters of what a program wrote: tracebacks of JAX are long
 _HEAD = 160  # bytes of a file of weights for the name and shape of a tensor
 
 

@@ -1,6 +1,7 @@
 """Encoders in Flax: the same function as in PyTorch, and scored in the sandbox."""
 
 import importlib.util
+import re
 from typing import Any
 
 import numpy as np
@@ -101,9 +102,13 @@ def test_a_program_in_flax_is_trained_and_scored() -> None:
     proxy = LraSettings(clock="steps", amount=2, size="tiny").build(space, TASK)
     given = space.drafts[0][1]
     large = given.replace("self.mlp_width, name", "99, name")
-    assert large != given
-    found, refused = proxy.evaluate([given, large], [TrialSeed(0)] * 2)
+    broken = given.replace("(self.length, self.width)", "(self.length, 7)")
+    assert given not in (large, broken)
+    found, refused, failed = proxy.evaluate([given, large, broken], [TrialSeed(0)] * 3)
     assert found.status == "ok", found
     assert found.metrics["num_parameters"] == 28010
     assert 0 <= found.metrics["accuracy"] <= 1 and found.metrics["loss"] < 4
     assert refused.note == "ValueError: 32560 parameters and buffers, more than the 30811 allowed"
+    assert re.fullmatch(
+        r"ValueError: Incompatible shapes .*7.* \(line \d+ of __call__\)", failed.note
+    ), failed.note
