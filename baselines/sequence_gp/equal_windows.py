@@ -1,8 +1,9 @@
-"""How many windows of neighbouring layers two patterns have in common, place by place, from bits.
+"""How many windows of layers two patterns have in common, place by place, from bits.
 
-Each binary digit of the letters of up to 64 layers is one machine word, so a pair of patterns takes
-a few operations on words whatever the window. Deeper patterns take further words, each of which
-begins where the windows counted in the one before end.
+Windows go around: after the last layer comes the first, so every layer is in as many. Each binary
+digit of the letters of up to 64 layers is one machine word, so a pair of patterns takes a few
+operations on words whatever the window. Deeper patterns take further words, each of which begins
+where the windows counted in the one before end.
 """
 
 from collections.abc import Sequence
@@ -26,20 +27,18 @@ class EqualWindows:
 
     def __init__(self, depth: int, num_letters: int, windows: Sequence[Window]) -> None:
         self.windows = tuple(windows)
+        self._depth, self._reach = depth, max(window[-1] for window in windows)
         self._num_planes = max(1, (num_letters - 1).bit_length())
-        step = _WORD - max(window[-1] for window in windows)  # starts in one word, with their ends
+        step = _WORD - self._reach  # starts in one word, with their ends
         self._firsts = range(0, depth, step)
-        # masks[word][window]: the starts in this word at which the window fits.
-        self._masks = [
-            [_bits(min(step, depth - window[-1] - first)) for window in self.windows]
-            for first in self._firsts
-        ]
+        self._masks = [_bits(min(step, depth - first)) for first in self._firsts]
 
     def encode(self, digits_NT: Digits) -> Words:
         """Shape `(words, planes, N)`."""
+        around_NT = digits_NT[:, np.arange(self._depth + self._reach) % self._depth]
         words = np.zeros((len(self._firsts), self._num_planes, len(digits_NT)), np.uint64)
         for place, first in enumerate(self._firsts):
-            part_NT = digits_NT[:, first : first + _WORD].astype(np.uint64)
+            part_NT = around_NT[:, first : first + _WORD].astype(np.uint64)
             powers_T = np.uint64(1) << np.arange(part_NT.shape[1], dtype=np.uint64)
             for plane in range(self._num_planes):
                 bits_NT = (part_NT >> np.uint64(plane)) & np.uint64(1)
@@ -50,13 +49,13 @@ class EqualWindows:
         """In how many places each window is equal, one array of shape `(M, N)` for each."""
         shape = (first.shape[2], second.shape[2])
         totals = [np.zeros(shape, np.intp) for _ in self.windows]
-        for one, other, masks in zip(first, second, self._masks, strict=True):
+        for one, other, mask in zip(first, second, self._masks, strict=True):
             differ_MN = one[0][:, None] ^ other[0][None]
             for plane in range(1, self._num_planes):
                 differ_MN |= one[plane][:, None] ^ other[plane][None]
             equal_MN = ~differ_MN
             shifted = {offset: equal_MN >> np.uint64(offset) for offset in self._offsets}
-            for total_MN, window, mask in zip(totals, self.windows, masks, strict=True):
+            for total_MN, window in zip(totals, self.windows, strict=True):
                 total_MN += np.bitwise_count(
                     reduce(np.bitwise_and, [shifted[offset] for offset in window]) & mask
                 )
@@ -69,4 +68,4 @@ class EqualWindows:
 
 def _bits(count: int) -> np.uint64:
     """A word whose lowest `count` bits are 1."""
-    return np.uint64((1 << max(count, 0)) - 1)
+    return np.uint64((1 << count) - 1)

@@ -8,12 +8,15 @@
 | bigrams, trigrams, fourgrams | share of equal n-grams at the same place |
 | two apart, three apart | share of places where two letters so far apart are both equal |
 | letter counts, bigram counts, gapped counts, halves, centres | exp(-squared distance / scale) |
+| spaced pairs | cosine of how often each two letters are 0 to 12 layers apart |
 
-The last ones compare features: how often each letter, pair of neighbours and pair of layers 2 to 4
+N-grams go around the end, so that the first and the last layers take part in as many. The last but
+one compare features: how often each letter, pair of neighbours and pair of layers 2 to 4
 apart occurs, how often each letter in each half, and where the layers of a letter are on average.
 Their scale is a multiple of the mean squared distance of uniform patterns. Letters at places are
 additive landscapes; n-grams, their interactions; powers and exponentials, interactions of layers
-anywhere (diffusion kernels: Kondor and Lafferty 2002); counts, what does not depend on places.
+anywhere (diffusion kernels: Kondor and Lafferty 2002); counts, what does not depend on places;
+spaced pairs, letters that belong together at any distance, wherever they stand.
 """
 
 from collections.abc import Sequence
@@ -34,8 +37,10 @@ _WINDOWS: dict[str, Window] = {
     "three apart": (0, 3),
 }
 _GAPS = (2, 3, 4)  # layers
+_LONGEST_GAP = 12  # of spaced pairs, layers; at most three quarters of a pattern
 _NUM_UNIFORM = 512
 _SCALE = 2.0  # of the count kernels, in mean squared distances of uniform patterns
+_TINY = 1e-9  # a standard deviation or length that is none
 _NEGLIGIBLE = 1e-5  # a weight of a count kernel that is not worth its matrix product
 
 
@@ -45,6 +50,7 @@ class Encoded:
 
     words: Words  # (words, planes, N)
     blocks: tuple[Floats, ...]  # of features, (N, F) each
+    pairs: Floats  # of length 1, (N, F)
 
 
 def join(first: Encoded, second: Encoded) -> Encoded:
@@ -53,6 +59,7 @@ def join(first: Encoded, second: Encoded) -> Encoded:
     return Encoded(
         np.concatenate([first.words, second.words], axis=2),
         tuple(np.concatenate(pair) for pair in pairs),
+        np.concatenate([first.pairs, second.pairs]),
     )
 
 
@@ -71,11 +78,7 @@ class SequenceKernels:
             "quads": ((0,), share**4),
             "near": ((0,), np.exp(-distance / (depth / 4))),
             "nearest": ((0,), np.exp(-distance / (depth / 12))),
-        } | {
-            name: (window, np.minimum(1.0, equal / (depth - window[-1])))
-            for name, window in _WINDOWS.items()
-            if depth > window[-1]
-        }
+        } | {name: (window, share) for name, window in _WINDOWS.items() if depth > window[-1]}
         self._windows = EqualWindows(
             depth, num_letters, list(dict.fromkeys(window for window, _ in self._tables.values()))
         )
@@ -90,29 +93,35 @@ class SequenceKernels:
         for place, block_NF in enumerate(self._raw(uniform)):
             spread = _SCALE * 2 * float(block_NF.var(axis=0).sum())
             self._scales[place] = float(np.sqrt(spread)) or 1.0
+        self._gaps = range(1 + min(_LONGEST_GAP, 3 * depth // 4))
+        counts_NF = self._gapped(uniform, self._gaps)
+        self._usual_F, self._spread_F = counts_NF.mean(axis=0), counts_NF.std(axis=0)
 
     @property
     def names(self) -> list[str]:
         """Of the kernels, in the order of weights."""
-        return [*self._tables, *self._blocks]
+        return [*self._tables, *self._blocks, "spaced pairs"]
 
     def encode(self, digits_NT: Digits) -> Encoded:
         """Letters as digits, shape `(N, depth)`."""
-        return Encoded(self._windows.encode(digits_NT), self._raw(digits_NT))
+        pairs_NF = (self._gapped(digits_NT, self._gaps) - self._usual_F) / (self._spread_F + _TINY)
+        lengths_N1 = np.linalg.norm(pairs_NF, axis=1, keepdims=True) + _TINY
+        return Encoded(self._windows.encode(digits_NT), self._raw(digits_NT), pairs_NF / lengths_N1)
 
     def grams(self, first: Encoded, second: Encoded) -> Floats:
         """Every kernel, shape `(kernels, M, N)`."""
         counts = self._counts(first, second)
         tabulated = [table[counts[window]] for window, table in self._tables.values()]
-        return np.stack([*tabulated, *map(_similarity, first.blocks, second.blocks)])
+        of_blocks = map(_similarity, first.blocks, second.blocks)
+        return np.stack([*tabulated, *of_blocks, first.pairs @ second.pairs.T])
 
     def mixed(self, weights_K: Floats, first: Encoded, second: Encoded) -> Floats:
         """The sum of all kernels times their weights, shape `(M, N)`."""
-        total = np.zeros((first.words.shape[2], second.words.shape[2]))
+        total: Floats = weights_K[-1] * (first.pairs @ second.pairs.T)
         for window, count in self._counts(first, second).items():
             tables = zip(weights_K, self._tables.values(), strict=False)
             total += sum(weight * table for weight, (own, table) in tables if own == window)[count]
-        of_blocks = zip(weights_K[len(self._tables) :], first.blocks, second.blocks, strict=True)
+        of_blocks = zip(weights_K[len(self._tables) : -1], first.blocks, second.blocks, strict=True)
         for weight, one, other in of_blocks:
             if weight > _NEGLIGIBLE:
                 total += weight * _similarity(one, other)
@@ -150,7 +159,7 @@ class SequenceKernels:
         num, size = len(digits_NT), self.num_letters**2
         found = []
         for gap in gaps:
-            codes = digits_NT[:, :-gap] * self.num_letters + digits_NT[:, gap:]
+            codes = digits_NT[:, : self.depth - gap] * self.num_letters + digits_NT[:, gap:]
             places = (codes + size * np.arange(num)[:, None]).ravel()
             found.append(np.bincount(places, minlength=size * num).reshape(num, size))
         return np.concatenate(found, axis=1).astype(np.float64)

@@ -56,9 +56,11 @@ def test_equal_windows_are_counted_as_by_hand(depth: int, letters: int) -> None:
     counter = EqualWindows(depth, letters, windows)
     counts = counter.counts(counter.encode(first), counter.encode(second))
     for window, found in zip(windows, counts, strict=True):
-        starts = range(depth - window[-1])
         by_hand = [
-            [sum(all(a[s + o] == b[s + o] for o in window) for s in starts) for b in second]
+            [
+                sum(np.take(a == b, np.add(window, s), mode="wrap").all() for s in range(depth))
+                for b in second
+            ]
             for a in first
         ]
         assert found.tolist() == by_hand
@@ -88,6 +90,31 @@ def test_what_a_count_kernel_may_not_see_it_does_not() -> None:
     assert grams["centres"] < 1 and grams["bigram counts"] < 1
     assert grams["letters"] == grams["bigrams"] == grams["quads"] == 0
     assert grams["near"] == pytest.approx(np.exp(-4))
+
+
+def test_spaced_pairs_count_letters_at_each_distance_wherever_they_stand() -> None:
+    depth, gaps = 6, range(5)  # three quarters of the depth
+
+    def count(digits: NDArray[np.int64]) -> NDArray[np.int64]:
+        pairs = [(gap, a, b) for gap in gaps for a in range(2) for b in range(2)]
+        return np.array(
+            [
+                [
+                    sum((row[i], row[i + gap]) == (a, b) for i in range(depth - gap))
+                    for gap, a, b in pairs
+                ]
+                for row in digits.tolist()
+            ]
+        )
+
+    uniform, few = count(draw(3000, depth, 2, seed=7)), draw(5, depth, 2)
+    spread = np.where(uniform.std(axis=0) > 0, uniform.std(axis=0), 1)  # no letter is another
+    features = (count(few) - uniform.mean(axis=0)) / spread
+    lengths = np.linalg.norm(features, axis=1)
+    kernels = SequenceKernels(depth, 2)
+    encoded = kernels.encode(few)
+    found = kernels.grams(encoded, encoded)[kernels.names.index("spaced pairs")]
+    assert found == pytest.approx(features @ features.T / np.outer(lengths, lengths), abs=0.1)
 
 
 def some_data() -> tuple[SequenceKernels, NDArray[np.int64], NDArray[np.float64]]:
