@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nasarena.agents.llm.serving_size import USUAL, Load, read_facts, serving_size
+from nasarena.agents.llm.serving_size import BLOCK, USUAL, Load, read_facts, serving_size
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.machine import free_memory
 from nasarena.search.settings import settings
@@ -24,9 +24,6 @@ SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backe
 # text in byte by byte, though: a model that has learned whole pieces as one token names another.
 _BACKEND = "guidance"
 _UNKNOWN = ("--dtype", "float32", "--kv-cache-memory-bytes", str(2**30))  # no decoder like others
-# Whole blocks alone are found again in the prefix cache, and prompts are what costs on a CPU: its
-# smallest one, of 32 tokens instead of 128, finds 88 % of an agent's prompt there instead of 75 %.
-_BLOCK = 32
 # More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
 _CPU_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -121,7 +118,7 @@ def _cpu_size(settings: ServerSettings) -> Sequence[str]:
     cache = ["--kv-cache-memory-bytes", str(size.cache_bytes)]
     return [
         *("--dtype", size.dtype),
-        *("--block-size", str(_BLOCK)),
+        *("--block-size", str(BLOCK)),
         *_sequences_flag(size.num_sequences),
         *_context_flag(size.context),
         *cache,

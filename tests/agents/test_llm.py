@@ -12,7 +12,7 @@ from nasarena.agents.llm.server import vllm_python
 from nasarena.agents.llm.server_command import ServerSettings, command
 from nasarena.agents.scribe.card import MODEL_DIR
 from nasarena.experiments.commands.cli import main
-from nasarena.experiments.comparison import plan as comparison
+from nasarena.experiments.comparison import shared_model
 from nasarena.experiments.comparison.resolved_searcher import complete_inner, resolve_searcher
 from nasarena.experiments.settings.commands import compare_settings, run_settings
 from nasarena.experiments.settings.config import SearcherConfig
@@ -103,7 +103,7 @@ def test_a_run_whose_search_has_ended_needs_no_model(
     def no_model(*given: object) -> NoReturn:
         raise InvalidSetting("a model is asked for")
 
-    monkeypatch.setattr(comparison, "model_access", no_model)
+    monkeypatch.setattr(shared_model, "model_access", no_model)
     cut_before("final")
     assert main([*RUN, "name=x"]) == 0
     assert drop_measurements(read_run(run_of("x")).events) == whole

@@ -20,33 +20,39 @@ LARGE = ModelFacts(1_777_088_000, 2 * 28 * 2 * 128, 32768)
 def test_small_model_is_served_in_float32() -> None:
     size = serving_size(SMALL, None, 24 * GIB, "small")
     assert (size.dtype, size.context) == ("float32", 8192)
-    assert size.cache_bytes == 16 * 2048 * 11_520 * 4  # 16 replies with their prompts
+    assert size.cache_bytes == (16 * 2048 + 32) * 11_520 * 4  # 16 replies, one empty block
 
 
 def test_large_model_is_served_in_half_the_memory_and_a_context_that_fits() -> None:
     size = serving_size(LARGE, None, 24 * GIB, "large")
     assert (size.dtype, size.context) == ("bfloat16", 8192)
-    assert size.cache_bytes == 16 * 2048 * 14_336 * 2
+    assert size.cache_bytes == (16 * 2048 + 32) * 14_336 * 2
 
 
 def test_cache_holds_the_longest_prompt() -> None:
-    assert serving_size(LARGE, 32768, 24 * GIB, "large").cache_bytes == 32768 * 14_336 * 2
-    assert serving_size(LARGE, 512, 24 * GIB, "large").cache_bytes == 16 * 512 * 14_336 * 2
+    assert serving_size(LARGE, 32768, 24 * GIB, "large").cache_bytes == (32768 + 32) * 14_336 * 2
+    assert serving_size(LARGE, 512, 24 * GIB, "large").cache_bytes == (16 * 512 + 32) * 14_336 * 2
+
+
+def test_cache_is_whole_blocks_of_which_one_stays_empty() -> None:
+    """vLLM refuses a context of 2,048 with a cache of 2,048 tokens: 2,016 of them are to be had."""
+    assert serving_size(LARGE, 2048, 24 * GIB, "large", Load(1)).cache_bytes == 2080 * 14_336 * 2
+    assert serving_size(LARGE, 2049, 24 * GIB, "large", Load(1)).cache_bytes == 2112 * 14_336 * 2
 
 
 def test_short_memory_takes_replies_first_and_then_context() -> None:
     # Weights and processes take 5.31 GiB, 1,024 tokens of keys and values another 0.027.
     few = serving_size(LARGE, None, int(5.55 * GIB), "large")
-    assert (few.context, few.num_sequences, few.cache_bytes) == (8192, 4, 8192 * 14_336 * 2)
+    assert (few.context, few.num_sequences, few.cache_bytes) == (8192, 4, 8224 * 14_336 * 2)
     less = serving_size(LARGE, None, int(5.45 * GIB), "large")
-    assert (less.context, less.num_sequences, less.cache_bytes) == (4096, 1, 4096 * 14_336 * 2)
+    assert (less.context, less.num_sequences, less.cache_bytes) == (4096, 1, 4128 * 14_336 * 2)
 
 
 def test_size_follows_what_will_be_asked() -> None:
     assert serving_size(LARGE, None, 24 * GIB, "large", Load(1, 13_000)).context == 13_000
     assert serving_size(SMALL, None, 24 * GIB, "small", Load(1, 13_000)).context == 8192
     many = serving_size(SMALL, None, 24 * GIB, "small", Load(32))
-    assert (many.num_sequences, many.cache_bytes) == (32, 32 * 2048 * 11_520 * 4)
+    assert (many.num_sequences, many.cache_bytes) == (32, (32 * 2048 + 32) * 11_520 * 4)
     with pytest.raises(VllmFailed, match="prompts of up to 6000 tokens"):
         serving_size(LARGE, None, int(5.45 * GIB), "large", Load(1, 6000))
 
@@ -69,7 +75,7 @@ def test_facts_are_read_from_a_folder(tmp_path: Path) -> None:
     assert read_facts(tmp_path) == ModelFacts(70, 2 * 3 * 4 * 16, 512)
     words = command(ServerSettings(model=str(tmp_path), device="cpu"), "python", 1)
     assert words[words.index("--max-model-len") + 1] == "512"
-    assert words[words.index("--kv-cache-memory-bytes") + 1] == str(16 * 512 * 384 * 4)
+    assert words[words.index("--kv-cache-memory-bytes") + 1] == str((16 * 512 + 32) * 384 * 4)
     assert words[words.index("--block-size") + 1] == "32"  # so that most of a prompt is cached
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_key_value_heads": 1}))
     facts = read_facts(tmp_path)
