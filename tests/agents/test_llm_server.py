@@ -33,6 +33,7 @@ from nasarena.search.space import PatternSpace
 
 SPACE = PatternSpace("AMS", 16)
 SMALL = "proxy=additive space.depth=6 budget=trials loop.initial_design=2 references=false".split()
+LONG = 48  # trials
 AGENTS = [
     "agent-iid",
     "agent-greedy",
@@ -59,9 +60,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def own_server(home: Path, tiny_model: Path, start_command: START) -> Iterator[HALTED]:
     """A run that starts a server by itself, and is halted after three calls until a test looks.
 
-    It is long enough not to have ended before a busy machine halts it.
+    It is long enough not to have ended before a busy machine halts it: 16 trials take two seconds.
     """
-    arguments = [*SMALL[:-1], "searcher=agent-iid", "budget.amount=16", "name=own", "llm=vllm"]
+    arguments = [*SMALL[:-1], "searcher=agent-iid", f"budget.amount={LONG}", "name=own", "llm=vllm"]
     model = f"llm.model={tiny_model}"
     process = start_command("run", *arguments, model, "llm.patience_s=2", cwd=home)
     events = home / "runs" / "own" / "agent-iid" / "seed-0" / "events.jsonl"
@@ -350,10 +351,10 @@ def test_a_server_killed_in_the_middle_ends_the_run_which_another_one_goes_on_wi
     cut = read_run(path)
     assert cut.state == "partial" and len(calls(cut)) >= 3
     # Another server with the same weights goes on where it stopped.
-    run = ["run", *SMALL[:-1], "searcher=agent-iid", "budget.amount=16", "name=own"]
+    run = ["run", *SMALL[:-1], "searcher=agent-iid", f"budget.amount={LONG}", "name=own"]
     assert main([*run, f"llm.base_url={server_url}"]) == 0
     whole = read_run(path)
-    assert whole.events[: len(cut.events)] == cut.events and len(whole.trials()) >= 16
+    assert whole.events[: len(cut.events)] == cut.events and len(whole.trials()) >= LONG
     replay = ["llm=replay", f"llm.record={home / 'runs' / 'own'}", "name=own again"]
     assert main([*run, *replay]) == 0
     again = read_run(home / "runs" / "own again" / "agent-iid" / "seed-0")
