@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.search.candidates.protocol import identity
-from nasarena.search.fidelity import cost_at, evaluate_at
+from nasarena.search.fidelity import ProxyWrapper, evaluate_at
 from nasarena.search.machine import cache_folder
 from nasarena.search.proxy import OUT_OF_MEMORY, Proxy, Split, TrialSeed
 from nasarena.search.trial import Cost, Outcome
@@ -39,25 +39,17 @@ _STORE = "INSERT OR IGNORE INTO outcomes_1 VALUES (?, ?, ?, ?, ?, ?)"
 Key = tuple[str, str, str, int, str]
 
 
-class CachedProxy(Proxy):
+class CachedProxy(ProxyWrapper):
     """`proxy` with a memory at `path`, by default `evaluations.sqlite` among the caches.
 
     `hits` and `misses` count what this instance was asked.
     """
 
     def __init__(self, proxy: Proxy, path: Path | None = None) -> None:
-        self.proxy = proxy
+        super().__init__(proxy)
         self.path = cache_folder() / "evaluations.sqlite" if path is None else Path(path)
-        self.name, self.space, self.version = proxy.name, proxy.space, proxy.version
-        self.metric, self.direction = proxy.metric, proxy.direction
-        self.score_range = proxy.score_range
-        self.has_fidelities, self.abilities = proxy.has_fidelities, proxy.abilities
         self.hits = self.misses = 0
         self._is_usable = True
-
-    def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
-        """What the wrapped proxy says."""
-        return cost_at(self.proxy, pattern, fidelity)
 
     def evaluate(
         self,

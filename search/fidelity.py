@@ -38,6 +38,21 @@ class FidelityProxy(Proxy, Protocol):
         ...
 
 
+class ProxyWrapper(FidelityProxy):
+    """A proxy around `proxy`, with what that one declares and costs; a subclass evaluates."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+        self.name, self.space, self.version = proxy.name, proxy.space, proxy.version
+        self.metric, self.direction = proxy.metric, proxy.direction
+        self.score_range = proxy.score_range
+        self.has_fidelities, self.abilities = proxy.has_fidelities, proxy.abilities
+
+    def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
+        """What the wrapped proxy says."""
+        return cost_at(self.proxy, pattern, fidelity)
+
+
 def check_fidelity(fidelity: object) -> float:
     """`fidelity` itself if it is a share; raises InvalidPattern otherwise, as for a pattern."""
     if isinstance(fidelity, float | int) and 0 < fidelity <= 1:

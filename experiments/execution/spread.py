@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
-from typing import Any, Self
+from typing import Self
 
-from nasarena.experiments.execution.pool import Pool, Queue, Report
+from nasarena.experiments.execution.pool import News, Pool, Queue, Report
 from nasarena.experiments.execution.scoring import build_proxy
 from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import ProxyFailed
-from nasarena.search.fidelity import cost_at, evaluate_at
+from nasarena.search.fidelity import ProxyWrapper, evaluate_at
 from nasarena.search.proxy import Proxy, Split, TrialSeed
-from nasarena.search.trial import Cost, Outcome
+from nasarena.search.trial import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ class Spread:
         begun: Counter[int] = Counter(numbers.values())
         while len(done) < len(parts):
             news = next(self._news)  # it rests where it is when nothing is left to be done
-            place = numbers[news.task]
+            place = numbers.get(news.task)
+            if place is None:  # of a batch that was given up
+                continue
             if news.kind == "done":
                 done[place] = news.value
             elif news.kind == "killed" and begun[place] < self.attempts:
@@ -79,26 +81,19 @@ class Spread:
         return [done[place] for place in range(len(parts))]
 
 
-def _how(news: Any) -> str:
+def _how(news: News) -> str:
     """Its end in words."""
     if news.kind == "killed":
         return f"was ended ({news.value})"
     return f"broke down: {news.value.strip().splitlines()[-1]}"
 
 
-class SpreadProxy(Proxy):
+class SpreadProxy(ProxyWrapper):
     """`proxy`, asked here what a training costs, and elsewhere for its outcomes."""
 
     def __init__(self, proxy: Proxy, config: ProxyConfig, cache: bool, spread: Spread) -> None:
-        self.name, self.space, self.version = proxy.name, proxy.space, proxy.version
-        self.metric, self.direction = proxy.metric, proxy.direction
-        self.score_range = proxy.score_range
-        self.has_fidelities, self.abilities = proxy.has_fidelities, proxy.abilities
-        self._proxy, self._config, self._cache, self._spread = proxy, config, cache, spread
-
-    def cost(self, pattern: str, fidelity: float = 1.0) -> Cost:
-        """What this machine says."""
-        return cost_at(self._proxy, pattern, fidelity)
+        super().__init__(proxy)
+        self._config, self._cache, self._spread = config, cache, spread
 
     def evaluate(
         self,

@@ -99,6 +99,20 @@ def test_what_a_worker_refuses_is_refused_here(monkeypatch: pytest.MonkeyPatch) 
             shared.evaluate(["AAAA"], [TrialSeed(0)])
 
 
+def test_a_batch_goes_on_after_one_that_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The news of the other parts, which come late, are not taken for its own."""
+    patterns, seeds = ["AMSA", "MMMM"], [TrialSeed(0)] * 2
+    with Spread(Backwards()) as spread:
+        shared = _shared(spread)
+        with monkeypatch.context() as patch:
+            patch.setattr("nasarena.experiments.execution.spread.evaluate_at", _refuse)
+            with pytest.raises(InvalidPattern):
+                shared.evaluate(patterns, seeds)
+        assert _scores(shared.evaluate(patterns, seeds)) == _scores(
+            shared.proxy.evaluate(patterns, seeds)
+        )
+
+
 def _refuse(*arguments: object) -> None:
     raise InvalidPattern("not like this")
 
