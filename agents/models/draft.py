@@ -21,7 +21,7 @@ def draft_folder(parent: Path, num_bytes: int) -> Iterator[Path]:
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _drop_abandoned(parent)
+        _drop_orphans(parent)
         _require_room(parent, num_bytes)
         with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as name:
             with open(Path(name) / _LOCK, "wb") as lock:
@@ -40,7 +40,7 @@ def _require_room(parent: Path, num_bytes: int) -> None:
         )
 
 
-def _drop_abandoned(parent: Path) -> None:
+def _drop_orphans(parent: Path) -> None:
     """Remove drafts of processes that were killed: nobody holds their lock."""
     for draft in parent.glob(f"{_PREFIX}*"):
         try:

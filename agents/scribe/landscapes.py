@@ -17,7 +17,7 @@ TRAINED: dict[str, Family] = {
     for family in (
         *(plain.smooth, plain.sparse, plain.separable, plain.pairs),
         *(plain.motifs, plain.ratio, plain.runs, plain.network),
-        *(rugged.ngrams, rugged.spaced, rugged.tables, rugged.traps),
+        *(rugged.ngrams, rugged.gaps, rugged.tables, rugged.traps),
     )
 }
 

@@ -23,7 +23,7 @@ def ngrams(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
     return score
 
 
-def spaced(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
+def gaps(rng: np.random.Generator, depth: int, num_letters: int) -> Function:
     """Weighted counts of motifs whose letters stand apart, each at gaps of its own."""
     found = []
     for _ in range(int(rng.integers(2, 6))):

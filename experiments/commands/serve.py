@@ -22,7 +22,7 @@ from nasarena.agents.llm.server import ADDRESS, ENVIRONMENT, VllmServer
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.models.folder import describe, ready_folder, ready_gguf
 from nasarena.agents.models.packaged import PACKAGED
-from nasarena.experiments.comparison.served_model import make_model, served_model, start_server
+from nasarena.experiments.comparison.served_model import make_model, ready_model, start_server
 from nasarena.experiments.execution.console import make_console, timed_bar
 from nasarena.experiments.settings.commands import serve_settings
 from nasarena.search.errors import InvalidSetting
@@ -75,7 +75,7 @@ def serve(arguments: Sequence[str]) -> int:
     console = make_console()
     settings, folder = serve_settings(models[0], others)
     signal.signal(signal.SIGTERM, _interrupt)  # `kill` is as good as Ctrl-C
-    _serve(replace(settings, model=served_model(settings, console)), folder, console)
+    _serve(replace(settings, model=ready_model(settings, console)), folder, console)
     return 0
 
 

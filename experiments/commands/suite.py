@@ -19,7 +19,7 @@ from nasarena.experiments.comparison.llm_hours import announce_hours
 from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS
 from nasarena.experiments.comparison.running import Progress
-from nasarena.experiments.comparison.shared_model import shared_access
+from nasarena.experiments.comparison.shared_model import open_shared_access
 from nasarena.experiments.comparison.suite import (
     configs_of_landscapes,
     suite_folder,
@@ -69,7 +69,7 @@ def run_suite(
     comparisons = [comparison for _, comparison in plans.values()]
     with (
         open_live(config.live, console) as live,
-        shared_access(comparisons, config, suite_folder(config), console) as model,
+        open_shared_access(comparisons, config, suite_folder(config), console) as model,
     ):
         if config.estimate and model is not None:
             announce_hours(comparisons, config, console, model)

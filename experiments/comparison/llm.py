@@ -23,7 +23,7 @@ from nasarena.agents.llm.server_command import ServerOptions, ServerSettings
 from nasarena.agents.llm.serving_size import Load
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
 from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
-from nasarena.experiments.comparison.served_model import served_model, start_server
+from nasarena.experiments.comparison.served_model import ready_model, start_server
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.choices import LlmConfig, ReplayLlm, ScribeLlm, VllmLlm
 from nasarena.search.candidates.program_space import ProgramSpace
@@ -158,7 +158,7 @@ def _vllm(settings: VllmLlm, folder: Path, console: Console, load: Load) -> Iter
     served = {"model": _scribe_folder() if is_own else settings.model, **asdict(load)}
     name = {"served_as": "embedded-agent" if is_own else None}
     asked = build(ServerSettings, {**_part(settings, ServerOptions), **served, **name}, "llm")
-    started = replace(asked, model=served_model(asked, console))
+    started = replace(asked, model=ready_model(asked, console))
     server = VllmServer(started, folder / SERVER_FOLDER, cache_folder() / "vllm")
     start_server(server, console)
     try:

@@ -24,7 +24,7 @@ _START_S, _START_S_PER_BILLION = 40.0, 25.0
 _CONVERT_S, _CONVERT_S_PER_BILLION = 15.0, 30.0
 
 
-def served_model(settings: ServerSettings, console: Console) -> str:
+def ready_model(settings: ServerSettings, console: Console) -> str:
     """The folder of a packaged model or of a GGUF file, made ready if it is not yet; else the name.
 
     Raises as `make_folder`, VllmFailed where no server can be started or the model does not fit

@@ -44,7 +44,7 @@ def with_model(
         }
         yield _with_access(comparison, accesses)
     elif cells_that_ask(comparison, config.retry_failed):
-        with shared_access([comparison], config, comparison.folder, console, shared) as access:
+        with open_shared_access([comparison], config, comparison.folder, console, shared) as access:
             assert access is not None, "there are runs that ask"
             _refuse_free_calls(access, comparison.budget)
             yield _with_access(comparison, {cell.path: access for cell in agents})
@@ -57,7 +57,7 @@ def with_model(
 
 
 @contextmanager
-def shared_access(
+def open_shared_access(
     comparisons: Sequence[Comparison],
     config: CompareConfig,
     folder: Path,
@@ -70,7 +70,7 @@ def shared_access(
     if shared is not None or not asking or config.llm.name == "replay":
         yield shared
     else:
-        load = expected_load(asking, config.workers)
+        load = foresee_load(asking, config.workers)
         with model_access(config.llm, folder, console, load) as access:
             yield access
 
@@ -98,7 +98,7 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
         )
 
 
-def expected_load(cells: Sequence[RunSpec], workers: int | None) -> Load:
+def foresee_load(cells: Sequence[RunSpec], workers: int | None) -> Load:
     """The load of these runs; a compact prompt is that of a small model, and short."""
     longest = (_longest(one, cell.num_trials) for cell in cells for one in _parts(cell.entrant))
     return Load(min(len(cells), workers or USUAL.runs), max(longest, default=0))

@@ -31,7 +31,7 @@ from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.run_spec import RunSpec, search_cell
 from nasarena.experiments.comparison.shared_model import (
     cells_that_ask,
-    shared_access,
+    open_shared_access,
     with_model,
 )
 from nasarena.experiments.execution.console import make_console
@@ -128,7 +128,7 @@ def settings(
 def run_forms(configs: Sequence[CompareConfig], folder: Path, console: Console, pool: Pool) -> None:
     """Search every cell that is not searched yet, all of them at once with one model."""
     plans = [plan_comparison(config, "measure.prompts") for config in configs]
-    with shared_access(plans, configs[0], folder, console) as access:
+    with open_shared_access(plans, configs[0], folder, console) as access:
         if access is None:
             return
         announce_hours(plans, configs[0], console, access)

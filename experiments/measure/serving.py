@@ -30,7 +30,7 @@ from nasarena.agents.llm.endpoint import Endpoint, LlmSettings
 from nasarena.agents.llm.server import VllmServer
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.store import EVENT
-from nasarena.experiments.comparison.served_model import served_model, start_server
+from nasarena.experiments.comparison.served_model import ready_model, start_server
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.measure.agents import row, run_all, shares
 from nasarena.experiments.measure.record import read_option, read_text, record
@@ -84,7 +84,7 @@ def server() -> Iterator[Served]:
         return
     name, console = read_text("model", "smollm2-135m"), make_console()
     asked = ServerSettings(model=name, runs=max(NUMBERS_OF_RUNS))
-    ready = replace(asked, model=served_model(asked, console))
+    ready = replace(asked, model=ready_model(asked, console))
     folder = Path("runs") / f"server-{Path(ready.model).name}"
     running = VllmServer(ready, folder, cache_folder() / "vllm")
     start_server(running, console)

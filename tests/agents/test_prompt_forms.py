@@ -36,7 +36,7 @@ TRIALS = [Trial(i, pattern, "ok", score) for i, (pattern, score) in enumerate(SC
 FAILED = Trial(4, "SSSSSS", "failed", None, note="loss became nan")
 
 
-def asked(**options: Any) -> Request:
+def ask_with(**options: Any) -> Request:
     """What an agent that has these trials asks next."""
     client = ScriptedClient(lambda request, rng: '{"pattern": "AAAAAS"}')
     agent = SequentialAgent(SPACE, np.random.default_rng(0), client, resamples=0, **options)
@@ -78,7 +78,7 @@ ORDERS = {
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_trials_stand_in_the_order_asked_for_and_the_heading_says_so(order: str) -> None:
-    request = asked(order=order)
+    request = ask_with(order=order)
     assert [line.split()[0] for line in lines(request)] == ORDERS[order]
     heading = {"best_last": "the best last", "best_first": "the best first"}
     assert (
@@ -87,25 +87,25 @@ def test_trials_stand_in_the_order_asked_for_and_the_heading_says_so(order: str)
 
 
 def test_order_holds_within_every_section_of_memory() -> None:
-    request = asked(memory="combined", memory_trials=2, order="best_first")
+    request = ask_with(memory="combined", memory_trials=2, order="best_first")
     assert [line.split()[0] for line in lines(request)] == [
         "SSMMAA", "MMMMMM", "AMSAMS", "SSSSSS"
     ]  # fmt: skip
 
 
 def test_scores_as_they_are_as_ranks_and_as_differences() -> None:
-    shown = {form: [line.split()[1] for line in lines(asked(scores=form))][:4]
+    shown = {form: [line.split()[1] for line in lines(ask_with(scores=form))][:4]
              for form in ("raw", "rank", "difference")}  # fmt: skip
     assert shown["raw"] == ["0.5000", "0.9000", "0.7000", "0.9000"]
     assert shown["rank"] == ["#4", "#1", "#3", "#1"]
     assert shown["difference"] == ["-0.4000", "+0.0000", "-0.2000", "+0.0000"]
-    said = {form: asked(scores=form).messages[0]["content"] for form in ("rank", "difference")}
+    said = {form: ask_with(scores=form).messages[0]["content"] for form in ("rank", "difference")}
     assert "#1 has the highest" in said["rank"] and "as differences" in said["difference"]
 
 
 def test_what_is_said_of_the_best_and_of_a_wish_is_on_the_same_scale() -> None:
     """Also where memory does not show the best: it is the best of all trials."""
-    request = asked(scores="difference", memory="failures")
+    request = ask_with(scores="difference", memory="failures")
     assert "The best so far: SSMMAA +0.0000" in request.messages[1]["content"]
     wish = replace(VIEWS["wish"], form=Form(scores="difference"), known=(0.5, 0.25))
     assert "about +0.2500" in text(OPERATORS["wish"](wish))
@@ -115,7 +115,7 @@ def test_what_is_said_of_the_best_and_of_a_wish_is_on_the_same_scale() -> None:
 
 
 def test_patterns_as_run_lengths_in_prompts_and_replies(tmp_path: Path) -> None:
-    request = asked(notation="runs", memory_trials=3)
+    request = ask_with(notation="runs", memory_trials=3)
     assert [line.split()[0] for line in lines(request)] == ["1A1M1S1A1M1S", "6M", "6S"]
     kept = re.compile(request.schema["properties"]["pattern"]["pattern"])
     form = Form(notation="runs")
@@ -142,13 +142,15 @@ def test_patterns_as_run_lengths_in_prompts_and_replies(tmp_path: Path) -> None:
 
 
 def test_the_rationale_before_or_after_the_pattern_or_none() -> None:
-    keys = {place: list(asked(rationale=place).schema["properties"])
+    keys = {place: list(ask_with(rationale=place).schema["properties"])
             for place in ("before", "after", "off")}  # fmt: skip
     assert keys["before"] == ["name", "hypothesis", "expected", "pattern"]
     assert keys["after"] == ["pattern", "name", "hypothesis", "expected"]
     assert keys["off"] == ["pattern"]
     for place, wanted in keys.items():
-        said = asked(rationale=place).messages[0]["content"].partition("Its keys, in this order")[2]
+        said = (
+            ask_with(rationale=place).messages[0]["content"].partition("Its keys, in this order")[2]
+        )
         assert re.findall(r'^"(\w+)":', said, re.MULTILINE) == wanted
     bare = parse_candidate('{"pattern": "AAMMSS"}', SPACE, Form(rationale="off"))
     assert (bare.pattern, bare.hypothesis, bare.salvaged) == ("AAMMSS", "", False)
@@ -163,7 +165,7 @@ def test_the_rationale_before_or_after_the_pattern_or_none() -> None:
     "options", [{}, {"notation": "runs"}, {"rationale": "off"}, {"prompt": "brief"}]
 )
 def test_an_example_is_a_reply_that_would_be_accepted(options: dict[str, Any]) -> None:
-    request = asked(example=True, **options)
+    request = ask_with(example=True, **options)
     (example,) = re.findall(r"^For example: (.*)$", request.messages[0]["content"], re.MULTILINE)
     form = AgentOptions(**options).form()
     assert parse_candidate(example, SPACE, form).pattern in SPACE

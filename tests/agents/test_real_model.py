@@ -35,7 +35,7 @@ def compare(name: str, *arguments: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home_of_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working folder with the finished comparison in it; to be read only."""
     home = tmp_path_factory.mktemp("real-model")
     before = Path.cwd()
@@ -51,8 +51,8 @@ def runs_of(folder: Path) -> dict[str, RunRecord]:
     return {str(path.relative_to(folder)): read_run(path) for path in find_runs(folder)}
 
 
-def test_every_agent_plays_and_nearly_all_proposals_are_valid(played: Path) -> None:
-    runs = runs_of(played / "runs" / "played")
+def test_every_agent_plays_and_nearly_all_proposals_are_valid(home_of_runs: Path) -> None:
+    runs = runs_of(home_of_runs / "runs" / "played")
     assert len(runs) == 2 * len(AGENTS)
     assert {run.state for run in runs.values()} == {"finished"}
     trials = [trial for run in runs.values() for trial in run.trials()]
@@ -60,16 +60,16 @@ def test_every_agent_plays_and_nearly_all_proposals_are_valid(played: Path) -> N
     assert len(trials) >= 2 * len(AGENTS) * NUM_TRIALS and len(invalid) <= 0.01 * len(trials)
 
 
-def test_records_name_the_model_and_no_folder_of_this_machine(played: Path) -> None:
-    for run in runs_of(played / "runs" / "played").values():
+def test_records_name_the_model_and_no_folder_of_this_machine(home_of_runs: Path) -> None:
+    for run in runs_of(home_of_runs / "runs" / "played").values():
         assert run.config["llm"]["model"] == SMOLLM2.name
         assert run.config["llm"]["active_params"] == SMOLLM2.facts.num_parameters
         assert str(Path.home()) not in (run.path / "run.json").read_text()
 
 
-def test_replay_without_the_model_is_identical(played: Path) -> None:
+def test_replay_without_the_model_is_identical(home_of_runs: Path) -> None:
     assert main(compare("again", "llm=replay", "llm.record=runs/played")) == 0
-    first, second = (runs_of(played / "runs" / name) for name in ("played", "again"))
+    first, second = (runs_of(home_of_runs / "runs" / name) for name in ("played", "again"))
     assert first.keys() == second.keys()
     for name, run in first.items():
         told = [(trial.pattern, trial.score, trial.status) for trial in run.trials()]

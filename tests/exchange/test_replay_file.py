@@ -36,7 +36,7 @@ def propose(messages: list[dict[str, str]], seed: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def record_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Agents on a real client, with controls of their own and of the harness; read only."""
     folder = tmp_path_factory.mktemp("played")
     agents = [f"{{name:agent-{name},options:{{{BRIEF}}}}}" for name in ("greedy", "sequential")]
@@ -65,43 +65,45 @@ def write(folder: Path, file: Path) -> bytes:
 
 
 def test_a_record_that_was_shipped_replays_without_a_server(
-    played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    record_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "lm.tar.xz"
-    shutil.copytree(played, tmp_path / "lm")
+    shutil.copytree(record_folder, tmp_path / "lm")
     assert main(["export", str(tmp_path / "lm"), "to=replay"]) == 0
     shutil.rmtree(tmp_path / "lm")
     assert main(["import", str(file), "name=again", f"folder={tmp_path}"]) == 0
     unpacked = tmp_path / "again"
-    names = {path.relative_to(played) for path in find_runs(played)}
+    names = {path.relative_to(record_folder) for path in find_runs(record_folder)}
     assert names == {path.relative_to(unpacked) for path in find_runs(unpacked)} and len(names) == 6
     for name in names:
-        before, after = read_run(played / name), read_run(unpacked / name)
+        before, after = read_run(record_folder / name), read_run(unpacked / name)
         assert (before.header, before.events) == (after.header, after.events)
         if "llm" in before.config:
             assert len(list((unpacked / name / "llm").iterdir())) < len(
-                list((played / name / "llm").iterdir())
+                list((record_folder / name / "llm").iterdir())
             ), "no requests"
             again = replay.replay(after, tmp_path / "replayed" / name.parts[0])
             assert drop_measurements(again.events) == drop_measurements(before.events)[:-1]
     assert any(trial.provenance == "llm-repaired"
-               for name in names for trial in read_run(played / name).trials())  # fmt: skip
+               for name in names for trial in read_run(record_folder / name).trials())  # fmt: skip
     capsys.readouterr()
     assert replay.main([str(unpacked)]) == 0
     assert "5 of 5 runs came out again" in capsys.readouterr().out
 
 
-def test_the_same_runs_are_the_same_bytes_and_few_of_them(played: Path, tmp_path: Path) -> None:
-    first = write(played, tmp_path / "one.tar.xz")
-    assert first == write(played, tmp_path / "two.tar.xz")
-    whole = sum(path.stat().st_size for path in played.rglob("*") if path.is_file())
+def test_the_same_runs_are_the_same_bytes_and_few_of_them(
+    record_folder: Path, tmp_path: Path
+) -> None:
+    first = write(record_folder, tmp_path / "one.tar.xz")
+    assert first == write(record_folder, tmp_path / "two.tar.xz")
+    whole = sum(path.stat().st_size for path in record_folder.rglob("*") if path.is_file())
     assert len(first) < whole / 8
 
 
 def test_a_replay_without_requests_says_so_where_the_prompt_has_changed(
-    played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    record_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(played, tmp_path / "lm.tar.xz")
+    write(record_folder, tmp_path / "lm.tar.xz")
     read_replay(tmp_path / "lm.tar.xz", tmp_path / "lm")
     for path in find_runs(tmp_path / "lm"):
         if "agent-greedy" not in path.parts[-2]:
@@ -136,10 +138,12 @@ def test_nothing_is_unpacked_but_files_of_runs_in_the_folder(name: str, tmp_path
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["bad.tar.xz"]
 
 
-def test_links_damage_and_folders_that_are_there_are_refused(played: Path, tmp_path: Path) -> None:
+def test_links_damage_and_folders_that_are_there_are_refused(
+    record_folder: Path, tmp_path: Path
+) -> None:
     link = archive(tmp_path / "link.tar.xz", "a/seed-0/run.json", b"", tarfile.SYMTYPE)
     torn = tmp_path / "torn.tar.xz"
-    torn.write_bytes(write(played, tmp_path / "lm.tar.xz")[:-2000])
+    torn.write_bytes(write(record_folder, tmp_path / "lm.tar.xz")[:-2000])
     reply = archive(tmp_path / "reply.tar.xz", "a/seed-0/replies.jsonl", b"[]\n")
     for file, words in (
         (link, "belongs to no run"),
@@ -154,8 +158,8 @@ def test_links_damage_and_folders_that_are_there_are_refused(played: Path, tmp_p
         read_replay(tmp_path / "lm.tar.xz", tmp_path / "here")
 
 
-def test_a_run_with_a_reply_missing_is_not_shipped(played: Path, tmp_path: Path) -> None:
-    shutil.copytree(played, tmp_path / "lm")
+def test_a_run_with_a_reply_missing_is_not_shipped(record_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(record_folder, tmp_path / "lm")
     run = read_run(next(path for path in find_runs(tmp_path / "lm") if "greedy" in str(path)))
     (run.path / "llm" / f"{next(run.of_kind('llm_call'))['reply']}.json").unlink()
     with pytest.raises(LlmRecordBroken, match="is missing"):

@@ -15,7 +15,7 @@ from nasarena.agents.models.packaged import SMOLLM2
 from nasarena.experiments.comparison import model_needs, served_model
 from nasarena.experiments.comparison.model_needs import model_findings
 from nasarena.experiments.comparison.plan import plan_comparison
-from nasarena.experiments.comparison.shared_model import expected_load
+from nasarena.experiments.comparison.shared_model import foresee_load
 from nasarena.experiments.execution.console import timed_bar
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import InvalidSetting
@@ -36,7 +36,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ready(model: str, **settings: object) -> str:
     asked = ServerSettings(model=model, **settings)  # type: ignore[arg-type]
-    return served_model.served_model(asked, Console(quiet=True))
+    return served_model.ready_model(asked, Console(quiet=True))
 
 
 def test_missing_vllm_is_said_before_a_model_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_load_is_that_of_the_longest_prompt() -> None:
     def load(num_trials: int, workers: int | None) -> Load:
         config = compare_settings([*words, f"budget.amount={num_trials}"])
         cells = plan_comparison(config, "test").cells
-        return expected_load([cell for cell in cells if cell.entrant.uses_llm], workers)
+        return foresee_load([cell for cell in cells if cell.entrant.uses_llm], workers)
 
     assert load(50, 2) == Load(2, 50 * 80 + 400 + 1000)
     assert load(1000, None) == Load(6, 12_000 + 400 + 1000)

@@ -77,7 +77,7 @@ def test_outcomes_stand_in_the_order_that_was_asked_whoever_ends_first() -> None
     with Spread(pool) as spread:
         proxy = spread.build(_noisy(), SPACE, False)
         assert isinstance(proxy, SpreadProxy) is proxy.abilities.trains
-        shared = _shared(spread)
+        shared = _share(spread)
         assert _scores(shared.evaluate(patterns, seeds)) == _scores(proxy.evaluate(patterns, seeds))
         assert pool.sizes == [1, 2, 2]  # two a worker, the last part first
         assert shared.evaluate([], []) == []
@@ -86,14 +86,14 @@ def test_outcomes_stand_in_the_order_that_was_asked_whoever_ends_first() -> None
 
 def test_a_part_whose_worker_dies_is_trained_again_so_many_times() -> None:
     with Spread(Backwards(deaths=2), attempts=2) as spread:
-        assert len(_shared(spread).evaluate(["AAAA", "MMMM"], [TrialSeed(0)] * 2)) == 2
+        assert len(_share(spread).evaluate(["AAAA", "MMMM"], [TrialSeed(0)] * 2)) == 2
     with Spread(Backwards(deaths=2)) as spread, pytest.raises(ProxyFailed, match="SIGKILL"):
-        _shared(spread).evaluate(["AAAA"], [TrialSeed(0)])
+        _share(spread).evaluate(["AAAA"], [TrialSeed(0)])
 
 
 def test_what_a_worker_refuses_is_refused_here(monkeypatch: pytest.MonkeyPatch) -> None:
     with Spread(Backwards()) as spread:
-        shared = _shared(spread)
+        shared = _share(spread)
         monkeypatch.setattr("nasarena.experiments.execution.spread.evaluate_at", _refuse)
         with pytest.raises(InvalidPattern, match="not like this"):
             shared.evaluate(["AAAA"], [TrialSeed(0)])
@@ -103,7 +103,7 @@ def test_a_batch_goes_on_after_one_that_was_given_up(monkeypatch: pytest.MonkeyP
     """The news of the other parts, which come late, are not taken for its own."""
     patterns, seeds = ["AMSA", "MMMM"], [TrialSeed(0)] * 2
     with Spread(Backwards()) as spread:
-        shared = _shared(spread)
+        shared = _share(spread)
         with monkeypatch.context() as patch:
             patch.setattr("nasarena.experiments.execution.spread.evaluate_at", _refuse)
             with pytest.raises(InvalidPattern):
@@ -121,7 +121,7 @@ def _noisy() -> ProxyConfig:
     return choose_proxy("additive", {})
 
 
-def _shared(spread: Spread) -> SpreadProxy:
+def _share(spread: Spread) -> SpreadProxy:
     """A formula in place of a training, which takes longer."""
     config = _noisy()
     return SpreadProxy(spread.build(config, SPACE, False), config, False, spread)

@@ -106,6 +106,6 @@ def test_a_run_that_lost_settled_trials_is_named(tmp_path: Path) -> None:
             return {"random/0": 3, "random/1": 2}
 
     struck = Struck([], tmp_path, tmp_path)
-    assert kills.settled_loss({"random/0": 3, "random/1": 1}, struck) == ""
-    assert kills.settled_loss({"random/1": 3}, struck).endswith("gone from random/1")
-    assert kills.settled_loss({"random/2": 1}, struck).endswith("gone from random/2")
+    assert kills.find_loss({"random/0": 3, "random/1": 1}, struck) == ""
+    assert kills.find_loss({"random/1": 3}, struck).endswith("gone from random/1")
+    assert kills.find_loss({"random/2": 1}, struck).endswith("gone from random/2")

@@ -56,7 +56,7 @@ def _strike_one_comparison(
         if not struck:
             break  # it came to its end before
         strikes += 1
-        failure = failure or wrong or settled_loss(before, victim)
+        failure = failure or wrong or find_loss(before, victim)
     failure = failure or complaint(*victim.run(), allowed=[0])
     if not failure and victim.outcome() != peace.outcome():
         failure = "other events than those of the undisturbed comparison"
@@ -123,7 +123,7 @@ def _members(group: int, besides: int = 0) -> list[int]:
     return sorted(found)
 
 
-def settled_loss(before: dict[str, int], victim: Victim) -> str:
+def find_loss(before: dict[str, int], victim: Victim) -> str:
     """What is gone of the trials that each run had on record; nothing where all are there."""
     try:
         after = victim.settled()

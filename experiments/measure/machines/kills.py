@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from nasarena.experiments.measure.faults.kills import settled_loss
+from nasarena.experiments.measure.faults.kills import find_loss
 from nasarena.experiments.measure.faults.processes import living_below, wait_for_end
 from nasarena.experiments.measure.faults.tally import Tally
 from nasarena.experiments.measure.faults.victim import TARGETS, Victim, complaint, undisturbed
@@ -108,7 +108,7 @@ def _strike_one_comparison(
             if whom == "command":
                 process.wait()
                 process = victim.start(errors)
-            failure = failure or settled_loss(before, victim)
+            failure = failure or find_loss(before, victim)
         code = process.wait(_PATIENCE_S)
         errors.seek(0)
         failure = failure or complaint(code, errors.read().decode(errors="replace"), [0])
