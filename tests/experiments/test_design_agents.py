@@ -123,6 +123,7 @@ def search_code(folder: Path, name: str, *llm: str) -> RunRecord:
 
 
 def test_an_agent_writes_breaks_and_mends_a_program_and_leaves_no_process(tmp_path: Path) -> None:
+    before = living_below(os.getpid())  # a language model's server, of the tests before
     with serve(programming_model) as server:
         first = search_code(tmp_path, "first", f"llm.base_url={server.url}", "llm.patience_s=0")
         found = [(one.details.get("operator", ""), one.status) for one in first.trials()]
@@ -142,4 +143,4 @@ def test_an_agent_writes_breaks_and_mends_a_program_and_leaves_no_process(tmp_pa
     replayed = search_code(tmp_path, "replay", "llm=replay", f"llm.record={tmp_path / 'first'}")
     assert drop_measurements(replayed.events) == drop_measurements(again.events)
     started = [pid for one in living_below(os.getpid()) for pid in living_below(one)]
-    assert started == [], "but for a Python that waits for work, nothing lives on"
+    assert set(started) <= set(before), "but for a Python that waits for work, nothing lives on"

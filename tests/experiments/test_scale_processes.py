@@ -31,7 +31,9 @@ def test_all_processes_train_a_grid_as_one(
     together, alone = tmp_path / "together", tmp_path / "alone"
     assert launch(2, scale, together, joins=False) == [0, 0]
     said = capfd.readouterr()
-    assert said.out.count("scale.csv") == 1 and said.err == ""
+    # Torch 2.13 says of gloo that it has no hooks.
+    complaints = [line for line in said.err.splitlines() if "ProcessGroup.hpp" not in line]
+    assert said.out.count("scale.csv") == 1 and complaints == []
     assert scale(alone, "engine=torch") == 0
     for one, two in zip(rows_of(alone), rows_of(together), strict=True):
         assert float(one.pop("loss")) == pytest.approx(float(two.pop("loss")), abs=1e-5)
