@@ -36,7 +36,8 @@ def announce_time(
     space = config.space
     fences_s = _FENCES_S[framework_of(space)] if isinstance(space, ProgramSpace) else 0.0
     workers = min(num_trainings, config.workers or num_cores())
-    words = foresee(num_trainings, outcome.measured_s + fences_s, workers)
+    one_s = max(outcome.measured_s, outcome.cost.device_seconds)  # one on record takes no time
+    words = foresee(num_trainings, one_s + fences_s, workers)
     console.print(words, markup=False, soft_wrap=True)
 
 
