@@ -58,6 +58,15 @@ def build(out: Path) -> list[Path]:
     return sorted(out.glob("nasarena-*"))
 
 
+def pairs(pythons: Sequence[str], files: Sequence[Path]) -> list[tuple[str, Path]]:
+    """What is tried under which Python: all under the first, under the others wheels alone, for an
+    sdist is built the same everywhere."""
+    wheels = [file for file in files if file.suffix == ".whl"]
+    return [(pythons[0], file) for file in files] + [
+        (python, file) for python in pythons[1:] for file in wheels
+    ]
+
+
 def install(python: str, distribution: Path, folder: Path) -> Path:
     """A fresh environment with a distribution and all it needs; its bin folder."""
     run([python, "-m", "venv", folder / "env"], folder)
@@ -90,14 +99,13 @@ def main(arguments: Sequence[str]) -> int:
     out = Path(given[-1].partition("=")[2]) if given else ROOT / "dist"
     pythons = [word for word in arguments if not word.startswith("--")] or [sys.executable]
     files = build(out)
-    for number, python in enumerate(pythons):
-        for file in files if number == 0 else files[-1:]:  # an sdist is built the same everywhere
-            with tempfile.TemporaryDirectory() as folder:
-                own = install(python, file, Path(folder))
-                for done in try_out(own, Path(folder)):
-                    print(f"{python}, {file.name}: {done}")
-                if number == 0 and file.suffix == ".whl":
-                    print(f"{write_sbom(own, out / 'sbom.cdx.json')} packages in sbom.cdx.json")
+    for python, file in pairs(pythons, files):
+        with tempfile.TemporaryDirectory() as folder:
+            own = install(python, file, Path(folder))
+            for done in try_out(own, Path(folder)):
+                print(f"{python}, {file.name}: {done}")
+            if python == pythons[0] and file.suffix == ".whl":
+                print(f"{write_sbom(own, out / 'sbom.cdx.json')} packages in sbom.cdx.json")
     hashes = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}" for file in files]
     (out / "SHA256SUMS").write_text("\n".join(hashes) + "\n")
     return 0

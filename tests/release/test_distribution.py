@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nasarena.experiments.release.distribution import ROOT, TRIALS, try_out, write_sbom
+from nasarena.experiments.release.distribution import ROOT, TRIALS, pairs, try_out, write_sbom
 
 
 def fake_environment(folder: Path, answers: dict[str, str]) -> Path:
@@ -37,6 +37,11 @@ def test_everything_is_tried_and_a_wrong_answer_named(tmp_path: Path) -> None:
     fake_environment(tmp_path, RIGHT)
     with pytest.raises(RuntimeError, match="evaluate"):
         list(try_out(own, tmp_path))
+
+
+def test_other_pythons_try_the_wheel_alone() -> None:
+    files = [Path("x-1-py3-none-any.whl"), Path("x-1.tar.gz")]
+    assert pairs(["a", "b"], files) == [("a", files[0]), ("a", files[1]), ("b", files[0])]
 
 
 def test_the_bill_of_materials_names_the_packages(tmp_path: Path) -> None:
