@@ -101,7 +101,9 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     words += ["--enable-prompt-tokens-details", "--structured-outputs-config"]
     words.append(json.dumps(constraints, separators=(",", ":")))
     if not uses_cuda(settings.device):
-        words += ["--enforce-eager", *_cpu_size(settings)]
+        # A prompt read in parts kills vLLM 0.32 on a CPU where its request has a seed, as all have:
+        # it would turn the generator of the CPU back, which cannot be.
+        words += ["--enforce-eager", "--no-enable-chunked-prefill", *_cpu_size(settings)]
     elif settings.context is not None:
         words += _context_flag(settings.context)
     return [*words, *settings.arguments]

@@ -134,6 +134,7 @@ def comparison_settings(config: DesignConfig) -> CompareConfig:
             finalists=size.finalists,
             final_replicates=2,  # of which the report takes its noise floor
             finalists_by="score",
+            ask_timeout_s=3600.0,  # a language model on a CPU writes at a program for minutes
         ),
         searchers=_searchers(config),
         llm=config.llm,

@@ -75,6 +75,11 @@ class VllmLlm(ServerOptions, Connection):
         description="a folder in transformers format or a name on the hub; null is the embedded "
         "agent",
     )
+    timeout_s: float = Field(
+        1800.0,
+        gt=0,
+        description="seconds that one answer may take; on a CPU a program takes minutes",
+    )
     patience_s: float = Field(
         30.0,
         ge=0,
