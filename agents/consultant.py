@@ -96,6 +96,7 @@ class Consultant:
         return Request(
             messages=prompt.messages,
             schema=prompt.schema,
+            regex=prompt.regex,
             temperature=max(temperature, _RESAMPLE_TEMPERATURE) if attempt else temperature,
             max_tokens=self._options.max_tokens,
             seed=call_seed(self._seed, trial, f"{operator} {variant}", attempt),

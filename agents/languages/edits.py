@@ -64,6 +64,9 @@ class EditLanguage:
             "additionalProperties": False,
         }
 
+    def regex(self, view: View) -> str | None:
+        return None
+
     def show(self, trials: Sequence[Trial], view: View) -> str:
         return trial_lines(trials, view.style, hypotheses=True)
 

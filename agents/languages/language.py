@@ -61,6 +61,10 @@ class Language(Protocol):
         """The JSON schema that a reply must keep; None where a reply is free text."""
         ...
 
+    def regex(self, view: View) -> str | None:
+        """The regular expression that a reply of free text must match; None where it is JSON."""
+        ...
+
     def show(self, trials: Sequence[Trial], view: View) -> str:
         """The trials that an operator acts on, whole."""
         ...

@@ -118,6 +118,9 @@ class PatternLanguage:
     def schema(self) -> Mapping[str, Any]:
         return candidate_schema(self.space, self.form)
 
+    def regex(self, view: View) -> str | None:
+        return None
+
     def show(self, trials: Sequence[Trial], view: View) -> str:
         return trial_lines(trials, view.style, hypotheses=not self.form.is_brief)
 

@@ -25,6 +25,14 @@ from nasarena.search.trial import Trial
 _HEADER = re.compile(r"[\s*#>-]{0,8}(NAME|HYPOTHESIS|EXPECTED)\**:\**(.*)", re.IGNORECASE)
 _CALL = re.compile(r"line (\d{1,6}) of ([\w<>]{1,60})")
 _FENCE = "```"
+_THREE_LINES = (
+    rf"NAME: [^\n]{{1,{NAME_LENGTH}}}\nHYPOTHESIS: [^\n]{{1,{HYPOTHESIS_LENGTH}}}\n"
+    rf"EXPECTED: ({'|'.join(EXPECTED)})\n"
+)
+# A reply ends with its program: a file has no backquote, blocks no line that begins like their own.
+_FILE = rf"{_FENCE}python\n[^`]*\n{_FENCE}\n?"
+_LINES = r"(([^<=>\n][^\n]*)?\n)*"
+_BLOCKS = rf"(<<<<<<< SEARCH\n{_LINES}=======\n{_LINES}>>>>>>> REPLACE\n?){{1,8}}"
 _MOST_OF_DIFF, _MOST_OF_REPLY = 6000, 6000  # characters that a prompt shows
 _BESIDE_PROGRAM = 8000  # characters of a reply that are not the program
 
@@ -56,6 +64,11 @@ class ProgramLanguage:
     def schema(self) -> Mapping[str, Any] | None:
         return None
 
+    def regex(self, view: View) -> str | None:
+        """Small models end after the three lines, or never write them, where nothing holds them."""
+        is_changed = self._base(view) is not None
+        return f"{_THREE_LINES}({_FILE}|{_BLOCKS})" if is_changed else f"{_THREE_LINES}{_FILE}"
+
     def show(self, trials: Sequence[Trial], view: View) -> str:
         return "\n\n".join(self._whole(trial, view) for trial in trials)
 
@@ -78,6 +91,10 @@ class ProgramLanguage:
         notes = {"form": "blocks" if blocks else "file"}
         if blocks:
             base = self._base(view)
+            if base is None:
+                raise UnusableReply(
+                    "there is no program that blocks could change: write the whole file"
+                )
             source, was_loose = apply_blocks(base, blocks)
             if was_loose:
                 notes["match"] = "white space disregarded"
@@ -90,12 +107,12 @@ class ProgramLanguage:
             raise UnusableReply(one_line(str(error), 300)) from error
         return Candidate(source, name, hypothesis, expected, notes=notes)
 
-    def _base(self, view: View) -> str:
+    def _base(self, view: View) -> str | None:
         """What blocks change: the first parent, or where that is no program the last good one."""
         for trial in (*view.parents[:1], view.last_good):
             if trial is not None and trial.pattern in self.space:
                 return trial.pattern
-        raise UnusableReply("there is no program that blocks could change: write the whole file")
+        return None
 
     def _whole(self, trial: Trial, view: View) -> str:
         """Line and program; of a failure also where it failed, and what was changed."""

@@ -6,7 +6,7 @@ to call and a server's prefix cache can be used.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nasarena.agents.context.trial_text import score_text, trial_line, trial_lines
@@ -17,12 +17,13 @@ from nasarena.agents.languages.choice import language_of
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Chat messages, the JSON schema that the reply must keep if it is JSON, and the version of the
-    words."""
+    """Chat messages, the JSON schema that the reply must keep if it is JSON, the version of the
+    words, and the regular expression that a reply of free text must match."""
 
     messages: tuple[Mapping[str, str], ...]
     schema: Mapping[str, Any] | None
     version: str
+    regex: str | None = None
 
 
 def build_prompt(
@@ -49,7 +50,8 @@ def ask_for_candidate(view: View, instruction: str, words: str, *texts: str) -> 
     """
     language = language_of(view.space, view.form)
     reply, schema = language.reply_form(), language.schema()
-    return build_prompt(view, instruction, reply, schema, words, language.words.reply, *texts)
+    prompt = build_prompt(view, instruction, reply, schema, words, language.words.reply, *texts)
+    return replace(prompt, regex=language.regex(view))
 
 
 def _memory(view: View) -> list[str]:

@@ -1,6 +1,7 @@
 """Replies about edits and programs, read: what is taken, what is dropped, what is refused."""
 
 import json
+import re
 
 import pytest
 from toy_code import DRAFT, EDITS, PROGRAMS
@@ -102,6 +103,31 @@ class TestPrograms:
     def test_what_is_no_program_of_the_task_is_refused(self, body: str, words: str) -> None:
         with pytest.raises(UnusableReply, match=words):
             parse_reply(program(body), PROGRAM_VIEW)
+
+    def test_a_constrained_reply_has_its_lines_and_a_program_that_ends(self) -> None:
+        good = Trial(1, DRAFT, "ok", 0.5)
+        failed = Trial(2, "no program", "invalid")
+        file, blocks = f"```python\n{DRAFT}```", "<<<<<<< SEARCH\na\n=======\n>>>>>>> REPLACE"
+        lines = "NAME: other\nHYPOTHESIS: it helps\nEXPECTED: better\n"
+        whole, changed = (
+            re.compile(OPERATORS[name](View(PROGRAMS, parents=parents)).regex or "")
+            for name, parents in (("draft", ()), ("improve", (good,)))
+        )
+        assert whole.fullmatch(lines + file) and changed.fullmatch(lines + file)
+        assert changed.fullmatch(lines + blocks) and not whole.fullmatch(lines + blocks)
+        assert changed.fullmatch(f"{lines}{blocks}\n{blocks}\n")
+        assert not whole.fullmatch(f"{lines}{file}\nThat is all.\n```")
+        for broken in (
+            lines,
+            file,
+            lines + file[:-3],
+            f"{lines}{blocks}\nThat is all.",
+            lines.replace("better", "great") + file,
+        ):
+            assert not changed.fullmatch(broken)
+        mended = OPERATORS["debug"](View(PROGRAMS, parents=(failed,))).regex or ""
+        assert not re.fullmatch(mended, lines + blocks), "nothing that blocks could change"
+        assert OPERATORS["draft"](EDIT_VIEW).regex is None
 
     def test_an_expectation_is_required_but_of_a_bare_program(self) -> None:
         with pytest.raises(UnusableReply, match="EXPECTED: must say better, worse or same"):
