@@ -34,6 +34,7 @@ SMALLER = {
     "evaluate": ["seeds=1"],
     "audit": ["patterns=5", "seeds=2"],
     "scale": ["plan=true"],
+    "design": ["scale=smoke", "searchers=[random]", "seeds=1", "trials=2", "attribute=false"],
     "check": [],
 }
 # A comparison that does not say otherwise would import every optimizer there is, and score all 43
