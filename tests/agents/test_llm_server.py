@@ -10,7 +10,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,6 @@ from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
-from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace
 
 SPACE = PatternSpace("AMS", 16)
@@ -167,24 +165,6 @@ def test_log_probabilities_are_those_of_what_the_constraint_allows(client: Serve
         assert choice.token == max(choice.alternatives, key=lambda t: choice.alternatives[t])
         assert all(re.fullmatch("[AMS]+", token) for token in choice.alternatives)
         assert -1000 < min(choice.alternatives.values()) <= max(choice.alternatives.values()) <= 0
-
-
-def test_long_prompts_that_come_together_are_all_answered(endpoint: Endpoint) -> None:
-    """Together more than the 2,048 tokens of a step: read in parts they would kill the server."""
-
-    def ask(seed: int) -> str:
-        letters = stream(seed, "long prompt").choice(list("abcdefgh"), 800)
-        long = Request(
-            ({"role": "user", "content": " ".join(letters)},), seed=seed, regex="[AMS]{4}"
-        )
-        client = ServerClient(endpoint)
-        try:
-            return client.complete(long).text
-        finally:
-            client.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        assert [len(text) for text in pool.map(ask, range(4))] == [4] * 4
 
 
 def test_an_unusable_reply_is_mended_in_one_turn(client: ServerClient) -> None:

@@ -77,6 +77,7 @@ def test_facts_are_read_from_a_folder(tmp_path: Path) -> None:
     assert words[words.index("--max-model-len") + 1] == "512"
     assert words[words.index("--kv-cache-memory-bytes") + 1] == str((16 * 512 + 32) * 384 * 4)
     assert words[words.index("--block-size") + 1] == "32"  # so that most of a prompt is cached
+    assert "--no-enable-chunked-prefill" in words  # a seeded prompt read in parts ends the server
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_key_value_heads": 1}))
     facts = read_facts(tmp_path)
     assert facts is not None and facts.values_per_token == 2 * 3 * 16
