@@ -16,7 +16,7 @@ from nasarena.agents.languages.candidate import (
     UnusableReply,
 )
 from nasarena.agents.languages.language import Words
-from nasarena.agents.languages.search_replace import apply_blocks, find_blocks
+from nasarena.agents.languages.search_replace import BLOCKS, apply_blocks, find_blocks
 from nasarena.agents.llm.text import one_line
 from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.errors import InvalidPattern
@@ -29,10 +29,8 @@ _THREE_LINES = (
     rf"NAME: [^\n]{{1,{NAME_LENGTH}}}\nHYPOTHESIS: [^\n]{{1,{HYPOTHESIS_LENGTH}}}\n"
     rf"EXPECTED: ({'|'.join(EXPECTED)})\n"
 )
-# A reply ends with its program: a file has no backquote, blocks no line that begins like their own.
+# A reply ends with its program, so a file has no backquote.
 _FILE = rf"{_FENCE}python\n[^`]*\n{_FENCE}\n?"
-_LINES = r"(([^<=>\n][^\n]*)?\n)*"
-_BLOCKS = rf"(<<<<<<< SEARCH\n{_LINES}=======\n{_LINES}>>>>>>> REPLACE\n?){{1,8}}"
 _MOST_OF_DIFF, _MOST_OF_REPLY = 6000, 6000  # characters that a prompt shows
 _BESIDE_PROGRAM = 8000  # characters of a reply that are not the program
 
@@ -67,7 +65,7 @@ class ProgramLanguage:
     def regex(self, view: View) -> str | None:
         """Small models end after the three lines, or never write them, where nothing holds them."""
         is_changed = self._base(view) is not None
-        return f"{_THREE_LINES}({_FILE}|{_BLOCKS})" if is_changed else f"{_THREE_LINES}{_FILE}"
+        return f"{_THREE_LINES}({_FILE}|{BLOCKS})" if is_changed else f"{_THREE_LINES}{_FILE}"
 
     def show(self, trials: Sequence[Trial], view: View) -> str:
         return "\n\n".join(self._whole(trial, view) for trial in trials)

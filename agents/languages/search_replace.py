@@ -18,6 +18,9 @@ _BEGIN = re.compile(r"\s*<{5,9}\s*SEARCH\s*")
 _MIDDLE = re.compile(r"\s*={5,9}\s*")
 _END = re.compile(r"\s*>{5,9}\s*REPLACE\s*")
 MOST_BLOCKS = 50
+# What a constrained reply may hold: blocks with no line that begins like theirs, and then its end.
+_LINES = r"(([^<=>\n][^\n]*)?\n)*"
+BLOCKS = rf"(<<<<<<< SEARCH\n{_LINES}=======\n{_LINES}>>>>>>> REPLACE\n?){{1,8}}"
 _MOST_LINES = 3000  # of a program in which a nearest piece is looked for
 _NEAREST = 12  # lines of it that are shown, at most
 

