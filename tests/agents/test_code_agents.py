@@ -148,6 +148,8 @@ def test_a_shown_history_holds_no_program_and_every_list(tmp_path: Path, mode: s
     client = ScriptedClient(CASES[mode][2])
     trials = play(tmp_path, searchers.SequentialAgent, mode, client)
     last = client.requests[-1].messages[1]["content"]
+    constraint = (client.requests[-1].schema is None, client.requests[-1].regex is None)
+    assert constraint == ((False, True) if mode == "edits" else (True, False))
     for trial in trials[:-1]:
         if trial.status == "ok":
             assert (trial.pattern if mode == "edits" else f"program {trial.index} ") in last

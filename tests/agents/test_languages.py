@@ -117,6 +117,7 @@ class TestPrograms:
         assert changed.fullmatch(lines + blocks) and not whole.fullmatch(lines + blocks)
         assert changed.fullmatch(f"{lines}{blocks}\n{blocks}\n")
         assert not whole.fullmatch(f"{lines}{file}\nThat is all.\n```")
+        assert not changed.fullmatch(f"{lines}{blocks}\nThat is all.\n>>>>>>> REPLACE")
         for broken in (
             lines,
             file,
