@@ -29,9 +29,9 @@ from nasarena.search.seeding import stable_hash, stream
 from nasarena.search.space import PatternSpace
 from nasarena.search.trial import LlmCost, Proposal, Trial
 
-ONLY_PATTERNS = (
-    "the embedded agent reads layer patterns alone: give the address of another model with "
-    "llm.base_url=..., or one to serve with llm=vllm llm.model=..."
+NO_PROGRAMS = (
+    "the embedded agent reads layer patterns and lists of edits, no programs: give the address of "
+    "another model with llm.base_url=..., or one to serve with llm=vllm llm.model=..."
 )
 _OF_CODE = {"prompt": "full", "notation": "letters", "rationale": None, "example": False}
 _UNUSABLE = "unusable: "
@@ -85,8 +85,10 @@ class LlmSearcher:
             return
         if self.patterns_only:
             raise InvalidSetting(f"{spec_of(type(self)).name} works on layer patterns alone")
-        if {**self.defaults, **options}.get("prompt", "full") == "compact":
-            raise InvalidSetting(ONLY_PATTERNS)
+        if options.get("prompt") == "compact":
+            if isinstance(space, ProgramSpace):
+                raise InvalidSetting(NO_PROGRAMS)
+            options = {**options, "prompt": "full"}
         for name in ("prompt", "notation", "rationale", "example"):
             if options.get(name, _OF_CODE[name]) != _OF_CODE[name]:
                 raise InvalidSetting(

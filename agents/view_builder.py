@@ -18,10 +18,12 @@ from nasarena.agents.context.controls import (
     draw_disguise,
     shuffle_scores,
 )
+from nasarena.agents.context.edit_letters import EditLetters
 from nasarena.agents.context.trial_text import shown_name
 from nasarena.agents.context.view import Section, View, legend
 from nasarena.agents.options import AgentOptions
 from nasarena.agents.policies.policy import Move, best, operator_of
+from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.seeding import stream
 from nasarena.search.trial import Proposal, Trial
 
@@ -33,7 +35,10 @@ class ViewBuilder:
         self._space, self._options, self._seed = space, options, seed
         self._memory, self._form = options.recollection(), options.form()
         self._disguise: AnyDisguise | None = None
-        if options.control == "anonymous_letters":
+        is_blind = options.control == "anonymous_letters"
+        if options.prompt == "compact" and isinstance(space, EditSpace):
+            self._disguise = EditLetters.draw(space, self._stream("disguise") if is_blind else None)
+        elif is_blind:
             self._disguise = draw_disguise(space, self._stream("disguise"))
 
     def visible_trials(self, trials: Sequence[Trial], index: int) -> Sequence[Trial]:

@@ -38,6 +38,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "tpe": {"num_startup": 5},
     "ngram-thompson": {"num_startup": 5},
     "gp-optuna": {"num_startup": 8},
+    "smac": {"num_startup": 6, "retrain_after": 3},
     **{name: {"num_startup": 6} for name in MODELS},
 }
 

@@ -112,7 +112,17 @@ GATHERS_HYBRIDS = {"searchers"}
 BANNED = {"search": {"torch", "hydra", "omegaconf"}, "figures": {"torch", "hydra", "omegaconf"}}
 
 # What takes longer than a `--help` may take to import; only inside functions on the way to it.
-HEAVY = {"torch", "botorch", "gpytorch", "optuna", "nevergrad", "transformers", "seaborn", "pandas"}
+HEAVY = {
+    "torch",
+    "botorch",
+    "gpytorch",
+    "optuna",
+    "nevergrad",
+    "smac",
+    "transformers",
+    "seaborn",
+    "pandas",
+}
 
 
 def imports(file: Path) -> set[str]:

@@ -47,7 +47,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packages = [folder for folder in sys.path if folder.endswith("site-packages")]
     (site / "dependencies.pth").write_text("\n".join(packages) + "\n")
     # As if the optimizers' libraries were not there: nothing below stands on them.
-    for name in ("optuna", "nevergrad", "botorch", "gpytorch"):
+    for name in ("optuna", "nevergrad", "botorch", "gpytorch", "smac"):
         (site / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})\n")
     (wheel,) = (folder / "dist").glob("nasarena-*.whl")
     install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]

@@ -24,6 +24,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from nasarena.agents.context.edit_disguise import EditDisguise
+from nasarena.agents.context.edit_letters import EditLetters
 from nasarena.agents.context.view import Section, View
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.errors import InvalidSetting
@@ -84,7 +85,7 @@ class Disguise(LetterMap):
         return cls(alphabet, "".join(names.tolist()))
 
 
-AnyDisguise = Disguise | EditDisguise
+AnyDisguise = Disguise | EditDisguise | EditLetters
 
 
 def draw_disguise(space: Any, rng: np.random.Generator) -> AnyDisguise:
@@ -98,7 +99,7 @@ def draw_disguise(space: Any, rng: np.random.Generator) -> AnyDisguise:
 
 def disguise_view(view: View, disguise: AnyDisguise) -> View:
     """The same view in neutral names and without a word about what they stand for."""
-    if isinstance(disguise, EditDisguise):
+    if isinstance(disguise, EditDisguise | EditLetters):
         space: Any = disguise.space
     else:
         space = PatternSpace("".join(sorted(disguise.shown)), view.space.depth)

@@ -19,7 +19,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasarena.agents.context import compact_prompt as compact
-from nasarena.agents.scribe.landscapes import DEPTHS, NoisyFunction, draw
+from nasarena.agents.scribe.landscapes import (
+    CATALOGUE,
+    DEPTHS,
+    NoisyFunction,
+    draw,
+    random_candidates,
+)
 from nasarena.agents.scribe.lesson_functions import Digits, Floats
 from nasarena.agents.scribe.moves import repeat, shift
 from nasarena.agents.scribe.teacher import Teacher, mutate, neighbours, new_candidates
@@ -125,14 +131,17 @@ def _start(rng: np.random.Generator, max_depth: int) -> Play:
     mixture = rng.dirichlet(FAVOUR)
     play = Play(function, np.zeros((0, depth), np.int64), np.zeros(0), mixture, motif)
     first = int(rng.choice([0, 1, 2, 4, 4, 4, 4, 4, 8, 20, 50]))
-    _play(play, rng.integers(num_letters, size=(first, depth)), rng)
+    drawn = random_candidates(function.space, first, rng)
+    if function.space.alphabet == CATALOGUE:
+        drawn[:1] = 0  # the script as it is
+    _play(play, drawn, rng)
     return play
 
 
 def _teach(play: Play, rng: np.random.Generator) -> Advice:
     space, num_letters = play.function.space, play.num_letters
     if len(play.scores) < 2:
-        drawn = rng.integers(num_letters, size=(4 * NUM_OPTIONS, space.depth))
+        drawn = random_candidates(space, 4 * NUM_OPTIONS, rng)
         drawn = new_candidates(drawn, play.digits, num_letters)
         worth = np.zeros((space.depth, num_letters))
         return Advice(drawn[:NUM_OPTIONS], drawn[NUM_OPTIONS:], worth)
@@ -245,7 +254,7 @@ def _choose(play: Play, options: Digits, rng: np.random.Generator) -> Digits:
                 pair = play.digits[order[rng.integers(max(2, len(order) // 4), size=2)]]
                 chosen.append(np.where(rng.random(pair.shape[1]) < 0.5, pair[0], pair[1]))
             case _:
-                chosen.append(rng.integers(play.num_letters, size=(play.digits.shape[1],)))
+                chosen.append(random_candidates(play.function.space, 1, rng)[0])
     return new_candidates(np.array(chosen), play.digits, play.num_letters)
 
 

@@ -1,4 +1,8 @@
-"""Landscapes of lessons: a random space, one or two families mixed and warped, and noise."""
+"""Landscapes of lessons: a random space, one or two families mixed and warped, and noise.
+
+One space in seven is like a catalogue of edits: a place is an edit, its first letter the default.
+There most changes do harm, and candidates are the script as it is or a few changes of it.
+"""
 
 from dataclasses import dataclass
 
@@ -10,8 +14,12 @@ from nasarena.agents.scribe.lesson_functions import Digits, Family, Floats, Func
 from nasarena.search.space import PatternSpace
 
 # Letters a space of a lesson may have; the tokenizer writes a place and one of these as one token.
-LETTERS = "AMSBCDPQRXYZ"
-DEPTHS = (4, 32)
+LETTERS = "AMSBCDEPQRXYZ"
+DEPTHS = (4, 40)
+CATALOGUE = "ABCDE"  # values of an edit, the default first
+CATALOGUE_DEPTHS = (16, 40)
+_CATALOGUE_SHARE = 1 / 7
+_MOST_CHANGES = 6  # of a random list of edits
 TRAINED: dict[str, Family] = {
     family.__name__: family
     for family in (
@@ -49,12 +57,20 @@ def draw(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> NoisyFunction:
         plain = first(digits) + share * second(digits) if share else first(digits)
         return np.expm1(bend * np.clip(plain, -4, 4)) / bend if bend else plain
 
+    harm = rng.uniform(0, 1) if space.alphabet == CATALOGUE else 0.0
+
+    def judge(digits: Digits) -> Floats:
+        changes: Floats = (digits != 0).sum(1) / np.sqrt(space.depth)
+        return mix(digits) - harm * changes
+
     name = "+".join(names) if share else str(names[0])
-    return NoisyFunction(space, name, scale(mix, space, rng), draw_noise(rng))
+    return NoisyFunction(space, name, scale(judge if harm else mix, space, rng), draw_noise(rng))
 
 
 def draw_space(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> PatternSpace:
-    """Mostly AMS, else two to four of all letters; a third has 16 layers, a sixth more than 20."""
+    """Mostly AMS, else two to four of all letters or a catalogue's; many have 16 layers."""
+    if max_depth >= CATALOGUE_DEPTHS[1] and rng.random() < _CATALOGUE_SHARE:
+        return PatternSpace(CATALOGUE, int(rng.integers(*CATALOGUE_DEPTHS, endpoint=True)))
     most = max_depth if rng.random() < 1 / 3 else min(max_depth, 20)
     depth = int(rng.integers(DEPTHS[0], most + 1))
     if max_depth >= 16 and rng.random() < 0.35:
@@ -63,6 +79,15 @@ def draw_space(rng: np.random.Generator, max_depth: int = DEPTHS[1]) -> PatternS
         return PatternSpace("AMS", depth)
     count = int(rng.choice([2, 2, 3, 3, 4]))
     return PatternSpace("".join(rng.permutation(list(LETTERS))[:count]), depth)
+
+
+def random_candidates(space: PatternSpace, count: int, rng: np.random.Generator) -> Digits:
+    """What a random searcher tries, `(count, depth)`: uniform patterns, or short lists of edits."""
+    digits = rng.integers(len(space.alphabet), size=(count, space.depth))
+    if space.alphabet == CATALOGUE:
+        order = rng.random((count, space.depth)).argsort(1)  # the place of each in a random line
+        digits[order >= rng.integers(1, _MOST_CHANGES, size=(count, 1), endpoint=True)] = 0
+    return digits
 
 
 def draw_noise(rng: np.random.Generator) -> float:

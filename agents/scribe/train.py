@@ -31,7 +31,7 @@ from nasarena.agents.scribe.training_settings import Settings
 from nasarena.agents.scribe.vocabulary import GAINS, build_tokenizer, save_tokenizer
 from nasarena.search.machine import cache_folder, thread_environment
 
-DRAFTS = 16  # rationales that the model weighs before it replies
+DRAFTS = 1  # rationales that the model weighs before it replies; more did harm (docs/agents.md)
 
 
 class Training:

@@ -25,12 +25,13 @@ OPTIONAL = {
     "optuna": "searchers tpe, tpe-pruned and gp-optuna",
     "nevergrad": "searcher nevergrad",
     "botorch": "searchers botorch and composer",
+    "smac": "searcher smac",
     "transformers": "training the embedded agent anew",
     "datasets": "text corpora by their Hugging Face names",
     "triton": "compiled kernels on a GPU",
     "mamba-ssm": "Mamba kernels on a GPU",
 }
-EXTRAS = dict.fromkeys(("optuna", "nevergrad", "botorch"), "'nasarena[optimizers]'")
+EXTRAS = dict.fromkeys(("optuna", "nevergrad", "botorch", "smac"), "'nasarena[optimizers]'")
 _LOW_GIB = 2.0
 
 

@@ -92,7 +92,7 @@ def plan_comparison(
     entrants = _entrants(config, objects, num_trials)
     for entrant in entrants:
         if not isinstance(config.space, PatternSpace):
-            refuse_letters(entrant)
+            refuse_letters(entrant, config.space)
         if entrant.control == "seeded" and isinstance(config.space, PatternSpace):
             design = config.loop.initial_design
             refuse_senseless_seeds(entrant.name, config.space, design, num_trials)

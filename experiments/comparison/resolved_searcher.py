@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasarena.agents.agent_searcher import ONLY_PATTERNS
+from nasarena.agents.agent_searcher import NO_PROGRAMS
 from nasarena.agents.options import UNSAID
 from nasarena.experiments.comparison.source_hash import source_hash
 from nasarena.experiments.settings.config import Control, SearcherConfig
 from nasarena.experiments.settings.registry import load_searcher, one_line
+from nasarena.search.candidates.program_space import ProgramSpace
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.run_config import options_apart
 from nasarena.search.searcher import SearcherSpec, refuse_missing_package, spec_of
@@ -153,12 +155,13 @@ def _without_unsaid(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
     return {key: one for key, one in options.items() if key not in unsaid or one != UNSAID[key]}
 
 
-def refuse_letters(entrant: Entrant) -> None:
-    """Raise InvalidSetting for what works on layer patterns alone."""
+def refuse_letters(entrant: Entrant, space: Space) -> None:
+    """Raise InvalidSetting for what does not work on a space that has no letters."""
     if entrant.control != "none":
         raise InvalidSetting(f"control {entrant.control} is one of layer patterns")
-    if entrant.uses_llm and entrant.options.get("prompt") == "compact":
-        raise InvalidSetting(ONLY_PATTERNS)
+    is_compact = entrant.uses_llm and entrant.options.get("prompt") == "compact"
+    if is_compact and isinstance(space, ProgramSpace):
+        raise InvalidSetting(NO_PROGRAMS)
 
 
 def label_suffix(control: Control) -> str:

@@ -39,6 +39,7 @@ SEARCHERS = {
     "nevergrad": "nasarena.baselines.libraries.nevergrad_search:Nevergrad",
     "nevergrad-choice": "nasarena.baselines.libraries.nevergrad_search:NevergradChoice",
     "botorch": "nasarena.baselines.botorch_gp:BotorchSearch",
+    "smac": "nasarena.baselines.libraries.smac_search:Smac",
     "successive-halving": "nasarena.baselines.successive_halving:SuccessiveHalving",
     "hyperband": "nasarena.baselines.hyperband:Hyperband",
     "tpe-pruned": "nasarena.baselines.libraries.pruned_tpe:PrunedTPE",
@@ -69,6 +70,7 @@ EDIT_SEARCHERS = {
     "edits:nevergrad": "nasarena.baselines.edits.nevergrad_edits:NevergradEdits",
     "edits:cma-es": "nasarena.baselines.edits.cma_edits:CmaEdits",
     "edits:botorch": "nasarena.baselines.edits.botorch_edits:BotorchEdits",
+    "edits:smac": "nasarena.baselines.edits.smac_edits:SmacEdits",
 }
 
 # Classes of settings, each of which builds its proxy.

@@ -230,6 +230,27 @@ def test_records_do_not_name_literature_that_is_off() -> None:
     assert entrants == [None, None, "placebo"]
 
 
+def test_a_compact_prompt_shows_edits_as_letters_and_reads_a_pattern(tmp_path: Path) -> None:
+    """A model that knows patterns alone plays a catalogue: every reply is a list of edits."""
+
+    def guess(request: Request, rng: np.random.Generator) -> str:
+        assert request.schema is not None and len(request.messages) == 1
+        depth = len(EDITS.edits)
+        assert request.schema["properties"]["pattern"]["pattern"] == f"^[ABCDE]{{{depth}}}$"
+        assert request.messages[0]["content"].startswith(f"{depth} ABCDE\n99 1")
+        return json.dumps({**_IDEA, "pattern": "".join(rng.choice(list("ABCDE"), depth))})
+
+    for control in ("none", "anonymous_letters", "shuffled_scores"):
+        client = ScriptedClient(guess)
+        folder = tmp_path / control
+        agent = searchers.SequentialAgent
+        trials = by_agent(play(folder, agent, "edits", client, prompt="compact", control=control))
+        assert len(trials) >= 8
+        for trial in trials:
+            assert EDITS.validate(trial.pattern) == trial.pattern
+            assert trial.details["prompt"] == "compact"
+
+
 class TestRefusals:
     def test_literature_that_makes_no_sense(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidSetting, match="names what control=anonymous_letters hides"):
@@ -243,8 +264,8 @@ class TestRefusals:
         for agent in (searchers.InstrumentedAgent, Llambo):
             with pytest.raises(InvalidSetting, match="works on layer patterns alone"):
                 play(tmp_path / agent.__name__, agent, "edits", client)
-        with pytest.raises(InvalidSetting, match=r"reads layer patterns alone.*llm\.base_url"):
-            play(tmp_path / "c", searchers.IidAgent, "edits", client, prompt="compact")
+        with pytest.raises(InvalidSetting, match=r"no programs.*llm\.base_url"):
+            play(tmp_path / "c", searchers.IidAgent, "code", client, prompt="compact")
         with pytest.raises(InvalidSetting, match="no letters to be renamed"):
             play(tmp_path / "a", searchers.IidAgent, "code", client, control="anonymous_letters")
 

@@ -10,7 +10,7 @@ from nasarena.agents.llm import server
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server import vllm_python
 from nasarena.agents.llm.server_command import ServerSettings, command
-from nasarena.agents.scribe.card import MODEL_DIR
+from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
 from nasarena.experiments.commands.cli import main
 from nasarena.experiments.comparison import shared_model
 from nasarena.experiments.comparison.resolved_searcher import complete_inner, resolve_searcher
@@ -61,7 +61,7 @@ def test_the_embedded_agent_runs_replays_and_resumes(capsys: pytest.CaptureFixtu
     assert main([*RUN, "name=x"]) == 0
     run = read_run(run_of("x"))
     assert run.config["searcher"]["options"]["prompt"] == "compact"
-    assert "lines" not in run.config["searcher"]["options"]  # as in runs from before the option
+    assert run.config["searcher"]["options"]["lines"] == prompt_options()["lines"]
     assert run.config["llm"]["model"] == "scribe" and run.header["llm"]["server"] == "in process"
     end = run.events[-1]
     assert end["llm"]["calls"] == len(list(run.of_kind("llm_call"))) >= 6
@@ -169,7 +169,7 @@ def test_an_address_alone_chooses_a_server() -> None:
         (["llm=replay"], "llm=replay needs the folder of a finished comparison"),
         (["llm=replay", "llm.record=."], "so this run cannot be replayed"),
         (["searcher.options.lessons_every=2"], "lessons_every needs prompt=full"),
-        (["space.depth=40"], "llm=scribe knows up to 20 layers"),
+        (["space.depth=41"], "llm=scribe knows up to 40 layers"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -46,10 +46,50 @@ def test_lessons_never_draw_a_held_out_family_and_know_nothing_of_the_proxies() 
 
 
 def test_spaces_vary_in_depth_and_letters() -> None:
-    spaces = [landscapes.draw_space(rng(i)) for i in range(900)]
-    assert {space.depth for space in spaces} == set(range(4, 33))
-    assert {len(space.alphabet) for space in spaces} == {2, 3, 4}
-    assert len({space.alphabet for space in spaces}) > 50
+    spaces = [landscapes.draw_space(rng(i)) for i in range(1800)]
+    catalogues = [space for space in spaces if space.alphabet == landscapes.CATALOGUE]
+    others = [space for space in spaces if space.alphabet != landscapes.CATALOGUE]
+    assert 200 < len(catalogues) < 320  # one in seven
+    assert {space.depth for space in catalogues} == set(range(16, 41))
+    assert {space.depth for space in others} == set(range(4, 41))
+    assert {len(space.alphabet) for space in others} == {2, 3, 4}
+    assert len({space.alphabet for space in others}) > 50
+
+
+def test_random_candidates_of_a_catalogue_are_short_lists_and_others_are_uniform() -> None:
+    space = PatternSpace(landscapes.CATALOGUE, 30)
+    digits = landscapes.random_candidates(space, 4000, rng())
+    changes = (digits != 0).sum(1)
+    # 1 to 6 places are drawn; each keeps its default with probability 1/5.
+    assert changes.max() == 6 and changes.mean() == pytest.approx(3.5 * 0.8, abs=0.1)
+    shares = [(digits != 0)[:, place].mean() for place in range(30)]
+    assert min(shares) > 0.06 and max(shares) < 0.13  # no place is favoured: 2.8 / 30
+    plain = landscapes.random_candidates(PatternSpace("AMS", 30), 4000, rng())
+    assert (plain == 0).mean() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_a_search_of_a_catalogue_begins_with_the_script_and_short_lists() -> None:
+    lessons = [one for index in range(4) for one in data.shard(3, index, 4)]
+    taken = [one for one in lessons if landscapes.CATALOGUE in one.prompt.split("\n")[0]]
+    depth = int(taken[0].prompt.split()[0])
+    best, *others = [line.split()[1:] for line in taken[0].prompt.split("\n")[1:]]
+    shown = [{int(change[:-1]): change[-1] for change in line} for line in [best, *others]]
+    patterns = [{**shown[0], **changes} for changes in shown]
+    num_changes = sorted(sum(letter != "A" for letter in one.values()) for one in patterns)
+    assert len(patterns[0]) == depth and len(patterns) > 2
+    assert num_changes[0] == 0 < num_changes[1] and num_changes[-1] <= 6
+
+
+def test_most_changes_of_a_catalogue_do_harm() -> None:
+    """The script as it is beats most short lists, in most catalogues."""
+    better = []
+    for seed in range(600):
+        drawn = landscapes.draw(rng(seed))
+        if drawn.space.alphabet == landscapes.CATALOGUE:
+            lists = landscapes.random_candidates(drawn.space, 200, rng(seed))
+            script = drawn.function(np.zeros((1, drawn.space.depth), np.int64))[0]
+            better.append((drawn.function(lists) > script).mean())
+    assert len(better) > 50 and np.median(better) < 0.4 and np.mean(np.array(better) > 0) > 0.5
 
 
 def test_a_shard_is_a_function_of_seed_and_number() -> None:

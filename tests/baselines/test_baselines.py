@@ -152,7 +152,7 @@ def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
 # With `Choice`, Nevergrad barely beats random: what experiments/measure/separation.py shows.
 @pytest.mark.parametrize("name", sorted({*SEARCHING} - {"random", "nevergrad-choice"}))
 def test_each_beats_random_on_an_additive_landscape(name: str, tmp_path: Path) -> None:
-    slow = {name: (3, 30) for name in ("tpe-pruned", *MODELS)} | {"gp-optuna": (3, 20)}
+    slow = {name: (3, 30) for name in ("tpe-pruned", "smac", *MODELS)} | {"gp-optuna": (3, 20)}
     num_seeds, num_trials = slow.get(name, (7, 60))
 
     def median_regret(searcher: str) -> float:

@@ -17,12 +17,13 @@ from nasarena.search.trial import Outcome, Trial
 
 NAMES = (
     "random", "local-search", "evolution", "genetic", "edits:tpe", "edits:gp-optuna",
-    "edits:nevergrad", "edits:cma-es", "edits:botorch",
+    "edits:nevergrad", "edits:cma-es", "edits:botorch", "edits:smac",
 )  # fmt: skip
 OPTIONS: dict[str, dict[str, Any]] = {
     "evolution": {"population": 3},
     "genetic": {"population": 3},
     "edits:cma-es": {"population": 3},
+    "edits:smac": {"num_startup": 5},
 }
 
 

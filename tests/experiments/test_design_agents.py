@@ -75,9 +75,24 @@ def test_agents_propose_edits_and_a_record_replays_without_a_server(tmp_path: Pa
         assert drop_measurements(again.events) == drop_measurements(run.events)
 
 
-def test_the_embedded_agent_is_refused_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSetting, match=r"reads layer patterns alone.*llm\.base_url"):
-        design([*_SHORT, f"folder={tmp_path}", "name=x", "searchers=[agent-iid]"])
+def test_the_embedded_agent_plays_edits_without_a_server(tmp_path: Path) -> None:
+    asked = [*_SHORT, f"folder={tmp_path}", "searchers=[agent-sequential,agent-greedy]", "trials=5"]
+    assert design([*asked, "name=first"]) == 0
+    for run in agents_of(tmp_path / "first"):
+        own = [trial for trial in run.trials() if trial.provenance.startswith("llm")]
+        assert len(own) == 3 and {trial.provenance for trial in own} <= {"llm", "llm-resampled"}
+        for trial in own:
+            assert edit_space().validate(trial.pattern) == trial.pattern
+            assert trial.details["prompt"] == "compact" and trial.llm is not None
+    record = f"llm.record={tmp_path / 'first'}"
+    assert design([*asked, "name=again", "llm=replay", record]) == 0
+    pairs = zip(agents_of(tmp_path / "first"), agents_of(tmp_path / "again"), strict=True)
+    assert all(drop_measurements(a.events) == drop_measurements(b.events) for a, b in pairs)
+
+
+def test_the_embedded_agent_writes_no_programs_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match=r"no programs.*llm\.base_url"):
+        design([*_SHORT, f"folder={tmp_path}", "name=x", "searchers=[agent-iid]", "mode=code"])
 
 
 _BATCH = "BATCH, TRAIN_LENGTH = 4, 64"

@@ -45,7 +45,8 @@ def measure(tasks: Sequence[str], given: Sequence[str]) -> None:
 
 def _runs(task: str, variant: str, given: Sequence[str]) -> tuple[Runs, set[str]]:
     """Held-out accuracies by searcher and baseline, and the names of the baselines."""
-    name = f"encoders-{task}-{variant}"
+    scale = design_settings([f"task={task}", *given]).scale
+    name = f"encoders-{task}-{variant}{'' if scale == 'full' else f'-{scale}'}"
     asked = [f"task={task}", f"variant={variant}", f"name={name}", *given]
     if design(asked):
         raise SystemExit(f"a run of {task} {variant} failed; retry_failed=true tries it again")
