@@ -14,8 +14,12 @@ def read_drafts(folder: Path = MODEL_DIR) -> int:
 
 
 def prompt_options(folder: Path = MODEL_DIR) -> dict[str, Any]:
-    """The options of an agent that asks the model: the prompt that it knows, and its length."""
-    lines = _read(folder).get("settings", {}).get("lines")
+    """The options of an agent that asks the model: the prompt that it knows, and its length.
+
+    That is what searched best, or as long as in its lessons; the first model says neither.
+    """
+    said = _read(folder)
+    lines = said.get("lines", said.get("settings", {}).get("lines"))
     return {"prompt": "compact"} if lines is None else {"prompt": "compact", "lines": lines}
 
 

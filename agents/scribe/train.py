@@ -31,7 +31,8 @@ from nasarena.agents.scribe.training_settings import Settings
 from nasarena.agents.scribe.vocabulary import GAINS, build_tokenizer, save_tokenizer
 from nasarena.search.machine import cache_folder, thread_environment
 
-DRAFTS = 1  # rationales that the model weighs before it replies; more did harm (docs/agents.md)
+# How the model is asked, as compared on families of lessons (docs/agents.md): more did harm.
+DRAFTS, LINES = 1, 16  # rationales that it weighs before it replies, scored lines of a prompt
 
 
 class Training:
@@ -146,6 +147,7 @@ def save(training: Training, folder: Path) -> None:
     record = {
         "settings": asdict(training.settings),
         "drafts": DRAFTS,
+        "lines": LINES,
         "num_parameters": sum(p.numel() for p in training.model.parameters()),
         "seconds": round(training.seconds, 1),
         "curve": training.curve,

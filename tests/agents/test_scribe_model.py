@@ -187,11 +187,11 @@ def test_a_checkpoint_of_other_settings_is_refused() -> None:
 
 
 def test_a_model_says_how_it_is_asked_and_answers(tiny: Path, tmp_path: Path) -> None:
-    assert prompt_options(tiny) == {"prompt": "compact", "lines": TINY.lines}
+    assert prompt_options(tiny) == {"prompt": "compact", "lines": training.LINES}
     assert Writer(tiny).num_drafts == training.DRAFTS
     assert prompt_options(tmp_path) == {"prompt": "compact"}  # one that says nothing
-    (tmp_path / "training.json").write_text('{"drafts": 6}')
-    assert read_drafts(tmp_path) == 6
+    (tmp_path / "training.json").write_text('{"drafts": 6, "settings": {"lines": 48}}')
+    assert read_drafts(tmp_path) == 6 and prompt_options(tmp_path)["lines"] == 48
     one, other = (ScribeClient(tiny, drafts).revision for drafts in (1, 4))
     assert other == f"{one}-4-drafts"
 

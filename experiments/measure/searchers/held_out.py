@@ -125,10 +125,12 @@ class Run:
 
     @property
     def key(self) -> str:
-        """What the result depends on: of the model its weights, not where they lie."""
+        """What the result depends on: of the model weights and prompt, not where they lie."""
         is_agent = ENTRANTS[self.entrant][0] == AGENT
         client = ScribeClient(Path(self.model), self.drafts) if is_agent else None
         revision = client.revision if client else ""
+        lines = prompt_options(Path(self.model)).get("lines") if client else None
+        revision += f"-{lines}-lines" if lines else ""
         place = (self.family, self.entrant, self.seed, self.num_trials, self.depth, revision)
         return json.dumps(place)
 
