@@ -97,7 +97,8 @@ class HeldOut(Proxy):
 class Run:
     """A task for a worker: one entrant on one landscape.
 
-    `model` is the embedded agent's folder, `drafts` how many rationales it weighs (None: its own).
+    `model` is the embedded agent's folder, `drafts` how many rationales it weighs and `lines` how
+    many scored lines it is shown (None: as the model is meant to).
     """
 
     family: str
@@ -107,6 +108,7 @@ class Run:
     depth: int
     model: str
     drafts: int | None = None
+    lines: int | None = None
 
     def __call__(self, report: Report) -> float:
         """True score of the pattern with the best noisy score."""
@@ -114,7 +116,7 @@ class Run:
         name, options = ENTRANTS[self.entrant]
         spec = NARROW.get(name) or load_searcher(name)
         if spec.uses_llm:
-            options = {**prompt_options(Path(self.model)), **options}
+            options = {**self._prompt(), **options}
         llm = ScribeClient(Path(self.model), self.drafts) if spec.uses_llm else None
         make = partial(build_searcher, spec, proxy.space)
         given: dict[str, Any] = {"options": options, "num_trials": self.num_trials, "llm": llm}
@@ -129,10 +131,15 @@ class Run:
         is_agent = ENTRANTS[self.entrant][0] == AGENT
         client = ScribeClient(Path(self.model), self.drafts) if is_agent else None
         revision = client.revision if client else ""
-        lines = prompt_options(Path(self.model)).get("lines") if client else None
+        lines = self._prompt().get("lines") if client else None
         revision += f"-{lines}-lines" if lines else ""
         place = (self.family, self.entrant, self.seed, self.num_trials, self.depth, revision)
         return json.dumps(place)
+
+    def _prompt(self) -> dict[str, Any]:
+        """The options of an agent that asks the model."""
+        given = {} if self.lines is None else {"lines": self.lines}
+        return {**prompt_options(Path(self.model)), **given}
 
 
 def scores_of(runs: Sequence[Run], kept: Path, num_workers: int | None) -> dict[Run, float]:
@@ -220,6 +227,7 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path, default=MODEL_DIR, help="the embedded agent's folder")
     parser.add_argument("--drafts", type=int, help="rationales weighed; by default the model's own")
+    parser.add_argument("--lines", type=int, help="of its prompt; by default the model's own")
     parser.add_argument("--workers", type=int, help="processes; one a core by default")
     parser.add_argument("--save", action="store_true", help="into docs/measurements")
     given = parser.parse_args()
@@ -227,7 +235,7 @@ def main() -> None:
         parser.error(f"expected entrants of {', '.join(ENTRANTS)}, got {', '.join(unknown)}")
     model = str(given.model.resolve())
     runs = [
-        Run(family, entrant, seed, given.trials, given.depth, model, given.drafts)
+        Run(family, entrant, seed, given.trials, given.depth, model, given.drafts, given.lines)
         for family in given.families
         for seed in range(given.seeds)
         for entrant in dict.fromkeys(["random", *(given.entrants or ENTRANTS)])
