@@ -1,11 +1,12 @@
 """The measurement on held-out families: pairs, regrets, and that finished runs are kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nasarena.agents.scribe.card import MODEL_DIR
+from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
 from nasarena.experiments.measure.searchers import held_out
 from nasarena.experiments.measure.searchers.narrow_teacher import TeacherOf24, TeacherOf48
 from nasarena.search.proxy import TrialSeed
@@ -26,6 +27,16 @@ def test_finished_runs_are_kept_and_not_run_again(tmp_path: Path) -> None:
     assert both[runs[0]] == first[runs[0]] and kept.read_text().count("evolution") == 1
     kept.write_text(kept.read_text().replace(str(both[runs[1]]), "7.5"))
     assert held_out.scores_of(runs, kept, 1)[runs[1]] == 7.5
+
+
+def test_a_result_depends_on_the_lines_that_an_agent_is_shown_and_only_on_an_agents() -> None:
+    for entrant, depends in (("scribe", True), ("random", False)):
+        plain = run(entrant, 0)
+        assert (replace(plain, lines=3).key != plain.key) is depends
+    lines = prompt_options(MODEL_DIR)["lines"]
+    assert replace(run("scribe", 0), lines=lines).key == run("scribe", 0).key
+    few, many = (replace(run("scribe", 0), lines=lines) for lines in (1, 24))
+    assert few(lambda _: None) != many(lambda _: None)
 
 
 def test_regrets_are_of_true_scores_and_paired_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
