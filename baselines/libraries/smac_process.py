@@ -123,7 +123,7 @@ class Smac:
         self._facade.tell(trial, value, save=False)
 
 
-def _parameter(name: str, given: Mapping[str, Any]) -> "Hyperparameter":
+def _parameter(name: str, given: Mapping[str, Any]) -> "Hyperparameter[Any]":
     from ConfigSpace.hyperparameters import (
         CategoricalHyperparameter,
         UniformFloatHyperparameter,
@@ -156,8 +156,12 @@ def main() -> None:
     smac = Smac(**json.loads(sys.stdin.readline()))
     for line in sys.stdin:
         message = json.loads(line)
-        answer = smac.ask(message["ask"]) if "ask" in message else smac.tell(message["tell"])
-        print(json.dumps(answer), file=answers, flush=True)
+        points = None
+        if "ask" in message:
+            points = smac.ask(message["ask"])
+        else:
+            smac.tell(message["tell"])
+        print(json.dumps(points), file=answers, flush=True)
 
 
 if __name__ == "__main__":
