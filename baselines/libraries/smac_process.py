@@ -123,7 +123,7 @@ class Smac:
         self._facade.tell(trial, value, save=False)
 
 
-def _parameter(name: str, given: Mapping[str, Any]) -> "Hyperparameter[Any]":
+def _parameter(name: str, given: Mapping[str, Any]) -> "Hyperparameter[Any, Any]":
     from ConfigSpace.hyperparameters import (
         CategoricalHyperparameter,
         UniformFloatHyperparameter,
