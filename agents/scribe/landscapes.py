@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasarena.agents.context import edit_letters
 from nasarena.agents.scribe import lesson_functions as plain
 from nasarena.agents.scribe import rugged_functions as rugged
 from nasarena.agents.scribe.lesson_functions import Digits, Family, Floats, Function, scale
@@ -16,7 +17,7 @@ from nasarena.search.space import PatternSpace
 # Letters a space of a lesson may have; the tokenizer writes a place and one of these as one token.
 LETTERS = "AMSBCDEPQRXYZ"
 DEPTHS = (4, 40)
-CATALOGUE = "ABCDE"  # values of an edit, the default first
+CATALOGUE = edit_letters.LETTERS  # values of an edit, the default first
 CATALOGUE_DEPTHS = (16, 40)
 _CATALOGUE_SHARE = 1 / 7
 _MOST_CHANGES = 6  # of a random list of edits

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from nasarena.baselines.libraries.smac_search import RetrainAfter, SmacSearch
-from nasarena.baselines.options import NUM_STARTUP, NumStartup
+from nasarena.baselines.libraries.smac_search import SmacSearch
 from nasarena.search.candidates.edit import Edit
 from nasarena.search.candidates.edit_space import EditSpace
 from nasarena.search.searcher import searcher
@@ -17,15 +14,6 @@ class SmacEdits(SmacSearch):
     """SMAC's random forest on the mixed space."""
 
     _space: EditSpace
-
-    def __init__(
-        self,
-        space: EditSpace,
-        rng: np.random.Generator,
-        num_startup: NumStartup = NUM_STARTUP,
-        retrain_after: RetrainAfter = 1,
-    ) -> None:
-        super().__init__(space, rng, num_startup, retrain_after)
 
     def parameters(self) -> list[dict[str, Any]]:
         """One for each edit."""

@@ -35,7 +35,11 @@ class SmacSearch:
     """Shared by the searchers of patterns and of edits; not a searcher by itself."""
 
     def __init__(
-        self, space: Any, rng: np.random.Generator, num_startup: int, retrain_after: int
+        self,
+        space: Any,
+        rng: np.random.Generator,
+        num_startup: NumStartup = NUM_STARTUP,
+        retrain_after: RetrainAfter = 1,
     ) -> None:
         self._space = space
         self._worker = _Worker(
@@ -82,14 +86,7 @@ class SmacSearch:
 class Smac(SmacSearch):
     """SMAC's random forest; a choice of letters for each layer."""
 
-    def __init__(
-        self,
-        space: PatternSpace,
-        rng: np.random.Generator,
-        num_startup: NumStartup = NUM_STARTUP,
-        retrain_after: RetrainAfter = 1,
-    ) -> None:
-        super().__init__(space, rng, num_startup, retrain_after)
+    _space: PatternSpace
 
     def parameters(self) -> list[dict[str, Any]]:
         """A letter for each layer."""

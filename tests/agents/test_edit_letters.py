@@ -81,7 +81,7 @@ def test_a_view_shows_patterns_with_their_scores() -> None:
     assert [(one.pattern, one.score) for one in shown.trials] == [("ABEA", 0.5)]
 
 
-def test_a_choice_of_more_values_than_letters_is_refused() -> None:
+def test_a_choice_has_at_most_as_many_values_as_there_are_letters() -> None:
     wide = Edit("wide", "choice", "1", "", choices=tuple("123456"))
     with pytest.raises(InvalidSetting, match="at most 5 values of a choice, and wide has 6"):
         EditLetters.draw(EditSpace("toy", (wide,)))

@@ -45,12 +45,12 @@ def measure(tasks: Sequence[str], given: Sequence[str]) -> None:
 
 def _runs(task: str, variant: str, given: Sequence[str]) -> tuple[Runs, set[str]]:
     """Held-out accuracies by searcher and baseline, and the names of the baselines."""
-    scale = design_settings([f"task={task}", *given]).scale
-    name = f"encoders-{task}-{variant}{'' if scale == 'full' else f'-{scale}'}"
-    asked = [f"task={task}", f"variant={variant}", f"name={name}", *given]
-    if design(asked):
-        raise SystemExit(f"a run of {task} {variant} failed; retry_failed=true tries it again")
+    asked = [f"task={task}", f"variant={variant}", *given]
     settings = design_settings(asked)
+    scale = "" if settings.scale == "full" else f"-{settings.scale}"
+    name = f"encoders-{task}-{variant}{scale}"
+    if design([f"name={name}", *asked]):
+        raise SystemExit(f"a run of {task} {variant} failed; retry_failed=true tries it again")
     records = [read_run(path) for path in find_runs(Path(settings.folder) / name)]
     return runs_of(records, space_of(settings).known_candidates())
 
