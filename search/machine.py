@@ -1,5 +1,5 @@
-"""What nasarena takes of a machine: where caches are stored, how much memory is free, how many
-threads a process has, and a file that one process alone writes.
+"""What nasarena takes of a machine: where caches are stored, how much memory is free, its cores and
+what they can do, how many threads a process has, and a file that one process alone writes.
 
 Caches lie in `NASARENA_CACHE`, else in `~/.cache/nasarena`, else in a folder in /tmp. Where
 processes share the cores, numerical libraries take one thread in each: they read these variables
@@ -16,6 +16,8 @@ from typing import IO
 from nasarena.search.errors import InvalidSetting, RunFolderRefused
 
 _MEMINFO = Path("/proc/meminfo")  # of Linux alone
+_CPUINFO = Path("/proc/cpuinfo")
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one is Arm's
 _CGROUP = Path("/sys/fs/cgroup")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -46,6 +48,20 @@ def free_memory() -> int:
     except (OSError, ValueError):  # no such limit ("max"), or no such file system
         return free
     return min(free, limit - used)
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions for products in bfloat16; False where nobody says."""
+    if not _CPUINFO.exists():
+        return False
+    return not _BFLOAT16.isdisjoint(_CPUINFO.read_text().split())
+
+
+def num_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def thread_environment(num_threads: int) -> dict[str, str]:

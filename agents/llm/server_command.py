@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nasarena.agents.llm.serving_size import BLOCK, USUAL, Load, read_facts, serving_size
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.machine import free_memory
+from nasarena.search.machine import free_memory, num_cores
 from nasarena.search.settings import settings
 
 SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backend": "xgrammar"}
@@ -24,11 +24,13 @@ SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backe
 # text in byte by byte, though: a model that has learned whole pieces as one token names another.
 _BACKEND = "guidance"
 _UNKNOWN = ("--dtype", "float32", "--kv-cache-memory-bytes", str(2**30))  # no decoder like others
-# More threads than one are ten times slower on two cores; dynamo would compile C++ on first use.
+# An engine that has its worker in a process of its own polls for it without a pause, which takes a
+# core away from the model: here both are one process. vLLM grants that with this variable alone.
+_ONE_PROCESS = ("--distributed-executor-backend", "uni")
 _CPU_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "TORCHDYNAMO_DISABLE": "1",
+    "TORCHDYNAMO_DISABLE": "1",  # dynamo would compile C++ on first use
 }
 _ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -104,6 +106,7 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
         # A prompt read in parts kills vLLM 0.32 on a CPU where its request has a seed, as all have:
         # it would turn the generator of the CPU back, which cannot be.
         words += ["--enforce-eager", "--no-enable-chunked-prefill", *_cpu_size(settings)]
+        words += () if any("parallel" in word for word in settings.arguments) else _ONE_PROCESS
     elif settings.context is not None:
         words += _context_flag(settings.context)
     return [*words, *settings.arguments]
@@ -154,7 +157,8 @@ def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
         values |= _OFFLINE
     if not uses_cuda(settings.device):
         chosen = {key: value for key, value in os.environ.items() if key.startswith("VLLM_")}
-        values |= {**_CPU_ENVIRONMENT, **chosen}
+        threads = {"OMP_NUM_THREADS": str(num_cores())}
+        values |= {**threads, **_CPU_ENVIRONMENT, **chosen}
     return values
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.weights import active_params
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import multiplies_bfloat16
 
 _MOST_SEQUENCES = 64  # replies that are written at once
 _CONTEXT = 8192  # more than the longest prompt of an agent: 200 trials in full
@@ -34,6 +35,7 @@ class ModelFacts:
     num_parameters: int
     values_per_token: int
     longest_context: int
+    in_bfloat16: bool = True  # as its weights are stored, and whatever is made of a GGUF file
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,10 @@ def read_facts(folder: Path) -> ModelFacts | None:
         return None
     try:
         return ModelFacts(
-            num_parameters, _values_per_token(config), int(config["max_position_embeddings"])
+            num_parameters,
+            _values_per_token(config),
+            int(config["max_position_embeddings"]),
+            "bfloat16" in (config.get("dtype"), config.get("torch_dtype")),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -111,7 +116,7 @@ def needed_bytes(facts: ModelFacts, size: ServingSize) -> int:
 
 def _candidates(facts: ModelFacts, context: int | None, load: Load) -> Iterator[ServingSize]:
     """From the size that is wanted to the smallest that does."""
-    dtype = "bfloat16" if facts.num_parameters > _LARGE else "float32"
+    dtype = _dtype(facts)
     token_bytes = facts.values_per_token * _FORMATS[dtype]
     wanted = context or min(facts.longest_context, max(_CONTEXT, load.prompt_tokens))
     least = context or min(wanted, max(_SHARED, load.prompt_tokens))
@@ -129,6 +134,12 @@ def _candidates(facts: ModelFacts, context: int | None, load: Load) -> Iterator[
     while wanted > least:
         wanted = max(wanted // 2, least)
         yield size(wanted, 1)
+
+
+def _dtype(facts: ModelFacts) -> str:
+    """Half the bytes where float32 takes too many, or where the CPU multiplies in bfloat16."""
+    is_native = facts.in_bfloat16 and multiplies_bfloat16()
+    return "bfloat16" if is_native or facts.num_parameters > _LARGE else "float32"
 
 
 def _values_per_token(config: Mapping[str, Any]) -> int:

@@ -18,7 +18,6 @@ from nasarena.experiments.comparison.plan import Comparison, plan_comparison
 from nasarena.experiments.comparison.resolved_searcher import NO_OBJECTS, Entrant, resolve_searcher
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import command_line
-from nasarena.experiments.execution.workers import num_cores
 from nasarena.experiments.settings.choices import choose_proxy
 from nasarena.experiments.settings.commands import check_settings
 from nasarena.experiments.settings.config import (
@@ -32,6 +31,7 @@ from nasarena.proxies.landscape import Landscape
 from nasarena.proxies.landscapes import additive
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.loop import BUDGET_SPENT
+from nasarena.search.machine import num_cores
 from nasarena.search.retraining import best_patterns
 from nasarena.search.run_config import BASELINES
 from nasarena.search.searcher import SearcherSpec

@@ -16,9 +16,8 @@ from nasarena.agents.scribe.card import MODEL_DIR
 from nasarena.experiments.comparison.model_needs import model_findings
 from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.execution.provenance import commit, hardware, version_of
-from nasarena.experiments.execution.workers import num_cores
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.machine import cache_folder
+from nasarena.search.machine import cache_folder, num_cores
 
 NEEDED = ("torch", "numpy", "scipy", "pandas", "seaborn", "hydra-core", "rich", "jinja2")
 OPTIONAL = {

@@ -25,8 +25,8 @@ from nasarena.experiments.comparison.llm import Access
 from nasarena.experiments.comparison.plan import Comparison
 from nasarena.experiments.comparison.run_spec import RunSpec, make_searcher
 from nasarena.experiments.comparison.shared_model import cells_that_ask
-from nasarena.experiments.execution.workers import num_cores
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.search.machine import num_cores
 from nasarena.search.notation import run_lengths
 from nasarena.search.seeding import stream
 from nasarena.search.space import PatternSpace

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from nasarena.experiments.commands.evaluate import score_patterns
 from nasarena.experiments.comparison.run_spec import RunSpec
-from nasarena.experiments.execution.workers import num_cores
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.proxies.lra.programs import framework_of
 from nasarena.search.candidates.program_space import ProgramSpace
 from nasarena.search.candidates.protocol import CodeSpace
+from nasarena.search.machine import num_cores
 from nasarena.search.proxy import Split
 
 # Of a trial's three sandboxes, beside the training; JAX is imported and compiles in each.

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasarena.experiments.execution.pool import Report, results
-from nasarena.experiments.execution.workers import LocalPool, num_cores
+from nasarena.experiments.execution.workers import LocalPool
+from nasarena.search.machine import num_cores
 
 if TYPE_CHECKING:
     from nasarena.figures.plots.figure_files import Source

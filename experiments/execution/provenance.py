@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nasarena.experiments.execution.workers import num_cores
+from nasarena.search.machine import num_cores
 
 PACKAGES = ("nasarena", "torch", "numpy", "scipy", "optuna", "nevergrad", "botorch", "gpytorch")
 

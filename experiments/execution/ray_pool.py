@@ -16,8 +16,9 @@ from typing import Any, Self
 
 from nasarena.experiments.execution.pool import News, Queue
 from nasarena.experiments.execution.remote_site import Site, dump, open_site
-from nasarena.experiments.execution.workers import LocalPool, num_cores
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.search.errors import NasArenaError
+from nasarena.search.machine import num_cores
 
 _MOST_LOST_STARTS = 5  # actors in a row that died before they could be given a task
 _GRACE_S = 10.0

@@ -24,7 +24,7 @@ from typing import Any, Self
 from nasarena.experiments.execution.fork_server import ForkedProcess, fork_worker
 from nasarena.experiments.execution.pool import News, Queue, Report, leaves_traces, run_task
 from nasarena.search.guarded_searcher import TimeLimit
-from nasarena.search.machine import thread_environment
+from nasarena.search.machine import num_cores, thread_environment
 
 _REPORT_EVERY_S = 0.1
 _GRACE_S = 2.0
@@ -48,13 +48,6 @@ class _Worker:
             _send(self.pipe, (self.task, task))
         except OSError:
             pass  # it is gone; reading from it says so next
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class LocalPool:

@@ -25,7 +25,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from nasarena.experiments.execution.synchronized_pool import work_together
-from nasarena.experiments.execution.workers import LocalPool, num_cores
+from nasarena.experiments.execution.workers import LocalPool
 from nasarena.experiments.measure.engine.timed_trainings import (
     Took,
     measure_peaks,
@@ -40,6 +40,7 @@ from nasarena.experiments.measure.engine.timed_trainings import (
     wall_s,
 )
 from nasarena.experiments.measure.record import record
+from nasarena.search.machine import num_cores
 from nasarena.search.notation import expand
 
 if TYPE_CHECKING:

@@ -1,14 +1,16 @@
 """A server on a CPU is sized by its model: worked out by hand for two models that were served."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from nasarena.agents.llm import serving_size as sizes
 from nasarena.agents.llm.errors import VllmFailed
-from nasarena.agents.llm.server_command import ServerSettings, command
+from nasarena.agents.llm.server_command import ServerSettings, command, environment
 from nasarena.agents.llm.serving_size import Load, ModelFacts, read_facts, serving_size
 from nasarena.search.errors import InvalidSetting
 
@@ -17,10 +19,26 @@ SMALL = ModelFacts(134_515_008, 2 * 30 * 3 * 64, 8192)
 LARGE = ModelFacts(1_777_088_000, 2 * 28 * 2 * 128, 32768)
 
 
+@pytest.fixture(autouse=True)
+def without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU that has no instructions for it, whichever this one is."""
+    monkeypatch.setattr(sizes, "multiplies_bfloat16", lambda: False)
+
+
 def test_small_model_is_served_in_float32() -> None:
     size = serving_size(SMALL, None, 24 * GIB, "small")
     assert (size.dtype, size.context) == ("float32", 8192)
     assert size.cache_bytes == (16 * 2048 + 32) * 11_520 * 4  # 16 replies, one empty block
+
+
+def test_small_model_in_bfloat16_stays_so_where_the_cpu_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sizes, "multiplies_bfloat16", lambda: True)
+    size = serving_size(SMALL, None, 24 * GIB, "small")
+    assert (size.dtype, size.cache_bytes) == ("bfloat16", (16 * 2048 + 32) * 11_520 * 2)
+    stored = replace(SMALL, in_bfloat16=False)
+    assert serving_size(stored, None, 24 * GIB, "small").dtype == "float32"
 
 
 def test_large_model_is_served_in_half_the_memory_and_a_context_that_fits() -> None:
@@ -72,7 +90,7 @@ def test_facts_are_read_from_a_folder(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert read_facts(tmp_path) is None  # no weights
     save_file({"w": np.zeros((10, 7), dtype=np.float32)}, tmp_path / "model.safetensors")
-    assert read_facts(tmp_path) == ModelFacts(70, 2 * 3 * 4 * 16, 512)
+    assert read_facts(tmp_path) == ModelFacts(70, 2 * 3 * 4 * 16, 512, in_bfloat16=False)
     words = command(ServerSettings(model=str(tmp_path), device="cpu"), "python", 1)
     assert words[words.index("--max-model-len") + 1] == "512"
     assert words[words.index("--kv-cache-memory-bytes") + 1] == str((16 * 512 + 32) * 384 * 4)
@@ -81,5 +99,26 @@ def test_facts_are_read_from_a_folder(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_key_value_heads": 1}))
     facts = read_facts(tmp_path)
     assert facts is not None and facts.values_per_token == 2 * 3 * 16
+    for name in ("dtype", "torch_dtype"):  # as transformers 5 and 4 call it
+        (tmp_path / "config.json").write_text(json.dumps({**config, name: "bfloat16"}))
+        facts = read_facts(tmp_path)
+        assert facts is not None and facts.in_bfloat16
     (tmp_path / "config.json").write_text(json.dumps({**config, "layers_block_type": ["mamba"]}))
     assert read_facts(tmp_path) is None
+
+
+def test_model_and_engine_are_one_process_with_all_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a process for each, the engine polls the other one and has a core to itself."""
+    monkeypatch.setattr("nasarena.agents.llm.server_command.num_cores", lambda: 6)
+    (tmp_path / "config.json").write_text("{}")
+    served = ServerSettings(model=str(tmp_path), device="cpu")
+    words = command(served, "python", 1)
+    assert words[words.index("--distributed-executor-backend") + 1] == "uni"
+    assert environment(served, tmp_path)["OMP_NUM_THREADS"] == "6"
+    assert environment(served, tmp_path)["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+    assert environment(served, tmp_path)["VLLM_ENABLE_V1_MULTIPROCESSING"] == "1"
+    divided = replace(served, arguments=("--tensor-parallel-size", "2"))
+    assert "uni" not in command(divided, "python", 1)  # needs a process for each part

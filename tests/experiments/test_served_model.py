@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 from safetensors.numpy import save_file
 
+from nasarena.agents.llm import serving_size
 from nasarena.agents.llm.errors import VllmFailed
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.serving_size import Load
@@ -25,11 +26,12 @@ GIB = 2**30
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, a vLLM, no GPU, and nothing may be fetched."""
+    """A cache of its own, a vLLM, no GPU, no bfloat16 on the CPU, and nothing may be fetched."""
     monkeypatch.setenv("NASARENA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(served_model, "vllm_python", lambda given: "python")
     monkeypatch.setattr(served_model, "uses_cuda", lambda device: False)
     monkeypatch.setattr(model_needs, "uses_cuda", lambda device: False)
+    monkeypatch.setattr(serving_size, "multiplies_bfloat16", lambda: False)
     for name in ("check_index", "download", "convert"):
         monkeypatch.setattr(folders, name, lambda *_: pytest.fail("something long began"))
 
