@@ -1,4 +1,4 @@
-"""What a trained model says of itself in `training.json`: how it is asked, and how it answers."""
+"""What a trained model says of itself in `training.json`: how it is asked."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,6 @@ from typing import Any
 
 MODEL_DIR = Path(__file__).parent / "model"
 FILE = "training.json"
-
-
-def read_drafts(folder: Path = MODEL_DIR) -> int:
-    """How many rationales the model weighs before it replies; 1 is plain decoding."""
-    return int(_read(folder).get("drafts", 1))
 
 
 def prompt_options(folder: Path = MODEL_DIR) -> dict[str, Any]:

@@ -4,10 +4,7 @@ The same weights and arithmetic as `transformers.Qwen3ForCausalLM` in float32 (a
 two). At a million parameters a framework's overhead for each token is far larger than the work, so
 plain numpy answers several times sooner, and nothing heavy has to be imported.
 
-`Branches` are several continuations of one text, a token of each at a time.
-
-Shapes: T new tokens, S all tokens so far, D width, H heads, K width of a head, V vocabulary,
-N branches, R tokens of a branch.
+Shapes: T new tokens, S all tokens so far, D width, H heads, K width of a head, V vocabulary.
 """
 
 import json
@@ -47,28 +44,6 @@ class Cache:
         return Cache(self.length, list(self.keys), list(self.values))
 
 
-@dataclass(slots=True)
-class Branches:
-    """Keys and values of what each of N branches adds to a text that they share."""
-
-    shared: Cache
-    length: int = 0
-    keys: dict[int, Array] = field(default_factory=dict)  # by layer, (H, N, R, K)
-    values: dict[int, Array] = field(default_factory=dict)
-
-    @property
-    def place(self) -> int:
-        """The position of the next token."""
-        return self.shared.length + self.length
-
-    def append(self, index: int, key_HNK: Array, value_HNK: Array) -> tuple[Array, Array]:
-        """All keys and values of a layer with the new ones."""
-        for kept, new in ((self.keys, key_HNK), (self.values, value_HNK)):
-            new_HNRK = new[:, :, None]
-            kept[index] = np.concatenate([kept[index], new_HNRK], 2) if index in kept else new_HNRK
-        return self.keys[index], self.values[index]
-
-
 class Decoder:
     """Weights of a Qwen3-architecture decoder with tied embeddings and as many KV heads as heads.
 
@@ -105,37 +80,6 @@ class Decoder:
             hidden_TD = hidden_TD + self._transform(hidden_TD, layer)
         cache.length += len(ids)
         return self._logits(hidden_TD[-num_logits:])
-
-    def extend_each(self, branches: "Branches", ids: list[int]) -> Array:
-        """Append a token to every branch; logits behind each, `(N, V)`."""
-        hidden_ND = self.embeddings[ids]
-        for index, layer in enumerate(self.layers):
-            normed_ND = self._rms_normalize(hidden_ND, layer.attention_norm)
-            hidden_ND = hidden_ND + self._attend_each(normed_ND, layer, branches, index)
-            hidden_ND = hidden_ND + self._transform(hidden_ND, layer)
-        branches.length += 1
-        return self._logits(hidden_ND)
-
-    def _attend_each(
-        self, normed_ND: Array, layer: Layer, branches: "Branches", index: int
-    ) -> Array:
-        num = len(normed_ND)
-        split = (normed_ND @ layer.query_key_value).reshape(num, 3, self.num_heads, -1)
-        query_HNK, key_HNK, value_HNK = split.transpose(1, 2, 0, 3)
-        here = slice(branches.place, branches.place + 1)
-        query_HNK = self._rotate(self._rms_normalize(query_HNK, layer.query_norm), here)
-        key_HNK = self._rotate(self._rms_normalize(key_HNK, layer.key_norm), here)
-        own_HNRK = branches.append(index, key_HNK, value_HNK)
-        shared = branches.shared
-        scores_HNS = query_HNK @ shared.keys[index].transpose(0, 2, 1)
-        scores_HNR = (own_HNRK[0] @ query_HNK[..., None])[..., 0]
-        scores = np.concatenate([scores_HNS, scores_HNR], 2) / np.float32(query_HNK.shape[2] ** 0.5)
-        scores = np.exp(scores - scores.max(2, keepdims=True))
-        scores /= scores.sum(2, keepdims=True)
-        mixed = scores[..., : shared.length] @ shared.values[index]
-        mixed += (scores[..., None, shared.length :] @ own_HNRK[1])[..., 0, :]
-        result: Array = mixed.transpose(1, 0, 2).reshape(num, -1) @ layer.output
-        return result
 
     def _transform(self, hidden: Array, layer: Layer) -> Array:
         """The gated layer that sees one token alone."""

@@ -1,8 +1,7 @@
 """The embedded agent as a `Client`: the ordinary requests, answered in this process.
 
 It answers what it was taught: the compact prompt, with the schema of a candidate. Every reply keeps
-the schema by construction, and is what the same weights say behind a vLLM server, except that only
-in process several drafts are weighed (deliberation.py); their tokens are charged. Anything else is
+the schema by construction, and is what the same weights say behind a vLLM server. Anything else is
 refused in one line, as a server would refuse it.
 """
 
@@ -33,11 +32,9 @@ class ScribeClient:
 
     model = MODEL_NAME
 
-    def __init__(self, folder: Path = MODEL_DIR, num_drafts: int | None = None) -> None:
-        """`num_drafts` rationales are weighed; by default as many as the model is meant to."""
-        self._writer = _writer(folder, num_drafts)
-        drafts = self._writer.num_drafts
-        self.revision = _revision(folder) + (f"-{drafts}-drafts" if drafts > 1 else "")
+    def __init__(self, folder: Path = MODEL_DIR) -> None:
+        self._writer = _writer(folder)
+        self.revision = _revision(folder)
         self.active_params = self._writer.decoder.num_parameters
 
     def complete(self, request: Request) -> Reply:
@@ -60,7 +57,7 @@ class ScribeClient:
             text=text,
             cost=llm_cost(
                 written.prompt_tokens,
-                num_tokens + written.draft_tokens,
+                num_tokens,
                 seconds=round(time.perf_counter() - start_s, 6),
                 active_params=self.active_params,
             ),
@@ -93,10 +90,10 @@ class ScribeClient:
 
 
 @lru_cache(maxsize=4)
-def _writer(folder: Path, num_drafts: int | None) -> Writer:
+def _writer(folder: Path) -> Writer:
     if not (folder / "model.safetensors").exists():
         raise InvalidSetting(f"llm=scribe needs its weights in {folder}; run make train-scribe")
-    return Writer(folder, num_drafts)
+    return Writer(folder)
 
 
 @lru_cache(maxsize=4)

@@ -32,7 +32,7 @@ from nasarena.agents.scribe.vocabulary import GAINS, build_tokenizer, save_token
 from nasarena.search.machine import cache_folder, thread_environment
 
 # How the model is asked, as compared on families of lessons (docs/agents.md): more did harm.
-DRAFTS, LINES = 1, 16  # rationales that it weighs before it replies, scored lines of a prompt
+LINES = 16  # scored lines of a prompt
 
 
 class Training:
@@ -146,7 +146,6 @@ def save(training: Training, folder: Path) -> None:
     save_tokenizer(folder)
     record = {
         "settings": asdict(training.settings),
-        "drafts": DRAFTS,
         "lines": LINES,
         "num_parameters": sum(p.numel() for p in training.model.parameters()),
         "seconds": round(training.seconds, 1),

@@ -1,12 +1,10 @@
 """How the embedded agent writes a reply in process: decide, force, draft, verify.
 
 Only what the model decides is decoded one token at a time: how many changes, which, and what to
-expect. A model that is to deliberate does so for several drafts at once and goes on with the one
-that it expects most of (deliberation.py); at temperature 0 there is one draft. Fixed parts of the
-reply are fed in one go. The pattern is drafted from the decided changes and checked by the model in
-a single pass; where the model would write another letter, its letter stands and decoding goes on
-from there. So without drafts the text is the one that plain decoding gives, greedy or sampled, in a
-tenth of the passes.
+expect. Fixed parts of the reply are fed in one go. The pattern is drafted from the decided changes
+and checked by the model in a single pass; where the model would write another letter, its letter
+stands and decoding goes on from there. So the text is the one that plain decoding gives, greedy or
+sampled, in a tenth of the passes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from nasarena.agents.llm.errors import ContextTooSmall
-from nasarena.agents.scribe.card import MODEL_DIR, read_drafts
+from nasarena.agents.scribe.card import MODEL_DIR
 from nasarena.agents.scribe.decoder import Array, Cache, Decoder
-from nasarena.agents.scribe.deliberation import Words, choose_rationale
 from nasarena.agents.scribe.landscapes import DEPTHS, LETTERS
 from nasarena.agents.scribe.vocabulary import (
     CLOSING,
@@ -46,12 +43,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A reply, how it was spelled, how many tokens the prompt had, and all drafts together."""
+    """A reply, how it was spelled, and how many tokens the prompt had."""
 
     text: str
     choices: tuple[Choice, ...]
     prompt_tokens: int
-    draft_tokens: int = 0
 
     @property
     def completion_tokens(self) -> int:
@@ -60,18 +56,13 @@ class Written:
 
 
 class Writer:
-    """The model in `folder` with its tokenizer; it keeps no state between replies.
+    """The model in `folder` with its tokenizer; it keeps no state between replies."""
 
-    `num_drafts` is how many rationales it weighs before a reply, by default what `training.json`
-    says; 1 is plain decoding.
-    """
-
-    def __init__(self, folder: Path = MODEL_DIR, num_drafts: int | None = None) -> None:
+    def __init__(self, folder: Path = MODEL_DIR) -> None:
         from tokenizers import Tokenizer
 
         self.decoder = Decoder(folder)
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.num_drafts = read_drafts(folder) if num_drafts is None else num_drafts
         self._ids: dict[str, int] = self.tokenizer.get_vocab()
         self._opening, self._hypothesis, self._expected, self._pattern, self._closing = (
             self._encode(text)[0] for text in (OPENING, HYPOTHESIS, EXPECTED, PATTERN, CLOSING)
@@ -103,14 +94,9 @@ class Writer:
         history = next(message["content"] for message in messages if message["role"] == "user")
         sentence = _Sentence(self.decoder, prompt, temperature, rng)
         sentence.force(self._opening)
-        num_tokens = 0
-        if self.num_drafts > 1 and temperature > 0:
-            changes, num_tokens = self._deliberate(sentence, history, space, temperature, rng)
-            sentence.choose(self._gains or [self._expected])
-        else:
-            sentence.choose(self._numbers[: space.depth])
-            sentence.force(self._hypothesis)
-            changes = self._write_changes(sentence, space)
+        sentence.choose(self._numbers[: space.depth])
+        sentence.force(self._hypothesis)
+        changes = self._write_changes(sentence, space)
         if self._gains:
             sentence.force(self._expected)
         sentence.choose(self._directions)
@@ -118,7 +104,7 @@ class Writer:
         self._write_pattern(sentence, space, _draft(history, space, changes))
         sentence.force(self._closing)
         text = self.tokenizer.decode([choice.token for choice in sentence.choices])
-        return Written(text, tuple(sentence.choices), len(prompt), num_tokens)
+        return Written(text, tuple(sentence.choices), len(prompt))
 
     def _check(self, messages: Sequence[Mapping[str, str]], space: PatternSpace) -> list[int]:
         """The tokens of a conversation; raises what `answer` says."""
@@ -135,35 +121,6 @@ class Writer:
                 f"{len(prompt)}; it understands prompt=compact and nothing longer"
             )
         return prompt
-
-    def _deliberate(
-        self,
-        sentence: "_Sentence",
-        history: str,
-        space: PatternSpace,
-        temperature: float,
-        rng: np.random.Generator,
-    ) -> tuple[dict[int, str], int]:
-        """Places, from 0, and their new letters, and how many tokens all drafts took."""
-        names = [[f" {n + 1}{letter}" for letter in space.alphabet] for n in range(space.depth)]
-        places = np.array([self._single_tokens(row) for row in names])
-        better, *_ = self._directions
-        words = Words(
-            numbers=self._numbers,
-            hypothesis=self._hypothesis,
-            changes=places,
-            gains=self._gains,
-            expected=self._expected,
-            better=better,
-            directions=self._directions,
-        )
-        text, first = sentence.read()
-        tokens, num_tokens = choose_rationale(
-            self.decoder, text, first, words, history, space, self.num_drafts, temperature, rng
-        )
-        sentence.accept(tokens)
-        found = (np.argwhere(places == token)[0].tolist() for token in tokens[2:])
-        return {place: space.alphabet[letter] for place, letter in found}, num_tokens
 
     def _write_changes(self, sentence: "_Sentence", space: PatternSpace) -> dict[int, str]:
         """Places, from 0, and their new letters, until the model goes on."""
@@ -210,23 +167,10 @@ class _Sentence:
         self._ids = prompt
         self._decoder, self._temperature, self._rng = decoder, temperature, rng
         self._cache = Cache()
-        self._last: Array | None = None  # logits behind all that was read
 
     def force(self, token: int) -> None:
         """Append a token that is no choice."""
         self._append(token, None)
-
-    def read(self) -> tuple[Cache, Array]:
-        """What was read so far, all of it, and the logits behind it; the text stays as it is."""
-        first: Array = self._decoder.extend(self._cache, self._ids[self._cache.length :])[0]
-        self._last = first
-        return self._cache, first
-
-    def accept(self, tokens: list[int]) -> None:
-        """Append tokens that were chosen elsewhere, directly after `read`."""
-        behind = self._decoder.extend(self._cache, tokens[:-1], len(tokens) - 1)
-        for token, logits in zip(tokens, [self._last, *behind], strict=True):
-            self._append(token, logits)
 
     def choose(self, allowed: Sequence[int]) -> int:
         """Append one of `allowed`, as the model likes it."""

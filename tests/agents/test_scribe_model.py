@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,22 +17,18 @@ from transformers import AutoTokenizer, Qwen3ForCausalLM
 from nasarena.agents.context import compact_prompt as compact
 from nasarena.agents.scribe import train as training
 from nasarena.agents.scribe.batches import IGNORE, encode, shard_batches
-from nasarena.agents.scribe.card import MODEL_DIR, prompt_options, read_drafts
+from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
 from nasarena.agents.scribe.data import Lesson, shard
-from nasarena.agents.scribe.decoder import Branches, Cache, Decoder
-from nasarena.agents.scribe.deliberation import Words, choose_rationale, read_changes
-from nasarena.agents.scribe.local import ScribeClient
+from nasarena.agents.scribe.decoder import Cache, Decoder
 from nasarena.agents.scribe.network import layer_parts, token_losses
 from nasarena.agents.scribe.training_settings import Settings
 from nasarena.agents.scribe.vocabulary import (
     CLOSING,
     END,
     EXPECTED,
-    GAINS,
     HYPOTHESIS,
     OPENING,
     PATTERN,
-    PERCENTS,
     Reply,
     build_tokenizer,
     prompt_text,
@@ -188,12 +183,9 @@ def test_a_checkpoint_of_other_settings_is_refused() -> None:
 
 def test_a_model_says_how_it_is_asked_and_answers(tiny: Path, tmp_path: Path) -> None:
     assert prompt_options(tiny) == {"prompt": "compact", "lines": training.LINES}
-    assert Writer(tiny).num_drafts == training.DRAFTS
     assert prompt_options(tmp_path) == {"prompt": "compact"}  # one that says nothing
-    (tmp_path / "training.json").write_text('{"drafts": 6, "settings": {"lines": 48}}')
-    assert read_drafts(tmp_path) == 6 and prompt_options(tmp_path)["lines"] == 48
-    one, other = (ScribeClient(tiny, drafts).revision for drafts in (1, 4))
-    assert other == f"{one}-4-drafts"
+    (tmp_path / "training.json").write_text('{"settings": {"lines": 48}}')
+    assert prompt_options(tmp_path)["lines"] == 48
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -229,79 +221,6 @@ def test_what_it_never_learned_is_refused_in_one_line(tiny: Path) -> None:
     for space in (PatternSpace("AMS", 41), PatternSpace("AKU", 8)):
         with pytest.raises(InvalidSetting, match="choose another model"):
             writer.write(compact.render(space, []), space, 0.0, rng)
-
-
-def test_branches_are_what_plain_decoding_gives(tiny: Path) -> None:
-    decoder, ids = Decoder(tiny), np.random.default_rng(1).integers(600, size=40).tolist()
-    shared = Cache()
-    decoder.extend(shared, ids)
-    branches = Branches(shared)
-    together = [decoder.extend_each(branches, step) for step in ([5, 9], [7, 11], [7, 300])]
-    for branch, continuation in enumerate(([5, 7, 7], [9, 11, 300])):
-        alone = decoder.extend(shared.copy(), continuation, 3)
-        np.testing.assert_allclose([step[branch] for step in together], alone, atol=2e-5)
-
-
-@pytest.mark.parametrize("num", [0, 1, 9])
-def test_a_model_that_deliberates_keeps_the_contract(tiny: Path, num: int) -> None:
-    text, space = history(num), SPACE
-    for seed in range(4):
-        written = Writer(tiny, num_drafts=6).write(text, space, 1.0, np.random.default_rng(seed))
-        reply = json.loads(written.text)
-        changes = reply["hypothesis"].split(" by ")[0].split()[1:]
-        assert reply["name"] == f"step of {len(changes)}"
-        best, known = read_changes(text, space)
-        named = frozenset((int(one[:-1]) - 1, space.alphabet.index(one[-1])) for one in changes)
-        assert len({place for place, _ in named}) == len(changes)
-        assert all(best[place] != letter for place, letter in named) and named not in known
-        assert reply["pattern"] in space
-        assert written.draft_tokens >= 6 * 3
-
-
-def test_without_chance_there_is_nothing_to_deliberate(tiny: Path) -> None:
-    texts = {
-        Writer(tiny, num_drafts=drafts).write(history(5), SPACE, 0.0, np.random.default_rng(0)).text
-        for drafts in (1, 8)
-    }
-    assert len(texts) == 1
-
-
-class _Oracle:
-    """In place of a decoder: every change is as likely and gains 1 %, but one gains or loses 100 %.
-
-    By its mean that one is the worst, by its expected improvement the best.
-    """
-
-    def __init__(self, words: Words, treasure: int) -> None:
-        self.words, self.treasure = words, treasure
-
-    def extend_each(self, branches: Branches, ids: list[int]) -> np.ndarray:  # type: ignore[type-arg]
-        logits = np.zeros((len(ids), 100), dtype=np.float32)
-        for row, token in enumerate(ids):
-            outcomes = (-100, 100) if token == self.treasure else (1,)
-            for percent in outcomes:
-                logits[row, self.words.gains[PERCENTS.index(percent)]] = 9.0
-        return logits
-
-
-@pytest.mark.parametrize("is_known", [False, True])
-def test_the_draft_that_promises_most_is_taken_unless_it_is_known(is_known: bool) -> None:
-    space = PatternSpace("AM", 4)
-    changes = np.arange(8).reshape(4, 2)
-    gains = list(range(20, 20 + len(GAINS)))
-    words = Words(
-        numbers=[10, 11, 12, 13], hypothesis=14, changes=changes, gains=gains,
-        expected=15, better=16, directions=[16, 17, 18],
-    )  # fmt: skip
-    first = np.full(100, -9.0, dtype=np.float32)
-    first[10] = 9.0  # one change
-    text = "4 AM\n99 1A 2A 3A 4A" + ("\n50 3M" if is_known else "")
-    oracle: Any = _Oracle(words, treasure=5)  # 3M
-    tokens, _ = choose_rationale(
-        oracle, Cache(), first, words, text, space, 60, 1.0, np.random.default_rng(0)
-    )
-    assert tokens[:2] == [10, 14] and len(tokens) == 3
-    assert (tokens[2] == 5) != is_known and tokens[2] in (1, 3, 5, 7)
 
 
 def test_layers_follow_a_pattern_of_our_own_space() -> None:

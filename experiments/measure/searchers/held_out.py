@@ -7,7 +7,7 @@ searcher) minus the true score of the pattern with the best noisy score. p value
 Wilcoxon signed-rank test, by seed.
 
     python -m nasarena.experiments.measure.searchers.held_out [--save] [--seeds=20] [--trials=100] \
-      [--depth=16] [--workers=2] [--model=FOLDER] [--drafts=16] [tpe scribe ...]
+      [--depth=16] [--workers=2] [--model=FOLDER] [tpe scribe ...]
 
 `--families=tables ngrams ...` plays fresh functions of families that lessons have: what is to be
 chosen is chosen there. Finished runs are kept in the cache folder, so an interrupted measurement
@@ -97,8 +97,8 @@ class HeldOut(Proxy):
 class Run:
     """A task for a worker: one entrant on one landscape.
 
-    `model` is the embedded agent's folder, `drafts` how many rationales it weighs and `lines` how
-    many scored lines it is shown (None: as the model is meant to).
+    `model` is the embedded agent's folder, `lines` how many scored lines it is shown (None: as the
+    model is meant to).
     """
 
     family: str
@@ -107,7 +107,6 @@ class Run:
     num_trials: int
     depth: int
     model: str
-    drafts: int | None = None
     lines: int | None = None
 
     def __call__(self, report: Report) -> float:
@@ -117,7 +116,7 @@ class Run:
         spec = NARROW.get(name) or load_searcher(name)
         if spec.uses_llm:
             options = {**self._prompt(), **options}
-        llm = ScribeClient(Path(self.model), self.drafts) if spec.uses_llm else None
+        llm = ScribeClient(Path(self.model)) if spec.uses_llm else None
         make = partial(build_searcher, spec, proxy.space)
         given: dict[str, Any] = {"options": options, "num_trials": self.num_trials, "llm": llm}
         settings = LoopSettings(self.seed, Budget("trials", self.num_trials), finalists=0)
@@ -129,7 +128,7 @@ class Run:
     def key(self) -> str:
         """What the result depends on: of the model weights and prompt, not where they lie."""
         is_agent = ENTRANTS[self.entrant][0] == AGENT
-        client = ScribeClient(Path(self.model), self.drafts) if is_agent else None
+        client = ScribeClient(Path(self.model)) if is_agent else None
         revision = client.revision if client else ""
         lines = self._prompt().get("lines") if client else None
         revision += f"-{lines}-lines" if lines else ""
@@ -226,7 +225,6 @@ def main() -> None:
         "--families", nargs="+", choices=[*HELD_OUT, *TRAINED], default=list(HELD_OUT)
     )
     parser.add_argument("--model", type=Path, default=MODEL_DIR, help="the embedded agent's folder")
-    parser.add_argument("--drafts", type=int, help="rationales weighed; by default the model's own")
     parser.add_argument("--lines", type=int, help="of its prompt; by default the model's own")
     parser.add_argument("--workers", type=int, help="processes; one a core by default")
     parser.add_argument("--save", action="store_true", help="into docs/measurements")
@@ -235,7 +233,7 @@ def main() -> None:
         parser.error(f"expected entrants of {', '.join(ENTRANTS)}, got {', '.join(unknown)}")
     model = str(given.model.resolve())
     runs = [
-        Run(family, entrant, seed, given.trials, given.depth, model, given.drafts, given.lines)
+        Run(family, entrant, seed, given.trials, given.depth, model, given.lines)
         for family in given.families
         for seed in range(given.seeds)
         for entrant in dict.fromkeys(["random", *(given.entrants or ENTRANTS)])
