@@ -5,7 +5,7 @@ them at each ask. Its options are its own, those of its policy and `AgentOptions
 which `build_searcher` can check: it is made from the dataclasses when a class is declared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar, cast
 
@@ -136,7 +136,7 @@ class LlmSearcher:
             self._pattern(answer),
             answer.provenance,
             move.parents,
-            details | _reply_details(answer),
+            details | _reply_details(answer, self.sight.explain),
             answer.cost + cost + spent,
         )
 
@@ -230,7 +230,7 @@ class Agent(LlmSearcher):
         return pending
 
 
-def _reply_details(answer: Answer[Candidate]) -> dict[str, str]:
+def _reply_details(answer: Answer[Candidate], explain: Callable[[str], str]) -> dict[str, str]:
     """What the model said about its proposal, or why it could not be used."""
     prompt = {"prompt": answer.prompt_version}
     if answer.value is None:
@@ -238,7 +238,7 @@ def _reply_details(answer: Answer[Candidate]) -> dict[str, str]:
     candidate = answer.value
     said = {
         "name": candidate.name,
-        "hypothesis": candidate.hypothesis,
+        "hypothesis": explain(candidate.hypothesis),
         "expected": candidate.expected,
     }
     return {**prompt, **{key: text for key, text in said.items() if text}, **candidate.notes}

@@ -98,6 +98,10 @@ class ViewBuilder:
         """The true pattern behind one in the letters that were shown."""
         return self._disguise.reveal(pattern) if self._disguise else pattern
 
+    def explain(self, text: str) -> str:
+        """What the model says of its candidate, with the names of edits it was shown letters of."""
+        return self._disguise.explain(text) if isinstance(self._disguise, EditLetters) else text
+
     def _names_of(self, pending: Sequence[Proposal]) -> tuple[str, ...]:
         """Candidates that are being scored, a line each."""
         return tuple(

@@ -7,6 +7,7 @@ every pattern can be read; edits that mean nothing beside the others are dropped
 searcher are.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from nasarena.search.errors import InvalidSetting
 from nasarena.search.space import PatternSpace
 
 LETTERS = "ABCDE"  # the values of an edit, its default first
+_CHANGE = re.compile(rf"\b(\d+)([{LETTERS}])\b")
 _SPREAD = (0.1, 0.3, 0.5, 0.7, 0.9)  # of a number: places on its range
 
 
@@ -60,6 +62,17 @@ class EditLetters:
                 for name, letter, values in zip(names, letters, self.values, strict=True)
             }
         )
+
+    def explain(self, text: str) -> str:
+        """What the model says with edits instead of places: `set 2B` as `set skip=on`."""
+        return _CHANGE.sub(self._name_change, text)
+
+    def _name_change(self, found: re.Match[str]) -> str:
+        place, letter = int(found[1]) - 1, LETTERS.index(found[2])
+        if not 0 <= place < len(self.order):
+            return found[0]
+        values = self.values[place]
+        return f"{self.true.edits[self.order[place]].name}={values[_fold(letter, len(values))]}"
 
 
 def values_by_letter(edit: Edit) -> tuple[str, ...]:

@@ -238,8 +238,10 @@ def test_a_compact_prompt_shows_edits_as_letters_and_reads_a_pattern(tmp_path: P
         depth = len(EDITS.edits)
         assert request.schema["properties"]["pattern"]["pattern"] == f"^[ABCDE]{{{depth}}}$"
         assert request.messages[0]["content"].startswith(f"{depth} ABCDE\n99 1")
-        return json.dumps({**_IDEA, "pattern": "".join(rng.choice(list("ABCDE"), depth))})
+        idea = {**_IDEA, "hypothesis": "set 1A by +5%"}
+        return json.dumps({**idea, "pattern": "".join(rng.choice(list("ABCDE"), depth))})
 
+    defaults = {f"set {edit.name}={edit.default} by +5%" for edit in EDITS.edits}
     for control in ("none", "anonymous_letters", "shuffled_scores"):
         client = ScriptedClient(guess)
         folder = tmp_path / control
@@ -249,6 +251,7 @@ def test_a_compact_prompt_shows_edits_as_letters_and_reads_a_pattern(tmp_path: P
         for trial in trials:
             assert EDITS.validate(trial.pattern) == trial.pattern
             assert trial.details["prompt"] == "compact"
+            assert trial.details["hypothesis"] in defaults
 
 
 class TestRefusals:

@@ -46,6 +46,15 @@ def test_a_list_is_shown_and_read_back_and_a_number_as_its_nearest() -> None:
     assert letters.reveal("AAAE") == "default"  # a rate means nothing without its norm
 
 
+def test_what_the_model_says_is_told_in_the_names_of_edits() -> None:
+    letters = EditLetters.draw(SPACE)
+    assert letters.explain("set 2B 4E by +5%") == "set skip=on rate=0.631 by +5%"
+    assert letters.explain("set 1A 2D 9B 0B") == "set norm=rms skip=on 9B 0B"  # D is B of a switch
+    turned = EditLetters.draw(SPACE, np.random.default_rng(3))
+    first = SPACE.edits[turned.order[0]]
+    assert turned.explain("set 1A") == f"set {first.name}={first.default}"
+
+
 def test_a_letter_without_a_value_stands_for_another_change() -> None:
     letters = EditLetters.draw(SPACE)
     assert {letters.reveal(f"A{letter}AA") for letter in "BCDE"} == {"skip=on"}
