@@ -16,7 +16,7 @@ from pydantic import Field
 
 from nasarena.agents.llm.serving_size import BLOCK, USUAL, Load, read_facts, serving_size
 from nasarena.search.errors import InvalidSetting
-from nasarena.search.machine import free_memory, num_cores
+from nasarena.search.machine import free_memory, num_cores, thread_environment
 from nasarena.search.settings import settings
 
 SERVING = "serving.json"  # beside a model's weights: {"structured_outputs_backend": "xgrammar"}
@@ -157,8 +157,8 @@ def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
         values |= _OFFLINE
     if not uses_cuda(settings.device):
         chosen = {key: value for key, value in os.environ.items() if key.startswith("VLLM_")}
-        threads = {"OMP_NUM_THREADS": str(num_cores())}
-        values |= {**threads, **_CPU_ENVIRONMENT, **chosen}
+        # The smallest of these numbers is what torch takes: MKL's, left at 1, would keep it at one.
+        values |= {**thread_environment(num_cores()), **_CPU_ENVIRONMENT, **chosen}
     return values
 
 
