@@ -67,8 +67,7 @@ class AgentOptions:
     example: bool = Field(False, description="whether prompts show an example of a reply")
     lines: Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="scored lines of prompt=compact, at most; none: 24, or what the embedded model "
-        "was taught",
+        description="scored lines of prompt=compact, at most; none: 24, the embedded model 16",
     )
     temperature: float = Field(0.8, ge=0, le=2, description="of sampling")
     max_tokens: int = Field(400, ge=16, description="tokens of a reply, at most")

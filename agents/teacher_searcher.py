@@ -1,8 +1,8 @@
 """The embedded agent's teacher as a searcher of its own: what the agent was taught to imitate.
 
 Each turn fits `Teacher` (scribe/teacher.py) to all scores so far and takes the candidate of highest
-expected improvement. No model is asked. How far `llm=scribe` falls short of it is what the
-imitation lost.
+expected improvement. No model is asked. `llm=scribe` falls short of it by what the imitation lost,
+and because it is shown 16 trials instead of all.
 """
 
 from collections.abc import Sequence

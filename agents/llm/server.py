@@ -1,8 +1,8 @@
 """The life of a vLLM server: started from its own environment, waited for, never left over.
 
 `with VllmServer(ServerSettings(model="Qwen/Qwen3-8B"), folder) as server:` gives
-`server.base_url` once it is healthy. It runs under a guardian (`guardian.py`), so it ends with this
-process even if that is killed. With which flags it is started says `server_command.py`.
+`server.base_url` once it is healthy. It runs under a watchdog (`server_watchdog.py`), so it ends
+with this process even if that is killed. With which flags it is started says `server_command.py`.
 """
 
 import json

@@ -1,8 +1,8 @@
 """A client of any server that speaks Chat Completions: vLLM, llama.cpp, a hosted one.
 
-How a constraint is put into words depends on the rung of the ladder that the canary found to hold
-(`canary.py`). The old `guided_json` and `guided_regex` are not among them: servers since vLLM 0.12
-ignore them without a word.
+How a constraint is put into words depends on the rung of the ladder that the probe found to hold
+(`constraint_probe.py`). The old `guided_json` and `guided_regex` are not among them: servers since
+vLLM 0.12 ignore them without a word.
 """
 
 import time

@@ -106,7 +106,7 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
         # A prompt read in parts kills vLLM 0.32 on a CPU where its request has a seed, as all have:
         # it would turn the generator of the CPU back, which cannot be.
         words += ["--enforce-eager", "--no-enable-chunked-prefill", *_cpu_size(settings)]
-        words += () if any("parallel" in word for word in settings.arguments) else _ONE_PROCESS
+        words += _ONE_PROCESS if _is_one_process(settings) else ()
     elif settings.context is not None:
         words += _context_flag(settings.context)
     return [*words, *settings.arguments]
@@ -134,6 +134,11 @@ def _sequences_flag(num_sequences: int) -> list[str]:
     return ["--max-num-seqs", str(num_sequences)]
 
 
+def _is_one_process(settings: ServerSettings) -> bool:
+    """Unless the user divides the model, or names who executes it."""
+    return not any("parallel" in word or "executor" in word for word in settings.arguments)
+
+
 def _context_flag(context: int) -> list[str]:
     return ["--max-model-len", str(context)]
 
@@ -151,14 +156,15 @@ def _backend(folder: Path) -> str:
 
 
 def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
-    """The environment of the server; what the user has set there wins over vLLM's settings."""
+    """The environment of the server; variables of vLLM that the user has set there stay."""
     values = {"VLLM_CACHE_ROOT": str(cache), **os.environ, **_ENVIRONMENT}
     if Path(settings.model).is_dir():
         values |= _OFFLINE
     if not uses_cuda(settings.device):
         chosen = {key: value for key, value in os.environ.items() if key.startswith("VLLM_")}
         # The smallest of these numbers is what torch takes: MKL's, left at 1, would keep it at one.
-        values |= {**thread_environment(num_cores()), **_CPU_ENVIRONMENT, **chosen}
+        num_threads = num_cores() if _is_one_process(settings) else 1
+        values |= {**thread_environment(num_threads), **_CPU_ENVIRONMENT, **chosen}
     return values
 
 

@@ -8,7 +8,7 @@ so that later prompts come from good and bad searches alike.
 
 A reply says by how much the true score is above the best shown, and whether a noisy score came out
 better. Probes say it of candidates that nobody would name: the student learns to predict what it
-is told of nowhere, and can choose among its own proposals by what it expects of them.
+is told of nowhere.
 
 Everything is a pure function of (seed, shard): no files, and an interrupted training goes on alike.
 """

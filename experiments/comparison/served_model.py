@@ -19,7 +19,7 @@ from nasarena.experiments.execution.console import progress_bar, timed_bar
 from nasarena.search.machine import free_memory
 
 _OWN_TEMPLATE = "--chat-template"  # an argument of vLLM that makes up for a missing one
-# Seconds on two cores of a server: measured with the two packaged models, see docs/agents.md.
+# Seconds on two cores of a server: measured with the two packaged models.
 _START_S, _START_S_PER_BILLION = 40.0, 25.0
 _CONVERT_S, _CONVERT_S_PER_BILLION = 15.0, 30.0
 

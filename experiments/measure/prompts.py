@@ -11,8 +11,8 @@ its repeats.
     python -m nasarena.experiments.measure.prompts [--save] [--model=smollm2-135m] [--seeds=1]
         [--workers=16] [FORM ...]
 
-(15 minutes on two cores; runs lie in runs/prompts-MODEL, and the same command goes on with them;
-more seeds add to them)
+(5 minutes on two cores for SmolLM2, 30 for Qwen2.5-Coder; runs lie in runs/prompts-MODEL, and the
+same command goes on with them; more seeds add to them)
 """
 
 import sys

@@ -72,8 +72,8 @@ class VllmLlm(ServerOptions, Connection):
 
     model: str | None = Field(
         None,
-        description="a folder in transformers format or a name on the hub; null is the embedded "
-        "agent",
+        description="a packaged model, a folder in transformers format, a GGUF file or a name on "
+        "the hub; null is the embedded agent",
     )
     timeout_s: float = Field(
         1800.0,

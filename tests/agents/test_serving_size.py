@@ -122,5 +122,7 @@ def test_model_and_engine_are_one_process_with_all_cores(
     assert environment(served, tmp_path)["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
     monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
     assert environment(served, tmp_path)["VLLM_ENABLE_V1_MULTIPROCESSING"] == "1"
-    divided = replace(served, arguments=("--tensor-parallel-size", "2"))
-    assert "uni" not in command(divided, "python", 1)  # needs a process for each part
+    for words in (["--tensor-parallel-size", "2"], ["--distributed-executor-backend=mp"]):
+        divided = replace(served, arguments=tuple(words))
+        assert "uni" not in command(divided, "python", 1)  # needs a process for each part
+        assert environment(divided, tmp_path)["OMP_NUM_THREADS"] == "1"
