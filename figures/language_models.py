@@ -26,7 +26,7 @@ from nasarena.figures.stats.multiple import Comparison, compare_to
 from nasarena.figures.suite.results import is_suite, read_suite
 from nasarena.search.errors import NasArenaError
 from nasarena.search.incumbent import best_first
-from nasarena.search.run_config import BASELINE, Config, control_of, is_reference, label
+from nasarena.search.run_config import BASELINE, Config, control_of, is_reference
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.seeding import stream
 
@@ -90,11 +90,16 @@ def chart_of(folder: Path) -> Chart:
     grounds = [_values(analysis) for _, analysis in parts]
     configs: dict[str, Config] = {}
     for _, analysis in parts:
-        found = [run.record.config for run in analysis.runs if not is_reference(run.record.config)]
-        configs |= {label(config): config for config in found}
+        found = [
+            (run.searcher, run.record.config)
+            for run in analysis.runs
+            if not is_reference(run.record.config)
+        ]
+        configs |= {name: config for name, config in found}
     if not all(BASELINE in values for values in grounds):
         raise NasArenaError(f"{folder} has no runs of random search to compare with")
-    seeds = sorted(set.intersection(*(set(values[BASELINE]) for values in grounds)))
+    # Those of the report: the largest block of searchers that all have the same seeds.
+    seeds = sorted(set.intersection(*(set(analysis.tables.seeds) for _, analysis in parts)))
     rows, missing = {}, []
     for name in _order(configs):
         if all(set(seeds) <= set(values.get(name, {})) for values in grounds):
@@ -157,7 +162,7 @@ def _values(analysis: Analysis) -> dict[str, dict[int, float]]:
             scores = [known.scores.get(pattern, np.nan) for pattern in _handed_in(record)]
             value = (known.best - float(np.mean(scores))) / unit
         if np.isfinite(value):
-            found.setdefault(label(record.config), {})[run.seed] = value
+            found.setdefault(run.searcher, {})[run.seed] = value
     return found
 
 
@@ -176,7 +181,7 @@ def _final_score(record: RunRecord) -> float:
     if scored:
         return float(np.mean(scored))
     best = best_first(record.trials())
-    return float(best[0].score or np.nan) if best else float("nan")
+    return float("nan") if not best or best[0].score is None else float(best[0].score)
 
 
 def draw(chart: Chart) -> Figure:

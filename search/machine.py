@@ -10,6 +10,7 @@ import fcntl
 import os
 import tempfile
 import time
+from math import ceil
 from pathlib import Path
 from typing import IO
 
@@ -45,9 +46,11 @@ def free_memory() -> int:
     try:
         limit = int((_CGROUP / "memory.max").read_text())
         used = int((_CGROUP / "memory.current").read_text())
+        kept = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no such limit ("max"), or no such file system
         return free
-    return min(free, limit - used)
+    # Pages of files that were read once are given back when memory is needed.
+    return min(free, limit - used + int(kept.get("inactive_file", 0)))
 
 
 def multiplies_bfloat16() -> bool:
@@ -58,10 +61,14 @@ def multiplies_bfloat16() -> bool:
 
 
 def num_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may run on, no more than a container grants it time of."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    try:
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
+    except (OSError, ValueError):  # no such limit ("max"), or no such file system
+        return cores
+    return min(cores, ceil(quota / period))
 
 
 def thread_environment(num_threads: int) -> dict[str, str]:

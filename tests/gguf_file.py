@@ -10,8 +10,10 @@ TEMPLATE = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{
 WIDTH, HIDDEN, LAYERS, HEADS, PAIRS, CONTEXT = 32, 64, 2, 4, 2, 256
 
 
-def write_gguf(file: Path, template: str | None = TEMPLATE) -> dict[str, np.ndarray[Any, Any]]:
-    """Write the file; the matrices that it holds, by their names in it."""
+def write_gguf(
+    file: Path, template: str | None = TEMPLATE, num_parts: int = 1, lacks: str = ""
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Write the file; the matrices that it holds, by their names in it, all but `lacks`."""
     import gguf
 
     letters = sorted(_byte_letters())
@@ -34,6 +36,8 @@ def write_gguf(file: Path, template: str | None = TEMPLATE) -> dict[str, np.ndar
     writer.add_eos_token_id(1)
     if template is not None:
         writer.add_chat_template(template)
+    if num_parts > 1:
+        writer.add_uint16("split.count", num_parts)
     rng = np.random.default_rng(0)
     shapes = {"token_embd.weight": (len(tokens), WIDTH), "output_norm.weight": (WIDTH,)}
     for layer in range(LAYERS):
@@ -41,6 +45,7 @@ def write_gguf(file: Path, template: str | None = TEMPLATE) -> dict[str, np.ndar
     matrices = {
         name: rng.normal(0, 0.05, shape).astype(np.float32) for name, shape in shapes.items()
     }
+    matrices.pop(lacks, None)
     for name, matrix in matrices.items():
         writer.add_tensor(name, matrix)
     writer.write_header_to_file()

@@ -5,6 +5,7 @@
 with this process even if that is killed. With which flags it is started says `server_command.py`.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -63,10 +64,11 @@ class VllmServer:
     def start(self) -> None:
         """Start and return when it is healthy.
 
-        Raises VllmFailed with the last error of its log when it is not.
+        Raises VllmFailed with the last error of its log when it is not, InvalidSetting for a port
+        at which another server listens: its answers would pass for ours.
         """
         python = vllm_python(self.settings.python)
-        port = self.settings.port or _free_port(self.settings.host)
+        port = _free_port(self.settings.host, self.settings.port)
         self.folder.mkdir(parents=True, exist_ok=True)
         guardian = [sys.executable, "-m", "nasarena.agents.llm.server_watchdog"]
         with open(self.log, "wb") as log:
@@ -183,11 +185,17 @@ def read_address(folder: Path) -> str | None:
         return None
 
 
-def _free_port(host: str) -> int:
+def _free_port(host: str, port: int) -> int:
+    """`port` if nobody listens there, any free one for 0."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one just closed is free
         try:
-            probe.bind((host, 0))
+            probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise InvalidSetting(
+                    f"port {port} of {host} is taken: 0 finds a free one"
+                ) from error
             raise InvalidSetting(f"host {host!r} is no address of this machine: {error}") from error
-        port: int = probe.getsockname()[1]
-        return port
+        found: int = probe.getsockname()[1]
+        return found

@@ -169,8 +169,11 @@ def environment(settings: ServerSettings, cache: Path) -> Mapping[str, str]:
 
 
 def uses_cuda(device: str) -> bool:
-    """Whether the server will run on an NVIDIA GPU; `auto` asks nvidia-smi."""
+    """Whether the server will run on an NVIDIA GPU; `auto` asks nvidia-smi, unless all of them are
+    hidden from this process."""
     if device != "auto":
         return device == "cuda"
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
     program = shutil.which("nvidia-smi")
     return program is not None and subprocess.run([program], capture_output=True).returncode == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from safetensors import safe_open
 
 _SAMPLE_BYTES = 1 << 20
+_INDEX = "model.safetensors.index.json"
 # Keys of a `config.json` that say that only some of the parameters work on a token.
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
@@ -24,7 +25,7 @@ def active_params(folder: Path) -> int | None:
         return None
     if not isinstance(config, dict) or any(config.get(key) for key in _EXPERTS):
         return None
-    return sum(_parameters(file) for file in sorted(folder.glob("*.safetensors"))) or None
+    return sum(_parameters(file) for file in _weight_files(folder)) or None
 
 
 def revision(folder: Path) -> str:
@@ -36,6 +37,16 @@ def revision(folder: Path) -> str:
         with open(file, "rb") as stream:
             digest.update(stream.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:16] if files[0].is_file() else ""
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Those that the index names, where there is one: some folders hold the weights twice."""
+    files = sorted(folder.glob("*.safetensors"))
+    try:
+        named = set(json.loads((folder / _INDEX).read_text())["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return files
+    return [file for file in files if file.name in named]
 
 
 def _parameters(file: Path) -> int:

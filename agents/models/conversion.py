@@ -33,8 +33,14 @@ def convert(file: Path, folder: Path) -> None:
     words = [sys.executable, "-m", "nasarena.agents.models.conversion", str(file), str(folder)]
     asked = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if asked.returncode != 0:
-        said = [line for line in asked.stderr.splitlines() if line.strip()] or ["it was killed"]
-        raise ModelUnavailable(f"{file} cannot be converted: {one_line(said[-1], 240)}")
+        raise ModelUnavailable(f"{file} cannot be converted: {_reason(asked)}")
+
+
+def _reason(asked: subprocess.CompletedProcess[str]) -> str:
+    if asked.returncode < 0:  # what it wrote last is a progress bar
+        return f"signal {-asked.returncode} ended it, which is lack of memory if nobody sent it"
+    said = [line for line in asked.stderr.splitlines() if line.strip()]
+    return one_line(said[-1], 240) if said else f"exit code {asked.returncode}"
 
 
 def _write(file: Path, folder: Path) -> None:
@@ -43,10 +49,16 @@ def _write(file: Path, folder: Path) -> None:
 
     where, name = str(file.parent), file.name
     tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
-    model: Any = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.bfloat16)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        where, gguf_file=name, dtype=torch.bfloat16, output_loading_info=True
+    )
+    model, found = loaded
+    if found["missing_keys"]:  # they would be random
+        raise ValueError(f"it lacks {', '.join(sorted(found['missing_keys'])[:3])}")
     # The weights are written out in full: nothing may say that they are quantized.
     model.hf_quantizer = None
-    del model.config.quantization_config
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

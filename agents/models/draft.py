@@ -10,7 +10,7 @@ from nasarena.agents.models.errors import ModelUnavailable
 from nasarena.search.errors import RunFolderRefused
 from nasarena.search.machine import lock_file
 
-_PREFIX, _LOCK = "draft-", "lock"
+_PREFIX, _LOCK = ".draft-", "lock"
 
 
 @contextmanager
@@ -47,5 +47,5 @@ def _drop_orphans(parent: Path) -> None:
             with open(draft / _LOCK, "ab") as lock:
                 lock_file(lock, draft)
                 shutil.rmtree(draft, ignore_errors=True)
-        except RunFolderRefused:  # somebody is at work there
+        except (RunFolderRefused, OSError):  # somebody is at work there, or it is another user's
             pass

@@ -200,6 +200,8 @@ def _convert_in(draft: Path, file: Path, name: str, origin: dict[str, str]) -> P
     made, folder = draft / "model", models_folder() / name
     convert(file, made)
     (made / ORIGIN).write_text(json.dumps(origin, indent=1) + "\n")
+    if there := _complete(folder):  # another process was sooner, and may serve it by now
+        return there
     shutil.rmtree(folder, ignore_errors=True)  # one that was never completed
     made.rename(folder)
     return folder

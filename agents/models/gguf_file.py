@@ -11,14 +11,16 @@ from nasarena.agents.models.errors import ModelUnavailable
 
 _MAGIC = b"GGUF"
 _TEMPLATE = "tokenizer.chat_template"
+_PARTS = "split.count"
 _NEEDED = ("transformers", "gguf", "accelerate")
 
 
 def check_gguf(file: Path) -> ModelFacts:
     """The facts of the model in it.
 
-    Raises ModelUnavailable, before anything is loaded, for a file that is not GGUF, not whole, no
-    chat model, or does not say how large its model is, and where a library is missing.
+    Raises ModelUnavailable, before anything is loaded, for a file that is not GGUF, not whole, a
+    part of several, no chat model, or does not say how large its model is, and where a library is
+    missing.
     """
     with open(file, "rb") as stream:
         if stream.read(4) != _MAGIC:
@@ -33,6 +35,10 @@ def check_gguf(file: Path) -> ModelFacts:
         raise ModelUnavailable(
             f"{file} is truncated or damaged: {one_line(str(error), 160)}"
         ) from error
+    if _PARTS in fields and (count := int(fields[_PARTS].contents())) > 1:
+        raise ModelUnavailable(
+            f"{file} is one of {count} parts of a model: join them (llama-gguf-split --merge)"
+        )
     if _TEMPLATE not in fields:
         raise ModelUnavailable(
             f"{file} has no chat template, so the model does not know who says what; take an "

@@ -127,9 +127,20 @@ def offline_access(config: LlmConfig, record: RunRecord) -> Access:
     So a folder is refused if the settings name another model, without asking a server.
     """
     known = config.settings if isinstance(config.settings, Connection) else Connection()
-    set_now = {name: getattr(known, name) for name in ("model", "revision", "active_params")}
+    set_now = {name: getattr(known, name) for name in ("revision", "active_params")}
+    set_now["model"] = _recorded_model(config.settings)
     given = {name: value for name, value in set_now.items() if value is not None}
     return Access({**record.config.get("llm", {}), **given}, partial(_playback, record.path))
+
+
+def _recorded_model(settings: object) -> str | None:
+    """What records call the model that is set, None where that is not known without a server: our
+    own calls a folder by its name, and a GGUF file by its hash as well."""
+    if not isinstance(settings, Connection) or settings.model is None:
+        return None
+    if isinstance(settings, VllmLlm) and (path := Path(settings.model)).exists():
+        return path.resolve().name if path.is_dir() else None
+    return settings.model
 
 
 @contextmanager

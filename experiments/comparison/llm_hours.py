@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.console import Console
 
+from nasarena.agents.llm.errors import LlmRefused, LlmUnavailable
 from nasarena.agents.llm.messages import Reply, Request
 from nasarena.agents.llm.store import EVENT
 from nasarena.experiments.comparison.llm import Access
@@ -130,8 +131,11 @@ def seconds_per_call(work: Sequence[Work], access: Access, at_once: int) -> floa
             client.complete(request)
 
     start_s = time.perf_counter()
-    with ThreadPoolExecutor(at_once) as threads:
+    threads = ThreadPoolExecutor(at_once)
+    try:
         list(threads.map(ask, requests))
+    finally:  # Ctrl-C does not wait for replies that take minutes
+        threads.shutdown(wait=False, cancel_futures=True)
     return (time.perf_counter() - start_s) / len(requests)
 
 
@@ -153,8 +157,12 @@ def announce_hours(
     if not work or access is None:
         return
     at_once = config.workers or num_cores()
-    with console.status("trying how fast the language model is"):
-        each_s = seconds_per_call(work, access, at_once)
+    try:
+        with console.status("trying how fast the language model is"):
+            each_s = seconds_per_call(work, access, at_once)
+    except (LlmRefused, LlmUnavailable) as error:  # the runs say it themselves
+        console.print(f"no hours can be foretold: {error}", markup=False, soft_wrap=True)
+        return
     for one in work:
         hours = one.num_calls * each_s / 3600
         console.print(

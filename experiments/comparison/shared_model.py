@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from nasarena.agents.llm.serving_size import USUAL, Load
+from nasarena.agents.llm.serving_size import Load
 from nasarena.experiments.comparison.llm import (
     Access,
     model_access,
@@ -23,6 +23,7 @@ from nasarena.experiments.comparison.run_spec import RunSpec
 from nasarena.experiments.settings.config import CompareConfig
 from nasarena.search.budget import Budget
 from nasarena.search.errors import InvalidSetting
+from nasarena.search.machine import num_cores
 
 _FORM_TOKENS = 1000  # of a prompt beside its memory: task, form, and the turn that quotes an error
 _TRIAL_TOKENS = 80  # of a trial in a memory: pattern, score, name and hypothesis
@@ -101,7 +102,7 @@ def _refuse_free_calls(access: Access, budget: Budget) -> None:
 def foresee_load(cells: Sequence[RunSpec], workers: int | None) -> Load:
     """The load of these runs; a compact prompt is that of a small model, and short."""
     longest = (_longest(one, cell.num_trials) for cell in cells for one in _parts(cell.entrant))
-    return Load(min(len(cells), workers or USUAL.runs), max(longest, default=0))
+    return Load(min(len(cells), workers or num_cores()), max(longest, default=0))
 
 
 def _parts(entrant: Entrant) -> Iterable[Entrant]:

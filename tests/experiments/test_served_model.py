@@ -1,6 +1,10 @@
 """What would end the start of a server is said first: before a model is fetched or loaded."""
 
+import socket
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -8,12 +12,14 @@ from safetensors.numpy import save_file
 
 from nasarena.agents.llm import serving_size
 from nasarena.agents.llm.errors import VllmFailed
+from nasarena.agents.llm.server import VllmServer
 from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.serving_size import Load
 from nasarena.agents.models import folder as folders
 from nasarena.agents.models.folder import models_folder
 from nasarena.agents.models.packaged import SMOLLM2
 from nasarena.experiments.comparison import model_needs, served_model
+from nasarena.experiments.comparison.llm import offline_access
 from nasarena.experiments.comparison.model_needs import model_findings
 from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.shared_model import foresee_load
@@ -69,7 +75,35 @@ def test_folder_is_looked_at_before_it_is_loaded(tmp_path: Path) -> None:
     assert ready("Qwen/Qwen3-8B") == "Qwen/Qwen3-8B"  # the server fetches that itself
 
 
-def test_load_is_that_of_the_longest_prompt() -> None:
+def test_a_port_at_which_another_server_listens_is_refused(tmp_path: Path) -> None:
+    """Its answers would pass for those of ours."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        asked = ServerSettings(model="some/model", port=port, python=sys.executable)
+        with pytest.raises(InvalidSetting, match=f"port {port} of 127.0.0.1 is taken"):
+            VllmServer(asked, tmp_path / "server", tmp_path).start()
+
+
+@pytest.mark.parametrize(
+    ("set_now", "recorded"),
+    [("models/Qwen3-8B", "Qwen3-8B"), ("other.gguf", "of the record"), ("org/name", "org/name")],
+)
+def test_a_run_without_calls_is_of_the_model_that_is_set(
+    set_now: str, recorded: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder goes by its name in records; what a file is called there is not known."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "Qwen3-8B").mkdir(parents=True)
+    (tmp_path / "other.gguf").touch()
+    config = compare_settings(["llm=vllm", f"llm.model={set_now}"]).llm
+    record: Any = SimpleNamespace(config={"llm": {"model": "of the record"}}, path=tmp_path)
+    assert offline_access(config, record).identity["model"] == recorded
+
+
+def test_load_is_that_of_the_longest_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nasarena.experiments.comparison.shared_model.num_cores", lambda: 16)
     arguments = "proxy=additive budget=trials seeds=3 references=false".split()
     searchers = "searchers=[random,agent-sequential,agent-greedy]"
     words = [*arguments, searchers, "llm.base_url=http://127.0.0.1:1/v1"]

@@ -29,11 +29,16 @@ def test_levels_are_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         rows = serving.measure_missing(Path("runs"), endpoint, 3, [], (1, 2))
         asked = len(server.bodies)
         rows["1"]["tokens_per_s"] = 7.0
-        (tmp_path / "runs" / "rows.json").write_text(json.dumps({"1": rows["1"]}))
+        kept = tmp_path / "runs" / "rows.json"
+        kept.write_text(json.dumps({**json.loads(kept.read_text()), "rows": {"1": rows["1"]}}))
         again = serving.measure_missing(Path("runs"), endpoint, 3, [], (1, 2))
     assert again["1"]["tokens_per_s"] == 7.0  # read, not measured
     assert 0 < len(server.bodies) - asked < asked
     assert rows["2"]["calls"] == again["2"]["calls"] >= 6
+    with serve(propose) as server:  # more trials a run: nothing of before is of use
+        endpoint = connect(LlmSettings(base_url=server.url))
+        other = serving.measure_missing(Path("runs"), endpoint, 4, [], (1,))
+    assert other["1"]["calls"] > rows["1"]["calls"] and other["1"]["tokens_per_s"] != 7.0
     for number, one in again.items():
         assert one["runs"] == int(number) and one["well_formed_share"] == 1.0
         assert one["reply_tokens"] == 20 and one["prompt_tokens"] == 100

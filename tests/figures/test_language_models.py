@@ -2,14 +2,17 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nasarena.experiments.commands.cli import main
-from nasarena.figures.language_models import CLASSICAL, chart_of, draw
+from nasarena.figures.language_models import CLASSICAL, _final_score, chart_of, draw
 from nasarena.figures.results.analysis import analyze
 from nasarena.search.errors import NasArenaError
+from nasarena.search.trial import Cost, Trial
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,24 @@ def test_who_lacks_a_seed_is_named_and_not_drawn(folder: Path, tmp_path: Path) -
     chart = chart_of(tmp_path / "lm")
     assert "blind-one" not in chart.rows and chart.missing == ["blind-one"]
     assert "for want of finished runs: blind-one." in draw(chart).get_supxlabel().replace("\n", " ")
+
+
+def test_seeds_are_those_that_all_have(folder: Path, tmp_path: Path) -> None:
+    """Of a searcher with more seeds the others' are drawn, as the report has it."""
+    shutil.copytree(folder, tmp_path / "lm")
+    for run in (tmp_path / "lm").glob("*-one/seed-1"):
+        shutil.rmtree(run)
+    shutil.rmtree(tmp_path / "lm" / "evolution" / "seed-1")
+    chart = chart_of(tmp_path / "lm")
+    assert chart.ground.endswith("1 seeds") and list(chart.rows) == list(chart_of(folder).rows)
+    whole = chart_of(folder).rows["random"].values
+    assert chart.rows["random"].values.tolist() == whole[:1].tolist()
+
+
+def test_a_score_of_nothing_is_a_score() -> None:
+    trial = Trial(0, "AM", "ok", 0.0, Cost(1, 1, 1.0), "random")
+    record: Any = SimpleNamespace(trials=lambda: [trial], of_kind=lambda kind: [])
+    assert _final_score(record) == 0.0
 
 
 def test_without_random_search_nothing_is_drawn(tmp_path: Path) -> None:
