@@ -11,6 +11,7 @@ normalized regret of what each run handed in, else the final score.
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import matplotlib
@@ -41,6 +42,7 @@ WITHHELD = {
 }
 _COLORS = ("#4a4a4a", "#0173b2", "#de8f05", "#029e73", "#cc78bc")
 _ROW_INCHES = 0.26
+Parts = Mapping[str, Analysis]
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,16 @@ class Chart:
     axis: str
     ground: str
     is_regret: bool
+    seeds: Sequence[int]
     missing: Sequence[str] = ()
 
-    @property
+    def interval(self, name: str) -> Interval:
+        """Interquartile mean of a row over all blocks; a regret is never below 0."""
+        found = interval(self.rows[name].values, stream(0, "bootstrap", name, "language models"))
+        low = float(np.maximum(found.low, 0.0)) if self.is_regret else found.low
+        return Interval(found.estimate, low, found.high)
+
+    @cached_property
     def against_random(self) -> dict[str, Comparison]:
         """Every row against random search over all blocks; a positive difference is better."""
         sign = -1.0 if self.is_regret else 1.0
@@ -81,15 +90,23 @@ class Chart:
         return {pair.first: pair for pair in compare_to(scores, BASELINE)}
 
 
-def chart_of(folder: Path) -> Chart:
-    """The rows of a comparison. Raises NasArenaError for one without random search."""
+def read_parts(folder: Path) -> Parts:
+    """A comparison, or those of all landscapes, by name."""
     if is_suite(folder):
-        parts = [(each.name, each.analysis) for each in read_suite(folder).landscapes]
-    else:
-        parts = [(folder.resolve().name, analyze(folder))]
-    grounds = [_values(analysis) for _, analysis in parts]
+        return {each.name: each.analysis for each in read_suite(folder).landscapes}
+    return {folder.resolve().name: analyze(folder)}
+
+
+def chart_of(folder: Path, parts: Parts | None = None) -> Chart:
+    """The rows of a comparison, `parts` where it was read already.
+
+    Raises NasArenaError for one without random search.
+    """
+    parts = parts or read_parts(folder)
+    first = next(iter(parts.values()))
+    grounds = [_values(analysis) for analysis in parts.values()]
     configs: dict[str, Config] = {}
-    for _, analysis in parts:
+    for analysis in parts.values():
         found = [
             (run.searcher, run.record.config)
             for run in analysis.runs
@@ -99,7 +116,7 @@ def chart_of(folder: Path) -> Chart:
     if not all(BASELINE in values for values in grounds):
         raise NasArenaError(f"{folder} has no runs of random search to compare with")
     # Those of the report: the largest block of searchers that all have the same seeds.
-    seeds = sorted(set.intersection(*(set(analysis.tables.seeds) for _, analysis in parts)))
+    seeds = sorted(set.intersection(*(set(analysis.tables.seeds) for analysis in parts.values())))
     rows, missing = {}, []
     for name in _order(configs):
         if all(set(seeds) <= set(values.get(name, {})) for values in grounds):
@@ -107,9 +124,9 @@ def chart_of(folder: Path) -> Chart:
             rows[name] = _row(configs[name], blocks)
         else:
             missing.append(name)
-    is_regret = parts[0][1].exact is not None
-    where = f"{len(parts)} landscapes" if len(parts) > 1 else parts[0][1].tables.ground
-    score = parts[0][1].standings.score_name + parts[0][1].tables.unit_in_brackets
+    is_regret = first.exact is not None
+    where = f"{len(parts)} landscapes" if len(parts) > 1 else first.tables.ground
+    score = first.standings.score_name + first.tables.unit_in_brackets
     return Chart(
         rows,
         "normalized regret (lower is better; 1: the best of as many uniform patterns)"
@@ -117,6 +134,7 @@ def chart_of(folder: Path) -> Chart:
         else f"{score} (higher is better)",
         f"{where}, {len(seeds)} seeds",
         is_regret,
+        seeds,
         missing,
     )
 
@@ -193,7 +211,7 @@ def draw(chart: Chart) -> Figure:
         figure = new_figure(7.6, 1.9 + _ROW_INCHES * num_rows)
         headline(figure, TITLE, _detail(chart), chart.ground)
         axes = figure.subplots()
-        band = _interval(chart.rows[BASELINE], BASELINE, chart)
+        band = chart.interval(BASELINE)
         axes.axvspan(band.low, band.high, color="#eeeeee", lw=0, zorder=0)
         axes.axvline(band.estimate, color=MUTED, lw=0.8, zorder=1)
         against = chart.against_random
@@ -229,16 +247,10 @@ def _places(chart: Chart, groups: Sequence[str]) -> dict[str, float]:
     return {name: places[name] for name in chart.rows}
 
 
-def _interval(row: Row, name: str, chart: Chart) -> Interval:
-    found = interval(row.values, stream(0, "bootstrap", name, "language models"))
-    low = float(np.maximum(found.low, 0.0)) if chart.is_regret else found.low
-    return Interval(found.estimate, low, found.high)
-
-
 def _draw_row(
     axes: Axes, at: float, name: str, row: Row, color: str, chart: Chart, pair: Comparison | None
 ) -> None:
-    found = _interval(row, name, chart)
+    found = chart.interval(name)
     faint = 0.55 if row.control else 1.0
     if not np.isnan(found.low):
         axes.plot([found.low, found.high], [at, at], color=color, lw=2, alpha=faint)

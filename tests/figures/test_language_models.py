@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.commands.cli import main
+from nasarena.figures.language_model_table import markdown
 from nasarena.figures.language_models import CLASSICAL, _final_score, chart_of, draw
 from nasarena.figures.results.analysis import analyze
 from nasarena.search.errors import NasArenaError
+from nasarena.search.run_folder import Event, RunRecord, read_run
 from nasarena.search.trial import Cost, Trial
 
 
@@ -66,6 +68,37 @@ def test_every_row_is_drawn_once_below_the_name_of_its_model(folder: Path) -> No
     assert heights == sorted(heights) and len(set(heights)) == len(heights)
     names = {text.get_text(): text.xy[1] for text in axes.texts}
     assert names[CLASSICAL] < labels["evolution"] < names["scribe"] < labels["iid"]
+
+
+def _calls_of_trials(run: RunRecord) -> list[Event]:
+    """Without the call for a proposal that the budget no longer paid."""
+    last = max(place for place, event in enumerate(run.events) if event["event"] == "settled")
+    return [event for event in run.events[:last] if event["event"] == "llm_call"]
+
+
+def test_table_says_what_a_proposal_took(folder: Path) -> None:
+    """Shares and sums are those of the runs' own ends and trials, by another way."""
+    head, _, *rows = [line.strip("| ").split(" | ") for line in markdown(folder).split("\n")]
+    assert [row[1] for row in rows if row[0] == "scribe"] == [
+        "iid", "iid, told hand-made patterns first", "iid, letters anonymous",
+    ]  # fmt: skip
+    row = dict(zip(head, next(row for row in rows if row[1] == "iid"), strict=True))
+    runs = [read_run(run) for run in sorted((folder / "agent-iid-one").glob("seed-*"))]
+    trials = [trial for run in runs for trial in run.trials() if trial.llm is not None]
+    calls = [call for run in runs for call in _calls_of_trials(run)]
+    read, cached, written = (
+        round(sum(call.get(f"{kind}_tokens", 0) for call in calls) / len(trials))
+        for kind in ("prompt", "cached", "completion")
+    )
+    assert row["tokens read (cached), written"] == f"{read} ({cached}), {written}"
+    flops = sum(one.events[-1]["llm"]["flops"] for one in runs)
+    trained = sum(one.events[-1]["spent"] for one in runs)
+    assert float(row["FLOPs"]) == pytest.approx(flops * 10 / 11 / trained, rel=0.05)
+    repeats = sum(trial.status == "duplicate" for trial in trials) / len(trials)
+    assert row["repeats"] == f"{100 * repeats:.1f} %" and row["well-formed"] == "100.0 %"
+    chart = chart_of(folder)
+    assert row["95 %"].startswith(f"{chart.interval('agent-iid-one').estimate:.3f} (")
+    assert row["p against random"].split(", ")[0] in ("better", "worse")
 
 
 def test_who_lacks_a_seed_is_named_and_not_drawn(folder: Path, tmp_path: Path) -> None:
