@@ -26,7 +26,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 compare: install ## the main job: every searcher under one budget, with table, figures and report
 	$(BIN)/nasarena compare
 
-compare-llm: install ## from nothing to a comparison with SmolLM2, a real language model: 20 minutes, 4 GB
+compare-llm: install ## from nothing to a comparison with SmolLM2, a real language model: 5 to 10 minutes, 4 GB
 	@echo "libraries that convert a model: about 20 s"
 	$(PIP) -e ".[models]"
 	PYTHON=$(PYTHON) $(BIN)/nasarena serve --install
@@ -50,7 +50,7 @@ test: $(VENV)/.installed-test .typecheck ## ruff, clang-format, mypy --strict an
 	-$(MAKE) vllm
 	$(BIN)/python -m pytest -q -rs -n auto --no-loadscope-reorder
 
-test-llm: $(VENV)/.installed-test vllm ## the agents on a real language model, SmolLM2: 15 minutes, fetches 93 MB
+test-llm: $(VENV)/.installed-test vllm ## the agents on a real language model, SmolLM2: 5 minutes, fetches 93 MB
 	NASARENA_TEST_LLM=1 $(BIN)/python -m pytest -q -rs -s -n 0 tests/agents/test_real_model.py
 
 # Tried: 2.11.0, 2.13.0 and 2.14.1, on a CPU.
