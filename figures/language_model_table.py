@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nasarena.figures.language_models import CLASSICAL, Chart, Parts, chart_of, read_parts
+from nasarena.figures.results.proposal_shares import proposal_shares
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import LlmCost
 
@@ -21,7 +22,6 @@ HEAD = (
     "model", "searcher", "95 %", "p against random", "well-formed", "repaired", "asked again",
     "repeats", "tokens read (cached), written", "seconds", "FLOPs",
 )  # fmt: skip
-_AGAIN = ("llm-repaired", "llm-resampled", "llm-invalid")
 
 
 def markdown(folder: Path) -> str:
@@ -44,13 +44,12 @@ def proposals(runs: Sequence[RunRecord]) -> list[str]:
     made = [one for run in runs for one in run.trials() if one.provenance.startswith("llm")]
     if not made:
         return ["-"] * 4
-    counts = (
-        sum(one.status != "invalid" for one in made),
-        sum(one.provenance == "llm-repaired" for one in made),
-        sum(one.provenance in _AGAIN for one in made),
-        sum(one.status == "duplicate" for one in made),
-    )
-    return [_percent(count / len(made)) for count in counts]
+    shares = proposal_shares(made)
+    well_formed, repaired = shares["well_formed_share"], shares["repaired_share"]
+    asked_again = repaired + shares["resampled_share"] + 1 - well_formed
+    return [
+        _percent(one) for one in (well_formed, repaired, asked_again, shares["duplicate_share"])
+    ]
 
 
 def spending(runs: Sequence[RunRecord]) -> list[str]:

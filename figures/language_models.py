@@ -112,7 +112,7 @@ def chart_of(folder: Path, parts: Parts | None = None) -> Chart:
             for run in analysis.runs
             if not is_reference(run.record.config)
         ]
-        configs |= {name: config for name, config in found}
+        configs |= dict(found)
     if not all(BASELINE in values for values in grounds):
         raise NasArenaError(f"{folder} has no runs of random search to compare with")
     # Those of the report: the largest block of searchers that all have the same seeds.

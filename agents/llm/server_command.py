@@ -94,9 +94,7 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     """The command line of the server."""
     words = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", settings.model]
     words += ["--host", settings.host, "--port", str(port), "--seed", "0"]
-    # A folder lies elsewhere on another machine: records call a model by its name.
-    folder = Path(settings.model)
-    name = settings.served_as or (folder.resolve().name if folder.is_dir() else None)
+    name = settings.served_as or folder_name(settings.model)
     if name is not None:
         words += ["--served-model-name", name]
     constraints = {"backend": _backend(Path(settings.model)), "disable_any_whitespace": True}
@@ -110,6 +108,13 @@ def command(settings: ServerSettings, python: str, port: int) -> list[str]:
     elif settings.context is not None:
         words += _context_flag(settings.context)
     return [*words, *settings.arguments]
+
+
+def folder_name(model: str) -> str | None:
+    """How records call a folder of weights, which lies elsewhere on another machine; None for what
+    is no folder here."""
+    folder = Path(model)
+    return folder.resolve().name if folder.is_dir() else None
 
 
 def _cpu_size(settings: ServerSettings) -> Sequence[str]:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from nasarena.search.errors import InvalidSetting
+
 _SAMPLE_BYTES = 1 << 20
-_INDEX = "model.safetensors.index.json"
+INDEX = "model.safetensors.index.json"
 # Keys of a `config.json` that say that only some of the parameters work on a token.
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
@@ -39,14 +41,27 @@ def revision(folder: Path) -> str:
     return digest.hexdigest()[:16] if files[0].is_file() else ""
 
 
+def shards(folder: Path) -> set[str]:
+    """The files of weights that the index names; none without an index.
+
+    Raises InvalidSetting for one that cannot be read.
+    """
+    try:
+        return set(json.loads((folder / INDEX).read_text())["weight_map"].values())
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidSetting(f"{folder / INDEX} cannot be read: {error!r}") from error
+
+
 def _weight_files(folder: Path) -> list[Path]:
     """Those that the index names, where there is one: some folders hold the weights twice."""
     files = sorted(folder.glob("*.safetensors"))
     try:
-        named = set(json.loads((folder / _INDEX).read_text())["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        named = shards(folder)
+    except InvalidSetting:
         return files
-    return [file for file in files if file.name in named]
+    return [file for file in files if file.name in named] if named else files
 
 
 def _parameters(file: Path) -> int:

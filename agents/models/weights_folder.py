@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 from nasarena.agents.llm.text import one_line
+from nasarena.agents.llm.weights import INDEX, shards
 from nasarena.search.errors import InvalidSetting
-
-_INDEX = "model.safetensors.index.json"
 
 
 def check_folder(folder: Path, needs_template: bool = True) -> None:
@@ -28,9 +27,9 @@ def _check_weights(folder: Path) -> None:
     files = {file.name for file in folder.glob("*.safetensors")}
     if not files:
         raise InvalidSetting(f"{folder} has no weights: no *.safetensors is in it")
-    missing = sorted(_shards(folder) - files)
+    missing = sorted(shards(folder) - files)
     if missing:
-        raise InvalidSetting(f"{folder} lacks {missing[0]}, which {_INDEX} names")
+        raise InvalidSetting(f"{folder} lacks {missing[0]}, which {INDEX} names")
     for name in sorted(files):
         try:
             with safe_open(folder / name, framework="numpy"):
@@ -39,16 +38,6 @@ def _check_weights(folder: Path) -> None:
             raise InvalidSetting(
                 f"{folder / name} is truncated or damaged: {one_line(str(error), 160)}"
             ) from error
-
-
-def _shards(folder: Path) -> set[str]:
-    """The files of weights that the index names; none without an index."""
-    try:
-        return set(json.loads((folder / _INDEX).read_text())["weight_map"].values())
-    except FileNotFoundError:
-        return set()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidSetting(f"{folder / _INDEX} cannot be read: {error!r}") from error
 
 
 def _has_chat_template(folder: Path) -> bool:

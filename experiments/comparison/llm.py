@@ -19,7 +19,7 @@ from nasarena.agents.llm.client import Client, ClosableClient
 from nasarena.agents.llm.endpoint import Connection, Endpoint, LlmSettings
 from nasarena.agents.llm.errors import LlmRecordBroken
 from nasarena.agents.llm.server import VllmServer
-from nasarena.agents.llm.server_command import ServerOptions, ServerSettings
+from nasarena.agents.llm.server_command import ServerOptions, ServerSettings, folder_name
 from nasarena.agents.llm.serving_size import Load
 from nasarena.agents.llm.store import EVENT, PlaybackClient, RecordedClient, Store
 from nasarena.agents.scribe.card import MODEL_DIR, prompt_options
@@ -138,8 +138,8 @@ def _recorded_model(settings: object) -> str | None:
     own calls a folder by its name, and a GGUF file by its hash as well."""
     if not isinstance(settings, Connection) or settings.model is None:
         return None
-    if isinstance(settings, VllmLlm) and (path := Path(settings.model)).exists():
-        return path.resolve().name if path.is_dir() else None
+    if isinstance(settings, VllmLlm) and Path(settings.model).exists():
+        return folder_name(settings.model)
     return settings.model
 
 

@@ -10,7 +10,6 @@ installed this part is left out and said so. The other part is `measure.embedded
 """
 
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.measure import embedded
 from nasarena.experiments.measure.record import record
 from nasarena.experiments.settings.commands import compare_settings
+from nasarena.figures.results.proposal_shares import proposal_shares
 from nasarena.search.machine import cache_folder
 from nasarena.search.run_folder import RunRecord, drop_measurements, find_runs, read_run
-from nasarena.search.trial import Trial
 
 NUM_RUNS, NUM_TRIALS = 8, 25
 SETTINGS = ("proxy=additive", "budget=trials", "loop.initial_design=0", "references=false")
@@ -62,7 +61,7 @@ def measure_on_server(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any
     trials = [trial for run in many for trial in run.trials()]
     rows = [row(name, runs) for name, runs in ((ALONE, alone), (MANY, many))]
     summary = {
-        **shares(trials),
+        **proposal_shares(trials),
         "server_speedup_8": rows[1]["trials_per_s"] / rows[0]["trials_per_s"],
         "replays_identical": sum(map(is_same, many, again)),
     }
@@ -99,19 +98,6 @@ def row(name: str, runs: Sequence[RunRecord]) -> dict[str, Any]:
         "wall_s": wall_s,
         "trials_per_s": num_trials / wall_s,
         "completion_tokens_per_s": sum(one["completion_tokens"] for one in llm) / wall_s,
-    }
-
-
-def shares(trials: Sequence[Trial]) -> dict[str, float]:
-    """What became of the proposals, as shares of all."""
-    statuses = Counter(trial.status for trial in trials)
-    origins = Counter(trial.provenance for trial in trials)
-    return {
-        "well_formed_share": 1 - statuses["invalid"] / len(trials),
-        "repaired_share": origins["llm-repaired"] / len(trials),
-        "resampled_share": origins["llm-resampled"] / len(trials),
-        "salvaged_share": origins["llm-salvaged"] / len(trials),
-        "duplicate_share": statuses["duplicate"] / len(trials),
     }
 
 

@@ -45,6 +45,7 @@ from nasarena.experiments.measure.searchers.searcher_settings import (
 )
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.experiments.settings.config import CompareConfig
+from nasarena.figures.results.proposal_shares import proposal_shares
 from nasarena.search.errors import SearcherFailed
 from nasarena.search.incumbent import best_first
 from nasarena.search.run_folder import read_run
@@ -179,18 +180,14 @@ def row(name: str, blocks: Blocks, folder: Path) -> dict[str, Any]:
         scores += [float(np.mean(valid))] if valid else []
     count, cost = len(proposals), sum((one.llm or LlmCost() for one in proposals), LlmCost())
 
-    def share(values: Sequence[str], word: str) -> float:
-        return sum(value == word for value in values) / count
-
-    statuses = [one.status for one in proposals]
-    origins = [one.provenance for one in proposals]
+    shares = proposal_shares(proposals)
     error = float(np.std(scores, ddof=1)) / len(scores) ** 0.5 if len(scores) > 1 else None
     return {
         "form": name,
-        "valid": 1 - share(statuses, "invalid"),
-        "repaired": share(origins, "llm-repaired"),
-        "resampled": share(origins, "llm-resampled"),
-        "duplicates": share(statuses, "duplicate"),
+        "valid": shares["well_formed_share"],
+        "repaired": shares["repaired_share"],
+        "resampled": shares["resampled_share"],
+        "duplicates": shares["duplicate_share"],
         "proposals": float(np.mean(scores)) if scores else None,
         "standard_error": error,
         "regret": float(np.mean(regrets)),

@@ -5,7 +5,6 @@ command that made it, so that every number in the docs can be traced and repeate
 """
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from nasarena.experiments.execution.provenance import commit
+from nasarena.search.machine import num_cores
 
 Row = Mapping[str, Any]
 
 
 def device_name() -> str:
     """`cpu-2` for two usable cores; measurements on a GPU pass its name instead."""
-    return f"cpu-{len(os.sched_getaffinity(0))}"
+    return f"cpu-{num_cores()}"
 
 
 def read_option(name: str, default: int) -> int:

@@ -32,8 +32,9 @@ from nasarena.agents.llm.server_command import ServerSettings
 from nasarena.agents.llm.store import EVENT
 from nasarena.experiments.comparison.served_model import ready_model, start_server
 from nasarena.experiments.execution.console import make_console
-from nasarena.experiments.measure.agents import row, run_all, shares
+from nasarena.experiments.measure.agents import row, run_all
 from nasarena.experiments.measure.record import read_option, read_text, record
+from nasarena.figures.results.proposal_shares import proposal_shares
 from nasarena.search.machine import cache_folder
 from nasarena.search.run_folder import RunRecord
 
@@ -144,7 +145,7 @@ def speeds(runs: Sequence[RunRecord]) -> dict[str, Any]:
     proposals = [
         trial for run in runs for trial in run.trials() if trial.provenance.startswith("llm")
     ]
-    shared = shares(proposals)
+    shared = proposal_shares(proposals)
     return {
         "calls": len(calls),
         "wall_s": timed["wall_s"],

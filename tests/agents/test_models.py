@@ -178,7 +178,7 @@ def test_model_without_chat_template_is_refused(tmp_path: Path) -> None:
     assert not models_folder().exists()
 
 
-def test_a_part_of_a_model_is_refused(tmp_path: Path) -> None:
+def test_make_folder_refuses_a_part_of_a_model(tmp_path: Path) -> None:
     """Its layers of other files would be random."""
     file = tmp_path / "part-00001-of-00003.gguf"
     write_gguf(file, num_parts=3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.measure.searchers import found_layers
-from nasarena.experiments.measure.searchers.found_layers import NUM_TRIALS, normalized_regrets
+from nasarena.experiments.measure.searchers.found_layers import NUM_TRIALS, regrets_of
 from nasarena.experiments.settings.choices import choose_proxy
 from nasarena.proxies.patternbench.benchmark import PatternBench
 from nasarena.search.space import PatternSpace
@@ -27,7 +27,7 @@ def test_regret_is_that_of_the_benchmark_in_units_of_random_search() -> None:
         difficulty = proxy.difficulty(NUM_TRIALS)
         assert difficulty is not None
         for pattern in (proxy.optimum()[0], "AM" * 8, "MMMAAAAAAAAAAMMA"):
-            (found,) = normalized_regrets(proxy.name, [pattern])
+            (found,) = regrets_of(proxy.name, [pattern])
             expected = proxy.regret(pattern) / difficulty["random_regret"]
             assert found == pytest.approx(expected, abs=1e-5)
 
@@ -45,7 +45,7 @@ def test_the_best_over_all_is_no_worse_than_any_other(
     found_layers.measure()
     rng = np.random.default_rng(0)
     others = ["".join(rng.choice(list("AM"), 16)) for _ in range(300)]
-    means = np.mean([normalized_regrets(name, [kept["best"], *others]) for name in NAMES], axis=0)
+    means = np.mean([regrets_of(name, [kept["best"], *others]) for name in NAMES], axis=0)
     assert means.argmin() == 0 and set(kept["best"]) == {"A", "M"}
     assert kept["rows"][-1]["pattern"] == "AM" * 8
     assert json.dumps(kept["rows"]) and kept["rows"][0]["mean"] == pytest.approx(means[0])

@@ -75,7 +75,7 @@ def test_folder_is_looked_at_before_it_is_loaded(tmp_path: Path) -> None:
     assert ready("Qwen/Qwen3-8B") == "Qwen/Qwen3-8B"  # the server fetches that itself
 
 
-def test_a_port_at_which_another_server_listens_is_refused(tmp_path: Path) -> None:
+def test_start_refuses_a_port_at_which_another_server_listens(tmp_path: Path) -> None:
     """Its answers would pass for those of ours."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -31,7 +31,7 @@ def measure() -> None:
     """Compare all patterns, print the best, and keep them if asked to."""
     space = PatternSpace()
     patterns = ["".join(letters) for letters in product(LETTERS, repeat=space.depth)]
-    regrets = {name: normalized_regrets(f"patternbench-{name}", patterns) for name in SUITE}
+    regrets = {name: regrets_of(f"patternbench-{name}", patterns) for name in SUITE}
     mean = np.mean(list(regrets.values()), axis=0)
     alternation = patterns.index(LETTERS * (space.depth // 2))
     shown = [*np.argsort(mean, kind="stable")[:NUM_SHOWN].tolist(), alternation]
@@ -41,7 +41,7 @@ def measure() -> None:
     record("found_layers", rows, summary, module="searchers.found_layers")
 
 
-def normalized_regrets(name: str, patterns: list[str]) -> Floats:
+def regrets_of(name: str, patterns: list[str]) -> Floats:
     """Of each pattern: 0 is the optimum over all letters, 1 the best of 200 uniform patterns."""
     space = PatternSpace()
     proxy = choose_proxy(name, {}).settings.build(space, name)
