@@ -23,7 +23,7 @@ from nasarena.experiments.execution.console import make_console
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
-from nasarena.search.run_config import first_difference, label
+from nasarena.search.run_config import Config, first_difference, label
 from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
 
 _OF_SEARCH = ("asked", "llm_call", "settled", "recommended", "searched")
@@ -36,7 +36,8 @@ class NotReplayed(NasArenaError):
 def replay(record: RunRecord, folder: Path) -> RunRecord:
     """The search of a run, done again below `folder`. Raises NotReplayed where anything differs.
 
-    Times are left out of it.
+    Times are left out of it, and so is the version of the proxy's code: code that changed since is
+    held to every score of the record instead.
     """
     config = compare_settings(**_settings(record, folder))
     planned = plan_comparison(config, "replay")
@@ -47,12 +48,7 @@ def replay(record: RunRecord, folder: Path) -> RunRecord:
     comparison = replace(planned, cells=[cell])
     with with_model(comparison, config, make_console(stderr=True)) as comparison:
         (cell,) = comparison.cells
-        if config_hash(cell.config) != record.header["config_hash"]:
-            found = first_difference(record.config, cell.config)
-            raise NotReplayed(
-                f"{record.path} was made with settings that give others here"
-                + (f": {found[0]} was {found[1]!r} and is {found[2]!r}" if found else "")
-            )
+        _refuse_other_settings(record, cell.config)
         search_cell(cell, lambda advance: None)
     again = read_run(cell.path)
     _refuse_difference(record, again)
@@ -84,6 +80,25 @@ def _settings(record: RunRecord, folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         **({"llm": llm} if llm else {}),
     }
+
+
+def _refuse_other_settings(record: RunRecord, here: Config) -> None:
+    if config_hash(record.config) != record.header["config_hash"]:
+        raise NotReplayed(f"{record.path}: its settings were changed after it ran")
+    found = first_difference(_without_versions(record.config), _without_versions(here))
+    if found:
+        raise NotReplayed(
+            f"{record.path} was made with settings that give others here: "
+            f"{found[0]} was {found[1]!r} and is {found[2]!r}"
+        )
+
+
+def _without_versions(config: Config) -> Config:
+    def strip(part: Config) -> Config:
+        return {key: value for key, value in part.items() if key != "version"}
+
+    proxies = {key: strip(config[key]) for key in ("proxy", "final_proxy") if key in config}
+    return {**config, **proxies}
 
 
 def _refuse_difference(record: RunRecord, again: RunRecord) -> None:

@@ -17,6 +17,7 @@ from nasarena.experiments.release.leaderboard import Row, add_rows, admit, main
 from nasarena.experiments.release.replay import NotReplayed, replay
 from nasarena.experiments.settings.commands import compare_settings
 from nasarena.search.errors import NasArenaError
+from nasarena.search.hashes import config_hash
 from nasarena.search.run_folder import read_run
 
 
@@ -113,16 +114,34 @@ def test_an_agents_run_comes_out_again_from_its_own_record(tmp_path: Path) -> No
     assert [t.pattern for t in again.trials()] == [t.pattern for t in record.trials()]
 
 
-def test_a_run_of_another_version_of_the_proxy_is_refused(runs: Path, tmp_path: Path) -> None:
-    from nasarena.search.hashes import config_hash
-
-    file = runs / "random" / "seed-0" / "run.json"
+def rewrite_config(run: Path, part: str, key: str, value: object, *, hashed: bool) -> None:
+    file = run / "run.json"
     header = json.loads(file.read_text())
-    header["config"]["proxy"]["version"] = "older"
-    header["config_hash"] = config_hash(header["config"])
+    header["config"][part][key] = value
+    header["config_hash"] = config_hash(header["config"]) if hashed else header["config_hash"]
     file.write_text(json.dumps(header))
-    with pytest.raises(NotReplayed, match="proxy.version was 'older'"):
-        replay(read_run(file.parent), tmp_path / "again")
+
+
+def test_a_proxy_of_other_code_is_held_to_its_scores_not_to_its_version(
+    runs: Path, tmp_path: Path
+) -> None:
+    run = runs / "random" / "seed-0"
+    rewrite_config(run, "proxy", "version", "older", hashed=True)
+    again = replay(read_run(run), tmp_path / "again")
+    assert again.config["proxy"]["version"] != "older"
+
+
+@pytest.mark.parametrize(
+    ("hashed", "words"),
+    [(True, "searcher.uses_llm was True and is False"), (False, "changed after it ran")],
+)
+def test_settings_that_do_not_hold_are_refused(
+    hashed: bool, words: str, runs: Path, tmp_path: Path
+) -> None:
+    run = runs / "random" / "seed-0"
+    rewrite_config(run, "searcher", "uses_llm", True, hashed=hashed)
+    with pytest.raises(NotReplayed, match=words):
+        replay(read_run(run), tmp_path / "again")
 
 
 def test_a_row_takes_the_place_of_the_one_of_its_name(tmp_path: Path) -> None:
