@@ -208,6 +208,14 @@ def run_search(
         return run_to_end(run, make, proxy, loop, max_parallel=spec and spec.max_parallel)
 
 
+def run_short(
+    folder: Path, name: str, proxy: Proxy, amount: int = 12, **settings: Any
+) -> list[Trial]:
+    """Everything that a searcher with short options asked, in order."""
+    settings = {"finalists": 0, "max_duplicates": 20, **settings}
+    return run_search(folder, name, proxy, amount=amount, options=SHORT.get(name), **settings)
+
+
 def cut_copy(whole: Path, folder: Path, kept: int) -> Path:
     """A copy of a run that was killed after `kept` lines of its record, writing the next one."""
     lines = (whole / "events.jsonl").read_bytes().splitlines(keepends=True)
