@@ -17,7 +17,7 @@ import numpy as np
 
 from nasarena.agents.llm.errors import ContextTooSmall, LlmRefused
 from nasarena.agents.llm.messages import Reply, Request, TokenChoice, llm_cost
-from nasarena.agents.scribe.card import MODEL_DIR
+from nasarena.agents.scribe.card import FILE, MODEL_DIR
 from nasarena.agents.scribe.writer import Choice, Writer
 from nasarena.search.errors import InvalidSetting
 from nasarena.search.seeding import stream
@@ -30,9 +30,8 @@ _PATTERN = re.compile(r"\^\[([A-Za-z]+)\]\{([0-9]+)\}\$")
 class ScribeClient:
     """Completes requests with the model in `folder`; the weights are loaded once a process."""
 
-    model = MODEL_NAME
-
     def __init__(self, folder: Path = MODEL_DIR) -> None:
+        self.model = MODEL_NAME if folder == MODEL_DIR else folder.name
         self._writer = _writer(folder)
         self.revision = _revision(folder)
         self.active_params = self._writer.decoder.num_parameters
@@ -91,8 +90,9 @@ class ScribeClient:
 
 @lru_cache(maxsize=4)
 def _writer(folder: Path) -> Writer:
-    if not (folder / "model.safetensors").exists():
-        raise InvalidSetting(f"llm=scribe needs its weights in {folder}; run make train-scribe")
+    if not all((folder / name).is_file() for name in ("model.safetensors", FILE)):
+        made_by = "make train-scribe" if folder == MODEL_DIR else "agents.scribe.train --out"
+        raise InvalidSetting(f"llm=scribe needs weights in {folder}, as {made_by} writes them")
     return Writer(folder)
 
 

@@ -87,9 +87,9 @@ def default_agent_options(config: LlmConfig, space: Space) -> dict[str, Any]:
             return dict(tokens)
         lines = {options["lines"] for options in found if "lines" in options}
         return {**tokens, "prompt": "compact", **({"lines": lines.pop()} if lines else {})}
-    if config.name == "scribe" or (
-        isinstance(config.settings, VllmLlm) and config.settings.model is None
-    ):
+    if isinstance(config.settings, ScribeLlm):
+        return {**tokens, **prompt_options(_weights(config.settings))}
+    if isinstance(config.settings, VllmLlm) and config.settings.model is None:
         return {**tokens, **prompt_options()}
     return dict(tokens)
 
@@ -136,9 +136,9 @@ def offline_access(config: LlmConfig, record: RunRecord) -> Access:
 def _recorded_model(settings: object) -> str | None:
     """What records call the model that is set, None where that is not known without a server: our
     own calls a folder by its name, and a GGUF file by its hash as well."""
-    if not isinstance(settings, Connection) or settings.model is None:
+    if not isinstance(settings, Connection | ScribeLlm) or settings.model is None:
         return None
-    if isinstance(settings, VllmLlm) and Path(settings.model).exists():
+    if isinstance(settings, VllmLlm | ScribeLlm) and Path(settings.model).exists():
         return folder_name(settings.model)
     return settings.model
 
@@ -147,10 +147,11 @@ def _recorded_model(settings: object) -> str | None:
 def _scribe(settings: ScribeLlm, folder: Path, console: Console, load: Load) -> Iterator[Access]:
     from nasarena.agents.scribe.local import ScribeClient
 
-    client = ScribeClient()
+    weights = _weights(settings)
+    client = ScribeClient(weights)
     known = ("model", "revision", "active_params")
     identity = {name: getattr(client, name) for name in known}
-    yield Access(identity, _scribe_client, {**identity, "server": "in process"})
+    yield Access(identity, partial(_scribe_client, weights), {**identity, "server": "in process"})
 
 
 @contextmanager
@@ -212,10 +213,14 @@ def _replay_folder(config: LlmConfig) -> Path:
     return Path(record)
 
 
-def _scribe_client(num_recorded: int) -> ClosableClient:
+def _weights(settings: ScribeLlm) -> Path:
+    return MODEL_DIR if settings.model is None else Path(settings.model).resolve()
+
+
+def _scribe_client(weights: Path, num_recorded: int) -> ClosableClient:
     from nasarena.agents.scribe.local import ScribeClient
 
-    return ScribeClient()
+    return ScribeClient(weights)
 
 
 def _server_client(endpoint: Endpoint, num_recorded: int) -> ClosableClient:

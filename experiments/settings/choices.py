@@ -64,6 +64,10 @@ class ScribeLlm:
     """The embedded agent: its weights come with nasarena and answer in process; no server, no
     download."""
 
+    model: str | None = Field(
+        None, description="a folder that agents.scribe.train wrote; null is the model that ships"
+    )
+
 
 @settings
 class VllmLlm(ServerOptions, Connection):
