@@ -1,10 +1,13 @@
-"""What a language model brings to a search and what it costs, as a table for a page.
+"""What a language model brings to a search and what it costs, as tables for a page.
 
-A row is a searcher of `language_models.py`, over the same seeds: regret or score, p against random
-search, then what became of the model's proposals and what they took. Well-formed are those that
-could be scored or repeat a pattern; asked again, those that took more than one reply. Tokens are
-those of a proposal with its questions and repeats; seconds, how long it was waited for while other
-runs asked as well. FLOPs are those of the model for each that a training took.
+Three kinds, over the seeds and searchers of `language_models.py`:
+
+- regret or score of every searcher, with p against random search;
+- what an agent loses by what is withheld from it, with p against itself with everything;
+- for each model, what became of its proposals and what they took. Well-formed are those that could
+  be scored or repeat a pattern; asked again, those that took more than one reply. Tokens are those
+  of a proposal with its questions and repeats; seconds, how long it was waited for while other runs
+  asked as well. FLOPs are those of the model for each that a training took.
 
     python -m nasarena.figures.language_model_table runs/NAME
 """
@@ -13,30 +16,61 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nasarena.figures.language_models import CLASSICAL, Chart, Parts, chart_of, read_parts
+from nasarena.figures.language_model_chart import (
+    CLASSICAL,
+    Chart,
+    Parts,
+    chart_of,
+    read_parts,
+)
 from nasarena.figures.results.proposal_shares import proposal_shares
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import LlmCost
 
-HEAD = (
-    "model", "searcher", "95 %", "p against random", "well-formed", "repaired", "asked again",
-    "repeats", "tokens read (cached), written", "seconds", "FLOPs",
-)  # fmt: skip
+WORTH = ("model", "searcher", "95 %", "p against random")
+LOSSES = ("model", "withheld", "lost, 95 %", "p")
+COSTS = ("well-formed", "repaired", "asked again", "repeats", "tokens", "seconds", "FLOPs")
 
 
 def markdown(folder: Path) -> str:
-    """The table of a comparison. Raises NasArenaError as `chart_of`."""
+    """The tables of a comparison. Raises NasArenaError as `chart_of`."""
     parts = read_parts(folder)
     chart = chart_of(folder, parts)
-    lines = [_line(HEAD), _line(["---"] * len(HEAD))]
+    tables = [_table(WORTH, worths(chart)), _table(LOSSES, losses(chart))]
+    models = dict.fromkeys(row.model for row in chart.rows.values() if row.model != CLASSICAL)
+    for model in models:
+        rows = []
+        for name, row in chart.rows.items():
+            if row.model == model:
+                runs = list(_runs_of(name, parts, chart))
+                rows.append([row.title, *proposals(runs), *spending(runs)])
+        tables.append(_table((model, *COSTS), rows))
+    return "\n\n".join(tables)
+
+
+def worths(chart: Chart) -> list[list[str]]:
+    """Every searcher with its interval, and better or worse than random search."""
+    rows = []
     for name, row in chart.rows.items():
-        costs = [""] * 7
-        if row.model != CLASSICAL:
-            runs = list(_runs_of(name, parts, chart))
-            costs = proposals(runs) + spending(runs)
-        model = "" if row.model == CLASSICAL else row.model
-        lines.append(_line([model, row.title, *_worth(name, chart), *costs]))
-    return "\n".join(lines)
+        found, pair = chart.interval(name), chart.against_random.get(name)
+        p = (
+            ""
+            if pair is None
+            else f"{'better' if pair.favours_first else 'worse'}, {pair.p_holm:.2g}"
+        )
+        shown = f"{found.estimate:.3f} ({found.low:.3f} to {found.high:.3f})"
+        rows.append(["" if row.model == CLASSICAL else row.model, row.title, shown, p])
+    return rows
+
+
+def losses(chart: Chart) -> list[list[str]]:
+    """Every control: how much worse it is than its agent, on average."""
+    rows = []
+    for pair in chart.against_agents:
+        row, lost = chart.rows[pair.second], pair.difference
+        shown = f"{lost.estimate:.3f} ({lost.low:.3f} to {lost.high:.3f})"
+        rows.append([row.model, row.title, shown, f"{pair.p_holm:.2g}"])
+    return rows
 
 
 def proposals(runs: Sequence[RunRecord]) -> list[str]:
@@ -53,7 +87,7 @@ def proposals(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def spending(runs: Sequence[RunRecord]) -> list[str]:
-    """Tokens and seconds of a proposal, and FLOPs for each of the trainings'."""
+    """Tokens read (cached) and written for a proposal, seconds, FLOPs for each of trainings."""
     trials = [one for run in runs for one in run.trials()]
     number = sum(one.provenance.startswith("llm") for one in trials) or 1
     costs = [one.llm for one in trials if one.llm is not None]
@@ -74,14 +108,12 @@ def _runs_of(name: str, parts: Parts, chart: Chart) -> Iterator[RunRecord]:
                 yield run.record
 
 
-def _worth(name: str, chart: Chart) -> list[str]:
-    found, pair = chart.interval(name), chart.against_random.get(name)
-    p = "" if pair is None else f"{'better' if pair.favours_first else 'worse'}, {pair.p_holm:.2g}"
-    return [f"{found.estimate:.3f} ({found.low:.3f} to {found.high:.3f})", p]
-
-
 def _percent(share: float) -> str:
     return f"{share:.1%}".replace("%", " %")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(map(_line, [head, ["---"] * len(head), *rows]))
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -89,7 +121,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the table of the comparison in a folder."""
+    """Print the tables of the comparison in a folder."""
     if len(arguments) != 1:
         raise SystemExit("give the folder of a comparison")
     print(markdown(Path(arguments[0])))

@@ -31,7 +31,7 @@ from nasarena.agents.scribe.training_settings import Settings
 from nasarena.agents.scribe.vocabulary import GAINS, build_tokenizer, save_tokenizer
 from nasarena.search.machine import cache_folder, thread_environment
 
-# How the model is asked, as compared on families of lessons (docs/embedded-agent.md): more did harm.
+# How the model is asked; on families of lessons more did harm (docs/embedded-agent.md).
 LINES = 16  # scored lines of a prompt
 
 

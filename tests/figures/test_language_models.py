@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.commands.cli import main
+from nasarena.figures.language_model_chart import CLASSICAL, _final_score, chart_of
 from nasarena.figures.language_model_table import markdown
-from nasarena.figures.language_models import CLASSICAL, _final_score, chart_of, draw
+from nasarena.figures.language_models import draw
 from nasarena.figures.results.analysis import analyze
+from nasarena.figures.stats.multiple import holm
 from nasarena.search.errors import NasArenaError
 from nasarena.search.run_folder import Event, RunRecord, read_run
 from nasarena.search.trial import Cost, Trial
@@ -40,7 +42,7 @@ def test_rows_stand_by_model_each_control_behind_its_agent(folder: Path) -> None
         (CLASSICAL, "evolution"),
         (CLASSICAL, "random"),
         ("scribe", "iid"),
-        ("scribe", "iid, told hand-made patterns first"),
+        ("scribe", "iid, hand-made patterns first"),
         ("scribe", "iid, letters anonymous"),
     ]
     assert chart.missing == [] and chart.is_regret
@@ -76,13 +78,21 @@ def _calls_of_trials(run: RunRecord) -> list[Event]:
     return [event for event in run.events[:last] if event["event"] == "llm_call"]
 
 
+def tables(folder: Path) -> list[list[dict[str, str]]]:
+    """The rows of each table by the names of their columns."""
+    found = []
+    for text in markdown(folder).split("\n\n"):
+        head, _, *rows = [line[2:-2].split(" | ") for line in text.split("\n")]
+        found.append([dict(zip(head, row, strict=True)) for row in rows])
+    return found
+
+
 def test_table_says_what_a_proposal_took(folder: Path) -> None:
     """Shares and sums are those of the runs' own ends and trials, by another way."""
-    head, _, *rows = [line.strip("| ").split(" | ") for line in markdown(folder).split("\n")]
-    assert [row[1] for row in rows if row[0] == "scribe"] == [
-        "iid", "iid, told hand-made patterns first", "iid, letters anonymous",
-    ]  # fmt: skip
-    row = dict(zip(head, next(row for row in rows if row[1] == "iid"), strict=True))
+    worth, _, costs = tables(folder)
+    titles = ["iid", "iid, hand-made patterns first", "iid, letters anonymous"]
+    assert [row["scribe"] for row in costs] == titles
+    row = costs[0]
     runs = [read_run(run) for run in sorted((folder / "agent-iid-one").glob("seed-*"))]
     trials = [trial for run in runs for trial in run.trials() if trial.llm is not None]
     calls = [call for run in runs for call in _calls_of_trials(run)]
@@ -90,15 +100,30 @@ def test_table_says_what_a_proposal_took(folder: Path) -> None:
         round(sum(call.get(f"{kind}_tokens", 0) for call in calls) / len(trials))
         for kind in ("prompt", "cached", "completion")
     )
-    assert row["tokens read (cached), written"] == f"{read} ({cached}), {written}"
+    assert row["tokens"] == f"{read} ({cached}), {written}"
     flops = sum(one.events[-1]["llm"]["flops"] for one in runs)
     trained = sum(one.events[-1]["spent"] for one in runs)
     assert float(row["FLOPs"]) == pytest.approx(flops * 10 / 11 / trained, rel=0.05)
     repeats = sum(trial.status == "duplicate" for trial in trials) / len(trials)
     assert row["repeats"] == f"{100 * repeats:.1f} %" and row["well-formed"] == "100.0 %"
     chart = chart_of(folder)
-    assert row["95 %"].startswith(f"{chart.interval('agent-iid-one').estimate:.3f} (")
-    assert row["p against random"].split(", ")[0] in ("better", "worse")
+    (said,) = [row for row in worth if (row["model"], row["searcher"]) == ("scribe", "iid")]
+    assert said["95 %"].startswith(f"{chart.interval('agent-iid-one').estimate:.3f} (")
+    assert said["p against random"].split(", ")[0] in ("better", "worse")
+
+
+def test_what_is_lost_by_withholding_is_over_the_same_runs(folder: Path) -> None:
+    chart, (_, losses, _) = chart_of(folder), tables(folder)
+    assert [row["withheld"] for row in losses] == [
+        "iid, hand-made patterns first",
+        "iid, letters anonymous",
+    ]
+    whole = chart.rows["agent-iid-one"].values
+    for row, name in zip(losses, ("agent-iid-seeded-one", "blind-one"), strict=True):
+        lost = (chart.rows[name].values - whole).mean()  # of a regret
+        assert float(row["lost, 95 %"].split()[0]) == pytest.approx(lost, abs=5e-4)
+    ps = [pair.p for pair in chart.against_agents]
+    assert [float(row["p"]) for row in losses] == [float(f"{p:.2g}") for p in holm(ps)]
 
 
 def test_who_lacks_a_seed_is_named_and_not_drawn(folder: Path, tmp_path: Path) -> None:
