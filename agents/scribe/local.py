@@ -91,8 +91,10 @@ class ScribeClient:
 @lru_cache(maxsize=4)
 def _writer(folder: Path) -> Writer:
     if not all((folder / name).is_file() for name in ("model.safetensors", FILE)):
-        made_by = "make train-scribe" if folder == MODEL_DIR else "agents.scribe.train --out"
-        raise InvalidSetting(f"llm=scribe needs weights in {folder}, as {made_by} writes them")
+        raise InvalidSetting(
+            f"llm=scribe needs weights in {folder}, as agents.scribe.train writes them; "
+            f"for another language model choose llm=vllm too"
+        )
     return Writer(folder)
 
 

@@ -158,7 +158,8 @@ def test_an_address_alone_chooses_a_server() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["llm.model=x"], "'llm.model' is a setting of llm=server and llm=vllm: choose one too"),
+        (["llm.model=x"], "for another language model choose llm=vllm too"),
+        (["llm.timeout_s=9"], "'llm.timeout_s' is a setting of llm=server and llm=vllm: choose"),
         (["llm=server", "llm.timeout_s=0"], "llm.timeout_s must be positive"),
         (["llm=server", "llm.patience_s=long"], "llm.patience_s must be a number"),
         (["llm.base_url=localhost:8000"], "llm.base_url must be an address such as http://"),
