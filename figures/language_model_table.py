@@ -23,7 +23,9 @@ from nasarena.figures.language_model_chart import (
     chart_of,
     read_parts,
 )
+from nasarena.figures.report.markdown import table_lines
 from nasarena.figures.results.proposal_shares import proposal_shares
+from nasarena.figures.stats.intervals import Interval
 from nasarena.search.run_folder import RunRecord
 from nasarena.search.trial import LlmCost
 
@@ -36,7 +38,7 @@ def markdown(folder: Path) -> str:
     """The tables of a comparison. Raises NasArenaError as `chart_of`."""
     parts = read_parts(folder)
     chart = chart_of(folder, parts)
-    tables = [_table(WORTH, worths(chart)), _table(LOSSES, losses(chart))]
+    tables = [table_lines(WORTH, worths(chart)), table_lines(LOSSES, losses(chart))]
     models = dict.fromkeys(row.model for row in chart.rows.values() if row.model != CLASSICAL)
     for model in models:
         rows = []
@@ -44,22 +46,19 @@ def markdown(folder: Path) -> str:
             if row.model == model:
                 runs = list(_runs_of(name, parts, chart))
                 rows.append([row.title, *proposals(runs), *spending(runs)])
-        tables.append(_table((model, *COSTS), rows))
-    return "\n\n".join(tables)
+        tables.append(table_lines((model, *COSTS), rows))
+    return "\n\n".join(map("\n".join, tables))
 
 
 def worths(chart: Chart) -> list[list[str]]:
     """Every searcher with its interval, and better or worse than random search."""
     rows = []
     for name, row in chart.rows.items():
-        found, pair = chart.interval(name), chart.against_random.get(name)
-        p = (
-            ""
-            if pair is None
-            else f"{'better' if pair.favours_first else 'worse'}, {pair.p_holm:.2g}"
-        )
-        shown = f"{found.estimate:.3f} ({found.low:.3f} to {found.high:.3f})"
-        rows.append(["" if row.model == CLASSICAL else row.model, row.title, shown, p])
+        pair, p = chart.against_random.get(name), ""
+        if pair is not None:
+            p = f"{'better' if pair.favours_first else 'worse'}, {pair.p_holm:.2g}"
+        model = "" if row.model == CLASSICAL else row.model
+        rows.append([model, row.title, _limits(chart.interval(name)), p])
     return rows
 
 
@@ -67,9 +66,8 @@ def losses(chart: Chart) -> list[list[str]]:
     """Every control: how much worse it is than its agent, on average."""
     rows = []
     for pair in chart.against_agents:
-        row, lost = chart.rows[pair.second], pair.difference
-        shown = f"{lost.estimate:.3f} ({lost.low:.3f} to {lost.high:.3f})"
-        rows.append([row.model, row.title, shown, f"{pair.p_holm:.2g}"])
+        row = chart.rows[pair.second]
+        rows.append([row.model, row.title, _limits(pair.difference), f"{pair.p_holm:.2g}"])
     return rows
 
 
@@ -87,7 +85,7 @@ def proposals(runs: Sequence[RunRecord]) -> list[str]:
 
 
 def spending(runs: Sequence[RunRecord]) -> list[str]:
-    """Tokens read (cached) and written for a proposal, seconds, FLOPs for each of trainings."""
+    """Tokens read (cached) and written for a proposal, seconds, FLOPs per FLOP of training."""
     trials = [one for run in runs for one in run.trials()]
     number = sum(one.provenance.startswith("llm") for one in trials) or 1
     costs = [one.llm for one in trials if one.llm is not None]
@@ -108,16 +106,12 @@ def _runs_of(name: str, parts: Parts, chart: Chart) -> Iterator[RunRecord]:
                 yield run.record
 
 
+def _limits(found: Interval) -> str:
+    return f"{found.estimate:.3f} ({found.low:.3f} to {found.high:.3f})"
+
+
 def _percent(share: float) -> str:
     return f"{share:.1%}".replace("%", " %")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(map(_line, [head, ["---"] * len(head), *rows]))
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -93,7 +93,7 @@ def _writer(folder: Path) -> Writer:
     if not all((folder / name).is_file() for name in ("model.safetensors", FILE)):
         raise InvalidSetting(
             f"llm=scribe needs weights in {folder}, as agents.scribe.train writes them; "
-            f"for another language model choose llm=vllm too"
+            f"for another language model choose llm=vllm or llm=server too"
         )
     return Writer(folder)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from nasarena.experiments.commands.cli import main as nasarena
 from nasarena.experiments.settings.registry import PROXIES
+from nasarena.figures.report.markdown import table_lines
 from nasarena.search.run_config import BASELINE
 
 COLUMNS = {  # of a comparison's table.csv -> of ours
@@ -96,14 +97,9 @@ def write_table(rows: Sequence[Row], folder: Path, protocol: Protocol) -> None:
         writer.writeheader()
         writer.writerows(rows)
     lines = [f"# {protocol.searcher}", "", f"Settings: {protocol.source}", ""]
-    lines += [_line(list(rows[0])), _line(["---"] * len(rows[0]))]
-    lines += [_line([_short(value) for value in row.values()]) for row in rows]
+    lines += table_lines(list(rows[0]), [list(map(_short, row.values())) for row in rows])
     lines += ["", "Interquartile means over seeds of the re-trained final score, 95 % interval."]
     (folder / "table.md").write_text("\n".join(lines) + "\n")
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _short(text: str) -> str:

@@ -74,20 +74,17 @@ def _row(name: str, records: Sequence[RunRecord]) -> Row:
     first = records[0].config
     if any(record.config["searcher"] != first["searcher"] for record in records):
         raise InvalidSetting(f"{name}: its runs must have the same options")
-    regrets, events, versions = [], [], set()
     with tempfile.TemporaryDirectory() as folder:
-        for record in records:
-            again = replay(record, Path(folder))
-            regrets.append(_regret(again))
-            events += drop_measurements(again.events)
-            versions.add(again.config["proxy"]["version"])
+        again = [replay(record, Path(folder)) for record in records]
+    regrets = [_regret(one) for one in again]
+    events = [event for one in again for event in drop_measurements(one.events)]
     return Row(
         name,
         round(float(np.mean(regrets)), 6),
         round(float(np.std(regrets, ddof=1)) / sqrt(len(regrets)), 6),
         len(regrets),
         dict(first["searcher"]["options"]),
-        versions.pop(),
+        again[0].config["proxy"]["version"],
         str(records[0].header.get("date", ""))[:10],
         config_hash({"events": events}),
     )

@@ -61,6 +61,11 @@ def escape(text: str) -> str:
     return _MARKUP.sub(r"\\\1", one_line(text))
 
 
+def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table of cells that are fit for it as they are."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
 def _places(analysis: Analysis) -> list[str]:
     standing = analysis.standings
     if not standing.places:

@@ -158,7 +158,7 @@ def test_an_address_alone_chooses_a_server() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["llm.model=x"], "for another language model choose llm=vllm too"),
+        (["llm.model=x"], "for another language model choose llm=vllm or llm=server too"),
         (["llm.timeout_s=9"], "'llm.timeout_s' is a setting of llm=server and llm=vllm: choose"),
         (["llm=server", "llm.timeout_s=0"], "llm.timeout_s must be positive"),
         (["llm=server", "llm.patience_s=long"], "llm.patience_s must be a number"),

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("transformers")
+pytest.importorskip("tokenizers")
+
+from tiny_scribe import TINY
+
 from nasarena.agents.scribe import train as training
-from nasarena.agents.scribe.training_settings import Settings
 from nasarena.experiments.commands.cli import main
 from nasarena.search.run_folder import read_run
-
-TINY = Settings(steps=4, batch_tokens=2000, shard_runs=1, width=32, layers="AMAM", heads=2, mlp=48)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
 
 import torch
+from tiny_scribe import TINY
 from transformers import AutoTokenizer, Qwen3ForCausalLM
 
 from nasarena.agents.context import compact_prompt as compact
@@ -40,7 +41,6 @@ from nasarena.search.space import PatternSpace
 from nasarena.search.trial import Trial
 
 SPACE = PatternSpace("AMS", 16)
-TINY = Settings(steps=4, batch_tokens=2000, shard_runs=1, width=32, layers="AMAM", heads=2, mlp=48)
 shipped = pytest.mark.skipif(
     not (MODEL_DIR / "model.safetensors").exists(), reason="no trained model, run make train-scribe"
 )

@@ -211,7 +211,7 @@ def test_ngram_thompson_recommends_what_its_model_puts_highest(tmp_path: Path) -
     assert np.mean(tried) < 95
 
 
-def test_ngram_thompson_ends_when_everything_was_tried(tmp_path: Path) -> None:
+def test_ngram_thompson_ends_after_the_whole_space(tmp_path: Path) -> None:
     space = PatternSpace("AM", 3)
     trials = run_search(tmp_path, "ngram-thompson", additive(space), amount=50, finalists=0)
     assert sorted([trial.pattern for trial in trials]) == sorted(

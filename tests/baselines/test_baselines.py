@@ -30,7 +30,7 @@ def patterns_of(trials: Sequence[Trial]) -> list[str]:
     return [trial.pattern for trial in trials]
 
 
-def asked_by_all(folder: Path) -> dict[str, list[str]]:
+def ask_all(folder: Path) -> dict[str, list[str]]:
     """What each searcher asked, some trainings failing."""
     proxy = additive(SMALL, failure_rate=0.2)
     return {
@@ -129,10 +129,10 @@ def test_batches_are_valid_and_distinct(name: str, tmp_path: Path) -> None:
 
 def test_asks_are_the_same_in_another_process(tmp_path: Path) -> None:
     """Its string hashes differ, so an order taken from a set or a dict of hashes would show."""
-    here = asked_by_all(tmp_path / "here")
+    here = ask_all(tmp_path / "here")
     code = (
-        "import json, sys; from pathlib import Path; from test_baselines import asked_by_all\n"
-        "print(json.dumps(asked_by_all(Path(sys.argv[1]))))"
+        "import json, sys; from pathlib import Path; from test_baselines import ask_all\n"
+        "print(json.dumps(ask_all(Path(sys.argv[1]))))"
     )
     paths = os.pathsep.join(str(path) for path in Path(__file__).parents[:2])  # fakes.py too
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": paths}

@@ -1,5 +1,6 @@
 """Planted faults: who notices which, what is refused, and that the draw is by the table alone."""
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,19 @@ def test_an_entry_names_its_tests_or_says_why_it_needs_none(tmp_path: Path) -> N
         read_mutants(file)
     file.write_text(f'{entry}tests = ["t.py"]\n{entry}equivalent = "nobody reads it"\n')
     assert [mutant.tests for mutant in read_mutants(file)] == [("t.py",), ()]
+
+
+def test_every_test_that_the_list_names_is_there() -> None:
+    root = Path(__file__).parents[2]
+    named = {test for mutant in read_mutants(root / "tests/mutants.toml") for test in mutant.tests}
+    for test in named:
+        file, *names = test.split("::")
+        defined = {
+            node.name
+            for node in ast.walk(ast.parse((root / file).read_text()))
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        }
+        assert {name.partition("[")[0] for name in names} <= defined, test
 
 
 SOURCE = '''"""A module of 1 docstring."""

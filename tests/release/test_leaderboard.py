@@ -135,7 +135,7 @@ def test_a_proxy_of_other_code_is_held_to_its_scores_not_to_its_version(
     ("hashed", "words"),
     [(True, "searcher.uses_llm was True and is False"), (False, "changed after it ran")],
 )
-def test_settings_that_do_not_hold_are_refused(
+def test_replay_refuses_settings_that_do_not_hold(
     hashed: bool, words: str, runs: Path, tmp_path: Path
 ) -> None:
     run = runs / "random" / "seed-0"

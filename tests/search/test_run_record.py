@@ -36,7 +36,7 @@ def test_resume_from_every_cut_is_identical_and_trains_a_cut_batch_whole(tmp_pat
 
 
 @pytest.mark.parametrize("seconds", [0.2, 2.0])
-def test_a_resumed_run_keeps_what_its_trials_were_charged(tmp_path: Path, seconds: float) -> None:
+def test_resume_keeps_the_charges_of_earlier_trials(tmp_path: Path, seconds: float) -> None:
     """Between the two parts, or on another machine, a training was found to take another time."""
     run(tmp_path, Sampling, unit="device_seconds", amount=10, parallel=3, finalists=0)
     file = tmp_path / "events.jsonl"
@@ -72,7 +72,7 @@ def test_a_searcher_that_is_not_pure_is_found_out_on_resume(tmp_path: Path) -> N
         run(tmp_path, climb)
 
 
-def test_another_configuration_is_refused_and_named(tmp_path: Path) -> None:
+def test_run_folder_refuses_another_configuration_by_name(tmp_path: Path) -> None:
     run(tmp_path, climb, seed=1)
     with pytest.raises(RunFolderRefused, match="seed is 1, not 2"):
         run(tmp_path, climb, seed=2)
@@ -110,7 +110,7 @@ def test_a_folder_that_is_only_looked_at_is_waited_for(tmp_path: Path) -> None:
     closing.join()
 
 
-def test_damage_in_the_middle_is_refused_not_dropped(tmp_path: Path) -> None:
+def test_read_run_refuses_damage_in_the_middle(tmp_path: Path) -> None:
     run(tmp_path, climb)
     content = (tmp_path / "events.jsonl").read_bytes().splitlines(keepends=True)
     content[5] = b"{torn\n"
@@ -127,7 +127,7 @@ def test_the_words_of_a_record_are_held_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"config": {}}'])
-def test_an_unreadable_header_is_refused(tmp_path: Path, content: str) -> None:
+def test_read_run_refuses_a_header_of_nonsense(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(RunFolderRefused, match="cannot be read as the header of a run"):
         read_run(tmp_path)
