@@ -37,7 +37,7 @@ Parts = Mapping[str, Analysis]
 @dataclass(frozen=True)
 class Row:
     """A searcher: which model it asks, what is withheld from it, and its value in every block,
-    `(seeds, grounds)`; lower is better where it is a regret."""
+    `(seeds, landscapes)`; lower is better where it is a regret."""
 
     name: str
     model: str
@@ -59,6 +59,7 @@ class Chart:
     """All rows by label, in the order in which they are drawn; `missing` lack runs."""
 
     rows: Mapping[str, Row]
+    landscapes: Sequence[str]
     axis: str
     ground: str
     is_regret: bool
@@ -74,7 +75,7 @@ class Chart:
     @cached_property
     def against_random(self) -> dict[str, Comparison]:
         """Every row against random search over all blocks; a positive difference is better."""
-        return {pair.first: pair for pair in compare_to(self._scores, BASELINE)}
+        return {pair.first: pair for pair in compare_to(self.scores, BASELINE)}
 
     @cached_property
     def against_agents(self) -> list[Comparison]:
@@ -89,30 +90,47 @@ class Chart:
                 for name, row in of_model.items()
                 if row.control and row.name in agents
             ]
-            found += compare_pairs(pairs, self._scores)
+            found += compare_pairs(pairs, self.scores)
         return found
 
     @property
-    def _scores(self) -> dict[str, Floats]:
+    def scores(self) -> dict[str, Floats]:
+        """Every row's values over all blocks, of which higher are better."""
         sign = -1.0 if self.is_regret else 1.0
         return {name: sign * row.values.ravel() for name, row in self.rows.items()}
 
 
 def read_parts(folder: Path) -> Parts:
-    """A comparison, or those of all landscapes, by name."""
+    """A comparison, or those of all landscapes, by the landscape's name."""
     if is_suite(folder):
         return {each.name: each.analysis for each in read_suite(folder).landscapes}
-    return {folder.resolve().name: analyze(folder)}
+    analysis = analyze(folder)
+    return {str(analysis.runs[0].record.config["proxy"]["name"]): analysis}
 
 
-def chart_of(folder: Path, parts: Parts | None = None) -> Chart:
+def units_of(parts: Parts) -> dict[str, float]:
+    """What regrets are divided by, by landscape: that of the best of as many uniform patterns."""
+    known = {name: analysis.tables.benchmark for name, analysis in parts.items()}
+    return {
+        name: one.difficulty.random_regret if one and one.difficulty else 1.0
+        for name, one in known.items()
+    }
+
+
+def chart_of(
+    folder: Path, parts: Parts | None = None, units: Mapping[str, float] | None = None
+) -> Chart:
     """The rows of a comparison, `parts` where it was read already.
 
-    Raises NasArenaError for one without random search.
+    Regrets are in `units`, by default the comparison's own, which depend on its budget. Raises
+    NasArenaError for one without random search, and for units of other landscapes.
     """
     parts = parts or read_parts(folder)
+    units = units or units_of(parts)
+    if set(units) != set(parts):
+        raise NasArenaError(f"{folder} has other landscapes: {', '.join(parts)}")
     first = next(iter(parts.values()))
-    grounds = [_values(analysis) for analysis in parts.values()]
+    grounds = [_values(analysis, units[name]) for name, analysis in parts.items()]
     configs: dict[str, Config] = {}
     for analysis in parts.values():
         found = [
@@ -137,6 +155,7 @@ def chart_of(folder: Path, parts: Parts | None = None) -> Chart:
     score = first.standings.score_name + first.tables.unit_in_brackets
     return Chart(
         rows,
+        list(parts),
         "normalized regret (lower is better; 1: the best of as many uniform patterns)"
         if is_regret
         else f"{score} (higher is better)",
@@ -174,7 +193,7 @@ def _order(configs: Mapping[str, Config]) -> list[str]:
     return sorted(configs, key=place)
 
 
-def _values(analysis: Analysis) -> dict[str, dict[int, float]]:
+def _values(analysis: Analysis, unit: float) -> dict[str, dict[int, float]]:
     """What decides of every finished run, by label and seed, controls among them."""
     known, found = analysis.tables.benchmark, dict[str, dict[int, float]]()
     for run in analysis.runs:
@@ -184,7 +203,6 @@ def _values(analysis: Analysis) -> dict[str, dict[int, float]]:
         if known is None:
             value = _final_score(record)
         else:
-            unit = known.difficulty.random_regret if known.difficulty else 1.0
             scores = [known.scores.get(pattern, np.nan) for pattern in _handed_in(record)]
             value = (known.best - float(np.mean(scores))) / unit
         if np.isfinite(value):

@@ -46,8 +46,8 @@ def draw(chart: Chart) -> Figure:
         for group in groups:
             first = min(places[name] for name, row in chart.rows.items() if row.model == group)
             axes.annotate(group, (0, first - 0.95), xycoords=("axes fraction", "data"),
-                          xytext=(4, 0), textcoords="offset points", va="center",
-                          fontsize=8, fontweight="bold", color=INK)  # fmt: skip
+                          xytext=(-4, 0), textcoords="offset points", ha="right",
+                          va="center", fontsize=8, fontweight="bold", color=INK)  # fmt: skip
         axes.set_yticks(list(places.values()), [row.title for row in chart.rows.values()])
         for tick, row in zip(axes.get_yticklabels(), chart.rows.values(), strict=True):
             tick.set_color(MUTED if row.control else INK)

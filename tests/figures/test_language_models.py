@@ -1,6 +1,7 @@
 """The figure on language models: who stands where, under which model, with which value."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 
 from nasarena.experiments.commands.cli import main
-from nasarena.figures.language_model_chart import CLASSICAL, _final_score, chart_of
-from nasarena.figures.language_model_table import markdown
+from nasarena.figures.language_model_chart import CLASSICAL, Chart, Row, _final_score, chart_of
+from nasarena.figures.language_model_table import markdown, means
 from nasarena.figures.language_models import draw
 from nasarena.figures.results.analysis import analyze
 from nasarena.figures.stats.multiple import holm
@@ -33,6 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main([*shared, f"searchers=[{agents}]", "llm_label=one"]) == 0
     seeded = "{name:agent-iid,control:seeded}"
     assert main([*shared, f"searchers=[{seeded}]", "llm_label=one"]) == 0
+    shorter = [*shared, "name=half", "budget.patterns=7", "searchers=[random]"]
+    assert main(shorter) == 0
     return root / "lm"
 
 
@@ -78,10 +81,12 @@ def _calls_of_trials(run: RunRecord) -> list[Event]:
     return [event for event in run.events[:last] if event["event"] == "llm_call"]
 
 
-def tables(folder: Path) -> list[list[dict[str, str]]]:
+def tables(
+    folder: Path, pairs: Sequence[str] = (), beside: Sequence[Path] = ()
+) -> list[list[dict[str, str]]]:
     """The rows of each table by the names of their columns."""
     found = []
-    for text in markdown(folder).split("\n\n"):
+    for text in markdown(folder, pairs, beside).split("\n\n"):
         head, _, *rows = [line[2:-2].split(" | ") for line in text.split("\n")]
         found.append([dict(zip(head, row, strict=True)) for row in rows])
     return found
@@ -109,7 +114,8 @@ def test_table_says_what_a_proposal_took(folder: Path) -> None:
     chart = chart_of(folder)
     (said,) = [row for row in worth if (row["model"], row["searcher"]) == ("scribe", "iid")]
     assert said["95 %"].startswith(f"{chart.interval('agent-iid-one').estimate:.3f} (")
-    assert said["p against random"].split(", ")[0] in ("better", "worse")
+    against = chart.against_random["agent-iid-one"]
+    assert not against.is_significant and said["p against random"] == f"{against.p_holm:.2g}"
 
 
 def test_what_is_lost_by_withholding_is_over_the_same_runs(folder: Path) -> None:
@@ -124,6 +130,35 @@ def test_what_is_lost_by_withholding_is_over_the_same_runs(folder: Path) -> None
         assert float(row["lost, 95 %"].split()[0]) == pytest.approx(lost, abs=5e-4)
     ps = [pair.p for pair in chart.against_agents]
     assert [float(row["p"]) for row in losses] == [float(f"{p:.2g}") for p in holm(ps)]
+
+
+def test_pairs_are_of_the_first_over_the_second(folder: Path) -> None:
+    asked = ["random:evolution", "evolution:random"]
+    _, _, (one, other), _ = tables(folder, asked)
+    rows = chart_of(folder).rows
+    gain = (rows["evolution"].values - rows["random"].values).mean()  # of regrets
+    assert float(one["better by, 95 %"].split()[0]) == pytest.approx(gain, abs=5e-4) != 0
+    assert float(other["better by, 95 %"].split()[0]) == pytest.approx(-gain, abs=5e-4)
+    with pytest.raises(NasArenaError, match="'tpe' is not among"):
+        markdown(folder, ["random:tpe"])
+
+
+def test_another_budget_is_in_the_units_of_this_one(folder: Path) -> None:
+    half = folder.parent / "half"
+    _, _, (row,), _ = tables(folder, beside=[half])
+    exact, known = analyze(half).exact, analyze(folder).tables.benchmark
+    assert exact is not None and known is not None and known.difficulty is not None
+    wanted = np.mean(exact.deciding_regrets["random"]) / known.difficulty.random_regret
+    assert (row["comparison"], row["searcher"]) == ("half", "random")
+    assert float(row["95 %"].split()[0]) == pytest.approx(wanted, abs=5e-4)
+    with pytest.raises(NasArenaError, match="other landscapes"):
+        chart_of(half, units={"elsewhere": 1.0})
+
+
+def test_means_are_by_landscape() -> None:
+    row = Row("greedy", "m", "", np.array([[1.0, 5.0], [2.0, 8.0]]))  # 2 seeds, 2 landscapes
+    chart = Chart({"agent-greedy-m": row}, ["a", "b"], "regret", "", True, [0, 1])
+    assert means(chart) == [["m", "greedy", "1.50", "6.50"]]
 
 
 def test_who_lacks_a_seed_is_named_and_not_drawn(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""The record of the comparison of language models that the repository ships."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from nasarena.experiments.commands.cli import main
+from nasarena.experiments.release.replay import NotReplayed, replay
+from nasarena.figures.language_model_chart import CLASSICAL, chart_of
+from nasarena.search.run_folder import read_run
+
+RECORD = Path(__file__).parents[2] / "docs/measurements/language-models.tar.xz"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("record")
+    assert main(["import", str(RECORD), "name=lm", f"folder={root}"]) == 0
+    return root / "lm"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "recall/agent-sequential-anonymous-smollm2-135m/seed-3",
+        "prose/agent-greedy-qwen2.5-coder-1.5b/seed-0",
+    ],
+)
+def test_a_recorded_run_comes_out_again(folder: Path, tmp_path: Path, run: str) -> None:
+    record = read_run(folder / run)
+    again = replay(record, tmp_path)
+    assert [one.pattern for one in again.trials()] == [one.pattern for one in record.trials()]
+    assert again.events[-1]["llm"]["prompt_tokens"] == record.events[-1]["llm"]["prompt_tokens"] > 0
+
+
+def test_a_record_with_another_score_does_not(folder: Path, tmp_path: Path) -> None:
+    run = folder / "copying/agent-one-shot-smollm2-135m/seed-1"
+    events = run / "events.jsonl"
+    lines = events.read_text().splitlines()
+    place = next(i for i, line in enumerate(lines) if '"settled"' in line)
+    settled = json.loads(lines[place])
+    settled["trial"]["score"] += 1e-9
+    lines[place] = json.dumps(settled)
+    events.write_text("\n".join(lines) + "\n")
+    with pytest.raises(NotReplayed, match="score"):
+        replay(read_run(run), tmp_path)
+
+
+def test_it_has_both_models_with_every_agent_and_control(folder: Path) -> None:
+    rows = chart_of(folder).rows.values()
+    sizes = Counter((row.model, bool(row.control)) for row in rows)
+    assert sizes == {
+        (CLASSICAL, False): 5,
+        ("qwen2.5-coder-1.5b", False): 7,
+        ("qwen2.5-coder-1.5b", True): 4,
+        ("smollm2-135m", False): 7,
+        ("smollm2-135m", True): 4,
+    }
+    assert {row.values.shape for row in rows} == {(4, 6)}
