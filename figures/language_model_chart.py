@@ -131,14 +131,7 @@ def chart_of(
         raise NasArenaError(f"{folder} has other landscapes: {', '.join(parts)}")
     first = next(iter(parts.values()))
     grounds = [_values(analysis, units[name]) for name, analysis in parts.items()]
-    configs: dict[str, Config] = {}
-    for analysis in parts.values():
-        found = [
-            (run.searcher, run.record.config)
-            for run in analysis.runs
-            if not is_reference(run.record.config)
-        ]
-        configs |= dict(found)
+    configs = _configs(parts)
     if not all(BASELINE in values for values in grounds):
         raise NasArenaError(f"{folder} has no runs of random search to compare with")
     # Those of the report: the largest block of searchers that all have the same seeds.
@@ -164,6 +157,16 @@ def chart_of(
         seeds,
         missing,
     )
+
+
+def _configs(parts: Parts) -> dict[str, Config]:
+    """The settings of one run of each searcher, by label; no hand-made patterns."""
+    return {
+        run.searcher: run.record.config
+        for analysis in parts.values()
+        for run in analysis.runs
+        if not is_reference(run.record.config)
+    }
 
 
 def _row(config: Config, values: Floats) -> Row:
