@@ -87,8 +87,8 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
     lowest = smallest_p(num_seeds) * (len(results.searchers) - 1)  # after Holm's correction
     if lowest >= ALPHA:
         return [
-            f"On one landscape alone {num_seeds} seeds cannot show a difference, whatever the "
-            f"regrets are (the smallest possible p against random search is {min(1, lowest):.2g})."
+            f"On one landscape alone {num_seeds} {'seed' if num_seeds == 1 else 'seeds'} cannot show "
+            f"a difference, whatever the regrets are (the smallest possible p against random search is {min(1, lowest):.2g})."
         ]
     found = []
     for landscape, against in zip(results.landscapes, results.against_random, strict=True):

@@ -50,9 +50,23 @@ def test_regrets_are_of_true_scores_and_paired_by_seed(monkeypatch: pytest.Monke
     assert [of[name]["median_regret"] for name in ("random", "tpe", "scribe")] == [2.0, 1.0, 0.5]
     assert of["scribe"]["mean_regret"] == pytest.approx(0.5 * 11 / 12)  # beyond what climbs found
     assert of["scribe"]["p_below_random"] == 2**-12
-    assert of["random"]["p_below_random"] is None and of["tpe"]["p_below_random"] == 2**-12
+    assert "p_below_random" not in of["random"] and of["tpe"]["p_below_random"] == 2**-12
     summary = held_out.summary_of(rows)
     assert summary["worst_regret_to_tpe"] == 0.5 and summary["worst_p_against_random"] == 2**-12
+
+
+def test_a_second_model_has_a_row_of_its_own_with_p_against_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(held_out, "_best_known", lambda family, depth, seed: 3.0)
+    scores = {}
+    for seed in range(10):
+        scores[run("random", seed)] = 0.0
+        scores[run("scribe", seed)] = 1.0
+        scores[replace(run("scribe", seed), model="other", label="found")] = 2.5
+    of = {row["searcher"]: row for row in held_out.rows_of(scores)}
+    assert of["found"]["median_regret"] == 0.5 and of["scribe"]["median_regret"] == 2.0
+    assert of["found"]["p_below_scribe"] == 2**-10 and "p_below_scribe" not in of["scribe"]
 
 
 def test_noise_is_frozen_by_seed_and_pattern_and_the_truth_has_none() -> None:

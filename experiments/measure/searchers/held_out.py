@@ -7,8 +7,9 @@ searcher) minus the true score of the pattern with the best noisy score. p value
 Wilcoxon signed-rank test, by seed.
 
     python -m nasarena.experiments.measure.searchers.held_out [--save] [--seeds=20] [--trials=100] \
-      [--depth=16] [--workers=2] [--model=FOLDER] [tpe scribe ...]
+      [--depth=16] [--workers=2] [--model=FOLDER] [--beside FOLDER ...] [tpe scribe ...]
 
+Other embedded agents play `--beside` the model, by the names of their folders, with p against it.
 `--families=tables ngrams ...` plays fresh functions of families that lessons have: what is to be
 chosen is chosen there. Finished runs are kept in the cache folder, so an interrupted measurement
 goes on.
@@ -21,6 +22,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,7 @@ ENTRANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "scribe": (AGENT, {}),
     "scribe, shuffled scores": (AGENT, {"control": "shuffled_scores"}),
 }
-BARS = ("random", "tpe")  # against whom p values are printed
+BARS = ("random", "tpe", "scribe")  # against whom p values are printed
 
 
 class HeldOut(Proxy):
@@ -98,7 +100,7 @@ class Run:
     """A task for a worker: one entrant on one landscape.
 
     `model` is the embedded agent's folder, `lines` how many scored lines it is shown (None: as the
-    model is meant to).
+    model is meant to), `label` what it is called where several models play.
     """
 
     family: str
@@ -108,6 +110,12 @@ class Run:
     depth: int
     model: str
     lines: int | None = None
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What its row is called."""
+        return self.label or self.entrant
 
     def __call__(self, report: Report) -> float:
         """True score of the pattern with the best noisy score."""
@@ -169,7 +177,7 @@ def rows_of(scores: Mapping[Run, float]) -> list[dict[str, Any]]:
 
 
 def _family_rows(family: str, scores: Mapping[Run, float]) -> list[dict[str, Any]]:
-    here = {(run.entrant, run.seed): score for run, score in scores.items() if run.family == family}
+    here = {(run.name, run.seed): score for run, score in scores.items() if run.family == family}
     entrants = list(dict.fromkeys(entrant for entrant, _ in here))
     seeds = sorted({seed for _, seed in here})
     depth = next(iter(scores)).depth
@@ -186,8 +194,9 @@ def _family_rows(family: str, scores: Mapping[Run, float]) -> list[dict[str, Any
         row["median_regret"] = float(np.median(regrets[one]))
         row["mean_regret"] = float(np.mean(regrets[one]))
         for other in BARS:
-            comparable = other in regrets and (regrets[one] != regrets[other]).any()
-            row[f"p_below_{other}"] = p_better(regrets[one], regrets[other]) if comparable else None
+            if other in regrets and other != one:
+                differ = (regrets[one] != regrets[other]).any()
+                row[f"p_below_{other}"] = p_better(regrets[one], regrets[other]) if differ else None
         rows.append(row)
     return rows
 
@@ -225,21 +234,26 @@ def main() -> None:
         "--families", nargs="+", choices=[*HELD_OUT, *TRAINED], default=list(HELD_OUT)
     )
     parser.add_argument("--model", type=Path, default=MODEL_DIR, help="the embedded agent's folder")
+    parser.add_argument("--beside", nargs="+", type=Path, default=[], help="more such folders")
     parser.add_argument("--lines", type=int, help="of its prompt; by default the model's own")
     parser.add_argument("--workers", type=int, help="processes; one a core by default")
     parser.add_argument("--save", action="store_true", help="into docs/measurements")
     given = parser.parse_args()
     if unknown := set(given.entrants) - set(ENTRANTS):
         parser.error(f"expected entrants of {', '.join(ENTRANTS)}, got {', '.join(unknown)}")
-    model = str(given.model.resolve())
-    runs = [
-        Run(family, entrant, seed, given.trials, given.depth, model, given.lines)
-        for family in given.families
-        for seed in range(given.seeds)
-        for entrant in dict.fromkeys(["random", *(given.entrants or ENTRANTS)])
-    ]
+    names = [one.resolve().name for one in given.beside]
+    if len({*names, *ENTRANTS}) < len(names) + len(ENTRANTS):
+        parser.error(f"folders beside the model need names of their own, got {', '.join(names)}")
+    task = partial(Run, num_trials=given.trials, depth=given.depth, lines=given.lines)
+    model, others = str(given.model.resolve()), [each.resolve() for each in given.beside]
+    runs = []
+    for family, seed in product(given.families, range(given.seeds)):
+        for entrant in dict.fromkeys(["random", *(given.entrants or ENTRANTS)]):
+            runs.append(task(family, entrant, seed, model=model))
+        runs += [task(family, "scribe", seed, model=str(one), label=one.name) for one in others]
     rows = rows_of(scores_of(runs, cache_folder() / "held_out.jsonl", given.workers))
-    record("held_out", rows, summary_of(rows), argv=sys.argv[1:], module="searchers.held_out")
+    name = "_".join(["held_out", *names])
+    record(name, rows, summary_of(rows), argv=sys.argv[1:], module="searchers.held_out")
 
 
 if __name__ == "__main__":
