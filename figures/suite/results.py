@@ -142,7 +142,7 @@ def combine(name: str, landscapes: Sequence[Landscape]) -> SuiteResults:
             each.name for each in landscapes if searcher not in each.analysis.tables.searchers
         ]
         if lacking:
-            missing[searcher] = f"has no complete runs on {', '.join(lacking)}"
+            missing[searcher] = f"lacks finished runs of the others' seeds on {', '.join(lacking)}"
         else:
             searchers.append(searcher)
     common = set.intersection(*(set(each.analysis.tables.seeds) for each in landscapes))
