@@ -86,9 +86,10 @@ def _wins_and_losses(results: SuiteResults) -> list[str]:
     num_seeds = len(results.seeds)
     lowest = smallest_p(num_seeds) * (len(results.searchers) - 1)  # after Holm's correction
     if lowest >= ALPHA:
+        seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
         return [
-            f"On one landscape alone {num_seeds} {'seed' if num_seeds == 1 else 'seeds'} cannot show "
-            f"a difference, whatever the regrets are (the smallest possible p against random search is {min(1, lowest):.2g})."
+            f"On one landscape alone {seeds} cannot show a difference, whatever the regrets are "
+            f"(the smallest possible p against random search is {min(1, lowest):.2g})."
         ]
     found = []
     for landscape, against in zip(results.landscapes, results.against_random, strict=True):
