@@ -47,7 +47,9 @@ def markdown(folder: Path, pairs: Sequence[str] = (), beside: Sequence[Path] = (
     """The tables of a comparison. Raises NasArenaError as `chart_of`, and for unknown `pairs`."""
     parts = read_parts(folder)
     chart = chart_of(folder, parts)
-    tables = [table_lines(WORTH, worths(chart)), table_lines(LOSSES, losses(chart))]
+    tables = [table_lines(WORTH, worths(chart))]
+    if chart.against_agents:
+        tables.append(table_lines(LOSSES, losses(chart)))
     if len(chart.landscapes) > 1:
         tables.append(table_lines(("model", "searcher", *chart.landscapes), means(chart)))
     if pairs:

@@ -98,11 +98,14 @@ def _detail(chart: Chart) -> str:
         if chart.missing
         else ""
     )
+    has_controls = any(row.control for row in chart.rows.values())
+    diamonds = (
+        " Diamonds: controls, the same agent with something withheld." if has_controls else ""
+    )
     return (
         f"Marks and bars: interquartile mean over {blocks} paired runs with its 95 % interval. "
         f"Filled, with p: distinguishable from random search (exact paired test, Holm's "
-        f"correction, 0.05), whose own interval is the grey band. Diamonds: controls, the same "
-        f"agent with something withheld.{left_out}"
+        f"correction, 0.05), whose own interval is the grey band.{diamonds}{left_out}"
     )
 
 

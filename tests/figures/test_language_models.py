@@ -151,6 +151,7 @@ def test_another_budget_is_in_the_units_of_this_one(folder: Path) -> None:
     wanted = np.mean(exact.deciding_regrets["random"]) / known.difficulty.random_regret
     assert (row["comparison"], row["searcher"]) == ("half", "random")
     assert float(row["95 %"].split()[0]) == pytest.approx(wanted, abs=5e-4)
+    assert "withheld" in markdown(folder) and "withheld" not in markdown(half)
     with pytest.raises(NasArenaError, match="other landscapes"):
         chart_of(half, units={"elsewhere": 1.0})
 
