@@ -9,6 +9,7 @@ they train real models, whose last digits belong to a machine.
 does so with every run below a folder that asked a language model, and says how many are the same.
 """
 
+import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from nasarena.search.hashes import config_hash
 from nasarena.search.run_config import Config, first_difference, label
 from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
 
+_DIGITS = 1e-12  # relative
 _OF_SEARCH = ("asked", "llm_call", "settled", "recommended", "searched")
 
 
@@ -37,7 +39,8 @@ def replay(record: RunRecord, folder: Path) -> RunRecord:
     """The search of a run, done again below `folder`. Raises NotReplayed where anything differs.
 
     Times are left out of it, and so is the version of the proxy's code: code that changed since is
-    held to every score of the record instead.
+    held to every score of the record instead. Of numbers twelve digits count: a library of linear
+    algebra adds in an order that follows the CPU, so the last ones belong to a machine.
     """
     config = compare_settings(**_settings(record, folder))
     planned = plan_comparison(config, "replay")
@@ -104,6 +107,7 @@ def _without_versions(config: Config) -> Config:
 def _refuse_difference(record: RunRecord, again: RunRecord) -> None:
     before, now = _search_events(record), _search_events(again)
     for number, (one, other) in enumerate(zip(before, now, strict=False), start=1):
+        other = _with_digits_of(one, other)
         if one != other:
             key, left, right = first_difference(one, other) or ("?", one, other)
             raise NotReplayed(
@@ -114,6 +118,16 @@ def _refuse_difference(record: RunRecord, again: RunRecord) -> None:
         raise NotReplayed(
             f"{record.path} has {len(before)} events of its search, replayed there are {len(now)}"
         )
+
+
+def _with_digits_of(one: Any, other: Any) -> Any:
+    """`other`, with the numbers of `one` wherever they differ in the last digits alone."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return {key: _with_digits_of(one.get(key), value) for key, value in other.items()}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [_with_digits_of(*pair) for pair in zip(one, other, strict=True)]
+    is_close = isinstance(one, float) and isinstance(other, float)
+    return one if is_close and math.isclose(one, other, rel_tol=_DIGITS) else other
 
 
 def _search_events(record: RunRecord) -> list[Event]:

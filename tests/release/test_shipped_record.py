@@ -1,6 +1,7 @@
 """The record of the comparison of language models that the repository ships."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -35,17 +36,25 @@ def test_a_recorded_run_comes_out_again(folder: Path, tmp_path: Path, run: str) 
     assert again.events[-1]["llm"]["prompt_tokens"] == record.events[-1]["llm"]["prompt_tokens"] > 0
 
 
-def test_a_record_with_another_score_does_not(folder: Path, tmp_path: Path) -> None:
-    run = folder / "copying/agent-one-shot-smollm2-135m/seed-1"
+@pytest.mark.parametrize(("change", "is_same"), [(1e-9, False), (1e-15, True)])
+def test_another_score_is_refused_and_another_last_digit_is_not(
+    folder: Path, tmp_path: Path, change: float, is_same: bool
+) -> None:
+    run = tmp_path / "agent-one-shot-smollm2-135m/seed-1"
+    shutil.copytree(folder / "copying" / run.relative_to(tmp_path), run)
     events = run / "events.jsonl"
     lines = events.read_text().splitlines()
     place = next(i for i, line in enumerate(lines) if '"settled"' in line)
     settled = json.loads(lines[place])
-    settled["trial"]["score"] += 1e-9
+    settled["trial"]["score"] *= 1 + change
+    assert settled != json.loads(lines[place])
     lines[place] = json.dumps(settled)
     events.write_text("\n".join(lines) + "\n")
-    with pytest.raises(NotReplayed, match="score"):
-        replay(read_run(run), tmp_path)
+    if is_same:
+        replay(read_run(run), tmp_path / "again")
+    else:
+        with pytest.raises(NotReplayed, match="score"):
+            replay(read_run(run), tmp_path / "again")
 
 
 def test_it_has_both_models_with_every_agent_and_control(folder: Path) -> None:
