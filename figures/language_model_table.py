@@ -24,6 +24,7 @@ from nasarena.figures.language_model_chart import (
     CLASSICAL,
     Chart,
     Parts,
+    Row,
     chart_of,
     read_parts,
     units_of,
@@ -82,8 +83,7 @@ def worths(chart: Chart) -> list[list[str]]:
             p = f"{pair.p_holm:.2g}"
             if pair.is_significant:
                 p = f"{'better' if pair.favours_first else 'worse'}, {p}"
-        model = "" if row.model == CLASSICAL else row.model
-        rows.append([model, row.title, _limits(chart.interval(name)), p])
+        rows.append([*_names(row), _limits(chart.interval(name)), p])
     return rows
 
 
@@ -99,11 +99,7 @@ def losses(chart: Chart) -> list[list[str]]:
 def means(chart: Chart) -> list[list[str]]:
     """Every searcher's mean over the seeds, landscape by landscape."""
     return [
-        [
-            "" if row.model == CLASSICAL else row.model,
-            row.title,
-            *(f"{value:.2f}" for value in row.values.mean(axis=0)),
-        ]
+        [*_names(row), *(f"{value:.2f}" for value in row.values.mean(axis=0))]
         for row in chart.rows.values()
     ]
 
@@ -156,6 +152,11 @@ def _runs_of(name: str, parts: Parts, chart: Chart) -> Iterator[RunRecord]:
         for run in analysis.runs:
             if run.searcher == name and run.seed in chart.seeds:
                 yield run.record
+
+
+def _names(row: Row) -> tuple[str, str]:
+    """The first two cells of a row: its model, if any, and the searcher."""
+    return "" if row.model == CLASSICAL else row.model, row.title
 
 
 def _limits(found: Interval) -> str:

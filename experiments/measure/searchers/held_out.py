@@ -241,11 +241,12 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.entrants) - set(ENTRANTS):
         parser.error(f"expected entrants of {', '.join(ENTRANTS)}, got {', '.join(unknown)}")
-    names = [one.resolve().name for one in given.beside]
+    others = [one.resolve() for one in given.beside]
+    names = [one.name for one in others]
     if len({*names, *ENTRANTS}) < len(names) + len(ENTRANTS):
         parser.error(f"folders beside the model need names of their own, got {', '.join(names)}")
     task = partial(Run, num_trials=given.trials, depth=given.depth, lines=given.lines)
-    model, others = str(given.model.resolve()), [each.resolve() for each in given.beside]
+    model = str(given.model.resolve())
     runs = []
     for family, seed in product(given.families, range(given.seeds)):
         for entrant in dict.fromkeys(["random", *(given.entrants or ENTRANTS)]):
