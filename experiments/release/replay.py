@@ -1,8 +1,9 @@
 """A run done again from what its run.json says: the same asks, the same scores, or it is refused.
 
 The search is done anew in a folder of its own, its scores computed by the proxy here, the replies
-of a language model taken from the run's own record. Re-trainings after the search are not repeated:
-they train real models, whose last digits belong to a machine.
+of a language model taken from the run's own record. So are the scores of a proxy that trains: what
+a replay shows of such a run is that its searcher, given these scores, asks for these patterns.
+Re-trainings after the search are not repeated.
 
     python -m nasarena.experiments.release.replay DIR
 
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,14 @@ from nasarena.experiments.comparison.plan import plan_comparison
 from nasarena.experiments.comparison.run_spec import search_cell
 from nasarena.experiments.comparison.shared_model import with_model
 from nasarena.experiments.execution.console import make_console
+from nasarena.experiments.execution.scoring import build_proxy
+from nasarena.experiments.release.recorded_outcomes import RecordedOutcomes
+from nasarena.experiments.settings.choices import ProxyConfig
 from nasarena.experiments.settings.commands import compare_settings
+from nasarena.search.candidates.protocol import Space
 from nasarena.search.errors import NasArenaError
 from nasarena.search.hashes import config_hash
+from nasarena.search.proxy import Proxy
 from nasarena.search.run_config import Config, first_difference, label
 from nasarena.search.run_folder import Event, RunRecord, drop_measurements, find_runs, read_run
 
@@ -52,10 +59,15 @@ def replay(record: RunRecord, folder: Path) -> RunRecord:
     with with_model(comparison, config, make_console(stderr=True)) as comparison:
         (cell,) = comparison.cells
         _refuse_other_settings(record, cell.config)
-        search_cell(cell, lambda advance: None)
+        search_cell(cell, lambda advance: None, partial(_build, record))
     again = read_run(cell.path)
     _refuse_difference(record, again)
     return again
+
+
+def _build(record: RunRecord, config: ProxyConfig, space: Space, cache: bool) -> Proxy:
+    proxy = build_proxy(config, space, cache)
+    return RecordedOutcomes(proxy, record) if proxy.abilities.trains else proxy
 
 
 def _settings(record: RunRecord, folder: Path) -> dict[str, Any]:
