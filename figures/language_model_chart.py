@@ -123,7 +123,8 @@ def chart_of(
     """The rows of a comparison, `parts` where it was read already.
 
     Regrets are in `units`, by default the comparison's own, which depend on its budget. Raises
-    NasArenaError for one without random search, and for units of other landscapes.
+    NasArenaError for one without random search on the seeds of the others, and for units of other
+    landscapes.
     """
     parts = parts or read_parts(folder)
     units = units or units_of(parts)
@@ -132,8 +133,6 @@ def chart_of(
     first = next(iter(parts.values()))
     grounds = [_values(analysis, units[name]) for name, analysis in parts.items()]
     configs = _configs(parts)
-    if not all(BASELINE in values for values in grounds):
-        raise NasArenaError(f"{folder} has no runs of random search to compare with")
     # Those of the report: the largest block of searchers that all have the same seeds.
     seeds = sorted(set.intersection(*(set(analysis.tables.seeds) for analysis in parts.values())))
     rows, missing = {}, []
@@ -143,6 +142,8 @@ def chart_of(
             rows[name] = _row(configs[name], blocks)
         else:
             missing.append(name)
+    if BASELINE not in rows:
+        raise NasArenaError(f"{folder} has no runs of random search to compare with")
     is_regret = first.exact is not None
     where = f"{len(parts)} landscapes" if len(parts) > 1 else first.tables.ground
     score = first.standings.score_name + first.tables.unit_in_brackets

@@ -194,3 +194,12 @@ def test_without_random_search_nothing_is_drawn(tmp_path: Path) -> None:
     assert main([*shared, *few, "searchers=[evolution]"]) == 0
     with pytest.raises(NasArenaError, match="no runs of random search"):
         chart_of(tmp_path / "lm")
+
+
+def test_random_search_that_lacks_the_seeds_of_the_others_is_none(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "lm")
+    shutil.rmtree(tmp_path / "lm" / "random" / "seed-1")
+    with pytest.raises(NasArenaError, match="no runs of random search"):
+        chart_of(tmp_path / "lm")
