@@ -105,7 +105,8 @@ def _detail(chart: Chart) -> str:
     return (
         f"Marks and bars: interquartile mean over {blocks} paired runs with its 95 % interval. "
         f"Filled, with p: distinguishable from random search (exact paired test, Holm's "
-        f"correction, 0.05), whose own interval is the grey band.{diamonds}{left_out}"
+        f"correction within a group, 0.05), whose own interval is the grey band."
+        f"{diamonds}{left_out}"
     )
 
 

@@ -118,6 +118,20 @@ def test_table_says_what_a_proposal_took(folder: Path) -> None:
     assert not against.is_significant and said["p against random"] == f"{against.p_holm:.2g}"
 
 
+def test_every_group_pays_for_its_own_comparisons_with_random_search() -> None:
+    """Better in each of ten seeds is p = 2 / 2^10, times the rows of the group."""
+    noise = np.random.default_rng(0).uniform(1.0, 1.01, (10, 1))
+    groups = {CLASSICAL: ["random", "tpe"], "one": ["a", "b", "c"], "two": ["d", "e"]}
+    rows = {
+        name: Row(name, model, "", np.zeros((10, 1)) if name == "random" else -noise)
+        for model, names in groups.items()
+        for name in names
+    }
+    chart = Chart(rows, ["quick"], "regret", "", True, list(range(10)))
+    found = {name: pair.p_holm * 512 for name, pair in chart.against_random.items()}
+    assert found == pytest.approx({"tpe": 1, "a": 3, "b": 3, "c": 3, "d": 2, "e": 2})
+
+
 def test_what_is_lost_by_withholding_is_over_the_same_runs(folder: Path) -> None:
     chart, (_, losses, _) = chart_of(folder), tables(folder)
     assert [row["withheld"] for row in losses] == [
