@@ -84,9 +84,10 @@ def _draw_row(
     axes.plot(found.estimate, at, marker, ms=size, color=color, alpha=faint, mew=1.2,
               mfc=color if is_shown else "white")  # fmt: skip
     better = pair is not None and pair.favours_first
-    says = (
-        f"  {'better' if better else 'worse'}, p = {pair.p_holm:.1g}" if is_shown and pair else ""
-    )
+    says = ""
+    if is_shown and pair:
+        digits = 2 if pair.p_holm >= 0.01 else 1  # 0.049 is no 0.05
+        says = f"  {'better' if better else 'worse'}, p = {pair.p_holm:.{digits}g}"
     axes.annotate(f"{found.estimate:.3f}{says}", (1.01, at), xycoords=("axes fraction", "data"),
                   va="center", fontsize=7, color=MUTED, annotation_clip=False)  # fmt: skip
 
