@@ -1,4 +1,4 @@
-"""The record of the comparison of language models that the repository ships."""
+"""The records of the comparisons of language models that the repository ships."""
 
 import json
 import shutil
@@ -12,14 +12,23 @@ from nasarena.experiments.release.replay import NotReplayed, replay
 from nasarena.figures.language_model_chart import CLASSICAL, chart_of
 from nasarena.search.run_folder import read_run
 
-RECORD = Path(__file__).parents[2] / "docs/measurements/language-models.tar.xz"
+RECORDS = Path(__file__).parents[2] / "docs/measurements"
+
+
+def _unpack(record: str, root: Path) -> Path:
+    assert main(["import", str(RECORDS / record), "name=lm", f"folder={root}"]) == 0
+    return root / "lm"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("record")
-    assert main(["import", str(RECORD), "name=lm", f"folder={root}"]) == 0
-    return root / "lm"
+    return _unpack("language-models.tar.xz", tmp_path_factory.mktemp("record"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whose every pattern was trained."""
+    return _unpack("language-models-quick.tar.xz", tmp_path_factory.mktemp("trained"))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,16 @@ def test_a_recorded_run_comes_out_again(folder: Path, tmp_path: Path, run: str) 
     again = replay(record, tmp_path)
     assert [one.pattern for one in again.trials()] == [one.pattern for one in record.trials()]
     assert again.events[-1]["llm"]["prompt_tokens"] == record.events[-1]["llm"]["prompt_tokens"] > 0
+
+
+@pytest.mark.parametrize("searcher", ["tpe", "agent-instrumented-qwen2.5-coder-1.5b"])
+def test_a_recorded_run_of_trainings_comes_out_again_without_one(
+    trained: Path, tmp_path: Path, searcher: str
+) -> None:
+    record = read_run(trained / searcher / "seed-7")
+    again = replay(record, tmp_path)
+    assert [one.pattern for one in again.trials()] == [one.pattern for one in record.trials()]
+    assert sum(one.status == "ok" for one in record.trials()) >= 50
 
 
 @pytest.mark.parametrize(("change", "is_same"), [(1e-9, False), (1e-15, True)])
@@ -57,8 +76,12 @@ def test_another_score_is_refused_and_another_last_digit_is_not(
             replay(read_run(run), tmp_path / "again")
 
 
-def test_it_has_both_models_with_every_agent_and_control(folder: Path) -> None:
-    rows = chart_of(folder).rows.values()
+@pytest.mark.parametrize(("record", "blocks"), [("folder", (4, 6)), ("trained", (10, 1))])
+def test_it_has_both_models_with_every_agent_and_control(
+    request: pytest.FixtureRequest, record: str, blocks: tuple[int, int]
+) -> None:
+    """`blocks` are seeds and landscapes that all of them have."""
+    rows = chart_of(request.getfixturevalue(record)).rows.values()
     sizes = Counter((row.model, bool(row.control)) for row in rows)
     assert sizes == {
         (CLASSICAL, False): 5,
@@ -67,4 +90,4 @@ def test_it_has_both_models_with_every_agent_and_control(folder: Path) -> None:
         ("smollm2-135m", False): 7,
         ("smollm2-135m", True): 4,
     }
-    assert {row.values.shape for row in rows} == {(4, 6)}
+    assert {row.values.shape for row in rows} == {blocks}
