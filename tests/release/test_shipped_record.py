@@ -26,9 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whose every pattern was trained."""
-    return _unpack("language-models-quick.tar.xz", tmp_path_factory.mktemp("trained"))
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same agents and searchers where every pattern was trained."""
+    return _unpack("language-models-quick.tar.xz", tmp_path_factory.mktemp("trainings"))
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_a_recorded_run_comes_out_again(folder: Path, tmp_path: Path, run: str) 
 
 @pytest.mark.parametrize("searcher", ["tpe", "agent-instrumented-qwen2.5-coder-1.5b"])
 def test_a_recorded_run_of_trainings_comes_out_again_without_one(
-    trained: Path, tmp_path: Path, searcher: str
+    trainings: Path, tmp_path: Path, searcher: str
 ) -> None:
-    record = read_run(trained / searcher / "seed-7")
+    record = read_run(trainings / searcher / "seed-7")
     again = replay(record, tmp_path)
     assert [one.pattern for one in again.trials()] == [one.pattern for one in record.trials()]
     assert sum(one.status == "ok" for one in record.trials()) >= 50
@@ -76,7 +76,7 @@ def test_another_score_is_refused_and_another_last_digit_is_not(
             replay(read_run(run), tmp_path / "again")
 
 
-@pytest.mark.parametrize(("record", "blocks"), [("folder", (4, 6)), ("trained", (10, 1))])
+@pytest.mark.parametrize(("record", "blocks"), [("folder", (4, 6)), ("trainings", (10, 1))])
 def test_it_has_both_models_with_every_agent_and_control(
     request: pytest.FixtureRequest, record: str, blocks: tuple[int, int]
 ) -> None:
